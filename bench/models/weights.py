@@ -1,0 +1,211 @@
+"""Where a model's weights come from: a seed, or a checkpoint with its manifest."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+from urllib.parse import urlparse
+
+from bench.variant import CLASSES, Variant
+from targets.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.models.mobilenet_v2 import MobileNetV2, Padding
+
+RANDOM = "random"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Which weights a run uses, and what a checkpoint declares about them."""
+
+    source: str = RANDOM  # `random`, or the path of a checkpoint on this machine
+    seed: int = 0  # of random weights
+    width_multiplier: float | None = None  # None: fits any
+    padding: "Padding" = "symmetric"
+    sha256: str = ""
+
+    @property
+    def label(self) -> str:
+        """What reports call these weights."""
+        return f"random(seed {self.seed})" if self.source == RANDOM else Path(self.source).name
+
+
+_MANIFEST_KEYS: dict[str, type | tuple[type, ...]] = {
+    "architecture": str,
+    "width_multiplier": (int, float),
+    "resolution": int,
+    "padding": str,
+    "mean": list,
+    "std": list,
+    "classes": int,
+    "source": str,
+    "sha256": str,
+}
+
+
+def find_weights(source: str, cache_dir: Path, seed: int = 0) -> Weights:
+    """Return what `source` names: `random`, the path of a checkpoint, or its http(s) URL.
+
+    A checkpoint is a PyTorch `state_dict`. A manifest (TOML, the same name ending in `.toml`)
+    beside it may declare its width multiplier, padding and SHA-256. A URL must carry the hash as
+    `#sha256=...`; it is fetched once into `cache_dir`. Raises BenchError for anything unreadable.
+    """
+    if source == RANDOM:
+        return Weights(seed=seed)
+    if urlparse(source).scheme in ("http", "https"):
+        return _read_manifest(_fetch(source, cache_dir))
+    return _read_manifest(Path(source))
+
+
+def load_model(variant: Variant, weights: Weights) -> "MobileNetV2":
+    """Return the reference model with its weights, in evaluation mode.
+
+    Raises BenchError if the checkpoint does not fit the variant.
+    """
+    import torch
+
+    from bench.models.mobilenet_v2 import MobileNetV2
+
+    if weights.width_multiplier not in (None, variant.width_multiplier):
+        raise BenchError(
+            f"checkpoint {weights.source}: its manifest declares width multiplier "
+            f"{weights.width_multiplier}, which does not fit {variant.name}"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(weights.seed)
+        model = MobileNetV2(variant, weights.padding)
+        if weights.source == RANDOM:
+            _randomise(model)
+    if weights.source != RANDOM:
+        _load_checkpoint(model, weights.source)
+    return model.eval()
+
+
+def _randomise(model: "MobileNetV2") -> None:
+    """Draw batch-norm statistics too, from torch's global generator.
+
+    With the initial ones (mean 0, variance 1, scale 1, shift 0) batch norm is the identity, and a
+    compiler that dropped it or its bias would still look right.
+    """
+    from torch import nn
+
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_in")
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.7, 1.3)
+            nn.init.normal_(module.bias, 0.2, 0.3)
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            module.running_mean.normal_(0.0, 0.2)
+            module.running_var.uniform_(0.7, 1.3)
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, 0.0, 0.05)
+            nn.init.normal_(module.bias, 0.0, 0.5)
+
+
+def _load_checkpoint(model: "MobileNetV2", source: str) -> None:
+    import torch
+
+    try:
+        state: Any = torch.load(source, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BenchError(
+            f"checkpoint {source}: not a readable PyTorch state_dict ({reason[:160]}); it may be "
+            "truncated: get it again"
+        ) from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise BenchError(
+            f"checkpoint {source}: holds no state_dict; save model.state_dict(), not the model"
+        )
+    expected = model.state_dict()
+    # Counters that inference does not use; older checkpoints lack them.
+    missing = [k for k in expected if k not in state and not k.endswith("num_batches_tracked")]
+    extra = [k for k in state if k not in expected]
+    if missing or extra:
+        problem = f"lacks {missing[0]}" if missing else f"has {extra[0]}, which the model has not"
+        raise BenchError(
+            f"checkpoint {source}: {problem} ({len(missing)} keys missing, {len(extra)} unknown); "
+            "torchvision's key names are expected"
+        )
+    for key, tensor in state.items():
+        if tensor.shape != expected[key].shape:
+            raise BenchError(
+                f"checkpoint {source}: {key} has shape {tuple(tensor.shape)}, the variant needs "
+                f"{tuple(expected[key].shape)}; is it for another width multiplier?"
+            )
+        expected[key].copy_(tensor)  # casts float16 to float32
+
+
+def _read_manifest(path: Path) -> Weights:
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise BenchError(f"checkpoint {path}: {error.strerror}; give --weights a file") from error
+    weights = Weights(source=str(path.resolve()), sha256=digest)
+    manifest_path = path.with_suffix(".toml")
+    if not manifest_path.exists():
+        return weights
+    manifest = _parse_manifest(manifest_path)
+    if manifest.get("sha256", digest) != digest:
+        raise BenchError(
+            f"checkpoint {path}: its SHA-256 is {digest[:16]}..., {manifest_path.name} says "
+            f"{manifest['sha256'][:16]}...; it is damaged or another file: get it again"
+        )
+    multiplier = manifest.get("width_multiplier")
+    return replace(
+        weights,
+        width_multiplier=None if multiplier is None else float(multiplier),
+        padding=manifest.get("padding", "symmetric"),
+    )
+
+
+def _parse_manifest(path: Path) -> dict[str, Any]:
+    from bench.models.mobilenet_v2 import Padding
+
+    try:
+        manifest = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BenchError(f"manifest {path}: {error}") from error
+    for key, value in manifest.items():
+        if key not in _MANIFEST_KEYS:
+            raise BenchError(
+                f"manifest {path}: unknown key {key!r}; allowed are {', '.join(_MANIFEST_KEYS)}"
+            )
+        if not isinstance(value, _MANIFEST_KEYS[key]):
+            raise BenchError(f"manifest {path}: {key} cannot be {value!r}")
+    allowed: dict[str, tuple[object, ...]] = {
+        "architecture": ("mobilenet_v2",),
+        "padding": get_args(Padding),
+        "classes": (CLASSES,),
+    }
+    for key, values in allowed.items():
+        if manifest.get(key, values[0]) not in values:
+            raise BenchError(
+                f"manifest {path}: {key} is {manifest[key]!r}; known: {', '.join(map(str, values))}"
+            )
+    return manifest
+
+
+def _fetch(url: str, cache_dir: Path) -> Path:
+    """Download a checkpoint once; `torch.hub` writes it atomically and checks the hash."""
+    import torch
+
+    address, _, fragment = url.partition("#")
+    digest = fragment.removeprefix("sha256=")
+    if fragment == digest or len(digest) != 64:
+        raise BenchError(f"checkpoint {url}: append #sha256=HASH, so that what arrives is checked")
+    path = cache_dir / "checkpoints" / digest[:16] / Path(urlparse(address).path).name
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(address, str(path), hash_prefix=digest, progress=False)
+    except (OSError, RuntimeError) as error:
+        raise BenchError(f"checkpoint {address}: {error}") from error
+    return path

@@ -1,0 +1,118 @@
+"""One row of the store: what was measured, on what, and how far it can be trusted."""
+
+from dataclasses import dataclass, fields
+from typing import Literal, get_args
+
+Status = Literal[
+    "ok", "wrong", "export_failed", "compile_failed", "load_failed", "crashed", "timed_out"
+]
+"""`ok`, or the reason why it is not.
+
+wrong            outputs differ from PyTorch's by more than the tolerance; never timed
+export_failed    PyTorch or the ONNX checker refused the variant
+compile_failed   TVM or the linker failed, or took longer than the time limit
+load_failed      the runtime refused the model, or is not installed
+crashed          the process that ran the model died
+timed_out        the process that ran the model did not answer within the time limit
+"""
+STATUSES: tuple[str, ...] = get_args(Status)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One variant on one target, device, runtime and thread count.
+
+    Units are in the names. A field is None where the quantity does not exist or was never
+    reached: a failed row keeps what was known when it failed.
+    """
+
+    # identity
+    run_id: str
+    started_at: str  # UTC, ISO 8601
+    variant: str
+    task: str
+    width_multiplier: float
+    expansion_factor: int
+    height: int
+    width: int
+    precision: str
+    target: str
+    device: str
+    emulated: bool
+    runtime: str
+    runtime_version: str
+    threads: int
+    trials: int
+    profile: str
+    weights: str
+    status: Status
+    error: str = ""
+    warnings: str = ""  # separated by "; "
+
+    # latency of one inference on the device
+    latency_p50_ms: float | None = None
+    latency_p90_ms: float | None = None
+    latency_p99_ms: float | None = None
+    latency_mean_ms: float | None = None
+    latency_ci95_low_ms: float | None = None  # bootstrap interval of the median
+    latency_ci95_high_ms: float | None = None
+    latency_cv: float | None = None  # standard deviation / mean
+    samples: int = 0
+    round_trip_ms: float | None = None  # input over RPC, one inference, output back; median
+
+    # size
+    macs: int
+    params: int
+    largest_tensor_bytes: int
+    params_bytes: int | None = None
+    arena_bytes: int | None = None  # planned activations, without input and output
+    base_rss_bytes: int | None = None  # of the fresh process before the model was loaded
+    peak_rss_bytes: int | None = None
+    artifact_bytes: int | None = None
+
+    # fidelity against PyTorch on the same inputs
+    max_abs_error: float | None = None
+    relative_l2_error: float | None = None
+    top1_agreement: float | None = None  # 0..1
+    fidelity_inputs: int = 0
+
+    # accuracy on data
+    top1_percent: float | None = None
+    top5_percent: float | None = None
+    images: int = 0
+
+    # cost
+    export_s: float | None = None
+    compile_s: float | None = None
+    tune_s: float | None = None
+    functions: int | None = None  # kernels the compiler generated after fusion
+    database_hits: int | None = None
+    database_misses: int | None = None
+
+    # environment
+    tvm_version: str = ""
+    tvm_ffi_version: str = ""
+    torch_version: str = ""
+    onnx_version: str = ""
+    python_version: str = ""
+    git_commit: str = ""
+    host: str = ""
+    os: str = ""
+    cpu_model: str = ""
+    cpu_cores: int | None = None
+    cpu_governor: str = ""
+    cpu_mhz: float | None = None
+    temperature_c: float | None = None
+    load_1m: float | None = None
+    memory_total_bytes: int | None = None
+    calibration_before_ms: float | None = None
+    calibration_after_ms: float | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str, str, int]:
+        """What a record is about; within a run no two records share it."""
+        return (self.variant, self.target, self.device, self.runtime, self.threads)
+
+
+COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Record))
+"""The columns of `records.csv`, in order."""

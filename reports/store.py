@@ -1,0 +1,209 @@
+"""Where records are kept: any database that SQLAlchemy speaks, one SQLite file by default."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from types import NoneType, TracebackType
+from typing import Any, Self, get_args
+
+import sqlalchemy as sa
+
+from reports.errors import ReportError
+from reports.record import Record
+
+SCHEMA_VERSION = 1
+DEFAULT_URL = "sqlite:///mobilebench.sqlite"
+
+_TYPES: dict[type, Any] = {
+    str: sa.Text,
+    int: sa.BigInteger,
+    float: sa.Double,
+    bool: sa.Boolean,
+}
+_KEY = ("run_id", "variant", "target", "device", "runtime", "threads")
+
+
+def _column(name: str, annotation: Any) -> sa.Column[Any]:
+    kinds = get_args(annotation) or (annotation,)
+    optional = NoneType in kinds
+    kind = next((k for k in kinds if k in _TYPES), str)  # a Literal of strings is text
+    # Key columns need a length where the database indexes them.
+    sql_type = sa.String(255) if name in _KEY and kind is str else _TYPES[kind]
+    return sa.Column(name, sql_type, nullable=optional)
+
+
+_metadata = sa.MetaData()
+_schema = sa.Table("mobilebench_schema", _metadata, sa.Column("version", sa.Integer))
+_runs = sa.Table(
+    "runs",
+    _metadata,
+    sa.Column("run_id", sa.String(255), primary_key=True),
+    sa.Column("started_at", sa.String(40), nullable=False),
+    sa.Column("suite", sa.JSON, nullable=False),
+)
+_records = sa.Table(
+    "records",
+    _metadata,
+    sa.Column(
+        "id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True
+    ),
+    *(_column(f.name, f.type) for f in fields(Record)),
+    sa.UniqueConstraint(*_KEY),
+)
+_samples = sa.Table(
+    "samples",
+    _metadata,
+    sa.Column("record_id", sa.ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("rounds_ms", sa.JSON, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's name, when it began (UTC, ISO 8601) and the suite that it was asked for."""
+
+    run_id: str
+    started_at: str
+    suite: dict[str, Any]
+
+
+class Store:
+    """Runs, records and raw samples in one database.
+
+    A record is written in one transaction with its samples as soon as it is finished, so a
+    reader or a killed run never sees half of one.
+    """
+
+    def __init__(self, url: str = DEFAULT_URL, *, create: bool = True) -> None:
+        """Open `url` (an SQLAlchemy URL, or the path of an SQLite file).
+
+        Raises ReportError if it cannot be opened, is no database of this schema, or does not
+        exist and `create` is off.
+        """
+        self.url = url if "://" in url else f"sqlite:///{url}"
+        with self._refusing():
+            parsed = sa.make_url(self.url)
+            self._engine = sa.create_engine(parsed)
+            if parsed.get_backend_name() == "sqlite":
+                sa.event.listen(self._engine, "connect", _configure_sqlite)
+                if not create and parsed.database and not _exists(parsed.database):
+                    raise ReportError(
+                        f"store {self.url}: no such file; `mobilebench run` makes one"
+                    )
+            self._prepare()
+
+    def _prepare(self) -> None:
+        with self._engine.begin() as connection:
+            if not sa.inspect(connection).has_table(_schema.name):
+                _metadata.create_all(connection)
+                connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
+                return
+            version = connection.scalar(sa.select(_schema.c.version))
+        if version != SCHEMA_VERSION:
+            raise ReportError(
+                f"store {self.url}: has schema {version}, this mobilebench reads "
+                f"{SCHEMA_VERSION}; give another --store"
+            )
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.ArgumentError as error:
+            raise ReportError(
+                f"store {self.url}: not a database URL; give a path or sqlite:///PATH"
+            ) from error
+        except ModuleNotFoundError as error:
+            raise ReportError(
+                f"store {self.url}: its driver is missing; pip install {error.name}"
+            ) from error
+        except sa.exc.SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise ReportError(
+                f"store {self.url}: {cause}; it must be a writable database or a path where "
+                "one can be made"
+            ) from error
+
+    def close(self) -> None:
+        """Release the database."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def begin_run(self, run: Run) -> None:
+        """Note a new run before its first record."""
+        with self._refusing(), self._engine.begin() as connection:
+            connection.execute(_runs.insert().values(**asdict(run)))
+
+    def add(self, record: Record, rounds_ms: Sequence[Sequence[float]] = ()) -> None:
+        """Write a record and its raw samples (milliseconds, a list per round), at once."""
+        with self._refusing(), self._engine.begin() as connection:
+            inserted = connection.execute(_records.insert().values(**asdict(record)))
+            if rounds_ms:
+                connection.execute(
+                    _samples.insert().values(
+                        record_id=inserted.inserted_primary_key[0],
+                        rounds_ms=[list(samples) for samples in rounds_ms],
+                    )
+                )
+
+    def runs(self) -> list[Run]:
+        """All runs, the oldest first."""
+        with self._refusing(), self._engine.connect() as connection:
+            rows = connection.execute(_runs.select().order_by(_runs.c.started_at, _runs.c.run_id))
+            return [Run(**row) for row in rows.mappings()]
+
+    def find_run(self, name: str) -> Run:
+        """Return the run of that name, or the newest for `latest`.
+
+        Raises ReportError, with the newest names, if there is none.
+        """
+        runs = self.runs()
+        if not runs:
+            raise ReportError(f"store {self.url}: has no runs yet; start one with `mobilebench run`")
+        found = runs[-1:] if name == "latest" else [run for run in runs if run.run_id == name]
+        if not found:
+            known = ", ".join(run.run_id for run in runs[-3:])
+            raise ReportError(f"store {self.url}: no run {name!r}; the newest are {known}")
+        return found[0]
+
+    def records(self, run_ids: Sequence[str]) -> list[Record]:
+        """Return the records of those runs in the order in which they were written."""
+        query = _records.select().where(_records.c.run_id.in_(run_ids)).order_by(_records.c.id)
+        with self._refusing(), self._engine.connect() as connection:
+            rows = connection.execute(query).mappings()
+            return [
+                Record(**{name: value for name, value in row.items() if name != "id"})
+                for row in rows
+            ]
+
+    def rounds_ms(self, record: Record) -> list[list[float]]:
+        """Return the raw samples of a record: milliseconds, a list per round."""
+        query = (
+            sa.select(_samples.c.rounds_ms)
+            .join(_records)
+            .where(*(_records.c[name] == getattr(record, name) for name in _KEY))
+        )
+        with self._refusing(), self._engine.connect() as connection:
+            found: list[list[float]] | None = connection.scalar(query)
+            return json.loads(found) if isinstance(found, str) else found or []
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    # A killed writer must not cost a finished row; readers must not block the writer.
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _exists(path: str) -> bool:
+    from pathlib import Path
+
+    return path == ":memory:" or Path(path).exists()

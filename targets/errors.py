@@ -1,0 +1,18 @@
+"""The one family of errors that a user meets."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class BenchError(Exception):
+    """A request that cannot be met; its text is the one line that the user needs.
+
+    It says what was wrong, where, and what to do.
+    """
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> BenchError:
+    """Return the error for a name that is not among the known ones, with the nearest of them."""
+    names = list(known)
+    nearest = get_close_matches(name, names, n=3, cutoff=0.4) or names[:3]
+    return BenchError(f"unknown {kind} {name!r}; did you mean {' or '.join(nearest)}?")
