@@ -1,0 +1,71 @@
+"""Give ReLU6 back its name after the ONNX importer has taken it apart."""
+
+import math
+from typing import Any
+
+import tvm
+from tvm import relax, s_tir, tirx
+from tvm.ir import GenericConst, Op
+from tvm.relax.expr_functor import PyExprMutator, mutator
+
+_BOUNDS = {tirx.Max: relax.op.maximum, tirx.Min: relax.op.minimum}
+
+
+@tvm.transform.module_pass(opt_level=0, name="CanonicalizeReLU6")
+class CanonicalizeReLU6:
+    """Rewrite the importer's Clip as `relax.minimum(relax.maximum(x, 0), 6)`.
+
+    The importer emits Clip as calls to opaque TIR functions `max(x, bound)` and `min(x, bound)`,
+    whose bound is `where(isnan(b), inf, b)`. Opaque calls stop ConvertLayout, so every activation
+    would be wrapped in two transposes; the relax operators let the layout through and fuse into
+    the convolution. The guard against NaN is resolved here, since `b` is a constant: TVM's
+    FoldConstant would compile and run a kernel for each.
+    """
+
+    def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
+        """Rewrite every relax function; the opaque functions are left without callers."""
+        rewriter = _ClipRewriter(mod)
+        for name, function in mod.functions_items():
+            if isinstance(function, relax.Function):
+                rewritten = relax.analysis.remove_all_unused(rewriter.visit_expr(function))
+                rewriter.builder_.update_func(name, rewritten)
+        return relax.transform.DeadCodeElimination()(rewriter.builder_.get())
+
+
+@mutator
+class _ClipRewriter(PyExprMutator):  # type: ignore[misc]
+    def __init__(self, mod: tvm.IRModule) -> None:
+        super().__init__(mod)
+        self._mod = mod
+
+    def visit_call_(self, call: Any) -> Any:
+        call = self.visit_expr_post_order(call)
+        if call.op != Op.get("relax.call_tir") or len(call.args[1]) != 2:
+            return call
+        data, bound = call.args[1]
+        value = self._constant(bound)
+        operator = _elementwise_bound(self._mod[call.args[0]])
+        if operator is None or value is None:
+            return call
+        return operator(data, relax.const(value, call.ty.dtype))
+
+    def _constant(self, expr: Any) -> float | None:
+        """Return the number that a clip bound stands for, if it is one."""
+        if isinstance(expr, relax.Var):
+            expr = self.lookup_binding(expr)
+        if isinstance(expr, GenericConst):
+            return float(expr.value.numpy()) if expr.value.numpy().ndim == 0 else None
+        if isinstance(expr, relax.Call) and expr.op == Op.get("relax.where"):
+            guarded = self._constant(expr.args[2])
+            return None if guarded is None or math.isnan(guarded) else guarded
+        return None
+
+
+def _elementwise_bound(function: tirx.PrimFunc) -> Any:
+    """Return `relax.op.maximum` or `minimum` if that is all that the function computes."""
+    schedule = s_tir.Schedule(function)
+    blocks = schedule.get_child_blocks(schedule.get_sblock("root"))
+    if len(blocks) != 1:
+        return None
+    body = schedule.get(blocks[0]).body
+    return _BOUNDS.get(type(body.value)) if isinstance(body, tirx.BufferStore) else None

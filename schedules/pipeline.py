@@ -1,0 +1,75 @@
+"""The compiler, from an imported ONNX graph to a module that TVM can build.
+
+Each function is one phase; the passes of a phase run in the order in which they stand.
+"""
+
+from typing import Any
+
+import tvm
+from tvm import relax
+
+from schedules.passes.fold_layout import FoldLayout
+from schedules.passes.relu6 import CanonicalizeReLU6
+from targets.target import Target
+
+_CONVOLUTION_LAYOUTS = {"NHWC": ["NHWC", "HWIO"], "NCHW": ["NCHW", "OIHW"]}
+
+
+def graph_passes(target: Target) -> list[Any]:
+    """Phase 1. The imported graph becomes canonical operators in the target's layout."""
+    return [
+        CanonicalizeReLU6(),
+        relax.transform.ConvertLayout(
+            {"relax.nn.conv2d": _CONVOLUTION_LAYOUTS[target.layout]}
+        ),
+        relax.transform.Normalize(),
+        FoldLayout(),
+    ]
+
+
+def fusion_passes() -> list[Any]:
+    """Phase 2. Operators become TIR; bias, ReLU6 and residual join their convolution."""
+    return [
+        relax.transform.LegalizeOps(),
+        relax.transform.AnnotateTIROpPattern(),
+        relax.transform.FuseOps(),
+        relax.transform.FuseTIR(),
+        relax.transform.DeadCodeElimination(),
+    ]
+
+
+def memory_passes() -> list[Any]:
+    """Phase 3. Calls write into buffers, and the buffers share planned storage."""
+    return [
+        relax.transform.RewriteDataflowReshape(),
+        relax.transform.ToNonDataflow(),
+        relax.transform.RemovePurityChecking(),
+        relax.transform.CallTIRRewrite(),
+        relax.transform.StaticPlanBlockMemory(),
+    ]
+
+
+def machine_passes() -> list[Any]:
+    """Phase 4. What is left becomes instructions of the Relax virtual machine."""
+    return [
+        relax.transform.LowerAllocTensor(),
+        relax.transform.KillAfterLastUse(),
+        relax.transform.LowerRuntimeBuiltin(),
+        relax.transform.ComputePrimValue(),
+        relax.transform.VMShapeLower(),
+        relax.transform.AttachGlobalSymbol(),
+    ]
+
+
+def plan(mod: tvm.IRModule, target: Target, tvm_target: Any) -> tvm.IRModule:
+    """Run phases 1 to 3: the module says which kernels run, in which order, in which storage."""
+    with tvm_target:
+        passes = graph_passes(target) + fusion_passes() + memory_passes()
+        return tvm.transform.Sequential(passes)(mod)
+
+
+def build(planned: tvm.IRModule, tvm_target: Any) -> Any:
+    """Run phase 4 on a planned module and generate code for it; returns TVM's executable."""
+    return relax.build(
+        planned, tvm_target, relax_pipeline=tvm.transform.Sequential(machine_passes())
+    )

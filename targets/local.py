@@ -1,0 +1,59 @@
+"""The local machine as a device: an RPC server in a process of its own."""
+
+import secrets
+import subprocess
+import sys
+import tempfile
+from types import TracebackType
+from typing import Self
+
+from targets.errors import BenchError
+
+HOST = "127.0.0.1"
+
+
+class LocalServer:
+    """A TVM RPC server on loopback, alive as long as this object.
+
+    TVM's RPC executes code for whoever connects, so the server listens on loopback only and
+    answers to a random key.
+    """
+
+    def __init__(self) -> None:
+        self.key = secrets.token_hex(16)
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed in close()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "targets.rpc_server"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(self.key + "\n")
+        self._process.stdin.close()
+        port = self._process.stdout.readline()
+        if not port:
+            raise BenchError(f"the local RPC server did not start: {self.last_words()}")
+        self.port = int(port)
+
+    def last_words(self) -> str:
+        """Return the last line that the server wrote to its log."""
+        self._log.seek(0)
+        lines = self._log.read().strip().splitlines()
+        return lines[-1] if lines else "it left no message"
+
+    def close(self) -> None:
+        """End the server and, with it, its sessions."""
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()

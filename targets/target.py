@@ -1,0 +1,114 @@
+"""Where code runs: targets, read from one TOML file each."""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from targets.errors import BenchError, unknown
+from targets.toolchain import TOOLCHAINS
+
+CATALOG = Path(__file__).parent / "catalog"
+SEARCH_PATH_VARIABLE = "MOBILEBENCH_TARGETS"
+
+_DEVICES = ("cpu",)
+_LAYOUTS = ("NHWC", "NCHW")
+_TVM_KEYS = ("kind", "mcpu", "mattr", "mtriple", "num-cores", "keys")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of processor, as the compiler and the runtime need to know it."""
+
+    name: str
+    description: str
+    device: str  # device kind of TVM's runtime
+    tvm: dict[str, Any]  # TVM's target; mcpu "native" stands for this machine's CPU
+    device_index: int = 0
+    layout: str = "NHWC"  # of convolutions
+    toolchain: str = "host"
+    cpu_flags: tuple[str, ...] = ()  # of /proc/cpuinfo, without which code traps
+
+
+_KINDS: dict[str, type] = {
+    "description": str,
+    "device": str,
+    "tvm": dict,
+    "device_index": int,
+    "layout": str,
+    "toolchain": str,
+    "cpu_flags": list,
+}
+_ALLOWED = {"device": _DEVICES, "layout": _LAYOUTS, "toolchain": TOOLCHAINS}
+
+
+def find_target(name: str) -> Target:
+    """Return a target by its name in the catalogue, or read it from a path ending in `.toml`.
+
+    Directories in the environment variable MOBILEBENCH_TARGETS are searched before the catalogue
+    that comes with the project. Raises BenchError for an unknown name or a bad file.
+    """
+    if name.endswith(".toml"):
+        return read_target(Path(name))
+    files = _files()
+    if name not in files:
+        raise unknown("target", name, sorted(files))
+    return read_target(files[name])
+
+
+def all_targets() -> list[Target]:
+    """Return every target that can be named, in alphabetical order."""
+    return [read_target(path) for _, path in sorted(_files().items())]
+
+
+def read_target(path: Path) -> Target:
+    """Read a target file.
+
+    Raises BenchError naming the file, the key and what is allowed.
+    """
+    try:
+        table = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise BenchError(f"target file {path}: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BenchError(f"target file {path}: {error}") from error
+    for key, value in table.items():
+        if key not in _KINDS:
+            raise BenchError(
+                f"target file {path}: unknown key {key!r}; allowed are {', '.join(_KINDS)}"
+            )
+        if type(value) is not _KINDS[key]:
+            raise BenchError(
+                f"target file {path}: {key} must be of type {_KINDS[key].__name__}, not {value!r}"
+            )
+        if key in _ALLOWED and value not in _ALLOWED[key]:
+            raise BenchError(
+                f"target file {path}: {key} is {value!r}; allowed are {', '.join(_ALLOWED[key])}"
+            )
+    for key in ("description", "device", "tvm"):
+        if key not in table:
+            raise BenchError(f"target file {path}: {key} is missing")
+    for key in table["tvm"]:
+        if key not in _TVM_KEYS:
+            raise BenchError(
+                f"target file {path}: unknown key {key!r} in [tvm]; allowed are "
+                f"{', '.join(_TVM_KEYS)}"
+            )
+    if "kind" not in table["tvm"]:
+        raise BenchError(f"target file {path}: kind is missing in [tvm]")
+    table["cpu_flags"] = tuple(table.get("cpu_flags", ()))
+    return Target(name=path.stem, **table)
+
+
+def _files() -> dict[str, Path]:
+    directories = [CATALOG]
+    directories += [
+        Path(entry) for entry in os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep) if entry
+    ]
+    found = {}
+    for directory in directories:  # later ones win
+        if not directory.is_dir():
+            raise BenchError(f"{SEARCH_PATH_VARIABLE}: {directory} is not a directory")
+        found.update({path.stem: path for path in directory.glob("*.toml")})
+    return found

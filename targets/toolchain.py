@@ -1,0 +1,63 @@
+"""Which C++ compiler links what is built for a target."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from targets.errors import BenchError
+
+TOOLCHAINS = ("host",)
+_CANDIDATES = ("g++", "clang++", "c++")
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """A C++ compiler that links shared libraries for a target."""
+
+    name: str
+    compiler: str  # path of the executable
+
+    def version(self) -> str:
+        """Return the first line of the compiler's own account of itself."""
+        lines = self._run(["--version"]).splitlines()
+        return lines[0] if lines else ""
+
+    def link_shared(self, output: str, inputs: str | list[str], options: object = None) -> None:
+        """Link objects into a shared library; the signature is that of TVM's `fcompile`."""
+        objects = [inputs] if isinstance(inputs, str) else [str(path) for path in inputs]
+        self._run(["-shared", "-fPIC", "-o", str(output), *objects])
+
+    def compile_shared(self, output: Path, source: Path, flags: list[str]) -> None:
+        """Compile one C++ source into a shared library."""
+        self._run(["-shared", "-fPIC", "-std=c++17", "-O2", *flags, "-o", str(output), str(source)])
+
+    def _run(self, arguments: list[str]) -> str:
+        done = subprocess.run(
+            [self.compiler, *arguments], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            reason = next(
+                (line for line in done.stderr.splitlines() if "error" in line), done.stderr[:300]
+            )
+            raise BenchError(f"{self.compiler} failed: {reason.strip()}")
+        return done.stdout
+
+
+def find_toolchain(name: str) -> Toolchain:
+    """Return the toolchain of that name.
+
+    Raises BenchError, saying what to install, if its compiler is not on this machine.
+    """
+    chosen = os.environ.get("CXX")
+    candidates = (chosen,) if chosen else _CANDIDATES
+    for candidate in candidates:
+        path = shutil.which(candidate)
+        if path:
+            return Toolchain(name, path)
+    looked_for = f"CXX={chosen}" if chosen else ", ".join(candidates)
+    raise BenchError(
+        f"no C++ compiler (looked for {looked_for}); install one (apt-get install g++) or point "
+        "CXX at it"
+    )
