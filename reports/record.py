@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 Status = Literal[
-    "ok", "wrong", "export_failed", "compile_failed", "load_failed", "crashed", "timed_out"
+    "ok", "wrong", "export_failed", "compile_failed", "load_failed", "failed", "crashed", "timed_out"
 ]
 """`ok`, or the reason why it is not.
 
@@ -12,6 +12,7 @@ wrong            outputs differ from PyTorch's by more than the tolerance; never
 export_failed    PyTorch or the ONNX checker refused the variant
 compile_failed   TVM or the linker failed, or took longer than the time limit
 load_failed      the runtime refused the model, or is not installed
+failed           the runtime raised an error on a model that it had loaded
 crashed          the process that ran the model died
 timed_out        the process that ran the model did not answer within the time limit
 """

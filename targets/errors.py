@@ -1,4 +1,4 @@
-"""The one family of errors that a user meets."""
+"""What goes wrong: refused requests, and devices that go away."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -16,3 +16,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> BenchError:
     names = list(known)
     nearest = get_close_matches(name, names, n=3, cutoff=0.4) or names[:3]
     return BenchError(f"unknown {kind} {name!r}; did you mean {' or '.join(nearest)}?")
+
+
+class DeviceLostError(Exception):
+    """The process or the board that ran the model went away in the middle of a request."""

@@ -1,6 +1,9 @@
 """The local machine as a device: an RPC server in a process of its own."""
 
+import platform
+import re
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -10,6 +13,11 @@ from typing import Self
 from targets.errors import BenchError
 
 HOST = "127.0.0.1"
+
+
+def local_device_name() -> str:
+    """Return what records call this machine: its host name."""
+    return platform.node() or "localhost"
 
 
 class LocalServer:
@@ -43,6 +51,16 @@ class LocalServer:
         self._log.seek(0)
         lines = self._log.read().strip().splitlines()
         return lines[-1] if lines else "it left no message"
+
+    def session_end(self) -> str | None:
+        """Return how the process of a session died; None if none did."""
+        self._log.seek(0)
+        codes = re.findall(r"exited unsuccessfully with error code (-?\d+)", self._log.read())
+        if not codes:
+            return None
+        code = int(codes[-1])
+        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        return f"the process that ran the model ended {how}"
 
     def close(self) -> None:
         """End the server and, with it, its sessions."""

@@ -3,6 +3,7 @@
 import hashlib
 import tomllib
 from dataclasses import dataclass, replace
+from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlparse
@@ -22,7 +23,8 @@ class Weights:
 
     source: str = RANDOM  # `random`, or the path of a checkpoint on this machine
     seed: int = 0  # of random weights
-    width_multiplier: float | None = None  # None: fits any
+    width_multiplier: float | None = None  # declared by a manifest
+    resolution: int | None = None  # declared by a manifest
     padding: "Padding" = "symmetric"
     sha256: str = ""
 
@@ -87,23 +89,28 @@ def _randomise(model: "MobileNetV2") -> None:
     """Draw batch-norm statistics too, from torch's global generator.
 
     With the initial ones (mean 0, variance 1, scale 1, shift 0) batch norm is the identity, and a
-    compiler that dropped it or its bias would still look right.
+    compiler that dropped it or its bias would still look right. Gains keep activations near unit
+    variance (He et al., arXiv 1502.01852: the square root of 2 after a ReLU), so that rounding
+    does not grow from layer to layer and the tolerance can be tight.
     """
     from torch import nn
 
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_in")
+            # An expansion is what reads a linear bottleneck; all others read ReLU6 or the image.
+            expansion = module.kernel_size == (1, 1) and module.out_channels > module.in_channels
+            gain = 1.0 if expansion else sqrt(2)
+            nn.init.normal_(module.weight, 0.0, gain / sqrt(module.weight[0].numel()))
         elif isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.7, 1.3)
-            nn.init.normal_(module.bias, 0.2, 0.3)
             assert module.running_mean is not None
             assert module.running_var is not None
+            nn.init.uniform_(module.weight, 0.7, 1.3)
+            nn.init.normal_(module.bias, 0.2, 0.3)
             module.running_mean.normal_(0.0, 0.2)
             module.running_var.uniform_(0.7, 1.3)
         elif isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, 0.0, 0.05)
-            nn.init.normal_(module.bias, 0.0, 0.5)
+            nn.init.normal_(module.bias, 0.0, 0.1)
 
 
 def _load_checkpoint(model: "MobileNetV2", source: str) -> None:
@@ -161,6 +168,7 @@ def _read_manifest(path: Path) -> Weights:
     return replace(
         weights,
         width_multiplier=None if multiplier is None else float(multiplier),
+        resolution=manifest.get("resolution"),
         padding=manifest.get("padding", "symmetric"),
     )
 

@@ -1,0 +1,121 @@
+"""From what a cell yielded to the rows that the store keeps."""
+
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+
+from bench.architecture import size_of
+from bench.artifact import Artifact
+from bench.cell import Attempt, CellResult
+from bench.environment import tool_versions
+from bench.latency import Latency, warnings_for
+from bench.onnx_export import Exported
+from bench.plan import Cell, Context
+from bench.runtimes.runtime import RUNTIMES, TVM
+from reports.record import Record
+from targets.local import local_device_name
+
+
+def utc_now() -> str:
+    """Return the time in ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def make_record(
+    context: Context,
+    cell: Cell,
+    attempt: Attempt,
+    result: CellResult,
+    exported: Exported | None,
+    artifact: Artifact | None,
+) -> Record:
+    """Return the row of one runtime; a failed one keeps what was known when it failed."""
+    variant = cell.variant
+    record = Record(
+        run_id=context.run_id,
+        started_at=utc_now(),
+        variant=variant.name,
+        task=variant.task,
+        width_multiplier=variant.width_multiplier,
+        expansion_factor=variant.expansion_factor,
+        height=variant.height,
+        width=variant.width,
+        precision=variant.precision,
+        target=cell.target.name,
+        device=local_device_name(),
+        emulated=False,
+        runtime=attempt.runtime,
+        runtime_version=RUNTIMES[attempt.runtime].version() or "",
+        threads=cell.threads,
+        trials=0,
+        profile=context.suite.profile,
+        weights=context.weights.label,
+        status=attempt.status,
+        error=attempt.error,
+        round_trip_ms=attempt.round_trip_ms,
+        export_s=exported.export_s if exported else None,
+        **asdict(size_of(variant)),
+        **tool_versions(),
+    )
+    record = _with_device(record, result)
+    if artifact and attempt.runtime == TVM:
+        record = _with_artifact(record, artifact)
+    if attempt.usage:
+        record = replace(record, **asdict(attempt.usage))
+    if attempt.fidelity:
+        record = _with_fidelity(record, attempt)
+    if record.status == "ok":
+        record = _with_latency(record, attempt)
+    return record
+
+
+def _with_device(record: Record, result: CellResult) -> Record:
+    state = result.before
+    if state is None:
+        return record
+    return replace(
+        record,
+        host=state.host,
+        os=state.os,
+        cpu_model=state.cpu_model,
+        cpu_cores=state.cpu_cores,
+        cpu_governor=state.cpu_governor,
+        cpu_mhz=state.cpu_mhz,
+        temperature_c=state.temperature_c,
+        load_1m=state.load_1m,
+        memory_total_bytes=state.memory_total_bytes,
+        calibration_before_ms=state.calibration_ms,
+        calibration_after_ms=result.after.calibration_ms if result.after else None,
+    )
+
+
+def _with_artifact(record: Record, artifact: Artifact) -> Record:
+    manifest = artifact.manifest
+    return replace(
+        record,
+        params_bytes=manifest.params_bytes,
+        arena_bytes=manifest.arena_bytes,
+        artifact_bytes=manifest.artifact_bytes,
+        compile_s=manifest.compile_s,
+        functions=manifest.functions,
+    )
+
+
+def _with_fidelity(record: Record, attempt: Attempt) -> Record:
+    fidelity = attempt.fidelity
+    assert fidelity is not None
+    return replace(
+        record,
+        max_abs_error=fidelity.max_abs_error,
+        relative_l2_error=fidelity.relative_l2_error,
+        top1_agreement=fidelity.top1_agreement,
+        fidelity_inputs=fidelity.inputs,
+    )
+
+
+def _with_latency(record: Record, attempt: Attempt) -> Record:
+    latency = Latency.from_rounds(attempt.rounds_ms)
+    doubts = warnings_for(latency, record.calibration_before_ms, record.calibration_after_ms)
+    columns = {
+        f"latency_{name}": value for name, value in asdict(latency).items() if name != "samples"
+    }
+    return replace(record, samples=latency.samples, warnings="; ".join(doubts), **columns)

@@ -1,0 +1,71 @@
+"""Results on disk, keyed by the content that they were made from."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import platformdirs
+
+from targets.errors import BenchError
+
+CACHE_VARIABLE = "MOBILEBENCH_CACHE"
+
+
+def cache_directory() -> Path:
+    """Return where the suite caches: $MOBILEBENCH_CACHE, or the user's cache directory.
+
+    Raises BenchError if it cannot be written.
+    """
+    path = Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("mobilebench"))
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise BenchError(
+            f"cache directory {path}: {error.strerror}; point {CACHE_VARIABLE} at one that can be "
+            "written"
+        ) from error
+    return path
+
+
+def content_key(*parts: object) -> str:
+    """Return a hash of the parts, each by its `repr`."""
+    return hashlib.sha256("\0".join(map(repr, parts)).encode()).hexdigest()[:24]
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def source_key(*paths: Path) -> str:
+    """Return a hash of source files and of all Python files below directories."""
+    files = [f for path in paths for f in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
+    return content_key(*((file.name, file.read_bytes()) for file in files))
+
+
+def cached(directory: Path, fill: Callable[[Path], None]) -> Path:
+    """Return `directory`, filled by `fill` unless it is there already.
+
+    It is filled under another name and renamed when complete, so a killed or failing `fill` leaves
+    nothing, and of two at once one wins.
+    """
+    if directory.is_dir():
+        return directory
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=directory.parent))
+    try:
+        fill(scratch)
+        try:
+            scratch.rename(directory)
+        except OSError:
+            if not directory.is_dir():
+                raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return directory

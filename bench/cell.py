@@ -1,0 +1,190 @@
+"""One cell of a run: every runtime on one variant, device and thread count, side by side."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.fidelity import TOLERANCE, Fidelity, compare
+from bench.latency import Profile, is_complete, round_size
+from bench.onnx_export import Exported
+from bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
+from bench.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
+from reports.record import Status
+from targets.device import DeviceState
+from targets.errors import BenchError
+from targets.target import Target
+
+
+@dataclass
+class Attempt:
+    """How far one runtime got."""
+
+    runtime: str
+    status: Status = "ok"
+    error: str = ""
+    fidelity: Fidelity | None = None
+    usage: Usage | None = None
+    round_trip_ms: float | None = None
+    rounds_ms: list[list[float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What became of a cell; a device state is None where the device could not be asked."""
+
+    attempts: list[Attempt]
+    before: DeviceState | None = None
+    after: DeviceState | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where and how thoroughly a cell is measured."""
+
+    target: Target
+    threads: int
+    profile: Profile
+    time_limit_s: float
+    cache_dir: Path
+
+
+def open_device(target: Target, cache_dir: Path) -> Worker:
+    """Return a worker that holds a fresh session to the target's device."""
+    return Worker(RUNTIMES[TVM].factory, target, cache_dir, blocked_modules=("torch",))
+
+
+def device_state(target: Target, cache_dir: Path, time_limit_s: float) -> DeviceState:
+    """Describe a target's device; raises what the worker raises."""
+    with open_device(target, cache_dir) as device:
+        state: DeviceState = device.call("device_state", timeout_s=time_limit_s)
+        return state
+
+
+def measure_cell(
+    bench: Bench, runtimes: Sequence[str], workload: Workload, exported: Exported
+) -> CellResult:
+    """Validate every runtime against PyTorch, then time those that are right, round by round.
+
+    Each runtime has a process of its own, stopped while another is measured: thread pools spin
+    while they wait and would take the cores from each other. What fails costs its own row only.
+    """
+    attempts = [Attempt(name) for name in runtimes]
+    workers: dict[str, Worker] = {}
+    try:
+        before = _state(bench)
+        expected_ms = {}
+        for attempt in attempts:
+            with _excusing(attempt):
+                worker = workers[attempt.runtime] = _start(attempt.runtime, bench)
+                _load(worker, attempt, workload, bench)
+                _validate(worker, attempt, exported, bench)
+                if attempt.status == "ok":
+                    expected_ms[attempt.runtime] = worker.call(
+                        "warm_up", bench.profile.warm_up_s, timeout_s=bench.time_limit_s
+                    )
+            if attempt.runtime in workers and workers[attempt.runtime].alive:
+                workers[attempt.runtime].pause()
+        _take_rounds(attempts, workers, expected_ms, bench)
+        _take_stock(attempts, workers, workload, bench)
+    finally:
+        for worker in workers.values():
+            worker.close()
+    return CellResult(attempts, before, _state(bench))
+
+
+def _state(bench: Bench) -> DeviceState | None:
+    try:
+        return device_state(bench.target, bench.cache_dir, bench.time_limit_s)
+    except (BenchError, WorkerError):
+        return None
+
+
+def _start(runtime: str, bench: Bench) -> Worker:
+    if runtime == TVM:
+        return open_device(bench.target, bench.cache_dir)
+    return Worker(RUNTIMES[runtime].factory)
+
+
+def _load(worker: Worker, attempt: Attempt, workload: Workload, bench: Bench) -> None:
+    try:
+        worker.call("load", workload, bench.threads, timeout_s=bench.time_limit_s)
+    except (WorkerCrashedError, WorkerTimedOutError):
+        raise
+    except (BenchError, WorkerError) as error:
+        attempt.status, attempt.error = "load_failed", str(error)
+
+
+def _validate(worker: Worker, attempt: Attempt, exported: Exported, bench: Bench) -> None:
+    if attempt.status != "ok":
+        return
+    inputs, reference = exported.reference()
+    outputs = worker.call("infer", inputs, timeout_s=bench.time_limit_s)
+    attempt.fidelity = compare(outputs, reference)
+    tolerance = TOLERANCE["float32"]
+    if not attempt.fidelity.relative_l2_error <= tolerance:
+        attempt.status = "wrong"
+        attempt.error = (
+            f"relative L2 error {attempt.fidelity.relative_l2_error:.2g} against PyTorch is above "
+            f"{tolerance:g}"
+        )
+
+
+def _take_rounds(
+    attempts: list[Attempt],
+    workers: dict[str, Worker],
+    expected_ms: dict[str, float],
+    bench: Bench,
+) -> None:
+    """Give each runtime a turn per round, first in another order each time."""
+    turn = 0
+    while waiting := [
+        attempt
+        for attempt in attempts
+        if attempt.status == "ok" and not is_complete(bench.profile, attempt.rounds_ms)
+    ]:
+        first = turn % len(waiting)
+        for attempt in waiting[first:] + waiting[:first]:
+            samples = round_size(bench.profile, expected_ms[attempt.runtime])
+            limit_s = bench.time_limit_s + 3 * samples * expected_ms[attempt.runtime] / 1000
+            worker = workers[attempt.runtime]
+            worker.resume()
+            with _excusing(attempt):
+                worker.call("time", 1, timeout_s=bench.time_limit_s)  # caches and clocks again
+                attempt.rounds_ms.append(worker.call("time", samples, timeout_s=limit_s))
+            if worker.alive:
+                worker.pause()
+        turn += 1
+
+
+def _take_stock(
+    attempts: list[Attempt], workers: dict[str, Worker], workload: Workload, bench: Bench
+) -> None:
+    for attempt in attempts:
+        worker = workers.get(attempt.runtime)
+        if worker is None or not worker.alive:
+            continue
+        worker.resume()
+        with _excusing(attempt):
+            attempt.usage = worker.call("usage", timeout_s=bench.time_limit_s)
+            if attempt.runtime == TVM and attempt.status == "ok":
+                attempt.round_trip_ms = worker.call(
+                    "round_trip_ms", workload.variant.input_shape, timeout_s=bench.time_limit_s
+                )
+        if worker.alive:
+            worker.pause()
+
+
+@contextmanager
+def _excusing(attempt: Attempt) -> Iterator[None]:
+    """Turn what a worker raises into the status of an attempt."""
+    try:
+        yield
+    except (BenchError, WorkerError) as error:
+        attempt.error = str(error)
+        if isinstance(error, WorkerCrashedError):
+            attempt.status = "crashed"
+        elif isinstance(error, WorkerTimedOutError):
+            attempt.status = "timed_out"
+        else:
+            attempt.status = "failed"

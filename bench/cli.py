@@ -1,0 +1,168 @@
+"""The command line. Each command imports what it needs, so that `--help` answers at once."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, Optional
+
+import typer
+
+from reports.errors import ReportError
+from targets.errors import BenchError
+
+STORE = "sqlite:///mobilebench.sqlite"
+REPORT = Path("mobilebench-report")
+
+app = typer.Typer(
+    name="mobilebench",
+    help="Benchmark MobileNetV2 variants, compiled by TVM, against what you would use instead.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Variants = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--variant",
+        help="Variant by name, e.g. mobilenet_v2_1.0_224, or a grid: published (all 22), small.",
+    ),
+]
+Targets = Annotated[
+    Optional[list[str]],
+    typer.Option("--target", help="Target by name (`mobilebench targets`) or a TOML file."),
+]
+Threads = Annotated[Optional[list[int]], typer.Option(help="Threads per inference.")]
+Runtimes = Annotated[
+    Optional[list[str]],
+    typer.Option("--runtime", help="tvm, torch, onnxruntime; all that are installed by default."),
+]
+StoreUrl = Annotated[str, typer.Option("--store", help="SQLite file or database URL.")]
+
+
+@app.command()
+def run(
+    suite: Annotated[Optional[Path], typer.Argument(help="Suite file (TOML).")] = None,
+    variant: Variants = None,
+    target: Targets = None,
+    threads: Threads = None,
+    runtime: Runtimes = None,
+    profile: Annotated[
+        Optional[str], typer.Option(help="How thorough: quick (default), standard or rigorous.")
+    ] = None,
+    weights: Annotated[
+        Optional[str],
+        typer.Option(help="random (default), a checkpoint, or its URL ending in #sha256=HASH."),
+    ] = None,
+    seed: Annotated[Optional[int], typer.Option(help="Of random weights.")] = None,
+    time_limit: Annotated[
+        Optional[float],
+        typer.Option(help="Seconds that compiling, loading or one round may take (300)."),
+    ] = None,
+    store: StoreUrl = STORE,
+    resume: Annotated[
+        Optional[str], typer.Option(help="Go on with an interrupted run: its name, or latest.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Directory for the report.")] = REPORT,
+) -> None:
+    """Measure: export, compile, validate and time each variant, then write a report.
+
+    Options override the suite file. Without either, five variants are measured on this machine.
+    """
+    from bench.commands.run import run_command
+
+    chosen = {
+        "variants": variant,
+        "targets": target,
+        "threads": threads,
+        "runtimes": runtime,
+        "profile": profile,
+        "weights": weights,
+        "seed": seed,
+        "time_limit_s": time_limit,
+    }
+    raise typer.Exit(run_command(suite, chosen, store, resume, out))
+
+
+@app.command()
+def report(
+    store: StoreUrl = STORE,
+    run: Annotated[
+        Optional[list[str]], typer.Option(help="Run to report; the newest by default.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Directory for the report.")] = REPORT,
+) -> None:
+    """Write records.csv, Markdown tables, plots and index.html from the store."""
+    from bench.commands.report import report_command
+
+    report_command(store, run or ["latest"], out)
+
+
+@app.command()
+def variants(variant: Variants = None) -> None:
+    """List variants with their MACs, parameters and published figures."""
+    from bench.commands.listings import variants_command
+
+    variants_command(variant or ["published"])
+
+
+@app.command()
+def targets() -> None:
+    """List the targets that code can be built for."""
+    from bench.commands.listings import targets_command
+
+    targets_command()
+
+
+@app.command()
+def devices() -> None:
+    """Show the devices that answer now, as they describe themselves."""
+    from bench.commands.listings import devices_command
+
+    devices_command()
+
+
+@app.command()
+def runs(store: StoreUrl = STORE) -> None:
+    """List the runs of a store."""
+    from bench.commands.listings import runs_command
+
+    runs_command(store)
+
+
+@app.command()
+def doctor() -> None:
+    """Check this machine: what is there, what is missing and how to get it."""
+    from bench.commands.doctor import doctor_command
+
+    raise typer.Exit(doctor_command())
+
+
+def main() -> NoReturn:
+    """Run the command line; every refusal is one line on standard error and exit code 2."""
+    # A terminated run keeps its rows and closes its workers as an interrupted one does.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = app(standalone_mode=False)
+    except (BenchError, ReportError) as error:
+        _refuse(str(error))
+    except typer.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # not a usage error
+            raise
+        _refuse(f"{error.format_message()} See `mobilebench --help`.")
+    sys.exit(code or 0)
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(f"mobilebench: {' '.join(sentence.split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _interrupt(_signal: int, _frame: Any) -> None:
+    raise KeyboardInterrupt

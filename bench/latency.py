@@ -1,0 +1,122 @@
+"""How long inference takes: profiles, raw samples and what is derived from them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import ceil
+
+from targets.errors import unknown
+
+SPREAD_LIMIT = 0.10  # pyperf warns at a standard deviation of 10 % of the mean
+DRIFT_LIMIT = 0.10
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How thoroughly to measure. A measurement satisfies both minima."""
+
+    name: str
+    warm_up_s: float
+    min_samples: int
+    min_duration_s: float
+    rounds: int  # turns that each runtime gets, interleaved with the others'
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        # TensorFlow Lite's benchmark tool: warm-up 0.5 s, at least 50 runs and 1 s.
+        Profile("quick", warm_up_s=0.5, min_samples=50, min_duration_s=1.0, rounds=5),
+        # MLPerf LoadGen's quick setting for a single stream: 128 queries and 10 s.
+        Profile("standard", warm_up_s=1.0, min_samples=128, min_duration_s=10.0, rounds=10),
+        # MLPerf mobile's single stream: 1024 queries and 60 s.
+        Profile("rigorous", warm_up_s=2.0, min_samples=1024, min_duration_s=60.0, rounds=20),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Latency:
+    """What raw samples of one-inference times amount to, in milliseconds."""
+
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    mean_ms: float
+    ci95_low_ms: float
+    ci95_high_ms: float
+    cv: float
+    samples: int
+
+    @staticmethod
+    def from_rounds(rounds_ms: Sequence[Sequence[float]]) -> "Latency":
+        """Summarise samples, a list per round.
+
+        The interval is a two-level bootstrap of the median: rounds are drawn, then samples within
+        them. Samples of one round share the state of the machine, so drawing samples alone would
+        make the interval too narrow (Davison and Hinkley, Bootstrap Methods, section 3.8).
+        """
+        import numpy as np
+
+        samples = np.fromiter(chain.from_iterable(rounds_ms), dtype=np.float64)
+        generator = np.random.default_rng(0)
+        rounds = [np.asarray(one, dtype=np.float64) for one in rounds_ms]
+        medians = np.empty(_RESAMPLES)
+        for index in range(_RESAMPLES):
+            drawn = generator.integers(len(rounds), size=len(rounds))
+            medians[index] = np.median(
+                np.concatenate([generator.choice(rounds[r], len(rounds[r])) for r in drawn])
+            )
+        p50, p90, p99 = np.percentile(samples, [50, 90, 99])
+        low, high = np.percentile(medians, [2.5, 97.5])
+        mean = float(samples.mean())
+        return Latency(
+            p50_ms=float(p50),
+            p90_ms=float(p90),
+            p99_ms=float(p99),
+            mean_ms=mean,
+            ci95_low_ms=float(low),
+            ci95_high_ms=float(high),
+            cv=float(samples.std(ddof=1) / mean) if len(samples) > 1 else 0.0,
+            samples=len(samples),
+        )
+
+
+def find_profile(name: str) -> Profile:
+    """Return a profile by name; raises BenchError for an unknown one."""
+    if name not in PROFILES:
+        raise unknown("profile", name, PROFILES)
+    return PROFILES[name]
+
+
+def round_size(profile: Profile, expected_ms: float) -> int:
+    """Return how many samples one round takes if an inference takes `expected_ms`."""
+    for_duration = profile.min_duration_s * 1000 / max(expected_ms, 1e-3)
+    return ceil(max(profile.min_samples, for_duration) / profile.rounds)
+
+
+def is_complete(profile: Profile, rounds_ms: Sequence[Sequence[float]]) -> bool:
+    """Whether the samples satisfy the profile."""
+    samples = list(chain.from_iterable(rounds_ms))
+    return (
+        len(rounds_ms) >= profile.rounds
+        and len(samples) >= profile.min_samples
+        and sum(samples) >= profile.min_duration_s * 1000
+    )
+
+
+def warnings_for(
+    latency: Latency,
+    calibration_before_ms: float | None,
+    calibration_after_ms: float | None,
+) -> list[str]:
+    """Say what makes a measurement doubtful; nothing where it looks steady."""
+    found = []
+    if latency.cv >= SPREAD_LIMIT:
+        found.append(f"spread: standard deviation is {latency.cv:.0%} of the mean")
+    if calibration_before_ms and calibration_after_ms:
+        drift = calibration_after_ms / calibration_before_ms - 1
+        if abs(drift) >= DRIFT_LIMIT:
+            found.append(f"host drifted: the calibration kernel took {drift:+.0%} afterwards")
+    return found

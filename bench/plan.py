@@ -1,0 +1,56 @@
+"""Which cells a run still has to measure."""
+
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from bench.models.weights import Weights
+from bench.suite import Suite
+from bench.variant import Variant, parse_variant
+from reports.store import Store
+from targets.local import local_device_name
+from targets.target import Target, find_target
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every step of a run needs to know."""
+
+    run_id: str
+    suite: Suite
+    weights: Weights
+    cache_dir: Path
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A variant on a target with a number of threads, and the runtimes still to be measured."""
+
+    variant: Variant
+    target: Target
+    threads: int
+    runtimes: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """What progress calls it."""
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return f"{self.variant.name} on {self.target.name}, {threads}"
+
+
+def open_cells(context: Context, store: Store) -> list[Cell]:
+    """Return the cells of the suite, without what has a record in this run already."""
+    suite = context.suite
+    done = {record.key for record in store.records([context.run_id])}
+    device = local_device_name()
+    cells = []
+    for name, target_name, threads in product(suite.variants, suite.targets, suite.threads):
+        target = find_target(target_name)
+        runtimes = tuple(
+            runtime
+            for runtime in suite.runtimes
+            if (name, target.name, device, runtime, threads) not in done
+        )
+        if runtimes:
+            cells.append(Cell(parse_variant(name), target, threads, runtimes))
+    return cells

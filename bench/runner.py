@@ -1,0 +1,101 @@
+"""The run: what the project does, step for step."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bench.artifact import Artifact
+from bench.assemble import make_record
+from bench.cell import Attempt, Bench, CellResult, device_state, measure_cell
+from bench.latency import find_profile
+from bench.onnx_export import Exported
+from bench.plan import Cell, Context, open_cells
+from bench.progress import Progress
+from bench.runtimes.runtime import TVM, Workload
+from bench.worker import WorkerError
+from bench.workshop import Workshop
+from reports.store import Store
+from targets.device import require_flags
+from targets.errors import BenchError
+
+
+def run_suite(context: Context, store: Store, progress: Progress) -> None:
+    """Take each variant from PyTorch through ONNX and TVM to records in the store.
+
+    What has a record in this run already is left out, so an interrupted run can be resumed. What
+    fails becomes a row that says so. Raises BenchError only for what is wrong with the request.
+    """
+    cells = open_cells(context, store)
+    progress.begin(sum(len(cell.runtimes) for cell in cells))
+    with Workshop(context.cache_dir, context.suite.time_limit_s) as workshop:
+        _check_request(context, workshop, cells)
+        for cell in cells:
+            progress.say(f"{cell.title}: export")
+            exported, unexported = _export(context, workshop, cell)
+            progress.say(f"{cell.title}: compile")
+            artifact, unbuilt = _build(workshop, cell, exported)
+            progress.say(f"{cell.title}: measure")
+            result = _measure(context, cell, exported, artifact, unexported or unbuilt)
+            for attempt in result.attempts:
+                record = make_record(context, cell, attempt, result, exported, artifact)
+                store.add(record, attempt.rounds_ms if record.status == "ok" else ())
+                progress.done(record)
+
+
+def _check_request(context: Context, workshop: Workshop, cells: Sequence[Cell]) -> None:
+    """Refuse now what would fail in every row: targets, devices or weights that do not fit."""
+    for target in {cell.target.name: cell.target for cell in cells}.values():
+        workshop.check_target(target)
+        try:
+            state = device_state(target, context.cache_dir, context.suite.time_limit_s)
+        except WorkerError as error:
+            raise BenchError(f"target {target.name}: its device does not answer: {error}") from error
+        require_flags(target, state)
+    if context.weights.sha256:
+        for variant in {c.variant.width_multiplier: c.variant for c in cells}.values():
+            workshop.check_weights(variant, context.weights)
+
+
+def _export(
+    context: Context, workshop: Workshop, cell: Cell
+) -> tuple[Exported | None, list[Attempt]]:
+    """Return the exported variant, or a failed attempt for every runtime."""
+    try:
+        return workshop.export(cell.variant, context.weights), []
+    except (BenchError, WorkerError) as error:
+        return None, [Attempt(name, "export_failed", str(error)) for name in cell.runtimes]
+
+
+def _build(
+    workshop: Workshop, cell: Cell, exported: Exported | None
+) -> tuple[Artifact | None, list[Attempt]]:
+    """Return the artifact if TVM is to run, or its failed attempt."""
+    if exported is None or TVM not in cell.runtimes:
+        return None, []
+    try:
+        return workshop.build(cell.variant, exported, cell.target), []
+    except (BenchError, WorkerError) as error:
+        return None, [Attempt(TVM, "compile_failed", str(error))]
+
+
+def _measure(
+    context: Context,
+    cell: Cell,
+    exported: Exported | None,
+    artifact: Artifact | None,
+    failed: list[Attempt],
+) -> CellResult:
+    """Measure the runtimes that have not failed yet."""
+    left = [name for name in cell.runtimes if name not in {one.runtime for one in failed}]
+    if exported is None or not left:
+        return CellResult(failed)
+    bench = Bench(
+        target=cell.target,
+        threads=cell.threads,
+        profile=find_profile(context.suite.profile),
+        time_limit_s=context.suite.time_limit_s,
+        cache_dir=context.cache_dir,
+    )
+    library = artifact.library if artifact else None
+    workload = Workload(cell.variant, context.weights, exported.onnx_path, library)
+    result = measure_cell(bench, left, workload, exported)
+    return replace(result, attempts=[*failed, *result.attempts])

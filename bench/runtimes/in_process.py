@@ -1,0 +1,62 @@
+"""What runtimes share that run the model in their own process."""
+
+import statistics
+import time
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from bench.fidelity import Floats
+from bench.runtimes.runtime import Usage, Workload
+from targets.process import peak_resident_bytes, resident_bytes
+
+_NANOSECONDS_PER_MS = 1e6
+
+
+class InProcessRuntime(ABC):
+    """A runtime whose inference is a Python call; subclasses say how to load and to run one."""
+
+    def __init__(self) -> None:
+        self._base_rss_bytes = resident_bytes()
+
+    @abstractmethod
+    def load(self, workload: Workload, threads: int) -> None:
+        """Make the model ready and put a first input in place."""
+
+    @abstractmethod
+    def set_input(self, image: Floats) -> None:
+        """Put one input of shape (1, 3, H, W) in place."""
+
+    @abstractmethod
+    def run(self) -> Floats:
+        """Run one inference on the input in place; shape (1, classes)."""
+
+    def infer(self, inputs: Floats) -> Floats:
+        """Return outputs (N, classes) for inputs (N, 3, H, W), one at a time."""
+        outputs = []
+        for image in inputs:
+            self.set_input(image[None])
+            outputs.append(np.array(self.run()))
+        return np.concatenate(outputs)
+
+    def warm_up(self, seconds: float) -> float:
+        """Run for about so long, three times at least; return the last median in milliseconds."""
+        end = time.perf_counter() + seconds
+        samples = self.time(3)
+        while time.perf_counter() < end:
+            samples = self.time(3)
+        return statistics.median(samples)
+
+    def time(self, samples: int) -> list[float]:
+        """Return the times of single inferences, in milliseconds."""
+        run, clock = self.run, time.perf_counter_ns
+        times = []
+        for _ in range(samples):
+            start = clock()
+            run()
+            times.append((clock() - start) / _NANOSECONDS_PER_MS)
+        return times
+
+    def usage(self) -> Usage:
+        """Tell what memory this process took so far."""
+        return Usage(self._base_rss_bytes, peak_resident_bytes())

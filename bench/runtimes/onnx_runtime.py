@@ -1,0 +1,35 @@
+"""ONNX Runtime's CPU execution provider on the same ONNX file."""
+
+import numpy as np
+import onnxruntime
+
+from bench.fidelity import Floats
+from bench.onnx_export import INPUT_NAME, OUTPUT_NAME
+from bench.runtimes.in_process import InProcessRuntime
+from bench.runtimes.runtime import Workload
+
+
+class OnnxRuntime(InProcessRuntime):
+    """All graph optimisations on, one pool of threads that may spin: its best latency."""
+
+    def load(self, workload: Workload, threads: int) -> None:
+        """Open a session."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.log_severity_level = 3  # errors
+        self._session = onnxruntime.InferenceSession(
+            str(workload.onnx_path), options, providers=["CPUExecutionProvider"]
+        )
+        self._feed = {INPUT_NAME: np.zeros(workload.variant.input_shape, np.float32)}
+
+    def set_input(self, image: Floats) -> None:
+        """Put one input of shape (1, 3, H, W) in place."""
+        self._feed = {INPUT_NAME: image}
+
+    def run(self) -> Floats:
+        """Run one inference; shape (1, classes)."""
+        output: Floats = self._session.run([OUTPUT_NAME], self._feed)[0]
+        return output

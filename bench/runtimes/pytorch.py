@@ -1,0 +1,33 @@
+"""PyTorch eager: what the network is defined in, and the slowest reasonable choice."""
+
+import torch
+
+from bench.fidelity import Floats
+from bench.models.weights import load_model
+from bench.runtimes.in_process import InProcessRuntime
+from bench.runtimes.runtime import Workload
+
+
+class TorchRuntime(InProcessRuntime):
+    """The reference model in inference mode, channels last."""
+
+    def load(self, workload: Workload, threads: int) -> None:
+        """Build the model and load its weights."""
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(False)
+        model = load_model(workload.variant, workload.weights)
+        # oneDNN's convolutions run in this layout without reordering.
+        self._model = model.to(memory_format=torch.channels_last)
+        self._input = torch.zeros(workload.variant.input_shape)
+
+    def set_input(self, image: Floats) -> None:
+        """Put one input of shape (1, 3, H, W) in place."""
+        self._input = torch.from_numpy(image)
+
+    def run(self) -> Floats:
+        """Run one inference; shape (1, classes)."""
+        with torch.inference_mode():
+            output: Floats = self._model(
+                self._input.contiguous(memory_format=torch.channels_last)
+            ).numpy()
+        return output

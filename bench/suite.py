@@ -1,0 +1,104 @@
+"""What a run is asked to measure: from a TOML file, the command line, or the defaults."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from bench.latency import find_profile
+from bench.models.weights import RANDOM
+from bench.runtimes.runtime import find_runtime, installed_runtimes
+from bench.variant import parse_variant, published_grid, small_grid
+from targets.errors import BenchError
+from targets.target import find_target
+
+GRIDS = {"published": published_grid, "small": small_grid}
+MAX_THREADS = 1024
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The cells to measure: every variant on every target with every runtime and thread count.
+
+    All plain data, so that the store can keep it and a resumed run can read it back.
+    """
+
+    variants: tuple[str, ...]
+    targets: tuple[str, ...] = ("native",)
+    runtimes: tuple[str, ...] = ()
+    threads: tuple[int, ...] = (1,)
+    profile: str = "quick"
+    weights: str = RANDOM
+    seed: int = 0
+    time_limit_s: float = 300.0  # of each request to a worker, compilation included
+
+
+_LISTS: dict[str, type] = {"variants": str, "targets": str, "runtimes": str, "threads": int}
+_SCALARS: dict[str, type | tuple[type, ...]] = {
+    "profile": str,
+    "weights": str,
+    "seed": int,
+    "time_limit_s": (int, float),
+}
+
+
+def read_suite(path: Path) -> dict[str, Any]:
+    """Read the keys of a suite file; raises BenchError naming the file and the key."""
+    try:
+        table = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise BenchError(f"suite file {path}: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BenchError(f"suite file {path}: {error}") from error
+    for key, value in table.items():
+        if key in _LISTS:
+            kind: Any = _LISTS[key]
+            good = isinstance(value, list) and all(type(item) is kind for item in value)
+            expected = f"a list of {kind.__name__}"
+        elif key in _SCALARS:
+            good = isinstance(value, _SCALARS[key]) and not isinstance(value, bool)
+            expected = "a string" if _SCALARS[key] is str else "a number"
+        else:
+            allowed = ", ".join(field.name for field in fields(Suite))
+            raise BenchError(f"suite file {path}: unknown key {key!r}; allowed are {allowed}")
+        if not good:
+            raise BenchError(f"suite file {path}: {key} must be {expected}, not {value!r}")
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+
+
+def make_suite(chosen: dict[str, Any]) -> Suite:
+    """Return a suite of what was chosen, with defaults for the rest, each name checked.
+
+    A variant may also be the name of a grid (`published`, `small`). Raises BenchError for the
+    first thing that cannot be measured.
+    """
+    chosen = {key: value for key, value in chosen.items() if value not in (None, (), [])}
+    chosen["variants"] = _expand(chosen.get("variants", ("small",)))
+    chosen.setdefault("runtimes", tuple(installed_runtimes()))
+    suite = Suite(**chosen)
+    for name in suite.targets:
+        find_target(name)
+    for name in suite.runtimes:
+        entry = find_runtime(name)
+        if entry.version() is None:
+            raise BenchError(
+                f"runtime {name!r} is not installed; pip install 'mobilebench[{entry.extra}]'"
+            )
+    find_profile(suite.profile)
+    for count in suite.threads:
+        if not 1 <= count <= MAX_THREADS:
+            raise BenchError(f"threads: {count} is not a number of threads; give 1 or more")
+    if suite.time_limit_s <= 0:
+        raise BenchError(f"time_limit_s: {suite.time_limit_s:g} must be above 0 seconds")
+    return suite
+
+
+def _expand(names: Sequence[str]) -> tuple[str, ...]:
+    expanded = []
+    for name in names:
+        if name in GRIDS:
+            expanded += [variant.name for variant in GRIDS[name]()]
+        else:
+            expanded.append(parse_variant(name).name)
+    return tuple(dict.fromkeys(expanded))

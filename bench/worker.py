@@ -1,0 +1,160 @@
+"""An object in a process of its own, so that its crash, hang or memory is nobody else's."""
+
+import importlib
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+from targets.errors import BenchError, DeviceLostError
+from targets.process import die_with_parent
+
+START_LIMIT_S = 120.0
+
+
+class WorkerError(Exception):
+    """The object raised an error; the text is the error's."""
+
+
+class WorkerCrashedError(WorkerError):
+    """The process died."""
+
+
+class WorkerTimedOutError(WorkerError):
+    """The process did not answer within the time limit and was killed."""
+
+
+class Worker:
+    """Calls methods of an object that lives in a fresh process.
+
+    `factory` is the object's class as `module:Class`, or a module whose functions are called; it
+    is imported there and not here.
+    The process leads a process group, so that whatever it starts is paused and killed with it, and
+    a Ctrl-C in the terminal reaches the suite alone.
+    """
+
+    def __init__(self, factory: str, *args: Any, blocked_modules: tuple[str, ...] = ()) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, factory, args, blocked_modules), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self.pid = self._process.pid or 0
+        self._receive(START_LIMIT_S, f"{factory} starting")
+
+    def call(self, method: str, *args: Any, timeout_s: float) -> Any:
+        """Return what the object's method returns.
+
+        Raises BenchError as the object raises it, WorkerError for any other error of the object,
+        WorkerCrashedError and WorkerTimedOutError; after the last two the worker is gone.
+        """
+        try:
+            self._connection.send((method, args))
+        except OSError as error:
+            self.close()
+            raise WorkerCrashedError(self._obituary()) from error
+        return self._receive(timeout_s, method)
+
+    def _receive(self, timeout_s: float, what: str) -> Any:
+        ready = wait([self._connection, self._process.sentinel], timeout_s)
+        if not ready:
+            self.close()
+            raise WorkerTimedOutError(f"no answer to {what} within {timeout_s:g} s; killed")
+        try:
+            outcome, value = self._connection.recv()
+        except (EOFError, OSError) as error:
+            self.close()
+            raise WorkerCrashedError(self._obituary()) from error
+        if outcome == "refused":
+            raise BenchError(value)
+        if outcome == "crashed":
+            self.close()
+            raise WorkerCrashedError(value)
+        if outcome == "failed":
+            raise WorkerError(value)
+        return value
+
+    def pause(self) -> None:
+        """Stop the process group, so that no thread of it spins while another is measured."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let the process group go on."""
+        self._signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """Kill the process group; does nothing the second time."""
+        self._signal(signal.SIGKILL)
+        self._process.join()
+        self._connection.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process can still be called."""
+        return not self._connection.closed and self._process.is_alive()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.exitcode is None:
+            try:
+                os.killpg(self.pid, number)
+            except ProcessLookupError:  # it does not lead its group yet
+                psutil.Process(self.pid).send_signal(number)
+
+    def _obituary(self) -> str:
+        code = self._process.exitcode or 0
+        if code < 0:
+            return f"the process was killed by {signal.Signals(-code).name}"
+        return f"the process ended with exit code {code}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _serve(
+    connection: Connection, factory: str, args: tuple[Any, ...], blocked_modules: tuple[str, ...]
+) -> None:
+    """Answer calls until the other side goes away."""
+    die_with_parent()
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in blocked_modules:
+        sys.modules[name] = None  # type: ignore[assignment]
+
+    def make() -> Any:
+        module_name, _, class_name = factory.partition(":")
+        module = importlib.import_module(module_name)
+        return getattr(module, class_name)(*args) if class_name else module
+
+    outcome, made = _attempt(make)
+    connection.send((outcome, None if outcome == "done" else made))
+    while outcome == "done":
+        try:
+            method, arguments = connection.recv()
+        except EOFError:
+            return
+        connection.send(_attempt(getattr(made, method), *arguments))
+
+
+def _attempt(compute: Callable[..., Any], *args: Any) -> tuple[str, Any]:
+    try:
+        return "done", compute(*args)
+    except BenchError as error:
+        return "refused", str(error)
+    except DeviceLostError as error:
+        return "crashed", str(error)
+    except Exception as error:
+        lines = (str(error).strip() or type(error).__name__).splitlines()
+        return "failed", f"{type(error).__name__}: {lines[-1].strip()}"

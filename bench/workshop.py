@@ -1,0 +1,71 @@
+"""Export and compilation, each in a process of its own that is kept from variant to variant."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from bench.artifact import Artifact
+from bench.models.weights import Weights
+from bench.onnx_export import Exported
+from bench.variant import Variant
+from bench.worker import Worker
+from targets.target import Target
+
+_EXPORT = "bench.onnx_export"
+_COMPILE = "bench.artifact"
+# tvm-ffi imports torch where it finds it, which doubles the start of the compiler.
+_BLOCKED = {_EXPORT: (), _COMPILE: ("torch",)}
+
+
+class Workshop:
+    """Makes ONNX files and artifacts; a crash or a hang there costs one of them.
+
+    PyTorch and TVM are imported once each, and never in the suite's own process, so that Ctrl-C is
+    answered while they compute.
+    """
+
+    def __init__(self, cache_dir: Path, time_limit_s: float) -> None:
+        self._cache_dir = cache_dir
+        self._time_limit_s = time_limit_s
+        self._workers: dict[str, Worker] = {}
+
+    def export(self, variant: Variant, weights: Weights) -> Exported:
+        """Return the variant's ONNX file and reference outputs."""
+        exported: Exported = self._call(_EXPORT, "export", variant, weights, self._cache_dir)
+        return exported
+
+    def check_weights(self, variant: Variant, weights: Weights) -> None:
+        """Raise BenchError if the weights do not fit the variant."""
+        self._call(_EXPORT, "check_weights", variant, weights)
+
+    def build(self, variant: Variant, exported: Exported, target: Target) -> Artifact:
+        """Return the variant's library for a target."""
+        artifact: Artifact = self._call(
+            _COMPILE,
+            "build_artifact",
+            variant.name,
+            exported.onnx_path,
+            exported.onnx_sha256,
+            target,
+            self._cache_dir,
+        )
+        return artifact
+
+    def check_target(self, target: Target) -> None:
+        """Raise BenchError if TVM or LLVM does not know the target or nothing can link for it."""
+        self._call(_COMPILE, "check_target", target)
+
+    def _call(self, factory: str, method: str, *args: Any) -> Any:
+        worker = self._workers.get(factory)
+        if worker is None or not worker.alive:
+            worker = self._workers[factory] = Worker(factory, blocked_modules=_BLOCKED[factory])
+        return worker.call(method, *args, timeout_s=self._time_limit_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        for worker in self._workers.values():
+            worker.close()
