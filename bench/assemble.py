@@ -31,7 +31,7 @@ def make_record(
     """Return the row of one runtime; a failed one keeps what was known when it failed."""
     variant = cell.variant
     record = Record(
-        run_id=context.run_id,
+        run_id=context.run.run_id,
         started_at=utc_now(),
         variant=variant.name,
         task=variant.task,
@@ -54,9 +54,8 @@ def make_record(
         round_trip_ms=attempt.round_trip_ms,
         export_s=exported.export_s if exported else None,
         **asdict(size_of(variant)),
-        **tool_versions(),
     )
-    record = _with_device(record, result)
+    record = replace(_with_device(record, result), **asdict(tool_versions()))
     if artifact and attempt.runtime == TVM:
         record = _with_artifact(record, artifact)
     if attempt.usage:

@@ -3,7 +3,7 @@
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, Optional
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -22,19 +22,19 @@ app = typer.Typer(
 )
 
 Variants = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option(
         "--variant",
         help="Variant by name, e.g. mobilenet_v2_1.0_224, or a grid: published (all 22), small.",
     ),
 ]
 Targets = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option("--target", help="Target by name (`mobilebench targets`) or a TOML file."),
 ]
-Threads = Annotated[Optional[list[int]], typer.Option(help="Threads per inference.")]
+Threads = Annotated[list[int] | None, typer.Option(help="Threads per inference.")]
 Runtimes = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option("--runtime", help="tvm, torch, onnxruntime; all that are installed by default."),
 ]
 StoreUrl = Annotated[str, typer.Option("--store", help="SQLite file or database URL.")]
@@ -42,26 +42,26 @@ StoreUrl = Annotated[str, typer.Option("--store", help="SQLite file or database 
 
 @app.command()
 def run(
-    suite: Annotated[Optional[Path], typer.Argument(help="Suite file (TOML).")] = None,
+    suite: Annotated[Path | None, typer.Argument(help="Suite file (TOML).")] = None,
     variant: Variants = None,
     target: Targets = None,
     threads: Threads = None,
     runtime: Runtimes = None,
     profile: Annotated[
-        Optional[str], typer.Option(help="How thorough: quick (default), standard or rigorous.")
+        str | None, typer.Option(help="How thorough: quick (default), standard or rigorous.")
     ] = None,
     weights: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(help="random (default), a checkpoint, or its URL ending in #sha256=HASH."),
     ] = None,
-    seed: Annotated[Optional[int], typer.Option(help="Of random weights.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of random weights.")] = None,
     time_limit: Annotated[
-        Optional[float],
+        float | None,
         typer.Option(help="Seconds that compiling, loading or one round may take (300)."),
     ] = None,
     store: StoreUrl = STORE,
     resume: Annotated[
-        Optional[str], typer.Option(help="Go on with an interrupted run: its name, or latest.")
+        str | None, typer.Option(help="Go on with an interrupted run: its name, or latest.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Directory for the report.")] = REPORT,
 ) -> None:
@@ -88,7 +88,7 @@ def run(
 def report(
     store: StoreUrl = STORE,
     run: Annotated[
-        Optional[list[str]], typer.Option(help="Run to report; the newest by default.")
+        list[str] | None, typer.Option(help="Run to report; the newest by default.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Directory for the report.")] = REPORT,
 ) -> None:

@@ -3,6 +3,8 @@
 import json
 import platform
 import subprocess
+from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import distribution, version
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -10,16 +12,29 @@ from urllib.parse import unquote, urlparse
 import bench
 
 
-def tool_versions() -> dict[str, str]:
-    """Return the columns of a record that tell versions and the project's commit."""
-    return {
-        "tvm_version": version("apache-tvm"),
-        "tvm_ffi_version": version("apache-tvm-ffi"),
-        "torch_version": version("torch"),
-        "onnx_version": version("onnx"),
-        "python_version": platform.python_version(),
-        "git_commit": _git_commit(),
-    }
+@dataclass(frozen=True)
+class Tools:
+    """The columns of a record that tell versions and the project's commit."""
+
+    tvm_version: str
+    tvm_ffi_version: str
+    torch_version: str
+    onnx_version: str
+    python_version: str
+    git_commit: str
+
+
+@cache
+def tool_versions() -> Tools:
+    """Return the versions that run here."""
+    return Tools(
+        tvm_version=version("apache-tvm"),
+        tvm_ffi_version=version("apache-tvm-ffi"),
+        torch_version=version("torch"),
+        onnx_version=version("onnx"),
+        python_version=platform.python_version(),
+        git_commit=_git_commit(),
+    )
 
 
 def _git_commit() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.models.weights import Weights
 from bench.suite import Suite
 from bench.variant import Variant, parse_variant
-from reports.store import Store
+from reports.store import Run, Store
 from targets.local import local_device_name
 from targets.target import Target, find_target
 
@@ -16,7 +16,7 @@ from targets.target import Target, find_target
 class Context:
     """What every step of a run needs to know."""
 
-    run_id: str
+    run: Run
     suite: Suite
     weights: Weights
     cache_dir: Path
@@ -41,7 +41,7 @@ class Cell:
 def open_cells(context: Context, store: Store) -> list[Cell]:
     """Return the cells of the suite, without what has a record in this run already."""
     suite = context.suite
-    done = {record.key for record in store.records([context.run_id])}
+    done = {record.key for record in store.records([context.run.run_id])}
     device = local_device_name()
     cells = []
     for name, target_name, threads in product(suite.variants, suite.targets, suite.threads):

@@ -1,7 +1,6 @@
 """What a user sees of a run while it goes on."""
 
 import logging
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -70,9 +69,7 @@ class Progress:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self._bar.stop()
 
 

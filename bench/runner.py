@@ -22,12 +22,14 @@ def run_suite(context: Context, store: Store, progress: Progress) -> None:
     """Take each variant from PyTorch through ONNX and TVM to records in the store.
 
     What has a record in this run already is left out, so an interrupted run can be resumed. What
-    fails becomes a row that says so. Raises BenchError only for what is wrong with the request.
+    fails becomes a row that says so. Raises BenchError only for what is wrong with the request, and
+    then the store does not hear of the run.
     """
     cells = open_cells(context, store)
     progress.begin(sum(len(cell.runtimes) for cell in cells))
     with Workshop(context.cache_dir, context.suite.time_limit_s) as workshop:
         _check_request(context, workshop, cells)
+        store.begin_run(context.run)
         for cell in cells:
             progress.say(f"{cell.title}: export")
             exported, unexported = _export(context, workshop, cell)
@@ -48,7 +50,9 @@ def _check_request(context: Context, workshop: Workshop, cells: Sequence[Cell]) 
         try:
             state = device_state(target, context.cache_dir, context.suite.time_limit_s)
         except WorkerError as error:
-            raise BenchError(f"target {target.name}: its device does not answer: {error}") from error
+            raise BenchError(
+                f"target {target.name}: its device does not answer: {error}"
+            ) from error
         require_flags(target, state)
     if context.weights.sha256:
         for variant in {c.variant.width_multiplier: c.variant for c in cells}.values():

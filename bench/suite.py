@@ -74,7 +74,7 @@ def make_suite(chosen: dict[str, Any]) -> Suite:
     first thing that cannot be measured.
     """
     chosen = {key: value for key, value in chosen.items() if value not in (None, (), [])}
-    chosen["variants"] = _expand(chosen.get("variants", ("small",)))
+    chosen["variants"] = expand_variants(chosen.get("variants", ("small",)))
     chosen.setdefault("runtimes", tuple(installed_runtimes()))
     suite = Suite(**chosen)
     for name in suite.targets:
@@ -94,7 +94,8 @@ def make_suite(chosen: dict[str, Any]) -> Suite:
     return suite
 
 
-def _expand(names: Sequence[str]) -> tuple[str, ...]:
+def expand_variants(names: Sequence[str]) -> tuple[str, ...]:
+    """Return variants' names with grids (`published`, `small`) spelt out, each checked."""
     expanded = []
     for name in names:
         if name in GRIDS:

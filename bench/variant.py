@@ -93,4 +93,6 @@ def _check(variant: Variant, name: str) -> None:
                 f"be {MIN_RESOLUTION} to {MAX_RESOLUTION} pixels"
             )
     if not 1 <= variant.expansion_factor <= 64:
-        raise BenchError(f"variant {name!r}: the expansion factor must be 1 to 64; the paper's is 6")
+        raise BenchError(
+            f"variant {name!r}: the expansion factor must be 1 to 64; the paper's is 6"
+        )

@@ -1,7 +1,6 @@
 """Export and compilation, each in a process of its own that is kept from variant to variant."""
 
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from bench.artifact import Artifact
@@ -64,8 +63,6 @@ class Workshop:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         for worker in self._workers.values():
             worker.close()

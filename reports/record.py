@@ -4,7 +4,14 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 Status = Literal[
-    "ok", "wrong", "export_failed", "compile_failed", "load_failed", "failed", "crashed", "timed_out"
+    "ok",
+    "wrong",
+    "export_failed",
+    "compile_failed",
+    "load_failed",
+    "failed",
+    "crashed",
+    "timed_out",
 ]
 """`ok`, or the reason why it is not.
 

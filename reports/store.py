@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from types import NoneType, TracebackType
+from types import NoneType
 from typing import Any, Self, get_args
 
 import sqlalchemy as sa
@@ -45,9 +45,7 @@ _runs = sa.Table(
 _records = sa.Table(
     "records",
     _metadata,
-    sa.Column(
-        "id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True
-    ),
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     *(_column(f.name, f.type) for f in fields(Record)),
     sa.UniqueConstraint(*_KEY),
 )
@@ -132,27 +130,27 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.close()
 
     def begin_run(self, run: Run) -> None:
-        """Note a new run before its first record."""
+        """Note a run before its first record; a resumed one keeps its place."""
+        values = asdict(run)
         with self._refusing(), self._engine.begin() as connection:
-            connection.execute(_runs.insert().values(**asdict(run)))
+            found = connection.execute(
+                _runs.update().where(_runs.c.run_id == run.run_id).values(**values)
+            )
+            if not found.rowcount:
+                connection.execute(_runs.insert().values(**values))
 
     def add(self, record: Record, rounds_ms: Sequence[Sequence[float]] = ()) -> None:
         """Write a record and its raw samples (milliseconds, a list per round), at once."""
         with self._refusing(), self._engine.begin() as connection:
-            inserted = connection.execute(_records.insert().values(**asdict(record)))
+            insert = _records.insert().values(**asdict(record)).returning(_records.c.id)
+            record_id = connection.scalar(insert)
             if rounds_ms:
-                connection.execute(
-                    _samples.insert().values(
-                        record_id=inserted.inserted_primary_key[0],
-                        rounds_ms=[list(samples) for samples in rounds_ms],
-                    )
-                )
+                rounds = [list(samples) for samples in rounds_ms]
+                connection.execute(_samples.insert().values(record_id=record_id, rounds_ms=rounds))
 
     def runs(self) -> list[Run]:
         """All runs, the oldest first."""
@@ -167,7 +165,9 @@ class Store:
         """
         runs = self.runs()
         if not runs:
-            raise ReportError(f"store {self.url}: has no runs yet; start one with `mobilebench run`")
+            raise ReportError(
+                f"store {self.url}: has no runs yet; start one with `mobilebench run`"
+            )
         found = runs[-1:] if name == "latest" else [run for run in runs if run.run_id == name]
         if not found:
             known = ", ".join(run.run_id for run in runs[-3:])

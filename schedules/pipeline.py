@@ -19,9 +19,7 @@ def graph_passes(target: Target) -> list[Any]:
     """Phase 1. The imported graph becomes canonical operators in the target's layout."""
     return [
         CanonicalizeReLU6(),
-        relax.transform.ConvertLayout(
-            {"relax.nn.conv2d": _CONVOLUTION_LAYOUTS[target.layout]}
-        ),
+        relax.transform.ConvertLayout({"relax.nn.conv2d": _CONVOLUTION_LAYOUTS[target.layout]}),
         relax.transform.Normalize(),
         FoldLayout(),
     ]

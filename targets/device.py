@@ -112,7 +112,7 @@ def _fields(text: str) -> dict[str, str]:
 
 
 def _kib(value: str) -> int:
-    return int(value.split()[0]) * 1024
+    return int(value.split(maxsplit=1)[0]) * 1024
 
 
 def _float(text: str) -> float | None:

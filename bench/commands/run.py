@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,39 +37,70 @@ def run_command(
     BenchError or ReportError for a request that cannot be met.
     """
     console = Console(stderr=True)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    cache_dir = cache_directory()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("mobilebench").setLevel(logging.INFO)
+    chosen = {key: value for key, value in chosen.items() if value not in (None, [])}
     check_report_directory(out)
+    if resume is None:
+        context = _new_run(suite_file, chosen)
+    elif suite_file or chosen:
+        raise BenchError(
+            "--resume goes on with the run's own suite; leave out the suite file and what selects"
+        )
     with Store(store_url, create=resume is None) as store:
-        if resume is None:
-            suite, weights = _choose(suite_file, chosen, cache_dir)
-            run = Run(_new_run_id(), utc_now(), asdict(suite))
-            context = Context(run.run_id, suite, weights, cache_dir)
-            begin = [run]
-        else:
-            if suite_file or any(chosen.values()):
-                raise BenchError(
-                    "--resume goes on with the run's own suite; leave out the suite file and "
-                    "selectors"
-                )
-            run = store.find_run(resume)
-            suite = _restore(run)
-            weights = find_weights(suite.weights, cache_dir, suite.seed)
-            context = Context(run.run_id, suite, weights, cache_dir)
-            begin = []
+        if resume is not None:
+            context = _old_run(store.find_run(resume))
         try:
             with Progress(console) as progress:
-                run_suite(context, store, progress, begin)
+                run_suite(context, store, progress)
         except KeyboardInterrupt:
-            kept = len(store.records([run.run_id]))
-            console.print(
-                f"interrupted; {kept} finished rows are kept. Go on with: mobilebench run "
-                f"--resume {run.run_id} --store {store_url}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+            console.print(_farewell(context, store), markup=False, highlight=False, soft_wrap=True)
             return INTERRUPTED
-        records = store.records([run.run_id])
-    report_command(store_url, [run.run_id], out)
+        records = store.records([context.run.run_id])
+    report_command(store_url, [context.run.run_id], out)
     return 0 if all(record.status == "ok" for record in records) else 1
+
+
+def _new_run(suite_file: Path | None, chosen: dict[str, Any]) -> Context:
+    """Join the suite file and the options; options win."""
+    chosen = (read_suite(suite_file) if suite_file else {}) | chosen
+    cache_dir = cache_directory()
+    weights = find_weights(chosen.get("weights", RANDOM), cache_dir, chosen.get("seed", 0))
+    if "variants" not in chosen:
+        chosen |= _declared_variant(weights)
+    suite = replace(make_suite(chosen), weights=weights.pinned_source)
+    # The date makes runs readable in a list, the rest keeps two of one second apart.
+    run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return Context(Run(run_id, utc_now(), asdict(suite)), suite, weights, cache_dir)
+
+
+def _declared_variant(weights: Weights) -> dict[str, tuple[str, ...]]:
+    """Choose the variant that a checkpoint's manifest says it was trained as."""
+    if weights.width_multiplier is None or weights.resolution is None:
+        return {}
+    size = weights.resolution
+    return {"variants": (Variant(weights.width_multiplier, size, size).name,)}
+
+
+def _old_run(run: Run) -> Context:
+    cache_dir = cache_directory()
+    lists = {key: tuple(value) for key, value in run.suite.items() if isinstance(value, list)}
+    try:
+        suite = Suite(**(run.suite | lists))
+    except TypeError as error:
+        raise BenchError(
+            f"run {run.run_id}: it was begun by another version of mobilebench and cannot be "
+            "resumed; start a new one"
+        ) from error
+    return Context(run, suite, find_weights(suite.weights, cache_dir, suite.seed), cache_dir)
+
+
+def _farewell(context: Context, store: Store) -> str:
+    run_id = context.run.run_id
+    if not any(run.run_id == run_id for run in store.runs()):
+        return "interrupted before anything was measured"
+    kept = len(store.records([run_id]))
+    return (
+        f"interrupted; {kept} finished rows are kept. Go on with: mobilebench run "
+        f"--resume {run_id} --store {store.url}"
+    )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bench.models.mobilenet_v2 import MobileNetV2, Padding
 
 RANDOM = "random"
+_HASH_MARK = "#sha256="
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Weights:
     resolution: int | None = None  # declared by a manifest
     padding: "Padding" = "symmetric"
     sha256: str = ""
+
+    @property
+    def pinned_source(self) -> str:
+        """The source with its hash, so that a resumed run notices another file in its place."""
+        return f"{self.source}{_HASH_MARK}{self.sha256}" if self.sha256 else self.source
 
     @property
     def label(self) -> str:
@@ -51,14 +57,16 @@ def find_weights(source: str, cache_dir: Path, seed: int = 0) -> Weights:
     """Return what `source` names: `random`, the path of a checkpoint, or its http(s) URL.
 
     A checkpoint is a PyTorch `state_dict`. A manifest (TOML, the same name ending in `.toml`)
-    beside it may declare its width multiplier, padding and SHA-256. A URL must carry the hash as
-    `#sha256=...`; it is fetched once into `cache_dir`. Raises BenchError for anything unreadable.
+    beside it may declare its width multiplier, padding and SHA-256. `#sha256=HASH` after a path
+    is checked too; a URL must carry it, and is fetched once into `cache_dir`. Raises BenchError
+    for anything unreadable.
     """
     if source == RANDOM:
         return Weights(seed=seed)
-    if urlparse(source).scheme in ("http", "https"):
-        return _read_manifest(_fetch(source, cache_dir))
-    return _read_manifest(Path(source))
+    address, _, digest = source.partition(_HASH_MARK)
+    if urlparse(address).scheme in ("http", "https"):
+        return _read_manifest(_fetch(address, digest, cache_dir), digest)
+    return _read_manifest(Path(address), digest)
 
 
 def load_model(variant: Variant, weights: Weights) -> "MobileNetV2":
@@ -82,7 +90,8 @@ def load_model(variant: Variant, weights: Weights) -> "MobileNetV2":
             _randomise(model)
     if weights.source != RANDOM:
         _load_checkpoint(model, weights.source)
-    return model.eval()
+    model.eval()
+    return model
 
 
 def _randomise(model: "MobileNetV2") -> None:
@@ -149,21 +158,18 @@ def _load_checkpoint(model: "MobileNetV2", source: str) -> None:
         expected[key].copy_(tensor)  # casts float16 to float32
 
 
-def _read_manifest(path: Path) -> Weights:
+def _read_manifest(path: Path, expected: str) -> Weights:
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise BenchError(f"checkpoint {path}: {error.strerror}; give --weights a file") from error
+    _check_digest(path, digest, expected or digest, "the hash asked for")
     weights = Weights(source=str(path.resolve()), sha256=digest)
     manifest_path = path.with_suffix(".toml")
     if not manifest_path.exists():
         return weights
     manifest = _parse_manifest(manifest_path)
-    if manifest.get("sha256", digest) != digest:
-        raise BenchError(
-            f"checkpoint {path}: its SHA-256 is {digest[:16]}..., {manifest_path.name} says "
-            f"{manifest['sha256'][:16]}...; it is damaged or another file: get it again"
-        )
+    _check_digest(path, digest, manifest.get("sha256", digest), manifest_path.name)
     multiplier = manifest.get("width_multiplier")
     return replace(
         weights,
@@ -171,6 +177,14 @@ def _read_manifest(path: Path) -> Weights:
         resolution=manifest.get("resolution"),
         padding=manifest.get("padding", "symmetric"),
     )
+
+
+def _check_digest(path: Path, found: str, expected: str, authority: str) -> None:
+    if found != expected.lower():
+        raise BenchError(
+            f"checkpoint {path}: its SHA-256 is {found[:16]}..., but {authority} says "
+            f"{expected[:16]}...; it is damaged or another file: get it again"
+        )
 
 
 def _parse_manifest(path: Path) -> dict[str, Any]:
@@ -200,17 +214,17 @@ def _parse_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _fetch(url: str, cache_dir: Path) -> Path:
+def _fetch(address: str, digest: str, cache_dir: Path) -> Path:
     """Download a checkpoint once; `torch.hub` writes it atomically and checks the hash."""
-    import torch
-
-    address, _, fragment = url.partition("#")
-    digest = fragment.removeprefix("sha256=")
-    if fragment == digest or len(digest) != 64:
-        raise BenchError(f"checkpoint {url}: append #sha256=HASH, so that what arrives is checked")
+    if len(digest) != 64:
+        raise BenchError(
+            f"checkpoint {address}: append {_HASH_MARK}HASH, so that what arrives is checked"
+        )
     path = cache_dir / "checkpoints" / digest[:16] / Path(urlparse(address).path).name
     if path.exists():
         return path
+    import torch
+
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         torch.hub.download_url_to_file(address, str(path), hash_prefix=digest, progress=False)

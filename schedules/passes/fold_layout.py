@@ -28,7 +28,7 @@ class FoldLayout:
 
 
 @mutator
-class _Folder(PyExprMutator):  # type: ignore[misc]
+class _Folder(PyExprMutator):
     def visit_call_(self, call: Any) -> Any:
         call = self.visit_expr_post_order(call)
         if call.op not in (Op.get("relax.permute_dims"), Op.get("relax.reshape")):

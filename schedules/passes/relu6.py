@@ -33,7 +33,7 @@ class CanonicalizeReLU6:
 
 
 @mutator
-class _ClipRewriter(PyExprMutator):  # type: ignore[misc]
+class _ClipRewriter(PyExprMutator):
     def __init__(self, mod: tvm.IRModule) -> None:
         super().__init__(mod)
         self._mod = mod

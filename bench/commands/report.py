@@ -1,0 +1,25 @@
+"""`mobilebench report`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reports.store import Store
+from targets.errors import BenchError
+
+
+def report_command(store_url: str, run_names: Sequence[str], out: Path) -> None:
+    """Write the report of those runs (`latest` is the newest) and say where it is."""
+    from reports.page import write_report  # pandas and matplotlib: not before they are needed
+
+    check_report_directory(out)
+    with Store(store_url, create=False) as store:
+        run_ids = [store.find_run(name).run_id for name in run_names]
+        page = write_report(store, list(dict.fromkeys(run_ids)), out)
+    print(f"report: {page}")
+
+
+def check_report_directory(out: Path) -> None:
+    """Raise BenchError if a report cannot be put there; asked before anything is measured."""
+    blocking = next((path for path in (out, *out.parents) if path.exists()), None)
+    if blocking is not None and not blocking.is_dir():
+        raise BenchError(f"report directory {out}: {blocking} is a file; give --out a directory")
