@@ -155,7 +155,7 @@ def main() -> NoReturn:
     except Exception as error:
         if not hasattr(error, "format_message"):  # not a usage error
             raise
-        _refuse(f"{error.format_message()} See `mobilebench --help`.")
+        _refuse(f"{error.format_message().rstrip('.')}. See `mobilebench --help`.")
     sys.exit(code or 0)
 
 

@@ -5,8 +5,10 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import psutil
@@ -35,14 +37,18 @@ class Worker:
     `factory` is the object's class as `module:Class`, or a module whose functions are called; it
     is imported there and not here.
     The process leads a process group, so that whatever it starts is paused and killed with it, and
-    a Ctrl-C in the terminal reaches the suite alone.
+    a Ctrl-C in the terminal reaches the suite alone. Its temporary files lie in a directory that
+    goes away with it.
     """
 
     def __init__(self, factory: str, *args: Any, blocked_modules: tuple[str, ...] = ()) -> None:
         context = multiprocessing.get_context("spawn")
+        self._scratch = TemporaryDirectory(prefix="mobilebench-", ignore_cleanup_errors=True)
         self._connection, theirs = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(theirs, factory, args, blocked_modules), daemon=True
+            target=_serve,
+            args=(theirs, self._scratch.name, factory, args, blocked_modules),
+            daemon=True,
         )
         self._process.start()
         theirs.close()
@@ -94,6 +100,7 @@ class Worker:
         self._signal(signal.SIGKILL)
         self._process.join()
         self._connection.close()
+        self._scratch.cleanup()
 
     @property
     def alive(self) -> bool:
@@ -121,12 +128,17 @@ class Worker:
 
 
 def _serve(
-    connection: Connection, factory: str, args: tuple[Any, ...], blocked_modules: tuple[str, ...]
+    connection: Connection,
+    scratch: str,
+    factory: str,
+    args: tuple[Any, ...],
+    blocked_modules: tuple[str, ...],
 ) -> None:
     """Answer calls until the other side goes away."""
     die_with_parent()
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["TMPDIR"] = tempfile.tempdir = scratch
     for name in blocked_modules:
         sys.modules[name] = None  # type: ignore[assignment]
 

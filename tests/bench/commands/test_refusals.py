@@ -1,0 +1,118 @@
+"""Every bad request: one line that says what, where and what to do, and exit code 2."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TINY = ("--variant", "mobilenet_v2_0.35_32")
+
+
+def assert_refused(done: Any, *parts: str) -> None:
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == 2, done.stderr
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("mobilebench: ")
+    for part in parts:
+        assert part in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--variant", "mobilenet_v2_1.0_225x"], ["unknown variant", "mobilenet_v2_1.0_224"]),
+        (["--variant", "mobilenet_v2_1.0_31"], ["31x31", "32 to 4096"]),
+        (["--variant", "mobilenet_v2_0_224"], ["width multiplier must be above 0"]),
+        (["--target", "x86-64-v5"], ["unknown target", "x86-64-v4"]),
+        (["--runtime", "onyxruntime"], ["unknown runtime", "onnxruntime"]),
+        (["--profile", "fast"], ["unknown profile", "quick", "standard", "rigorous"]),
+        (["--threads", "0"], ["threads: 0"]),
+        (["--threads", "two"], ["--threads", "--help"]),
+        (["--time-limit", "0"], ["time_limit_s"]),
+        (["nosuch.toml"], ["nosuch.toml", "No such file"]),
+        (["--target", "nosuch.toml"], ["nosuch.toml", "No such file"]),
+        (["--weights", "nosuch.pth"], ["nosuch.pth", "No such file"]),
+        (["--weights", "http://127.0.0.1:9/x.pth"], ["#sha256="]),
+        (["--store", "/nonexistent/store.sqlite"], ["store", "/nonexistent/store.sqlite"]),
+        (["--store", "nosuch://store"], ["not a database URL"]),
+        (["--resume", "latest"], ["no such file", "mobilebench run"]),
+        (["--frobnicate"], ["--frobnicate"]),
+    ],
+)
+def test_run_refuses(mobilebench: Any, arguments: list[str], parts: list[str]) -> None:
+    assert_refused(mobilebench("run", *arguments), *parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("variants = [", ["suite.toml"]),
+        ('varians = ["small"]', ["suite.toml", "'varians'", "variants"]),
+        ('variants = "small"', ["suite.toml", "variants must be a list"]),
+        ("threads = [true]", ["suite.toml", "threads"]),
+    ],
+)
+def test_run_refuses_a_bad_suite_file(
+    mobilebench: Any, tmp_path: Path, text: str, parts: list[str]
+) -> None:
+    (tmp_path / "suite.toml").write_text(text)
+    assert_refused(mobilebench("run", "suite.toml"), *parts)
+
+
+def test_run_refuses_a_bad_target_file(mobilebench: Any, tmp_path: Path) -> None:
+    (tmp_path / "board.toml").write_text('descripton = "a board"')
+    assert_refused(mobilebench("run", "--target", "board.toml"), "board.toml", "'descripton'")
+
+
+def test_run_refuses_a_truncated_checkpoint(mobilebench: Any, tmp_path: Path) -> None:
+    (tmp_path / "weights.pth").write_bytes(b"PK\x03\x04 and no more")
+    done = mobilebench("run", *TINY, "--weights", "weights.pth")
+    assert_refused(done, "weights.pth", "not a readable PyTorch state_dict")
+
+
+def test_run_refuses_a_checkpoint_of_another_multiplier(mobilebench: Any, tmp_path: Path) -> None:
+    import torch
+
+    from bench.models.mobilenet_v2 import MobileNetV2
+    from bench.variant import parse_variant
+
+    state = MobileNetV2(parse_variant("mobilenet_v2_0.5_32")).state_dict()
+    torch.save(state, tmp_path / "weights.pth")
+    done = mobilebench("run", *TINY, "--weights", "weights.pth")
+    assert_refused(done, "weights.pth", "width multiplier")
+
+
+def test_run_refuses_a_store_that_is_no_database(mobilebench: Any, tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite").write_text("these are not the rows you are looking for")
+    done = mobilebench("run", *TINY, "--store", "store.sqlite")
+    assert_refused(done, "store.sqlite", "not a database")
+
+
+def test_run_refuses_a_report_directory_that_is_a_file(mobilebench: Any, tmp_path: Path) -> None:
+    (tmp_path / "report").write_text("")
+    assert_refused(mobilebench("run", *TINY, "--out", "report"), "report is a file", "--out")
+    assert_refused(mobilebench("run", *TINY, "--out", "report/deeper"), "report is a file")
+
+
+def test_run_refuses_to_go_without_a_compiler(mobilebench: Any) -> None:
+    done = mobilebench("run", *TINY, CXX="nosuch-compiler")
+    assert_refused(done, "no C++ compiler", "nosuch-compiler", "install")
+
+
+def test_a_refused_run_is_not_in_the_store(mobilebench: Any) -> None:
+    mobilebench("run", *TINY, CXX="nosuch-compiler")
+    listed = mobilebench("runs")
+    assert listed.returncode == 0
+    assert "quick" not in listed.stdout
+
+
+def test_report_names_the_runs_that_there_are(mobilebench: Any, tmp_path: Path) -> None:
+    from reports.store import Run, Store
+
+    with Store(str(tmp_path / "mobilebench.sqlite")) as store:
+        store.begin_run(Run("20260101-000000-aaaa", "2026-01-01T00:00:00+00:00", {}))
+    assert_refused(mobilebench("report", "--run", "yesterday"), "yesterday", "20260101-000000-aaaa")
+
+
+def test_resume_takes_no_selection(mobilebench: Any) -> None:
+    assert_refused(mobilebench("run", "--resume", "latest", *TINY), "--resume", "own suite")
