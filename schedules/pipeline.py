@@ -8,11 +8,23 @@ from typing import Any
 import tvm
 from tvm import relax
 
+from schedules.machine import Machine, machine_of
 from schedules.passes.fold_layout import FoldLayout
+from schedules.passes.lower_operators import LowerOperators
 from schedules.passes.relu6 import CanonicalizeReLU6
+from schedules.passes.schedule_kernels import ScheduleKernels
 from targets.target import Target
 
 _CONVOLUTION_LAYOUTS = {"NHWC": ["NHWC", "HWIO"], "NCHW": ["NCHW", "OIHW"]}
+
+
+# Loops that a template marks are split into borders, with padding, and an interior without.
+_CONFIG = {
+    "s_tir.LoopPartition": {
+        "partition_const_loop": True,
+        "unroll_loop_with_partition_hint_no_interval": True,
+    }
+}
 
 
 def graph_passes(target: Target) -> list[Any]:
@@ -25,9 +37,10 @@ def graph_passes(target: Target) -> list[Any]:
     ]
 
 
-def fusion_passes() -> list[Any]:
+def fusion_passes(machine: Machine) -> list[Any]:
     """Phase 2. Operators become TIR; bias, ReLU6 and residual join their convolution."""
     return [
+        LowerOperators(machine),
         relax.transform.LegalizeOps(),
         relax.transform.AnnotateTIROpPattern(),
         relax.transform.FuseOps(),
@@ -36,8 +49,15 @@ def fusion_passes() -> list[Any]:
     ]
 
 
+def schedule_passes(machine: Machine) -> list[Any]:
+    """Phase 3. Each kernel gets loops that fit the machine."""
+    return [
+        ScheduleKernels(machine),
+    ]
+
+
 def memory_passes() -> list[Any]:
-    """Phase 3. Calls write into buffers, and the buffers share planned storage."""
+    """Phase 4. Calls write into buffers, and the buffers share planned storage."""
     return [
         relax.transform.RewriteDataflowReshape(),
         relax.transform.ToNonDataflow(),
@@ -48,7 +68,7 @@ def memory_passes() -> list[Any]:
 
 
 def machine_passes() -> list[Any]:
-    """Phase 4. What is left becomes instructions of the Relax virtual machine."""
+    """Phase 5. What is left becomes instructions of the Relax virtual machine."""
     return [
         relax.transform.LowerAllocTensor(),
         relax.transform.KillAfterLastUse(),
@@ -60,14 +80,21 @@ def machine_passes() -> list[Any]:
 
 
 def plan(mod: tvm.IRModule, target: Target, tvm_target: Any) -> tvm.IRModule:
-    """Run phases 1 to 3: the module says which kernels run, in which order, in which storage."""
+    """Run phases 1 to 4: the module says which kernels run, in which order, in which storage."""
+    machine = machine_of(tvm_target)
+    passes = [
+        *graph_passes(target),
+        *fusion_passes(machine),
+        *schedule_passes(machine),
+        *memory_passes(),
+    ]
     with tvm_target:
-        passes = graph_passes(target) + fusion_passes() + memory_passes()
         return tvm.transform.Sequential(passes)(mod)
 
 
 def build(planned: tvm.IRModule, tvm_target: Any) -> Any:
-    """Run phase 4 on a planned module and generate code for it; returns TVM's executable."""
-    return relax.build(
-        planned, tvm_target, relax_pipeline=tvm.transform.Sequential(machine_passes())
-    )
+    """Run phase 5 on a planned module and generate code for it; returns TVM's executable."""
+    with tvm.transform.PassContext(config=_CONFIG):
+        return relax.build(
+            planned, tvm_target, relax_pipeline=tvm.transform.Sequential(machine_passes())
+        )

@@ -1,0 +1,28 @@
+"""What a schedule needs to know of a processor."""
+
+from dataclasses import dataclass
+from typing import Any
+
+FLOAT_BITS = 32
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The vector unit of a CPU core."""
+
+    vector_floats: int  # float32 lanes of a register
+    registers: int  # vector registers
+
+
+# LLVM's feature name, register bits, architectural vector registers; the first that fits counts.
+_VECTOR_UNITS = (("avx512f", 512, 32), ("avx2", 256, 16), ("neon", 128, 32), ("sse2", 128, 16))
+
+
+def machine_of(tvm_target: Any) -> Machine:
+    """Return what LLVM says of a target's CPU."""
+    from tvm.target import codegen
+
+    for feature, bits, registers in _VECTOR_UNITS:
+        if codegen.target_has_features(feature, tvm_target):
+            return Machine(bits // FLOAT_BITS, registers)
+    return Machine(vector_floats=4, registers=16)

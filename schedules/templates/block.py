@@ -1,0 +1,55 @@
+"""Steps that every template takes."""
+
+from typing import Any
+
+from tvm import s_tir
+
+Block = Any  # a block of a schedule, as TVM's random variable
+Loop = Any
+
+
+def inline_neighbours(schedule: s_tir.Schedule, core: str) -> tuple[Block, Block]:
+    """Leave two blocks of a fused kernel: the one named `core`, and the one that writes the output.
+
+    What comes before (padding) is read through; bias, activation and residual are computed where
+    the output is written, from registers.
+    """
+    blocks = schedule.get_child_blocks(schedule.get_sblock("root"))
+    names = [schedule.get(block).name_hint for block in blocks]
+    position = names.index(core)
+    for block in (*blocks[:position], *blocks[position + 1 : -1]):
+        schedule.compute_inline(block)
+    return blocks[position], blocks[-1]
+
+
+def flatten_pixels(schedule: s_tir.Schedule, block: Block, width: int) -> None:
+    """Let a block over (1, H, W, channels, ...) run over (H * W, channels, ...)."""
+    reductions = len(schedule.get_loops(block)) - 4
+    if reductions:
+        schedule.transform_block_layout(block, lambda n, y, x, c, k: (y * width + x, c, k))
+    else:
+        schedule.transform_block_layout(block, lambda n, y, x, c: (y * width + x, c))
+
+
+def loops_inside(schedule: s_tir.Schedule, block: Block, outer: Loop) -> list[Loop]:
+    """Return the loops around a block that lie inside `outer`; those of one turn may be missing."""
+    loops = schedule.get_loops(block)
+    depths = [schedule.get(loop).same_as(schedule.get(outer)) for loop in loops]
+    inside: list[Loop] = loops[depths.index(True) + 1 :]
+    return inside
+
+
+def vectorize(schedule: s_tir.Schedule, loops: list[Loop], lanes: int) -> None:
+    """Unroll loops and make vectors of the innermost, whose extent is a multiple of `lanes`."""
+    outer, inner = schedule.split(loops[-1], [None, lanes])
+    for loop in (*loops[:-1], outer):
+        schedule.unroll(loop)
+    schedule.vectorize(inner)
+
+
+def lanes_for(channels: int, vector_floats: int) -> int:
+    """Return the widest vector that divides a number of channels."""
+    lanes = vector_floats
+    while channels % lanes:
+        lanes //= 2
+    return lanes

@@ -1,0 +1,68 @@
+"""The last layer: a vector by a matrix that is read once, so memory sets the pace.
+
+Tile: `panels` vectors of classes in registers. Weights are laid out in the order in which they are
+read, so the hardware prefetches one stream.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tvm import s_tir, te
+
+from schedules.machine import Machine
+from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+
+CORE = "classifier_product"
+PANELS = 8  # two multiply-adds a cycle of four cycles' latency
+
+
+@dataclass(frozen=True)
+class Tile:
+    """How many input features one turn of the loop takes."""
+
+    unroll: int
+
+
+def pack(weight: NDArray[np.float32], vector: int) -> NDArray[np.float32]:
+    """Lay out weights (K, N) as groups (ceil(N / group), K, group) of PANELS vectors."""
+    inputs, outputs = weight.shape
+    group = PANELS * vector
+    groups = -(-outputs // group)
+    padded = np.zeros((inputs, groups * group), np.float32)
+    padded[:, :outputs] = weight
+    return np.ascontiguousarray(padded.reshape(inputs, groups, group).transpose(1, 0, 2))
+
+
+def compute(data: te.Tensor, weight: te.Tensor, outputs: int) -> te.Tensor:
+    """Return the product (1, outputs) of data (1, K) by packed weights."""
+    groups, inputs, group = weight.shape
+    k = te.reduce_axis((0, inputs), "k")
+    product = te.compute(
+        (1, groups * group),
+        lambda n, c: te.sum(data[n, k] * weight[c // group, k, c % group], axis=k),
+        name=CORE,
+    )
+    return te.compute((1, outputs), lambda n, c: product[n, c], name="classifier")
+
+
+def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
+    """Return the tiles worth trying, the best guess first."""
+    return [Tile(unroll) for unroll in (4, 1, 2, 8)]
+
+
+def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
+    """Schedule a fused classifier."""
+    product, output = inline_neighbours(schedule, CORE)
+    channels = int(schedule.get(schedule.get_loops(output)[-1]).extent)
+    schedule.set_scope(product, 0, "local")
+    _, channel, k = schedule.get_loops(product)
+    group, channel_inner = schedule.split(channel, [None, PANELS * machine.vector_floats])
+    k_outer, k_inner = schedule.split(k, [None, tile.unroll])
+    schedule.reorder(group, k_outer, k_inner, channel_inner)
+    schedule.reverse_compute_at(output, group)
+    vectorize(schedule, [k_inner, channel_inner], machine.vector_floats)
+    clear = schedule.decompose_reduction(product, k_outer)
+    vectorize(schedule, loops_inside(schedule, clear, group), machine.vector_floats)
+    stored = loops_inside(schedule, output, group)
+    vectorize(schedule, stored, lanes_for(channels, machine.vector_floats))

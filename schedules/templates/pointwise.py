@@ -1,0 +1,113 @@
+"""1x1 convolutions: a matrix product of pixels by channels, tiled for the vector registers.
+
+Tile: `rows` pixels by `panels` vectors of output channels, kept in registers while the input
+channels go by. Each step of the inner loop loads one vector per panel and broadcasts one value per
+row, for rows x panels multiply-adds; a core issues as many loads as multiply-adds in a cycle, so
+the multipliers stay busy once both sides of the tile are 2 or more.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tvm import s_tir, te
+
+from schedules.machine import Machine
+from schedules.templates.block import (
+    flatten_pixels,
+    inline_neighbours,
+    lanes_for,
+    loops_inside,
+    vectorize,
+)
+
+CORE = "pointwise_product"
+_LATENCY = 4.0  # cycles of a multiply-add; two are issued in each
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What stays in registers: pixels by vectors of output channels."""
+
+    rows: int
+    panels: int
+
+
+def pack(weight: NDArray[np.float32], vector: int) -> NDArray[np.float32]:
+    """Lay out weights (K, N) as panels (ceil(N / vector), K, vector), padded with zeros.
+
+    The loop over K then reads each panel as one stream of whole vectors.
+    """
+    inputs, outputs = weight.shape
+    panels = -(-outputs // vector)
+    padded = np.zeros((inputs, panels * vector), np.float32)
+    padded[:, :outputs] = weight
+    return np.ascontiguousarray(padded.reshape(inputs, panels, vector).transpose(1, 0, 2))
+
+
+def compute(data: te.Tensor, weight: te.Tensor, outputs: int) -> te.Tensor:
+    """Return the convolution (1, H, W, outputs) of data (1, H, W, K) by packed weights.
+
+    Every panel is computed whole; lanes beyond `outputs` are dropped in registers.
+    """
+    _, height, width, inputs = data.shape
+    panels, _, vector = weight.shape
+    k = te.reduce_axis((0, inputs), "k")
+    product = te.compute(
+        (1, height, width, panels * vector),
+        lambda n, y, x, c: te.sum(data[n, y, x, k] * weight[c // vector, k, c % vector], axis=k),
+        name=CORE,
+    )
+    return te.compute(
+        (1, height, width, outputs), lambda n, y, x, c: product[n, y, x, c], name="pointwise"
+    )
+
+
+def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
+    """Return the tiles worth trying, the best guess first."""
+    pixels, panels = _extents(schedule, machine)
+    found = []
+    for wide in range(1, min(panels, 6) + 1):
+        # One register for each vector of weights and one for the broadcast pixel.
+        tallest = (machine.registers - wide - 1) // wide
+        for rows in range(1, min(tallest, pixels, 28) + 1):
+            found.append((_cycles(pixels, panels, rows, wide), -wide, rows))
+    return [Tile(rows, -wide) for _, wide, rows in sorted(found)[:16]]
+
+
+def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
+    """Schedule a fused pointwise convolution."""
+    product, output = inline_neighbours(schedule, CORE)
+    _, _, width, channels = (int(schedule.get(i).extent) for i in schedule.get_loops(output))
+    flatten_pixels(schedule, product, width)
+    flatten_pixels(schedule, output, width)
+    schedule.transform_layout(product, ("write", 0), lambda n, y, x, c: (y * width + x, c))
+    schedule.set_scope(product, 0, "local")
+
+    pixel, channel, k = schedule.get_loops(product)
+    pixel_outer, row = schedule.split(pixel, [None, tile.rows])
+    channel_outer, channel_inner = schedule.split(
+        channel, [None, tile.panels * machine.vector_floats]
+    )
+    schedule.reorder(channel_outer, pixel_outer, k, row, channel_inner)
+    schedule.reverse_compute_at(output, pixel_outer)
+    vectorize(schedule, [row, channel_inner], machine.vector_floats)
+    clear = schedule.decompose_reduction(product, k)
+    vectorize(schedule, loops_inside(schedule, clear, pixel_outer), machine.vector_floats)
+    stored = loops_inside(schedule, output, pixel_outer)
+    vectorize(schedule, stored, lanes_for(channels, machine.vector_floats))
+
+
+def _extents(schedule: s_tir.Schedule, machine: Machine) -> tuple[int, int]:
+    loops = schedule.get_loops(schedule.get_sblock(CORE))
+    _, height, width, channels, _ = (int(schedule.get(loop).extent) for loop in loops)
+    return height * width, channels // machine.vector_floats
+
+
+def _cycles(pixels: int, panels: int, rows: int, wide: int) -> float:
+    """Estimate cycles per input channel: multiply-adds and loads, two of each in a cycle."""
+    whole = max(rows * wide / 2, (rows + wide) / 2, _LATENCY)
+    steps = -(-pixels // rows) * -(-panels // wide)
+    # A tile cut off at both edges is computed under conditions that cost about half of the speed.
+    ragged = 2.0 if pixels % rows and panels % wide else 1.25 if panels % wide else 1.0
+    return steps * whole * ragged

@@ -1,0 +1,54 @@
+"""Global average pooling: the mean of every channel over all pixels.
+
+Tile: `vectors` vectors of channels in registers while the pixels go by.
+"""
+
+from dataclasses import dataclass
+
+from tvm import s_tir, te
+
+from schedules.machine import Machine
+from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+
+CORE = "pooling_sum"
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Vectors of channels."""
+
+    vectors: int
+
+
+def compute(data: te.Tensor) -> te.Tensor:
+    """Return the mean (1, C) of data (1, H, W, C)."""
+    _, height, width, channels = (int(extent) for extent in data.shape)
+    y, x = te.reduce_axis((0, height), "y"), te.reduce_axis((0, width), "x")
+    total = te.compute((1, channels), lambda n, c: te.sum(data[n, y, x, c], axis=[y, x]), name=CORE)
+    return te.compute(
+        (1, channels), lambda n, c: total[n, c] * (1.0 / (height * width)), name="pooling"
+    )
+
+
+def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
+    """Return the tiles worth trying, the best guess first."""
+    _, channel, *_ = schedule.get_loops(schedule.get_sblock(CORE))
+    channels = int(schedule.get(channel).extent)
+    lanes = lanes_for(channels, machine.vector_floats)
+    return [Tile(vectors) for vectors in (4, 8, 2, 1) if channels % (vectors * lanes) == 0]
+
+
+def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
+    """Schedule global average pooling."""
+    total, output = inline_neighbours(schedule, CORE)
+    _, channel = schedule.get_loops(output)
+    lanes = lanes_for(int(schedule.get(channel).extent), machine.vector_floats)
+    outer, inner = schedule.split(channel, [None, tile.vectors * lanes])
+    schedule.compute_at(total, outer)
+    schedule.set_scope(total, 0, "local")
+    *channels, y, x = loops_inside(schedule, total, outer)
+    schedule.reorder(y, x, *channels)
+    vectorize(schedule, channels, lanes)
+    clear = schedule.decompose_reduction(total, y)
+    vectorize(schedule, loops_inside(schedule, clear, outer), lanes)
+    vectorize(schedule, [inner], lanes)

@@ -1,0 +1,108 @@
+"""The first convolution: few input channels, planar (NCHW) input, NHWC output.
+
+Tile: `columns` output pixels of a row by all vectors of output channels, in registers. Every tap of
+every input channel is one broadcast value, so the planar input is read as it comes and nothing
+needs to be transposed beforehand.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tvm import s_tir, te, tirx
+
+from schedules.machine import Machine
+from schedules.templates import pointwise
+from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+
+CORE = "stem_product"
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Output pixels of a row, by vectors of output channels."""
+
+    columns: int
+    panels: int
+
+
+def pack(weight: NDArray[np.float32], vector: int) -> NDArray[np.float32]:
+    """Lay out weights (R, S, K, N) as panels (ceil(N / vector), R, S, K, vector)."""
+    taps_y, taps_x, inputs, outputs = weight.shape
+    panels = pointwise.pack(weight.reshape(-1, outputs), vector)
+    return panels.reshape(-1, taps_y, taps_x, inputs, vector)
+
+
+def compute(
+    data: te.Tensor,
+    weight: te.Tensor,
+    outputs: int,
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
+) -> te.Tensor:
+    """Return the convolution (1, H', W', outputs) of data (1, K, H, W) by packed weights.
+
+    `padding` is top, left, bottom, right.
+    """
+    _, inputs, height, width = (int(extent) for extent in data.shape)
+    panels, taps_y, taps_x, _, vector = (int(extent) for extent in weight.shape)
+    top, left, bottom, right = padding
+    out_height = (height + top + bottom - taps_y) // stride[0] + 1
+    out_width = (width + left + right - taps_x) // stride[1] + 1
+    padded = te.compute(
+        (1, inputs, height + top + bottom, width + left + right),
+        lambda n, k, y, x: tirx.if_then_else(
+            tirx.all(y >= top, y < height + top, x >= left, x < width + left),
+            data[n, k, y - top, x - left],
+            tirx.const(0.0, data.dtype),
+        ),
+        name="padded",
+    )
+    tap_y, tap_x = te.reduce_axis((0, taps_y), "tap_y"), te.reduce_axis((0, taps_x), "tap_x")
+    k = te.reduce_axis((0, inputs), "k")
+    product = te.compute(
+        (1, out_height, out_width, panels * vector),
+        lambda n, y, x, c: te.sum(
+            padded[n, k, y * stride[0] + tap_y, x * stride[1] + tap_x]
+            * weight[c // vector, tap_y, tap_x, k, c % vector],
+            axis=[tap_y, tap_x, k],
+        ),
+        name=CORE,
+    )
+    return te.compute(
+        (1, out_height, out_width, outputs), lambda n, y, x, c: product[n, y, x, c], name="stem"
+    )
+
+
+def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
+    """Return the tiles worth trying, the best guess first."""
+    loops = schedule.get_loops(schedule.get_sblock(CORE))
+    _, _, width, channels, *_ = (int(schedule.get(loop).extent) for loop in loops)
+    panels = channels // machine.vector_floats
+    found = []
+    for wide in range(1, min(panels, 4) + 1):
+        for columns in range(2, min((machine.registers - wide - 1) // wide, width, 16) + 1):
+            steps = -(-width // columns) * -(-panels // wide)
+            found.append((steps * max(columns * wide / 2, 4.0), -wide, columns))
+    return [Tile(columns, -wide) for _, wide, columns in sorted(found)[:12]]
+
+
+def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
+    """Schedule a fused stem convolution."""
+    product, output = inline_neighbours(schedule, CORE)
+    channels = int(schedule.get(schedule.get_loops(output)[-1]).extent)
+    schedule.set_scope(product, 0, "local")
+    _, y, x, channel, tap_y, tap_x, k = schedule.get_loops(product)
+    x_outer, x_inner = schedule.split(x, [None, tile.columns])
+    channel_outer, channel_inner = schedule.split(
+        channel, [None, tile.panels * machine.vector_floats]
+    )
+    schedule.reorder(channel_outer, y, x_outer, tap_y, tap_x, k, x_inner, channel_inner)
+    schedule.reverse_compute_at(output, x_outer)
+    vectorize(schedule, [tap_y, tap_x, k, x_inner, channel_inner], machine.vector_floats)
+    clear = schedule.decompose_reduction(product, tap_y)
+    vectorize(schedule, loops_inside(schedule, clear, x_outer), machine.vector_floats)
+    stored = loops_inside(schedule, output, x_outer)
+    vectorize(schedule, stored, lanes_for(channels, machine.vector_floats))
+    for loop in (y, x_outer):
+        schedule.annotate(loop, "pragma_loop_partition_hint", 1)
