@@ -1,0 +1,106 @@
+"""Records as pandas frames, and the questions that tables and plots ask of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from reports.published import find_published
+from reports.record import COLUMNS
+from reports.store import Store
+
+MAIN = "tvm"  # the runtime that the others are compared with
+_SETUP = ["target", "device", "threads", "emulated"]
+_CELL = ["variant", *_SETUP, "runtime"]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What rows must share before their latencies may stand side by side."""
+
+    target: str
+    device: str
+    threads: int
+    emulated: bool
+
+    @property
+    def title(self) -> str:
+        """What headings call it."""
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        emulated = ", emulated" if self.emulated else ""
+        return f"{self.target} on {self.device}, {threads}{emulated}"
+
+
+def gather(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
+    """Return the records of those runs, a row each, with exactly record.COLUMNS as columns."""
+    return pd.DataFrame([asdict(r) for r in store.records(run_ids)], columns=list(COLUMNS))
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write records.csv."""
+    frame.to_csv(path, index=False)
+
+
+def newest(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the last row of every cell, where several runs measured it."""
+    return frame.drop_duplicates(_CELL, keep="last")
+
+
+def ok_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep what may be shown as a result."""
+    return frame[frame["status"] == "ok"]
+
+
+def setups(frame: pd.DataFrame) -> Iterator[tuple[Setup, pd.DataFrame]]:
+    """Yield the rows of each setup, smallest variant first."""
+    for values, rows in frame.groupby(_SETUP, sort=False):
+        yield Setup(*values), rows.sort_values(["macs", "variant"], kind="stable")
+
+
+def runtimes_of(frame: pd.DataFrame) -> list[str]:
+    """Return the runtimes in a frame: the main one first, then alphabetically."""
+    return sorted(frame["runtime"].unique(), key=lambda name: (name != MAIN, name))
+
+
+def by_runtime(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return a column with variants as rows, in the frame's order, and runtimes as columns."""
+    wide = frame.pivot(index="variant", columns="runtime", values=column)
+    return wide.reindex(index=frame["variant"].unique(), columns=runtimes_of(frame))
+
+
+def ratios(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return how many times longer than the main runtime each other one takes, by variant.
+
+    Empty where the main runtime has no row.
+    """
+    latency = by_runtime(ok_rows(frame), "latency_p50_ms")
+    if MAIN not in latency:
+        return latency.iloc[:, :0]
+    return latency.drop(columns=MAIN).div(latency[MAIN], axis=0)
+
+
+def geometric_mean(values: pd.Series) -> float:
+    """Return the geometric mean of what is there; NaN of nothing."""
+    known = values.dropna()
+    return float(np.exp(np.log(known).mean())) if len(known) else float("nan")
+
+
+def with_published_top1(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add `published_top1_percent` and leave out rows about which nothing was published."""
+    found = [
+        find_published(row.width_multiplier, row.height, row.width)
+        if row.expansion_factor == 6 and row.task == "classify"
+        else None
+        for row in frame.itertuples()
+    ]
+    top1 = [checkpoint.top1_percent if checkpoint else np.nan for checkpoint in found]
+    return frame.assign(published_top1_percent=top1).dropna(subset="published_top1_percent")
+
+
+def pareto_front(frame: pd.DataFrame, cost: str, value: str) -> pd.DataFrame:
+    """Return the rows that no other row beats: none is cheaper and at least as good."""
+    ordered = frame.sort_values([cost, value], ascending=[True, False])
+    best_before = ordered[value].cummax().shift(fill_value=-np.inf)
+    return ordered[ordered[value] > best_before]

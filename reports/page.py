@@ -1,0 +1,137 @@
+"""A report: one folder with records.csv, report.md, the plots and a page that shows them all."""
+
+import base64
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader
+
+from reports import tables
+from reports.errors import ReportError
+from reports.frames import (
+    Setup,
+    gather,
+    geometric_mean,
+    newest,
+    ok_rows,
+    ratios,
+    setups,
+    write_csv,
+)
+from reports.plots import Plot, draw
+from reports.store import Store
+from reports.tables import Table
+
+PAGE = "index.html"
+
+
+@dataclass(frozen=True)
+class Glance:
+    """The few numbers that are read first."""
+
+    runs: tuple[str, ...]
+    started_at: str
+    rows: int
+    ok: int
+    noisy: int
+    headlines: tuple[str, ...]
+
+
+def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
+    """Write the report of those runs into `out` and return its page.
+
+    Files of an older report are replaced one by one, each whole. Raises ReportError if there is
+    nothing to report or `out` cannot be written.
+    """
+    frame = gather(store, run_ids)
+    if frame.empty:
+        raise ReportError(f"store {store.url}: {', '.join(run_ids)} has no rows to report yet")
+    scratch = None
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        _fill(scratch, frame, run_ids)
+        out.mkdir(exist_ok=True)
+        for file in sorted(scratch.iterdir(), key=lambda path: path.name == PAGE):  # it comes last
+            file.replace(out / file.name)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ReportError(f"report directory {out}: {reason}; give another --out") from error
+    finally:
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return out / PAGE
+
+
+def _fill(directory: Path, frame: pd.DataFrame, run_ids: Sequence[str]) -> None:
+    glance = _glance(frame, run_ids)
+    plots = draw(frame, directory)
+    results = tables.result_tables(frame)
+    failed, noisy = tables.failed_table(frame), tables.warnings_table(frame)
+    environment = tables.environment_table(frame)
+    write_csv(frame, directory / "records.csv")
+    everything = [table for table in (failed, *results, noisy, environment) if table]
+    (directory / "report.md").write_text(_markdown(glance, plots, everything))
+    template = Environment(loader=PackageLoader("reports", "."), autoescape=True).get_template(
+        "page.html.jinja"
+    )
+    page = template.render(
+        glance=glance,
+        plots=[(plot, _data_uri(directory / plot.file_name)) for plot in plots],
+        emulated=[s.title for s, _ in setups(ok_rows(newest(frame))) if s.emulated],
+        results=results,
+        failed=failed,
+        noisy=noisy,
+        environment=environment,
+    )
+    (directory / PAGE).write_text(page)
+
+
+def _glance(frame: pd.DataFrame, run_ids: Sequence[str]) -> Glance:
+    good = ok_rows(frame)
+    return Glance(
+        runs=tuple(run_ids),
+        started_at=str(frame["started_at"].min()),
+        rows=len(frame),
+        ok=len(good),
+        noisy=int((good["warnings"] != "").sum()),
+        headlines=tuple(
+            line
+            for setup, rows in setups(ok_rows(newest(frame)))
+            for line in _headlines(setup, rows)
+        ),
+    )
+
+
+def _headlines(setup: Setup, rows: pd.DataFrame) -> list[str]:
+    """Say how the main runtime compares with each other one; worth nothing when emulated."""
+    if setup.emulated:
+        return []
+    ratio = ratios(rows)
+    return [
+        f"{setup.title}: {name} takes {geometric_mean(ratio[name]):.2f} times as long as tvm "
+        f"({ratio[name].min():.2f} to {ratio[name].max():.2f}, {ratio[name].count()} variants)"
+        for name in ratio
+    ]
+
+
+def _markdown(glance: Glance, plots: Sequence[Plot], everything: Sequence[Table]) -> str:
+    head = [
+        f"# MobileNetV2 benchmark, {', '.join(glance.runs)}",
+        "",
+        f"Started {glance.started_at}. {glance.ok} of {glance.rows} rows are ok, {glance.noisy} "
+        "of them with a warning.",
+        "",
+        *(f"- {line}" for line in glance.headlines),
+        "",
+    ]
+    pictures = [f"![{plot.alt}]({plot.file_name})\n\n{plot.caption}\n" for plot in plots]
+    return "\n".join([*head, *pictures, *(table.to_markdown() for table in everything)])
+
+
+def _data_uri(picture: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()

@@ -1,0 +1,236 @@
+"""The plots of a report: one message each, readable in grey."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from reports.frames import (
+    MAIN,
+    Setup,
+    geometric_mean,
+    newest,
+    ok_rows,
+    pareto_front,
+    ratios,
+    runtimes_of,
+    setups,
+    with_published_top1,
+)
+from reports.published import SOURCE
+
+# Okabe and Ito's palette: told apart by the colour-blind. Markers and dashes tell it in grey.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = "osD^vPX"
+_DASHES = ("-", "--", "-.", ":")
+_DPI = 130
+_INTERVAL = "Error bars: 95 % bootstrap interval of the median."
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A picture on disk and what is said about it."""
+
+    file_name: str
+    title: str
+    caption: str
+    alt: str
+
+
+def draw(frame: pd.DataFrame, out: Path) -> list[Plot]:
+    """Write the plots of every setup into `out` as PNG files.
+
+    Only rows that are ok are drawn. Latency on an emulated device is the emulator's, so such setups
+    have no plots.
+    """
+    plots = []
+    for index, (setup, rows) in enumerate(setups(ok_rows(newest(frame)))):
+        if setup.emulated:
+            continue
+        for name, figure, plot in _figures(setup, rows):
+            file_name = f"{name}-{index}.png"
+            figure.savefig(out / file_name, dpi=_DPI)
+            plots.append(Plot(file_name, *plot))
+    return plots
+
+
+_Drawn = tuple[str, Figure, tuple[str, str, str]]
+
+
+def _figures(setup: Setup, rows: pd.DataFrame) -> Iterator[_Drawn]:
+    main = rows[rows["runtime"] == MAIN]
+    if len(main) > 1:
+        yield _latency_by_macs(setup, main)
+        yield _heat_maps(setup, main)
+    if len(with_published_top1(main)) > 1:
+        yield _accuracy_by_latency(setup, with_published_top1(main))
+    if rows["runtime"].nunique() > 1:
+        yield _runtimes(setup, rows)
+
+
+def _latency_by_macs(setup: Setup, rows: pd.DataFrame) -> _Drawn:
+    figure, axes = _canvas("multiply-accumulates, millions", f"latency of {MAIN}, ms")
+    for index, (multiplier, line) in enumerate(rows.groupby("width_multiplier")):
+        axes.errorbar(
+            line["macs"] / 1e6,
+            line["latency_p50_ms"],
+            yerr=_error_bars(line),
+            label=f"{multiplier:g}",
+            color=_COLOURS[index % len(_COLOURS)],
+            marker=_MARKERS[index % len(_MARKERS)],
+            linestyle=_DASHES[index % len(_DASHES)],
+            capsize=2,
+        )
+    _log(axes, "xy")
+    axes.legend(title="width multiplier", frameon=False)
+    title = "Latency against multiply-accumulates"
+    caption = f"{setup.title}. A point per variant, a line per width multiplier. {_INTERVAL}"
+    return "latency-by-macs", figure, (title, caption, _alt(title, rows))
+
+
+def _heat_maps(setup: Setup, rows: pd.DataFrame) -> _Drawn:
+    square = rows[(rows["height"] == rows["width"]) & (rows["expansion_factor"] == 6)]
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    _heat_map(left, square, "latency_p50_ms", 1.0, "latency, ms")
+    _heat_map(right, square, "arena_bytes", 1e6, "arena, MB")
+    title = "Latency and planned activations across width multiplier and resolution"
+    caption = f"{setup.title}, {MAIN}. Arena: planned activations, MB of 10^6 bytes."
+    return "heat-maps", figure, (title, caption, _alt(title, rows))
+
+
+def _heat_map(axes: Axes, rows: pd.DataFrame, column: str, unit: float, title: str) -> None:
+    cells = rows.pivot_table(index="width_multiplier", columns="height", values=column) / unit
+    cells = cells.sort_index(ascending=False)
+    values = np.log(cells.to_numpy(dtype=float))
+    image = axes.imshow(values, cmap=colormaps["cividis"], aspect="auto")
+    axes.set_title(title, fontsize=11)
+    axes.set_xticks(range(len(cells.columns)), [str(size) for size in cells.columns])
+    axes.set_yticks(range(len(cells.index)), [f"{multiplier:g}" for multiplier in cells.index])
+    axes.set_xlabel("resolution, pixels")
+    axes.set_ylabel("width multiplier")
+    for (y, x), value in np.ndenumerate(cells.to_numpy(dtype=float)):
+        if np.isfinite(value):
+            light = image.norm(values[y, x]) < 0.5
+            colour = "white" if light else "black"
+            axes.text(x, y, _short(value), ha="center", va="center", color=colour, fontsize=9)
+    axes.tick_params(length=0)
+
+
+def _accuracy_by_latency(setup: Setup, rows: pd.DataFrame) -> _Drawn:
+    figure, axes = _canvas(f"latency of {MAIN}, ms", "published top-1 on ImageNet, %")
+    axes.errorbar(
+        rows["latency_p50_ms"],
+        rows["published_top1_percent"],
+        xerr=_error_bars(rows),
+        linestyle="none",
+        marker="o",
+        markersize=4,
+        color="#888888",
+        label="beaten by another variant",
+    )
+    front = pareto_front(rows, "latency_p50_ms", "published_top1_percent")
+    axes.plot(
+        front["latency_p50_ms"],
+        front["published_top1_percent"],
+        color=_COLOURS[0],
+        marker="o",
+        label="Pareto front",
+    )
+    for index, row in enumerate(front.itertuples()):
+        below = index % 2  # neighbours on either side of the line
+        axes.annotate(
+            f"{row.width_multiplier:g}-{row.height}",
+            (row.latency_p50_ms, row.published_top1_percent),
+            textcoords="offset points",
+            xytext=(6, -12) if below else (-6, 8),
+            ha="left" if below else "right",
+            fontsize=8,
+        )
+    _log(axes, "x")
+    axes.margins(x=0.08, y=0.08)
+    axes.legend(frameon=False, loc="lower right")
+    title = "Which variant to choose: published accuracy against measured latency"
+    caption = f"{setup.title}. Accuracy: {SOURCE}. Labels: width multiplier and resolution."
+    return "accuracy-by-latency", figure, (title, caption, _alt(title, rows))
+
+
+def _runtimes(setup: Setup, rows: pd.DataFrame) -> _Drawn:
+    variants = list(rows["variant"].unique())
+    height = 1.6 + 0.28 * len(variants)
+    figure, axes = _canvas("latency, ms", "", size=(9, height))
+    ratio = ratios(rows)
+    for index, runtime in enumerate(runtimes_of(rows)):
+        mine = rows[rows["runtime"] == runtime]
+        times = f" ({geometric_mean(ratio[runtime]):.2f} × {MAIN})" if runtime in ratio else ""
+        axes.errorbar(
+            mine["latency_p50_ms"],
+            [variants.index(variant) for variant in mine["variant"]],
+            xerr=_error_bars(mine),
+            linestyle="none",
+            marker=_MARKERS[index % len(_MARKERS)],
+            color=_COLOURS[index % len(_COLOURS)],
+            label=f"{runtime}{times}",
+            capsize=2,
+        )
+    axes.set_yticks(range(len(variants)), variants, fontsize=8)
+    axes.set_ylim(-0.7, len(variants) - 0.3)
+    axes.invert_yaxis()
+    _log(axes, "x")
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    title = "Runtime against runtime"
+    caption = f"{setup.title}. In brackets: geometric mean over the variants. {_INTERVAL}"
+    return "runtimes", figure, (title, caption, _alt(title, rows))
+
+
+def _canvas(x: str, y: str, size: tuple[float, float] = (8, 5)) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots()
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.grid(color="#DDDDDD", linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure, axes
+
+
+def _log(axes: Axes, which: str) -> None:
+    """Make axes logarithmic with plain numbers at 1, 2 and 5 of each decade."""
+
+    def plain(value: float, _position: int) -> str:
+        leading = value / 10 ** np.floor(np.log10(value) + 1e-9)
+        return f"{value:g}" if round(leading, 6) in (1, 2, 5) else ""
+
+    setters: dict[str, Callable[[str], None]] = {"x": axes.set_xscale, "y": axes.set_yscale}
+    for name in which:
+        setters[name]("log")
+        axis = axes.xaxis if name == "x" else axes.yaxis
+        axis.set_major_formatter(FuncFormatter(plain))
+        axis.set_minor_formatter(FuncFormatter(plain))
+        if not len(axis.get_ticklabels()):
+            axis.set_minor_formatter(NullFormatter())
+
+
+def _error_bars(rows: pd.DataFrame) -> np.ndarray:
+    middle = rows["latency_p50_ms"]
+    return np.array(
+        [middle - rows["latency_ci95_low_ms"], rows["latency_ci95_high_ms"] - middle]
+    ).clip(min=0)
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def _alt(title: str, rows: pd.DataFrame) -> str:
+    """Say in words what is drawn; the numbers are in the tables below it."""
+    low, high = rows["latency_p50_ms"].min(), rows["latency_p50_ms"].max()
+    count = rows["variant"].nunique()
+    return f"{title}: {count} variants, from {_short(low)} to {_short(high)} ms."

@@ -1,0 +1,223 @@
+"""The tables of a report, as data; the Markdown file and the page show the same ones."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from reports.frames import (
+    MAIN,
+    Setup,
+    by_runtime,
+    geometric_mean,
+    newest,
+    ok_rows,
+    ratios,
+    setups,
+)
+
+NOISY = "†"
+_MEGABYTE = 1e6
+_ENVIRONMENT = {
+    "host": "host",
+    "CPU": "cpu_model",
+    "cores online": "cpu_cores",
+    "governor": "cpu_governor",
+    "frequency, MHz": "cpu_mhz",
+    "temperature, °C": "temperature_c",
+    "load, 1 min": "load_1m",
+    "calibration kernel, ms": "calibration_before_ms",
+    "kernel": "os",
+    "Python": "python_version",
+    "TVM": "tvm_version",
+    "tvm-ffi": "tvm_ffi_version",
+    "PyTorch": "torch_version",
+    "ONNX": "onnx_version",
+    "commit": "git_commit",
+    "weights": "weights",
+    "profile": "profile",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as text; the first column names the row."""
+
+    title: str
+    caption: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def to_markdown(self) -> str:
+        """Return the table in GitHub's Markdown, heading and caption included."""
+        lines = [f"### {self.title}", "", self.caption, "", _line(self.headers)]
+        lines += ["|".join(["", *("---" if i == 0 else "---:" for i in range(self.width)), ""])]
+        return "\n".join([*lines, *map(_line, self.rows), ""])
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return len(self.headers)
+
+
+def result_tables(frame: pd.DataFrame) -> list[Table]:
+    """Return the tables of all setups that have a result."""
+    tables = []
+    for setup, rows in setups(ok_rows(newest(frame))):
+        tables += [_latency(setup, rows), _memory(setup, rows), _fidelity(setup, rows)]
+        if (rows["runtime"] == MAIN).any():
+            tables.append(_cost(setup, rows[rows["runtime"] == MAIN]))
+    return tables
+
+
+def failed_table(frame: pd.DataFrame) -> Table | None:
+    """Return every row that is not ok, with its reason; None if all are."""
+    failed = frame[frame["status"] != "ok"]
+    if failed.empty:
+        return None
+    columns = ["variant", "target", "device", "runtime", "threads", "status", "error"]
+    rows = (tuple(map(str, row)) for row in failed[columns].itertuples(index=False))
+    return Table("Failed rows", "These have no latency.", tuple(columns), tuple(rows))
+
+
+def warnings_table(frame: pd.DataFrame) -> Table | None:
+    """Return the rows that carry a warning; None if none does."""
+    noisy = frame[(frame["status"] == "ok") & (frame["warnings"] != "")]
+    if noisy.empty:
+        return None
+    columns = ["variant", "target", "runtime", "threads", "warnings"]
+    rows = (tuple(map(str, row)) for row in noisy[columns].itertuples(index=False))
+    return Table("Warnings", f"Marked {NOISY} above.", tuple(columns), tuple(rows))
+
+
+def environment_table(frame: pd.DataFrame) -> Table:
+    """Return with what the rows were measured; a range where it moved."""
+    rows = [(name, _distinct(frame[column])) for name, column in _ENVIRONMENT.items()]
+    runtimes = frame[["runtime", "runtime_version"]].drop_duplicates().itertuples(index=False)
+    rows.append(("runtimes", ", ".join(f"{name} {version}" for name, version in runtimes)))
+    shown = tuple(row for row in rows if row[1])
+    return Table("Environment", "As the devices and the tools told it.", ("what", "value"), shown)
+
+
+def _latency(setup: Setup, rows: pd.DataFrame) -> Table:
+    indexed = rows.set_index(["variant", "runtime"])
+    names = list(by_runtime(rows, "latency_p50_ms").columns)
+    ratio = ratios(rows)
+    fastest = ratio.min(axis=1)
+    headers = ["variant", *(f"{name}, ms" for name in names)]
+    headers += [f"fastest other / {MAIN}"] if len(ratio.columns) else []
+
+    def cells(variant: str) -> tuple[str, ...]:
+        times = [_interval(indexed, (variant, name)) for name in names]
+        return (
+            variant,
+            *times,
+            *([_number(fastest[variant], ".2f")] if len(ratio.columns) else []),
+        )
+
+    body = [cells(variant) for variant in rows["variant"].unique()]
+    if len(ratio.columns):
+        means = [
+            f"{geometric_mean(ratio[name]):.2f} × {MAIN}" if name in ratio else "" for name in names
+        ]
+        body.append(("geometric mean", *means, _number(geometric_mean(fastest), ".2f")))
+    caption = (
+        "Median of one inference with its 95 % bootstrap interval, milliseconds. "
+        f"{NOISY} marks a row with a warning."
+    )
+    return Table(f"Latency: {setup.title}", caption, tuple(headers), tuple(body))
+
+
+def _memory(setup: Setup, rows: pd.DataFrame) -> Table:
+    peaks = by_runtime(rows, "peak_rss_bytes")
+    plan = rows.groupby("variant", sort=False)[
+        ["largest_tensor_bytes", "arena_bytes", "params_bytes", "artifact_bytes"]
+    ].max()
+    headers = ("variant", "largest tensor", "arena", "params", "artifact")
+    body = [
+        (
+            variant,
+            *(_number(value / _MEGABYTE, ".2f") for value in plan.loc[variant]),
+            *(_number(value / _MEGABYTE, ".0f") for value in peaks.loc[variant]),
+        )
+        for variant in plan.index
+    ]
+    caption = (
+        "MB of 10^6 bytes. Largest tensor: of the architecture, at float32. Arena, params and "
+        f"artifact: {MAIN}'s planned activations, constants and library. Peak: resident memory of "
+        "the runtime's own process."
+    )
+    headers += tuple(f"{name} peak" for name in peaks.columns)
+    return Table(f"Memory: {setup.title}", caption, headers, tuple(body))
+
+
+def _fidelity(setup: Setup, rows: pd.DataFrame) -> Table:
+    errors = by_runtime(rows, "relative_l2_error")
+    agreement = by_runtime(rows, "top1_agreement")
+    body = [
+        (
+            variant,
+            *(_number(value, ".1e") for value in errors.loc[variant]),
+            *(_number(value * 100, ".0f") for value in agreement.loc[variant]),
+        )
+        for variant in errors.index
+    ]
+    headers = ("variant", *(f"{name}, error" for name in errors.columns))
+    headers += tuple(f"{name}, top-1 %" for name in agreement.columns)
+    caption = (
+        "Relative L2 error against PyTorch on the same seeded inputs (the largest of "
+        f"{_distinct(rows['fidelity_inputs'])}), and the share of them with the same top class."
+    )
+    return Table(f"Fidelity: {setup.title}", caption, headers, tuple(body))
+
+
+def _cost(setup: Setup, rows: pd.DataFrame) -> Table:
+    columns: dict[str, tuple[str, Callable[[Any], str]]] = {
+        "export, s": ("export_s", lambda v: _number(v, ".1f")),
+        "compile, s": ("compile_s", lambda v: _number(v, ".1f")),
+        "kernels": ("functions", lambda v: _number(v, ".0f")),
+        "round trip, ms": ("round_trip_ms", lambda v: _number(v, ".2f")),
+        "samples": ("samples", str),
+    }
+    body = [
+        (row["variant"], *(form(row[column]) for column, form in columns.values()))
+        for _, row in rows.iterrows()
+    ]
+    caption = (
+        "What it took to get there. Export and compile are of the time when they were done; a "
+        "cached result keeps it. Round trip: input over RPC, one inference, output back."
+    )
+    return Table(f"Cost: {setup.title}", caption, ("variant", *columns), tuple(body))
+
+
+def _interval(indexed: pd.DataFrame, key: tuple[str, str]) -> str:
+    if key not in indexed.index:
+        return "-"
+    row = indexed.loc[key]
+    low, high = row["latency_ci95_low_ms"], row["latency_ci95_high_ms"]
+    mark = NOISY if row["warnings"] else ""
+    return f"{_ms(row['latency_p50_ms'])} [{_ms(low)}, {_ms(high)}]{mark}"
+
+
+def _ms(value: float) -> str:
+    """Show three significant digits, and no fewer than the unit."""
+    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def _number(value: Any, form: str) -> str:
+    return "-" if pd.isna(value) else f"{value:{form}}"
+
+
+def _distinct(column: pd.Series) -> str:
+    known = column.dropna().unique()
+    if not len(known):
+        return ""
+    if pd.api.types.is_float_dtype(column.dtype):
+        low, high = min(known), max(known)
+        return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return ", ".join(str(value) for value in known if value != "")
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "|".join(["", *(cell.replace("|", "\\|").replace("\n", " ") for cell in cells), ""])
