@@ -102,5 +102,5 @@ def with_published_top1(frame: pd.DataFrame) -> pd.DataFrame:
 def pareto_front(frame: pd.DataFrame, cost: str, value: str) -> pd.DataFrame:
     """Return the rows that no other row beats: none is cheaper and at least as good."""
     ordered = frame.sort_values([cost, value], ascending=[True, False])
-    best_before = ordered[value].cummax().shift(fill_value=-np.inf)
+    best_before = ordered[value].astype(float).cummax().shift(fill_value=-np.inf)
     return ordered[ordered[value] > best_before]

@@ -67,7 +67,9 @@ def _figures(setup: Setup, rows: pd.DataFrame) -> Iterator[_Drawn]:
     main = rows[rows["runtime"] == MAIN]
     if len(main) > 1:
         yield _latency_by_macs(setup, main)
-        yield _heat_maps(setup, main)
+    square = main[(main["height"] == main["width"]) & (main["expansion_factor"] == 6)]
+    if len(square) > 1:
+        yield _heat_maps(setup, square)
     if len(with_published_top1(main)) > 1:
         yield _accuracy_by_latency(setup, with_published_top1(main))
     if rows["runtime"].nunique() > 1:
@@ -95,11 +97,13 @@ def _latency_by_macs(setup: Setup, rows: pd.DataFrame) -> _Drawn:
 
 
 def _heat_maps(setup: Setup, rows: pd.DataFrame) -> _Drawn:
-    square = rows[(rows["height"] == rows["width"]) & (rows["expansion_factor"] == 6)]
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    _heat_map(left, square, "latency_p50_ms", 1.0, "latency, ms")
-    _heat_map(right, square, "arena_bytes", 1e6, "arena, MB")
+    columns = [("latency_p50_ms", 1.0, "latency, ms"), ("arena_bytes", 1e6, "arena, MB")]
+    known = [column for column in columns if rows[column[0]].notna().any()]
+    figure = Figure(figsize=(5 * len(known), 4), layout="constrained")
+    for axes, (column, unit, name) in zip(
+        figure.subplots(1, len(known), squeeze=False)[0], known, strict=True
+    ):
+        _heat_map(axes, rows, column, unit, name)
     title = "Latency and planned activations across width multiplier and resolution"
     caption = f"{setup.title}, {MAIN}. Arena: planned activations, MB of 10^6 bytes."
     return "heat-maps", figure, (title, caption, _alt(title, rows))
@@ -109,7 +113,8 @@ def _heat_map(axes: Axes, rows: pd.DataFrame, column: str, unit: float, title: s
     cells = rows.pivot_table(index="width_multiplier", columns="height", values=column) / unit
     cells = cells.sort_index(ascending=False)
     values = np.log(cells.to_numpy(dtype=float))
-    image = axes.imshow(values, cmap=colormaps["cividis"], aspect="auto")
+    axes.imshow(values, cmap=colormaps["cividis"], aspect="auto")
+    middle = (np.nanmin(values) + np.nanmax(values)) / 2
     axes.set_title(title, fontsize=11)
     axes.set_xticks(range(len(cells.columns)), [str(size) for size in cells.columns])
     axes.set_yticks(range(len(cells.index)), [f"{multiplier:g}" for multiplier in cells.index])
@@ -117,25 +122,25 @@ def _heat_map(axes: Axes, rows: pd.DataFrame, column: str, unit: float, title: s
     axes.set_ylabel("width multiplier")
     for (y, x), value in np.ndenumerate(cells.to_numpy(dtype=float)):
         if np.isfinite(value):
-            light = image.norm(values[y, x]) < 0.5
-            colour = "white" if light else "black"
+            colour = "white" if values[y, x] < middle else "black"
             axes.text(x, y, _short(value), ha="center", va="center", color=colour, fontsize=9)
     axes.tick_params(length=0)
 
 
 def _accuracy_by_latency(setup: Setup, rows: pd.DataFrame) -> _Drawn:
     figure, axes = _canvas(f"latency of {MAIN}, ms", "published top-1 on ImageNet, %")
-    axes.errorbar(
-        rows["latency_p50_ms"],
-        rows["published_top1_percent"],
-        xerr=_error_bars(rows),
-        linestyle="none",
-        marker="o",
-        markersize=4,
-        color="#888888",
-        label="beaten by another variant",
-    )
     front = pareto_front(rows, "latency_p50_ms", "published_top1_percent")
+    beaten = rows.drop(index=front.index)
+    if len(beaten):
+        axes.errorbar(
+            beaten["latency_p50_ms"],
+            beaten["published_top1_percent"],
+            xerr=_error_bars(beaten),
+            linestyle="none",
+            marker="x",
+            color="#777777",
+            label="another variant is faster and better",
+        )
     axes.plot(
         front["latency_p50_ms"],
         front["published_top1_percent"],
@@ -146,7 +151,7 @@ def _accuracy_by_latency(setup: Setup, rows: pd.DataFrame) -> _Drawn:
     for index, row in enumerate(front.itertuples()):
         below = index % 2  # neighbours on either side of the line
         axes.annotate(
-            f"{row.width_multiplier:g}-{row.height}",
+            f"{row.width_multiplier}-{row.height}",
             (row.latency_p50_ms, row.published_top1_percent),
             textcoords="offset points",
             xytext=(6, -12) if below else (-6, 8),

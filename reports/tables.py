@@ -134,7 +134,7 @@ def _memory(setup: Setup, rows: pd.DataFrame) -> Table:
     plan = rows.groupby("variant", sort=False)[
         ["largest_tensor_bytes", "arena_bytes", "params_bytes", "artifact_bytes"]
     ].max()
-    headers = ("variant", "largest tensor", "arena", "params", "artifact")
+    headers = ["variant", "largest tensor", "arena", "params", "artifact"]
     body = [
         (
             variant,
@@ -148,8 +148,8 @@ def _memory(setup: Setup, rows: pd.DataFrame) -> Table:
         f"artifact: {MAIN}'s planned activations, constants and library. Peak: resident memory of "
         "the runtime's own process."
     )
-    headers += tuple(f"{name} peak" for name in peaks.columns)
-    return Table(f"Memory: {setup.title}", caption, headers, tuple(body))
+    headers += [f"{name} peak" for name in peaks.columns]
+    return Table(f"Memory: {setup.title}", caption, tuple(headers), tuple(body))
 
 
 def _fidelity(setup: Setup, rows: pd.DataFrame) -> Table:
@@ -163,13 +163,13 @@ def _fidelity(setup: Setup, rows: pd.DataFrame) -> Table:
         )
         for variant in errors.index
     ]
-    headers = ("variant", *(f"{name}, error" for name in errors.columns))
-    headers += tuple(f"{name}, top-1 %" for name in agreement.columns)
+    headers = ["variant", *(f"{name}, error" for name in errors.columns)]
+    headers += [f"{name}, top-1 %" for name in agreement.columns]
     caption = (
         "Relative L2 error against PyTorch on the same seeded inputs (the largest of "
         f"{_distinct(rows['fidelity_inputs'])}), and the share of them with the same top class."
     )
-    return Table(f"Fidelity: {setup.title}", caption, headers, tuple(body))
+    return Table(f"Fidelity: {setup.title}", caption, tuple(headers), tuple(body))
 
 
 def _cost(setup: Setup, rows: pd.DataFrame) -> Table:

@@ -7,7 +7,7 @@ import sys
 
 sys.modules["torch"] = None  # type: ignore[assignment]  # it would only slow the start
 
-import tvm
+import tvm  # noqa: E402
 from tvm.script import ir as I  # noqa: E402
 from tvm.script import relax as R  # noqa: E402
 from tvm.script import tirx as T  # noqa: E402

@@ -1,0 +1,89 @@
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from reports import frames
+from reports.record import COLUMNS
+from reports.store import Store
+
+
+def frame_of(records: list[Any]) -> pd.DataFrame:
+    return pd.DataFrame([vars(record) for record in records])
+
+
+def test_gathering_keeps_every_column_in_order(
+    store: Store, make_record: Any, tmp_path: Path
+) -> None:
+    store.add(make_record(), [[3.0, 3.1]])
+    frame = frames.gather(store, [make_record().run_id])
+    assert tuple(frame.columns) == COLUMNS
+    frames.write_csv(frame, tmp_path / "records.csv")
+    header, *rows = (tmp_path / "records.csv").read_text().splitlines()
+    assert header == ",".join(COLUMNS)
+    assert len(rows) == 1
+
+
+def test_gathering_nothing_gives_an_empty_frame_with_columns(store: Store) -> None:
+    assert tuple(frames.gather(store, ["nothing"]).columns) == COLUMNS
+
+
+def test_ratios_say_how_much_longer_the_others_take(make_record: Any) -> None:
+    frame = frame_of(
+        [
+            make_record(latency_ms=2.0),
+            make_record(runtime="torch", latency_ms=8.0),
+            make_record(runtime="onnxruntime", latency_ms=None, status="crashed"),
+        ]
+    )
+    ratio = frames.ratios(frame)
+    assert list(ratio.columns) == ["torch"]
+    assert ratio.loc["mobilenet_v2_1.0_224", "torch"] == pytest.approx(4.0)
+
+
+def test_ratios_are_empty_without_the_main_runtime(make_record: Any) -> None:
+    assert len(frames.ratios(frame_of([make_record(runtime="torch")])).columns) == 0
+
+
+def test_geometric_mean_leaves_out_what_is_missing() -> None:
+    assert frames.geometric_mean(pd.Series([2.0, 8.0, math.nan])) == pytest.approx(4.0)
+    assert math.isnan(frames.geometric_mean(pd.Series([], dtype=float)))
+
+
+def test_setups_never_mix_targets_devices_threads_or_emulation(make_record: Any) -> None:
+    frame = frame_of(
+        [
+            make_record(),
+            make_record(threads=2),
+            make_record(target="x86-64-v3"),
+            make_record(device="elsewhere"),
+            make_record(emulated=True),
+        ]
+    )
+    assert len(list(frames.setups(frame))) == 5
+
+
+def test_setups_order_variants_by_size(make_record: Any) -> None:
+    names = ["mobilenet_v2_1.0_224", "mobilenet_v2_0.35_96", "mobilenet_v2_0.5_160"]
+    ((_, rows),) = frames.setups(frame_of([make_record(name) for name in names]))
+    assert list(rows["width_multiplier"]) == [0.35, 0.5, 1.0]
+
+
+def test_the_newest_row_of_a_cell_wins(make_record: Any) -> None:
+    frame = frame_of([make_record(latency_ms=3.0), make_record(run_id="later", latency_ms=4.0)])
+    assert list(frames.newest(frame)["latency_p50_ms"]) == [4.0]
+
+
+def test_the_pareto_front_holds_what_no_other_row_beats() -> None:
+    frame = pd.DataFrame({"ms": [1, 2, 2, 3, 4], "top1": [40, 50, 55, 54, 60]})
+    front = frames.pareto_front(frame, "ms", "top1")
+    assert list(zip(front["ms"], front["top1"], strict=True)) == [(1, 40), (2, 55), (4, 60)]
+
+
+def test_published_accuracy_joins_only_what_was_published(make_record: Any) -> None:
+    names = ["mobilenet_v2_1.0_224", "mobilenet_v2_1.0_224_t4", "mobilenet_v2_1.0_192x224"]
+    joined = frames.with_published_top1(frame_of([make_record(name) for name in names]))
+    assert list(joined["variant"]) == names[:1]
+    assert list(joined["published_top1_percent"]) == [71.8]

@@ -1,0 +1,83 @@
+import struct
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bench.variant import published_grid
+from reports.plots import draw
+
+
+def frame_of(records: list[Any]) -> pd.DataFrame:
+    return pd.DataFrame([vars(record) for record in records])
+
+
+def drawn(records: list[Any], out: Path) -> list[str]:
+    plots = draw(frame_of(records), out)
+    for plot in plots:
+        data = (out / plot.file_name).read_bytes()
+        width, height = struct.unpack(">II", data[16:24])
+        assert data.startswith(b"\x89PNG")
+        assert min(width, height) > 200
+        assert plot.alt
+    assert sorted(path.name for path in out.iterdir()) == sorted(p.file_name for p in plots)
+    return [plot.file_name.rpartition("-")[0] for plot in plots]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    path = tmp_path / "plots"
+    path.mkdir()
+    return path
+
+
+def test_the_published_grid_has_all_four_plots(make_record: Any, out: Path) -> None:
+    records = [
+        make_record(variant.name, runtime, 1.0 + index)
+        for index, variant in enumerate(published_grid())
+        for runtime in ("tvm", "torch")
+    ]
+    assert drawn(records, out) == [
+        "latency-by-macs",
+        "heat-maps",
+        "accuracy-by-latency",
+        "runtimes",
+    ]
+
+
+def test_one_row_alone_has_nothing_to_compare(make_record: Any, out: Path) -> None:
+    assert drawn([make_record()], out) == []
+
+
+def test_one_variant_is_compared_across_runtimes(make_record: Any, out: Path) -> None:
+    assert drawn([make_record(), make_record(runtime="torch")], out) == ["runtimes"]
+
+
+def test_variants_that_were_never_published_are_plotted_without_accuracy(
+    make_record: Any, out: Path
+) -> None:
+    names = ["mobilenet_v2_1.0_192x256", "mobilenet_v2_0.9_224"]
+    assert drawn([make_record(name) for name in names], out) == ["latency-by-macs", "heat-maps"]
+
+
+def test_only_non_square_variants_still_draw(make_record: Any, out: Path) -> None:
+    names = ["mobilenet_v2_1.0_192x256", "mobilenet_v2_1.0_128x256"]
+    assert drawn([make_record(name) for name in names], out) == ["latency-by-macs"]
+
+
+@pytest.mark.parametrize("status", ["wrong", "crashed", "timed_out"])
+def test_what_failed_is_never_plotted(make_record: Any, out: Path, status: str) -> None:
+    records = [make_record(), make_record(runtime="torch", status=status)]
+    assert drawn(records, out) == []
+
+
+def test_emulated_latency_is_never_plotted(make_record: Any, out: Path) -> None:
+    records = [make_record(runtime=name, emulated=True) for name in ("tvm", "torch")]
+    assert drawn(records, out) == []
+
+
+def test_missing_cells_leave_holes(make_record: Any, out: Path) -> None:
+    names = ["mobilenet_v2_1.0_224", "mobilenet_v2_0.35_96"]
+    records = [make_record(name, arena_bytes=None) for name in names]
+    assert "heat-maps" in drawn(records, out)

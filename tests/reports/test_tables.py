@@ -1,0 +1,87 @@
+from typing import Any
+
+import pandas as pd
+
+from reports import tables
+from reports.tables import Table
+
+
+def frame_of(records: list[Any]) -> pd.DataFrame:
+    return pd.DataFrame([vars(record) for record in records])
+
+
+def by_title(frame: pd.DataFrame, start: str) -> Table:
+    return next(table for table in tables.result_tables(frame) if table.title.startswith(start))
+
+
+def test_latency_shows_the_interval_and_the_fastest_other(make_record: Any) -> None:
+    table = by_title(
+        frame_of(
+            [
+                make_record(latency_ms=2.0),
+                make_record(runtime="torch", latency_ms=8.0),
+                make_record(runtime="onnxruntime", latency_ms=3.0),
+            ]
+        ),
+        "Latency",
+    )
+    assert table.headers == (
+        "variant", "tvm, ms", "onnxruntime, ms", "torch, ms", "fastest other / tvm"
+    )  # fmt: skip
+    assert table.rows[0][1:] == (
+        "2.00 [1.98, 2.04]", "3.00 [2.97, 3.06]", "8.00 [7.92, 8.16]", "1.50"
+    )  # fmt: skip
+    assert table.rows[-1] == ("geometric mean", "", "1.50 × tvm", "4.00 × tvm", "1.50")
+
+
+def test_a_failed_row_has_no_latency_but_is_listed(make_record: Any) -> None:
+    frame = frame_of(
+        [
+            make_record(),
+            make_record(runtime="torch", status="wrong", error="off by a mile"),
+        ]
+    )
+    assert "torch, ms" not in by_title(frame, "Latency").headers
+    failed = tables.failed_table(frame)
+    assert failed is not None
+    assert failed.rows == (
+        ("mobilenet_v2_1.0_224", "native", "workbench", "torch", "1", "wrong", "off by a mile"),
+    )
+
+
+def test_without_failures_there_is_no_table_of_them(make_record: Any) -> None:
+    assert tables.failed_table(frame_of([make_record()])) is None
+    assert tables.warnings_table(frame_of([make_record()])) is None
+
+
+def test_a_noisy_row_is_marked_and_explained(make_record: Any) -> None:
+    frame = frame_of([make_record(warnings="spread: 20%")])
+    assert by_title(frame, "Latency").rows[0][1].endswith("†")
+    warned = tables.warnings_table(frame)
+    assert warned is not None
+    assert warned.rows[0][-1] == "spread: 20%"
+
+
+def test_emulated_setups_say_so_in_every_title(make_record: Any) -> None:
+    found = tables.result_tables(frame_of([make_record(emulated=True)]))
+    assert found
+    assert all("emulated" in table.title for table in found)
+
+
+def test_memory_is_in_millions_of_bytes(make_record: Any) -> None:
+    row = by_title(frame_of([make_record(arena_bytes=6_020_000)]), "Memory").rows[0]
+    assert row[:3] == ("mobilenet_v2_1.0_224", "4.82", "6.02")
+
+
+def test_the_environment_shows_a_range_where_it_moved(make_record: Any) -> None:
+    frame = frame_of([make_record(load_1m=0.5), make_record(runtime="torch", load_1m=1.5)])
+    rows = dict(tables.environment_table(frame).rows)
+    assert rows["load, 1 min"] == "0.5 to 1.5"
+    assert rows["CPU"] == "Imaginary CPU"
+    assert rows["runtimes"] == "tvm 1.2.3, torch 1.2.3"
+    assert "governor" not in rows  # the device did not tell
+
+
+def test_markdown_keeps_cells_in_their_columns() -> None:
+    table = Table("Title", "Caption.", ("a", "b"), (("x|y", "two\nlines"),))
+    assert table.to_markdown().splitlines()[-3:] == ["|a|b|", "|---|---:|", "|x\\|y|two lines|"]
