@@ -1,0 +1,193 @@
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.models.mobilenet_v2 import MobileNetV2
+from bench.models.weights import Weights, find_weights, load_model
+from bench.variant import parse_variant
+from targets.errors import BenchError
+
+TINY = parse_variant("mobilenet_v2_0.35_32")
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """Return a checkpoint of the tiny variant."""
+    path = tmp_path / "served" / "tiny.pth"
+    path.parent.mkdir()
+    torch.save(load_model(TINY, Weights(seed=7)).state_dict(), path)
+    return path
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def same(first: MobileNetV2, second: MobileNetV2) -> bool:
+    pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    return all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_random_weights_depend_on_the_seed_alone() -> None:
+    torch.manual_seed(1)
+    first = load_model(TINY, Weights(seed=3))
+    torch.manual_seed(2)
+    assert same(first, load_model(TINY, Weights(seed=3)))
+    assert not same(first, load_model(TINY, Weights(seed=4)))
+
+
+def test_drawing_weights_leaves_the_global_generator_alone() -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    torch.manual_seed(1)
+    load_model(TINY, Weights(seed=3))
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_random_batch_norms_are_no_identity() -> None:
+    for module in load_model(TINY, Weights()).modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            for values in (module.weight, module.bias, module.running_mean, module.running_var):
+                assert values.std() > 0.01
+
+
+def test_activations_stay_near_unit_size_through_the_network() -> None:
+    with torch.inference_mode():
+        features = load_model(TINY, Weights()).features(torch.randn(8, 3, 32, 32))
+    assert 0.1 < features.std() < 10
+
+
+def test_a_checkpoint_is_loaded(checkpoint: Path, tmp_path: Path) -> None:
+    weights = find_weights(str(checkpoint), tmp_path)
+    assert weights.sha256 == sha256(checkpoint)
+    assert same(load_model(TINY, weights), load_model(TINY, Weights(seed=7)))
+
+
+def test_a_checkpoint_may_lie_under_the_key_state_dict(checkpoint: Path, tmp_path: Path) -> None:
+    torch.save({"epoch": 3, "state_dict": torch.load(checkpoint)}, checkpoint)
+    load_model(TINY, find_weights(str(checkpoint), tmp_path))
+
+
+def test_a_manifest_declares_padding_multiplier_and_resolution(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    checkpoint.with_suffix(".toml").write_text(
+        'width_multiplier = 0.35\nresolution = 32\npadding = "same"\n'
+        f'sha256 = "{sha256(checkpoint)}"'
+    )
+    weights = find_weights(str(checkpoint), tmp_path)
+    assert (weights.width_multiplier, weights.resolution, weights.padding) == (0.35, 32, "same")
+    with pytest.raises(BenchError, match=r"declares width multiplier 0.35, .*mobilenet_v2_0.5_32"):
+        load_model(parse_variant("mobilenet_v2_0.5_32"), weights)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "reason"),
+    [
+        ("padding =", "manifest .*tiny.toml"),
+        ("paddin = 'same'", "unknown key 'paddin'; allowed are .*padding"),
+        ("padding = 'valid'", "padding is 'valid'; known: symmetric, same"),
+        ("padding = 3", "padding cannot be 3"),
+        ("classes = 10", "classes is 10; known: 1000"),
+        ("architecture = 'resnet'", "architecture is 'resnet'"),
+        ("sha256 = '00'", "tiny.toml says 00"),
+    ],
+)
+def test_a_bad_manifest_is_refused(
+    checkpoint: Path, tmp_path: Path, manifest: str, reason: str
+) -> None:
+    checkpoint.with_suffix(".toml").write_text(manifest)
+    with pytest.raises(BenchError, match=reason):
+        find_weights(str(checkpoint), tmp_path)
+
+
+def test_a_truncated_checkpoint_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
+    with pytest.raises(BenchError, match=r"tiny.pth: not a readable PyTorch state_dict"):
+        load_model(TINY, find_weights(str(checkpoint), tmp_path))
+
+
+def test_a_pickled_object_is_refused_unexecuted(tmp_path: Path) -> None:
+    torch.save(Path, tmp_path / "evil.pth")
+    with pytest.raises(BenchError, match="not a readable PyTorch state_dict"):
+        load_model(TINY, find_weights(str(tmp_path / "evil.pth"), tmp_path))
+
+
+def test_a_checkpoint_of_another_network_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    torch.save({"conv1.weight": torch.zeros(3)}, checkpoint)
+    with pytest.raises(BenchError, match=r"lacks features.0.0.weight .*1 unknown"):
+        load_model(TINY, find_weights(str(checkpoint), tmp_path))
+    torch.save([torch.zeros(3)], checkpoint)
+    with pytest.raises(BenchError, match="holds no state_dict"):
+        load_model(TINY, find_weights(str(checkpoint), tmp_path))
+
+
+def test_a_checkpoint_of_another_multiplier_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="another width multiplier"):
+        load_model(parse_variant("mobilenet_v2_1.0_32"), find_weights(str(checkpoint), tmp_path))
+
+
+def test_a_hash_after_a_path_is_checked(checkpoint: Path, tmp_path: Path) -> None:
+    weights = find_weights(str(checkpoint), tmp_path)
+    assert find_weights(weights.pinned_source, tmp_path) == weights
+    checkpoint.write_bytes(b"another file")
+    with pytest.raises(BenchError, match="the hash asked for says"):
+        find_weights(weights.pinned_source, tmp_path)
+
+
+@pytest.fixture
+def server(checkpoint: Path) -> Iterator[str]:
+    """Serve the checkpoint's directory over HTTP; return its address."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args: object) -> None:
+            super().__init__(*args, directory=str(checkpoint.parent))  # type: ignore[arg-type]
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as served:
+        thread = threading.Thread(target=served.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{served.server_port}/tiny.pth"
+        served.shutdown()
+        thread.join()
+
+
+def test_a_url_is_fetched_once_and_its_hash_checked(
+    server: str, checkpoint: Path, tmp_path: Path
+) -> None:
+    url = f"{server}#sha256={sha256(checkpoint)}"
+    first = find_weights(url, tmp_path / "cache")
+    checkpoint.unlink()
+    assert find_weights(url, tmp_path / "cache") == first
+    assert same(load_model(TINY, first), load_model(TINY, Weights(seed=7)))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "reason"),
+    [
+        ("", "append #sha256=HASH"),
+        ("#sha256=12", "append #sha256=HASH"),
+        (f"#sha256={'0' * 64}", "hash"),
+    ],
+)
+def test_a_url_without_the_right_hash_is_refused(
+    server: str, tmp_path: Path, suffix: str, reason: str
+) -> None:
+    with pytest.raises(BenchError, match=reason):
+        find_weights(server + suffix, tmp_path / "cache")
+    assert not list((tmp_path / "cache").rglob("*.pth"))
+
+
+def test_an_address_that_does_not_answer_is_refused(server: str, tmp_path: Path) -> None:
+    missing = server.replace("tiny", "missing")
+    with pytest.raises(BenchError, match="404"):
+        find_weights(f"{missing}#sha256={'0' * 64}", tmp_path / "cache")

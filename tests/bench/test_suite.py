@@ -1,0 +1,88 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.suite import make_suite, read_suite
+from targets.errors import BenchError
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    def write(text: str) -> Path:
+        path = tmp_path / "suite.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_nothing_chosen_is_a_small_suite_on_this_machine() -> None:
+    suite = make_suite({})
+    assert len(suite.variants) >= 4
+    assert suite.targets == ("native",)
+    assert {"tvm", "torch"} <= set(suite.runtimes)
+
+
+def test_a_file_says_what_to_measure(write: Any) -> None:
+    chosen = read_suite(
+        write('variants = ["published"]\nthreads = [1, 2]\nprofile = "standard"\ntime_limit_s = 60')
+    )
+    suite = make_suite(chosen)
+    assert len(suite.variants) == 22
+    assert (suite.threads, suite.profile, suite.time_limit_s) == ((1, 2), "standard", 60)
+
+
+def test_a_variant_named_twice_is_measured_once() -> None:
+    suite = make_suite({"variants": ["mobilenet_v2_1_224", "mobilenet_v2_1.0_224"]})
+    assert suite.variants == ("mobilenet_v2_1.0_224",)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("variants = [", "suite.toml"),
+        ("\x00", "suite.toml"),
+        ("varians = []", "unknown key 'varians'; allowed are variants"),
+        ('variants = "small"', "variants must be a list of str"),
+        ("threads = [true]", "threads must be a list of int"),
+        ("threads = [1.5]", "threads must be a list of int"),
+        ("seed = true", "seed must be a number"),
+        ("profile = 3", "profile must be a string"),
+    ],
+)
+def test_a_bad_file_is_refused_with_the_key(write: Any, text: str, reason: str) -> None:
+    with pytest.raises(BenchError, match=reason):
+        read_suite(write(text))
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="No such file"):
+        read_suite(tmp_path / "nosuch.toml")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "reason"),
+    [
+        ({"variants": ["mobilenet"]}, "unknown variant"),
+        ({"targets": ["naive"]}, "unknown target 'naive'; did you mean native"),
+        ({"runtimes": ["pytorch"]}, "unknown runtime 'pytorch'; did you mean torch"),
+        ({"profile": "slow"}, "unknown profile"),
+        ({"threads": [0]}, "threads: 0"),
+        ({"threads": [5000]}, "threads: 5000"),
+        ({"time_limit_s": -1}, "time_limit_s: -1"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(chosen: dict[str, Any], reason: str) -> None:
+    with pytest.raises(BenchError, match=reason):
+        make_suite(chosen)
+
+
+def test_a_runtime_that_is_not_installed_is_refused_with_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from bench.runtimes.runtime import RuntimeEntry
+
+    monkeypatch.setattr(RuntimeEntry, "version", lambda self: None)
+    with pytest.raises(BenchError, match=r"pip install 'mobilebench\[baselines\]'"):
+        make_suite({"runtimes": ["onnxruntime"]})

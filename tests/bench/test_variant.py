@@ -1,0 +1,55 @@
+import pytest
+
+from bench.variant import Variant, parse_variant, published_grid
+from targets.errors import BenchError
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [
+        ("mobilenet_v2_1.0_224", Variant(1.0, 224, 224)),
+        ("mobilenet_v2_0.35_96", Variant(0.35, 96, 96)),
+        ("mobilenet_v2_1.0_192x256", Variant(1.0, 192, 256)),
+        ("mobilenet_v2_0.75_160_t4", Variant(0.75, 160, 160, 4)),
+    ],
+)
+def test_a_name_says_everything(name: str, variant: Variant) -> None:
+    assert parse_variant(name) == variant
+    assert variant.name == name
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("mobilenet_v2_1_224", "mobilenet_v2_1.0_224"),
+        ("mobilenet_v2_1.0_224x224", "mobilenet_v2_1.0_224"),
+        ("mobilenet_v2_1.0_224_t6", "mobilenet_v2_1.0_224"),
+    ],
+)
+def test_other_spellings_get_the_field_s_name(given: str, name: str) -> None:
+    assert parse_variant(given).name == name
+
+
+def test_the_published_grid_has_22_variants_with_distinct_names() -> None:
+    assert len({variant.name for variant in published_grid()}) == 22
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("mobilenet_v2_0_224", "width multiplier must be above 0"),
+        ("mobilenet_v2_0.0_224", "width multiplier must be above 0"),
+        ("mobilenet_v2_11_224", "at most 10"),
+        ("mobilenet_v2_1.0_31", "31x31"),
+        ("mobilenet_v2_1.0_224x31", "224x31"),
+        ("mobilenet_v2_1.0_224_t0", "expansion factor"),
+        ("mobilenet_v2_1.0", "did you mean mobilenet_v2_1.0_"),
+        ("mobilenet_v2_1.0_224_", "did you mean mobilenet_v2_1.0_224"),
+        ("mobilenet_v2_-1.0_224", "did you mean mobilenet_v2_1.0_224"),
+        ("resnet50", "unknown variant 'resnet50'"),
+        ("", "unknown variant ''"),
+    ],
+)
+def test_a_bad_name_is_refused_with_what_to_do(name: str, reason: str) -> None:
+    with pytest.raises(BenchError, match=reason):
+        parse_variant(name)

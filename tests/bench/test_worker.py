@@ -1,0 +1,94 @@
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
+from targets.errors import BenchError
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    """Return a worker whose object is the `os` module."""
+    with Worker("os") as worker:
+        yield worker
+
+
+def test_a_call_returns_what_the_function_returns(worker: Worker) -> None:
+    assert worker.call("getpid", timeout_s=30) == worker.pid != os.getpid()
+
+
+def test_a_class_is_made_with_its_arguments() -> None:
+    with Worker("fractions:Fraction", 3, 4) as worker:
+        assert str(worker.call("limit_denominator", 4, timeout_s=30)) == "3/4"
+
+
+def test_an_error_is_told_in_one_line_and_the_worker_lives_on(worker: Worker) -> None:
+    with pytest.raises(WorkerError, match=r"^FileNotFoundError: .*nosuch'$"):
+        worker.call("stat", "/nosuch", timeout_s=30)
+    assert worker.call("getpid", timeout_s=30) == worker.pid
+
+
+def test_a_refusal_stays_a_refusal() -> None:
+    with Worker("bench.variant") as worker, pytest.raises(BenchError, match="unknown variant"):
+        worker.call("parse_variant", "resnet", timeout_s=30)
+
+
+def test_a_factory_that_fails_is_an_error() -> None:
+    with pytest.raises(WorkerError, match="ModuleNotFoundError"):
+        Worker("nosuch_module")
+
+
+def test_a_crash_names_the_signal(worker: Worker) -> None:
+    with pytest.raises(WorkerCrashedError, match="SIGABRT"):
+        worker.call("abort", timeout_s=30)
+    assert not worker.alive
+    with pytest.raises(WorkerCrashedError):
+        worker.call("getpid", timeout_s=30)
+
+
+def test_an_exit_names_its_code(worker: Worker) -> None:
+    with pytest.raises(WorkerCrashedError, match="exit code 3"):
+        worker.call("_exit", 3, timeout_s=30)
+
+
+def test_what_never_answers_is_killed_with_all_that_it_started(worker: Worker) -> None:
+    with pytest.raises(WorkerTimedOutError, match=r"no answer to system within 1 s"):
+        worker.call("system", "sleep 1000", timeout_s=1)
+    assert not psutil.pid_exists(worker.pid)
+    assert not [
+        p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "1000"]
+    ]
+
+
+def test_a_paused_worker_does_nothing_until_it_is_resumed(worker: Worker) -> None:
+    worker.call("getpid", timeout_s=30)
+    worker.pause()
+    time.sleep(0.1)
+    assert psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED
+    worker.resume()
+    assert worker.call("getpid", timeout_s=30) == worker.pid
+
+
+def test_a_paused_worker_can_be_closed(worker: Worker) -> None:
+    worker.pause()
+    worker.close()
+    assert not psutil.pid_exists(worker.pid)
+
+
+def test_temporary_files_go_with_the_worker() -> None:
+    with Worker("tempfile") as worker:
+        path = Path(worker.call("mkdtemp", timeout_s=30))
+        assert path.is_dir()
+    assert not path.parent.exists()
+
+
+def test_blocked_modules_cannot_be_imported() -> None:
+    with (
+        Worker("importlib", blocked_modules=("fractions",)) as worker,
+        pytest.raises(WorkerError, match="fractions"),
+    ):
+        worker.call("import_module", "fractions", timeout_s=30)

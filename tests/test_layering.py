@@ -1,0 +1,66 @@
+"""Two ground floors, one above `targets`, and `bench` on top; no arrow runs back up."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAY_IMPORT = {
+    "targets": {"targets"},
+    "reports": {"reports"},
+    "schedules": {"schedules", "targets"},
+    "bench": {"bench", "schedules", "targets", "reports"},
+}
+FILES = [path for folder in MAY_IMPORT for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_a_file_imports_only_from_floors_below(path: Path) -> None:
+    ours = {name.split(".")[0] for name in imported(ast.parse(path.read_text()))} & set(MAY_IMPORT)
+    assert ours <= MAY_IMPORT[path.relative_to(ROOT).parts[0]]
+
+
+def test_no_file_imports_itself_through_others() -> None:
+    known = {module_name(path) for path in FILES}
+    graph = {
+        module_name(path): set(imported(ast.parse(path.read_text()))) & known - {module_name(path)}
+        for path in FILES
+    }
+    done: set[str] = set()
+
+    def visit(module: str, above: tuple[str, ...]) -> None:
+        assert module not in above, f"cycle: {' -> '.join((*above, module))}"
+        if module not in done:
+            for below in sorted(graph[module]):
+                visit(below, (*above, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("module", ["bench.cli", "bench.commands.listings", "bench.runner"])
+def test_heavy_packages_are_imported_only_where_they_are_used(module: str) -> None:
+    heavy = "{'tvm', 'torch', 'onnx', 'onnxruntime', 'pandas', 'matplotlib', 'scipy'}"
+    code = f"import sys, {module}; print(*sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""
