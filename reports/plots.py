@@ -83,7 +83,7 @@ def _latency_by_macs(setup: Setup, rows: pd.DataFrame) -> _Drawn:
             line["macs"] / 1e6,
             line["latency_p50_ms"],
             yerr=_error_bars(line),
-            label=f"{multiplier:g}",
+            label=f"{multiplier}",
             color=_COLOURS[index % len(_COLOURS)],
             marker=_MARKERS[index % len(_MARKERS)],
             linestyle=_DASHES[index % len(_DASHES)],
@@ -117,7 +117,7 @@ def _heat_map(axes: Axes, rows: pd.DataFrame, column: str, unit: float, title: s
     middle = (np.nanmin(values) + np.nanmax(values)) / 2
     axes.set_title(title, fontsize=11)
     axes.set_xticks(range(len(cells.columns)), [str(size) for size in cells.columns])
-    axes.set_yticks(range(len(cells.index)), [f"{multiplier:g}" for multiplier in cells.index])
+    axes.set_yticks(range(len(cells.index)), [str(multiplier) for multiplier in cells.index])
     axes.set_xlabel("resolution, pixels")
     axes.set_ylabel("width multiplier")
     for (y, x), value in np.ndenumerate(cells.to_numpy(dtype=float)):

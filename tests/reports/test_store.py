@@ -1,0 +1,140 @@
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.errors import ReportError
+from reports.store import Run, Store
+
+
+def test_a_record_comes_back_as_it_was(store: Store, make_record: Any) -> None:
+    record = make_record(warnings="spread: 20%", temperature_c=41.5)
+    store.add(record, [[1.0, 2.0], [3.0]])
+    assert store.records([record.run_id]) == [record]
+    assert store.rounds_ms(record) == [[1.0, 2.0], [3.0]]
+
+
+def test_a_failed_record_has_no_samples(store: Store, make_record: Any) -> None:
+    record = make_record(status="crashed", latency_ms=None)
+    store.add(record)
+    assert store.rounds_ms(record) == []
+
+
+def test_a_cell_is_kept_once_per_run(store: Store, make_record: Any) -> None:
+    store.add(make_record())
+    with pytest.raises(ReportError, match="UNIQUE"):
+        store.add(make_record(latency_ms=9.0))
+    store.add(make_record(threads=2))
+    store.add(make_record(run_id="another"))
+    assert len(store.records([make_record().run_id, "another"])) == 3
+
+
+def test_runs_come_back_oldest_first_and_latest_is_the_newest(store: Store) -> None:
+    store.begin_run(Run("b", "2026-03-01T00:00:00+00:00", {"variants": ["x"]}))
+    store.begin_run(Run("a", "2026-02-01T00:00:00+00:00", {}))
+    assert [run.run_id for run in store.runs()][1:] == ["a", "b"]
+    assert store.find_run("latest").suite == {"variants": ["x"]}
+
+
+def test_a_resumed_run_is_not_begun_twice(store: Store) -> None:
+    store.begin_run(store.find_run("latest"))
+    assert len(store.runs()) == 1
+
+
+def test_an_unknown_run_names_the_known_ones(store: Store) -> None:
+    with pytest.raises(ReportError, match=r"no run 'x'; the newest are 20260102-030405-abcd"):
+        store.find_run("x")
+
+
+def test_a_store_without_runs_says_how_to_start_one(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="mobilebench run"):
+        Store(str(tmp_path / "store.sqlite")).find_run("latest")
+
+
+def test_reading_does_not_make_a_store(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="no such file"):
+        Store(str(tmp_path / "store.sqlite"), create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("/nonexistent/store.sqlite", "unable to open"),
+        ("nosuch://host/store", "not a database URL"),
+        ("postgresql://localhost/store", "driver is missing; pip install psycopg"),
+    ],
+)
+def test_what_cannot_be_opened_is_refused(url: str, reason: str) -> None:
+    with pytest.raises(ReportError, match=reason):
+        Store(url)
+
+
+def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "letter.txt"
+    path.write_text("Dear reader, " * 100)
+    with pytest.raises(ReportError, match="not a database"):
+        Store(str(path))
+    assert path.read_text().startswith("Dear reader")
+
+
+def test_a_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="unable to open"):
+        Store(str(tmp_path))
+
+
+def test_another_schema_is_refused(store: Store, tmp_path: Path) -> None:
+    store.close()
+    with sqlite3.connect(tmp_path / "store.sqlite") as connection:
+        connection.execute("UPDATE mobilebench_schema SET version = 99")
+    with pytest.raises(ReportError, match="has schema 99"):
+        Store(str(tmp_path / "store.sqlite"))
+
+
+def test_a_store_that_is_locked_for_good_is_told(
+    store: Store, make_record: Any, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(ReportError, match="locked"):
+            store.add(make_record())
+
+
+def test_a_killed_writer_loses_nothing_that_it_finished(
+    store: Store, make_record: Any, tmp_path: Path
+) -> None:
+    store.close()
+    path = tmp_path / "store.sqlite"
+    (tmp_path / "record.py").write_text(
+        f"from reports.record import Record\nrecord = {make_record()!r}"
+    )
+    writer = """
+import itertools, sys
+from dataclasses import replace
+from record import record
+from reports.store import Store
+store = Store(sys.argv[1])
+for threads in itertools.count(1):
+    store.add(replace(record, threads=threads), [[1.0] * 1000] * 5)
+    print(threads, flush=True)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", writer, str(path)],
+        stdout=subprocess.PIPE,
+        env={"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"},
+        text=True,
+    )
+    assert process.stdout is not None
+    told = 0
+    for line in process.stdout:
+        told = int(line)
+        if told == 20:
+            process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = Store(str(path)).records([make_record().run_id])
+    assert len(kept) in (told, told + 1)
+    assert all(len(Store(str(path)).rounds_ms(record)) == 5 for record in kept[-2:])

@@ -1,0 +1,58 @@
+from typing import Any
+
+import numpy as np
+
+
+def constants(module: Any) -> list[np.ndarray]:
+    from tvm import relax
+    from tvm.ir import GenericConst
+
+    found = []
+
+    def visit(expression: Any) -> None:
+        if isinstance(expression, GenericConst):
+            found.append(expression.value.numpy())
+
+    relax.analysis.post_order_visit(module["main"], visit)
+    return found
+
+
+def module_of(build: Any) -> Any:
+    from tvm import relax
+
+    builder = relax.BlockBuilder()
+    x = relax.Var("x", relax.TensorType((2, 3), "float32"))
+    with builder.function("main", [x]):
+        with builder.dataflow():
+            result = builder.emit_output(build(builder, x))
+        builder.emit_func_output(result)
+    return builder.finalize()
+
+
+def test_a_transposed_and_reshaped_constant_is_laid_out_at_compile_time() -> None:
+    from tvm import relax
+
+    from schedules.passes.fold_layout import FoldLayout
+
+    values = np.arange(6, dtype=np.float32).reshape(3, 2)
+
+    def build(builder: Any, x: Any) -> Any:
+        turned = builder.emit(relax.op.permute_dims(relax.const(values)))
+        flat = builder.emit(relax.op.reshape(turned, (1, 2, 3)))
+        return relax.op.add(x, builder.emit(relax.op.reshape(flat, (2, 3))))
+
+    module = FoldLayout()(module_of(build))
+    (constant,) = constants(module)
+    np.testing.assert_array_equal(constant, values.T)
+    assert "permute_dims" not in str(module)
+    assert "reshape" not in str(module)
+
+
+def test_what_is_no_constant_keeps_its_operators() -> None:
+    import tvm
+    from tvm import relax
+
+    from schedules.passes.fold_layout import FoldLayout
+
+    module = module_of(lambda builder, x: relax.op.permute_dims(x, (1, 0)))
+    tvm.ir.assert_structural_equal(FoldLayout()(module), module)

@@ -1,0 +1,84 @@
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+
+def clip_graph(low: float | None, high: float | None) -> Any:
+    """Return the imported module of `Clip(x, low, high)` over a matrix."""
+    from tvm.relax.frontend.onnx import from_onnx
+
+    bounds = {"low": low, "high": high}
+    given = [
+        numpy_helper.from_array(np.float32(value), name)
+        for name, value in bounds.items()
+        if value is not None
+    ]
+    names = [name if value is not None else "" for name, value in bounds.items()]
+    shape = [4, 5]
+    graph = helper.make_graph(
+        [helper.make_node("Clip", ["x", *names], ["y"])],
+        "clip",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+        given,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnx.checker.check_model(model)
+    return from_onnx(model, keep_params_in_input=False)
+
+
+def run(module: Any, x: np.ndarray) -> np.ndarray:
+    import tvm
+    from tvm.runtime import vm
+
+    built = tvm.compile(module, target="llvm")
+    result: np.ndarray = vm.VirtualMachine(built, tvm.cpu())["main"](tvm.runtime.tensor(x)).numpy()
+    return result
+
+
+def operators(module: Any) -> set[str]:
+    from tvm import relax
+
+    found = set()
+
+    def visit(expression: Any) -> None:
+        if isinstance(expression, relax.Call):
+            found.add(getattr(expression.op, "name", ""))
+
+    relax.analysis.post_order_visit(module["main"], visit)
+    return found
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 6.0), (-1.5, 2.5), (0.0, None), (None, 6.0)])
+def test_a_clip_becomes_two_named_operators_that_compute_the_same(
+    low: float | None, high: float | None
+) -> None:
+    from schedules.passes.relu6 import CanonicalizeReLU6
+
+    module = CanonicalizeReLU6()(clip_graph(low, high))
+    x = np.random.default_rng(0).normal(0, 5, (4, 5)).astype(np.float32)
+    assert operators(module) <= {"relax.maximum", "relax.minimum"}
+    np.testing.assert_array_equal(run(module, x), np.clip(x, low, high))
+
+
+def test_other_kernels_are_left_alone() -> None:
+    import tvm
+    from tvm.script import ir as I
+    from tvm.script import relax as R
+
+    from schedules.passes.relu6 import CanonicalizeReLU6
+
+    @I.ir_module
+    class Module:
+        @R.function
+        def main(x: R.Tensor((4, 5), "float32")) -> R.Tensor((4, 5), "float32"):
+            with R.dataflow():
+                y = R.add(R.exp(x), x)
+                R.output(y)
+            return y
+
+    module = tvm.relax.transform.LegalizeOps()(Module)
+    tvm.ir.assert_structural_equal(CanonicalizeReLU6()(module), module)

@@ -1,0 +1,93 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.fidelity import compare
+from bench.models.weights import Weights
+from bench.onnx_export import export
+from bench.variant import parse_variant
+from targets.target import find_target
+from targets.tvm_target import resolve
+
+NATIVE = find_target("native")
+
+
+def planned(variant_name: str, cache_dir: Path, target_name: str = "native") -> tuple[Any, ...]:
+    import onnx
+    import tvm
+    from tvm.relax.frontend.onnx import from_onnx
+
+    from schedules import pipeline
+
+    exported = export(parse_variant(variant_name), Weights(), cache_dir)
+    target = find_target(target_name)
+    handle = tvm.target.Target(resolve(target))
+    module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
+    return exported, pipeline.plan(module, target, handle), handle
+
+
+def kernels(module: Any) -> dict[str, Any]:
+    from tvm import tirx
+
+    return {
+        name.name_hint: function
+        for name, function in module.functions_items()
+        if isinstance(function, tirx.PrimFunc)
+    }
+
+
+def test_every_kernel_of_the_network_comes_from_a_template(cache_dir: Path) -> None:
+    _, module, _ = planned("mobilenet_v2_1.0_224", cache_dir)
+    names = list(kernels(module))
+    # 52 convolutions of 30 shapes, the pooling and the classifier; no transpose, no padding.
+    assert len(names) == 32
+    families = ("stem", "pointwise", "depthwise", "pooling", "classifier")
+    assert all(any(family in name for family in families) for name in names)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mobilenet_v2_0.35_32",
+        "mobilenet_v2_0.35_33",
+        "mobilenet_v2_0.75_64x48",
+        "mobilenet_v2_0.1_40_t3",
+        "mobilenet_v2_1.3_32",
+        "mobilenet_v2_0.35_64_t1",
+    ],
+)
+@pytest.mark.parametrize("target", ["native", "x86-64-v3"])
+def test_the_compiled_network_computes_what_pytorch_computes(
+    cache_dir: Path, name: str, target: str
+) -> None:
+    import tvm
+    from tvm.runtime import vm
+
+    from schedules import pipeline
+
+    exported, module, handle = planned(name, cache_dir, target)
+    machine = vm.VirtualMachine(pipeline.build(module, handle), tvm.cpu())
+    inputs, reference = exported.reference()
+    outputs = [machine["main"](tvm.runtime.tensor(one[None])).numpy() for one in inputs]
+    assert compare(np.concatenate(outputs), reference).relative_l2_error < 1e-5
+
+
+def test_tensorflow_s_padding_is_compiled_too(cache_dir: Path) -> None:
+    import onnx
+    import tvm
+    from tvm.relax.frontend.onnx import from_onnx
+    from tvm.runtime import vm
+
+    from schedules import pipeline
+
+    variant = parse_variant("mobilenet_v2_0.35_64")
+    exported = export(variant, Weights(padding="same"), cache_dir)
+    handle = tvm.target.Target(resolve(NATIVE))
+    module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
+    built = pipeline.build(pipeline.plan(module, NATIVE, handle), handle)
+    machine = vm.VirtualMachine(built, tvm.cpu())
+    inputs, reference = exported.reference()
+    outputs = [machine["main"](tvm.runtime.tensor(one[None])).numpy() for one in inputs]
+    assert compare(np.concatenate(outputs), reference).relative_l2_error < 1e-5
