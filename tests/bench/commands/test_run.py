@@ -60,9 +60,9 @@ def test_a_run_measures_every_runtime_and_leaves_a_report(mobilebench: Any, tmp_
         assert record.peak_rss_bytes is not None
         assert record.base_rss_bytes is not None
         assert record.peak_rss_bytes > record.base_rss_bytes
-    # At batch 1 the weights are float32 and there is nothing else in the constants.
+    # Weights are float32 without batch norm's scale, but with whole vectors at the edges.
     assert tvm.params_bytes is not None
-    assert 0.9 * 4 * tvm.params < tvm.params_bytes < 4 * tvm.params
+    assert 0.95 < tvm.params_bytes / (4 * tvm.params) < 1.1
     with Store(str(tmp_path / "mobilebench.sqlite")) as store:
         rounds = store.rounds_ms(tvm)
     assert sum(map(len, rounds)) == tvm.samples
@@ -118,7 +118,7 @@ def test_ctrl_c_keeps_finished_rows_and_says_how_to_go_on(start: Any, tmp_path: 
     (run_id,) = {record.run_id for record in records_of(tmp_path)}
     assert f"mobilebench run --resume {run_id}" in stderr.splitlines()[-1]
     assert "Traceback" not in stderr
-    assert not [child for child in children if child.is_running()]
+    assert all(_is_gone(child) for child in children)
 
 
 @pytest.mark.slow
@@ -160,6 +160,11 @@ def _artifact(variant_name: str) -> Path:
     with Workshop(cache_directory(), 300) as workshop:
         exported = workshop.export(variant, Weights())
         return workshop.build(variant, exported, find_target("native")).directory
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    """Whether a process has ended; where nobody reaps orphans it stays a zombie."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def _words(process: psutil.Process) -> list[str]:
