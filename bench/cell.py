@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bench.fidelity import TOLERANCE, Fidelity, compare
 from bench.latency import Profile, is_complete, round_size
 from bench.onnx_export import Exported
+from bench.runtimes.convert import convert_for
 from bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
 from bench.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
 from reports.record import Status
@@ -75,14 +77,19 @@ def measure_cell(
         before = _state(bench)
         expected_ms = {}
         for attempt in attempts:
-            with _excusing(attempt):
-                worker = workers[attempt.runtime] = _start(attempt.runtime, bench)
-                _load(worker, attempt, workload, bench)
-                _validate(worker, attempt, exported, bench)
-                if attempt.status == "ok":
-                    expected_ms[attempt.runtime] = worker.call(
-                        "warm_up", bench.profile.warm_up_s, timeout_s=bench.time_limit_s
-                    )
+            with _excusing(attempt, "load_failed"):
+                own = convert_for(
+                    RUNTIMES[attempt.runtime], workload, bench.cache_dir, bench.time_limit_s
+                )
+                workers[attempt.runtime] = _start(attempt.runtime, bench)
+                _call(workers, attempt, bench, "load", own, bench.threads)
+            if attempt.status == "ok":
+                with _excusing(attempt):
+                    _validate(workers, attempt, exported, bench)
+                    if attempt.status == "ok":
+                        expected_ms[attempt.runtime] = _call(
+                            workers, attempt, bench, "warm_up", bench.profile.warm_up_s
+                        )
             if attempt.runtime in workers and workers[attempt.runtime].alive:
                 workers[attempt.runtime].pause()
         _take_rounds(attempts, workers, expected_ms, bench)
@@ -106,21 +113,17 @@ def _start(runtime: str, bench: Bench) -> Worker:
     return Worker(RUNTIMES[runtime].factory)
 
 
-def _load(worker: Worker, attempt: Attempt, workload: Workload, bench: Bench) -> None:
-    try:
-        worker.call("load", workload, bench.threads, timeout_s=bench.time_limit_s)
-    except (WorkerCrashedError, WorkerTimedOutError):
-        raise
-    except (BenchError, WorkerError) as error:
-        attempt.status, attempt.error = "load_failed", str(error)
+def _call(
+    workers: dict[str, Worker], attempt: Attempt, bench: Bench, method: str, *args: Any
+) -> Any:
+    return workers[attempt.runtime].call(method, *args, timeout_s=bench.time_limit_s)
 
 
-def _validate(worker: Worker, attempt: Attempt, exported: Exported, bench: Bench) -> None:
-    if attempt.status != "ok":
-        return
+def _validate(
+    workers: dict[str, Worker], attempt: Attempt, exported: Exported, bench: Bench
+) -> None:
     inputs, reference = exported.reference()
-    outputs = worker.call("infer", inputs, timeout_s=bench.time_limit_s)
-    attempt.fidelity = compare(outputs, reference)
+    attempt.fidelity = compare(_call(workers, attempt, bench, "infer", inputs), reference)
     tolerance = TOLERANCE["float32"]
     if not attempt.fidelity.relative_l2_error <= tolerance:
         attempt.status = "wrong"
@@ -150,7 +153,7 @@ def _take_rounds(
             worker = workers[attempt.runtime]
             worker.resume()
             with _excusing(attempt):
-                worker.call("time", 1, timeout_s=bench.time_limit_s)  # caches and clocks again
+                _call(workers, attempt, bench, "time", 1)  # caches and clocks again
                 attempt.rounds_ms.append(worker.call("time", samples, timeout_s=limit_s))
             if worker.alive:
                 worker.pause()
@@ -166,18 +169,20 @@ def _take_stock(
             continue
         worker.resume()
         with _excusing(attempt):
-            attempt.usage = worker.call("usage", timeout_s=bench.time_limit_s)
+            attempt.usage = _call(workers, attempt, bench, "usage")
             if attempt.runtime == TVM and attempt.status == "ok":
-                attempt.round_trip_ms = worker.call(
-                    "round_trip_ms", workload.variant.input_shape, timeout_s=bench.time_limit_s
-                )
+                shape = workload.variant.input_shape
+                attempt.round_trip_ms = _call(workers, attempt, bench, "round_trip_ms", shape)
         if worker.alive:
             worker.pause()
 
 
 @contextmanager
-def _excusing(attempt: Attempt) -> Iterator[None]:
-    """Turn what a worker raises into the status of an attempt."""
+def _excusing(attempt: Attempt, otherwise: Status = "failed") -> Iterator[None]:
+    """Turn what a worker raises into the status of an attempt.
+
+    A process that died or did not answer has a status of its own; `otherwise` is for the rest.
+    """
     try:
         yield
     except (BenchError, WorkerError) as error:
@@ -187,4 +192,4 @@ def _excusing(attempt: Attempt) -> Iterator[None]:
         elif isinstance(error, WorkerTimedOutError):
             attempt.status = "timed_out"
         else:
-            attempt.status = "failed"
+            attempt.status = otherwise

@@ -46,17 +46,18 @@ def run_suite(context: Context, store: Store, progress: Progress) -> None:
 def _check_request(context: Context, workshop: Workshop, cells: Sequence[Cell]) -> None:
     """Refuse now what would fail in every row: targets, devices or weights that do not fit."""
     for target in {cell.target.name: cell.target for cell in cells}.values():
-        workshop.check_target(target)
         try:
+            workshop.check_target(target)
             state = device_state(target, context.cache_dir, context.suite.time_limit_s)
         except WorkerError as error:
-            raise BenchError(
-                f"target {target.name}: its device does not answer: {error}"
-            ) from error
+            raise BenchError(f"target {target.name}: {error}; see `mobilebench doctor`") from error
         require_flags(target, state)
     if context.weights.sha256:
         for variant in {c.variant.width_multiplier: c.variant for c in cells}.values():
-            workshop.check_weights(variant, context.weights)
+            try:
+                workshop.check_weights(variant, context.weights)
+            except WorkerError as error:
+                raise BenchError(f"checkpoint {context.weights.source}: {error}") from error
 
 
 def _export(

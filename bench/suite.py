@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.latency import find_profile
 from bench.models.weights import RANDOM
-from bench.runtimes.runtime import find_runtime, installed_runtimes
+from bench.runtimes.runtime import default_runtimes, find_runtime
 from bench.variant import parse_variant, published_grid, small_grid
 from targets.errors import BenchError
 from targets.target import find_target
@@ -75,7 +75,7 @@ def make_suite(chosen: dict[str, Any]) -> Suite:
     """
     chosen = {key: value for key, value in chosen.items() if value not in (None, (), [])}
     chosen["variants"] = expand_variants(chosen.get("variants", ("small",)))
-    chosen.setdefault("runtimes", tuple(installed_runtimes()))
+    chosen.setdefault("runtimes", tuple(default_runtimes()))
     suite = Suite(**chosen)
     for name in suite.targets:
         find_target(name)

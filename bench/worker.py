@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ from targets.errors import BenchError, DeviceLostError
 from targets.process import die_with_parent
 
 START_LIMIT_S = 120.0
+_LOG = "printed.log"
 
 
 class WorkerError(Exception):
@@ -38,11 +40,12 @@ class Worker:
     is imported there and not here.
     The process leads a process group, so that whatever it starts is paused and killed with it, and
     a Ctrl-C in the terminal reaches the suite alone. Its temporary files lie in a directory that
-    goes away with it.
+    goes away with it, and so does what it prints: only its last line is told if it dies.
     """
 
     def __init__(self, factory: str, *args: Any, blocked_modules: tuple[str, ...] = ()) -> None:
         context = multiprocessing.get_context("spawn")
+        self._last_words = ""
         self._scratch = TemporaryDirectory(prefix="mobilebench-", ignore_cleanup_errors=True)
         self._connection, theirs = context.Pipe()
         self._process = context.Process(
@@ -100,6 +103,10 @@ class Worker:
         self._signal(signal.SIGKILL)
         self._process.join()
         self._connection.close()
+        log = Path(self._scratch.name) / _LOG
+        if log.exists():
+            printed = log.read_text(errors="replace").strip().splitlines()
+            self._last_words = printed[-1][:300] if printed else ""
         self._scratch.cleanup()
 
     @property
@@ -116,9 +123,8 @@ class Worker:
 
     def _obituary(self) -> str:
         code = self._process.exitcode or 0
-        if code < 0:
-            return f"the process was killed by {signal.Signals(-code).name}"
-        return f"the process ended with exit code {code}"
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        return f"the process {how}" + (f": {self._last_words}" if self._last_words else "")
 
     def __enter__(self) -> Self:
         return self
@@ -139,6 +145,9 @@ def _serve(
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
+    log = os.open(Path(scratch) / _LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
     for name in blocked_modules:
         sys.modules[name] = None  # type: ignore[assignment]
 

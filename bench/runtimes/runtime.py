@@ -20,6 +20,7 @@ class Workload:
     weights: Weights
     onnx_path: Path
     library: Path | None = None  # of the artifact; for TVM
+    converted: Path | None = None  # directory of the model in the runtime's own form
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,16 @@ class RuntimeEntry:
     package: str  # distribution whose version the record keeps
     extra: str  # of this project; empty if always installed
     why: str
+    converters: tuple[str, ...] | None = None  # what its module's `convert` needs, if it has one
+    by_default: bool = True  # measured wherever it is installed
 
     def version(self) -> str | None:
-        """Return the installed version; None if it is not installed."""
+        """Return the installed version; None if it, or its converter, is not installed."""
         try:
-            return version(self.package)
+            versions = [version(package) for package in (self.package, *(self.converters or ()))]
         except PackageNotFoundError:
             return None
+        return versions[0]
 
 
 TVM = "tvm"
@@ -77,11 +81,50 @@ _ENTRIES = (
         "torch", "bench.runtimes.pytorch:TorchRuntime", "torch", "", "PyTorch eager, the reference"
     ),
     RuntimeEntry(
+        "inductor",
+        "bench.runtimes.inductor:Inductor",
+        "torch",
+        "",
+        "PyTorch compiled by TorchInductor; a minute a model",
+        by_default=False,
+    ),
+    RuntimeEntry(
         "onnxruntime",
         "bench.runtimes.onnx_runtime:OnnxRuntime",
         "onnxruntime",
         "baselines",
         "ONNX Runtime's CPU provider",
+    ),
+    RuntimeEntry(
+        "openvino",
+        "bench.runtimes.openvino_cpu:OpenVino",
+        "openvino",
+        "baselines",
+        "OpenVINO's CPU plug-in",
+    ),
+    RuntimeEntry(
+        "ncnn",
+        "bench.runtimes.ncnn_cpu:Ncnn",
+        "ncnn",
+        "baselines",
+        "ncnn, converted by pnnx",
+        converters=("pnnx",),
+    ),
+    RuntimeEntry(
+        "mnn",
+        "bench.runtimes.mnn_cpu:Mnn",
+        "MNN",
+        "baselines",
+        "MNN",
+        converters=(),
+    ),
+    RuntimeEntry(
+        "litert",
+        "bench.runtimes.litert_cpu:LiteRt",
+        "ai-edge-litert",
+        "litert",
+        "LiteRT (TensorFlow Lite) with XNNPACK",
+        converters=(),
     ),
 )
 RUNTIMES = {entry.name: entry for entry in _ENTRIES}
@@ -94,6 +137,6 @@ def find_runtime(name: str) -> RuntimeEntry:
     return RUNTIMES[name]
 
 
-def installed_runtimes() -> Iterable[str]:
-    """Return the names of the runtimes that can be used here."""
-    return [name for name, entry in RUNTIMES.items() if entry.version() is not None]
+def default_runtimes() -> Iterable[str]:
+    """Return the names of the runtimes that are measured here when none is named."""
+    return [name for name, entry in RUNTIMES.items() if entry.by_default and entry.version()]

@@ -51,8 +51,20 @@ def test_a_crash_names_the_signal(worker: Worker) -> None:
 
 
 def test_an_exit_names_its_code(worker: Worker) -> None:
-    with pytest.raises(WorkerCrashedError, match="exit code 3"):
+    with pytest.raises(WorkerCrashedError, match="ended with 3"):
         worker.call("_exit", 3, timeout_s=30)
+
+
+def test_the_last_words_of_a_process_are_told() -> None:
+    with Worker("faulthandler") as worker, pytest.raises(WorkerCrashedError) as death:
+        worker.call("_fatal_error_c_thread", timeout_s=30)
+    assert str(death.value).startswith("the process was killed by SIGABRT: ")
+
+
+def test_what_a_worker_prints_stays_with_it(capfd: pytest.CaptureFixture[str]) -> None:
+    with Worker("builtins") as worker:
+        worker.call("print", "noise", timeout_s=30)
+    assert "noise" not in "".join(capfd.readouterr())
 
 
 def test_what_never_answers_is_killed_with_all_that_it_started(worker: Worker) -> None:

@@ -1,0 +1,72 @@
+"""LiteRT (TensorFlow Lite) with XNNPACK on a flatbuffer converted from the PyTorch model."""
+
+import pickle
+import subprocess
+import sys
+import venv
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from bench.cache import cached, content_key
+from bench.fidelity import Floats
+from bench.runtimes.in_process import InProcessRuntime
+from bench.runtimes.runtime import Workload
+from targets.errors import BenchError
+
+_MODEL = "model.tflite"
+_CONVERTER = "litert-torch==0.10.0"
+
+
+def convert(workload: Workload, directory: Path, cache_dir: Path) -> None:
+    """Write the flatbuffer into `directory`.
+
+    The converter's requirements contradict TVM's, so it has an environment of its own, made the
+    first time (1 GB). Raises BenchError if that or the conversion fails.
+    """
+    packages = (_CONVERTER, f"torch=={version('torch').partition('+')[0]}")
+    environment = cache_dir / f"litert-converter-{content_key(packages, sys.version)}"
+
+    def fill(scratch: Path) -> None:
+        venv.create(scratch, with_pip=True)
+        _run([str(scratch / "bin" / "python"), "-m", "pip", "install", "--quiet", *packages])
+
+    python = cached(environment, fill) / "bin" / "python"
+    (directory / "workload.pickle").write_bytes(pickle.dumps(workload))
+    root = Path(__file__).parents[2]
+    _run([str(python), "-m", "bench.runtimes.litert_convert", str(directory)], cwd=root)
+    (directory / "workload.pickle").unlink()
+
+
+def _run(command: list[str], cwd: Path | None = None) -> None:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        raise BenchError(f"LiteRT's converter: {lines[-1]}")
+
+
+class LiteRt(InProcessRuntime):
+    """The XNNPACK delegate, which is LiteRT's default on CPUs."""
+
+    def load(self, workload: Workload, threads: int) -> None:
+        """Load the converted model."""
+        from ai_edge_litert.interpreter import Interpreter
+
+        assert workload.converted is not None
+        model = str(workload.converted / _MODEL)
+        self._interpreter = Interpreter(model_path=model, num_threads=threads)
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+        self.set_input(np.zeros(workload.variant.input_shape, np.float32))
+
+    def set_input(self, image: Floats) -> None:
+        """Put one input of shape (1, 3, H, W) in place."""
+        self._interpreter.set_tensor(self._input, np.ascontiguousarray(image.transpose(0, 2, 3, 1)))
+
+    def run(self) -> Floats:
+        """Run one inference; shape (1, classes)."""
+        self._interpreter.invoke()
+        output: Floats = self._interpreter.get_tensor(self._output)
+        return output
