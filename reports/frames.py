@@ -1,19 +1,22 @@
 """Records as pandas frames, and the questions that tables and plots ask of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import NoneType
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 
 from reports.published import find_published
-from reports.record import COLUMNS
+from reports.record import COLUMNS, Record
 from reports.store import Store
 
 MAIN = "tvm"  # the runtime that the others are compared with
 _SETUP = ["target", "device", "threads", "emulated"]
 _CELL = ["variant", *_SETUP, "runtime"]
+_OPTIONAL = [field.name for field in fields(Record) if NoneType in get_args(field.type)]
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,10 @@ class Setup:
 
 def gather(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
     """Return the records of those runs, a row each, with exactly record.COLUMNS as columns."""
-    return pd.DataFrame([asdict(r) for r in store.records(run_ids)], columns=list(COLUMNS))
+    frame = pd.DataFrame([asdict(r) for r in store.records(run_ids)], columns=list(COLUMNS))
+    # All optional fields are numbers; pandas takes a column of nothing but None for objects.
+    frame[_OPTIONAL] = frame[_OPTIONAL].apply(pd.to_numeric)
+    return frame
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

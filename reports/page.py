@@ -52,10 +52,10 @@ def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
         raise ReportError(f"store {store.url}: {', '.join(run_ids)} has no rows to report yet")
     scratch = None
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        out.mkdir(parents=True, exist_ok=True)
+        # Inside, not beside: where `out` is a mounted volume, files cannot be moved into it.
+        scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=out))
         _fill(scratch, frame, run_ids)
-        out.mkdir(exist_ok=True)
         for file in sorted(scratch.iterdir(), key=lambda path: path.name == PAGE):  # it comes last
             file.replace(out / file.name)
     except OSError as error:
@@ -75,7 +75,7 @@ def _fill(directory: Path, frame: pd.DataFrame, run_ids: Sequence[str]) -> None:
     environment = tables.environment_table(frame)
     write_csv(frame, directory / "records.csv")
     everything = [table for table in (failed, *results, noisy, environment) if table]
-    (directory / "report.md").write_text(_markdown(glance, plots, everything))
+    (directory / "report.md").write_text(_markdown(glance, plots, everything), encoding="utf-8")
     template = Environment(loader=PackageLoader("reports", "."), autoescape=True).get_template(
         "page.html.jinja"
     )
@@ -88,7 +88,7 @@ def _fill(directory: Path, frame: pd.DataFrame, run_ids: Sequence[str]) -> None:
         noisy=noisy,
         environment=environment,
     )
-    (directory / PAGE).write_text(page)
+    (directory / PAGE).write_text(page, encoding="utf-8")
 
 
 def _glance(frame: pd.DataFrame, run_ids: Sequence[str]) -> Glance:

@@ -27,7 +27,7 @@ from reports.published import SOURCE
 
 # Okabe and Ito's palette: told apart by the colour-blind. Markers and dashes tell it in grey.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = "osD^vPX"
+_MARKERS = "osD^vPX<*>"  # more than colours, so that a colour that returns has another
 _DASHES = ("-", "--", "-.", ":")
 _DPI = 130
 _INTERVAL = "Error bars: 95 % bootstrap interval of the median."
@@ -50,7 +50,8 @@ def draw(frame: pd.DataFrame, out: Path) -> list[Plot]:
     have no plots.
     """
     plots = []
-    for index, (setup, rows) in enumerate(setups(ok_rows(newest(frame)))):
+    timed = ok_rows(newest(frame)).dropna(subset="latency_p50_ms")
+    for index, (setup, rows) in enumerate(setups(timed)):
         if setup.emulated:
             continue
         for name, figure, plot in _figures(setup, rows):
@@ -78,12 +79,13 @@ def _figures(setup: Setup, rows: pd.DataFrame) -> Iterator[_Drawn]:
 
 def _latency_by_macs(setup: Setup, rows: pd.DataFrame) -> _Drawn:
     figure, axes = _canvas("multiply-accumulates, millions", f"latency of {MAIN}, ms")
-    for index, (multiplier, line) in enumerate(rows.groupby("width_multiplier")):
+    lines = rows.groupby(["width_multiplier", "expansion_factor"])
+    for index, ((multiplier, expansion), line) in enumerate(lines):
         axes.errorbar(
             line["macs"] / 1e6,
             line["latency_p50_ms"],
             yerr=_error_bars(line),
-            label=f"{multiplier}",
+            label=f"{multiplier}" if expansion == 6 else f"{multiplier}, t{expansion}",
             color=_COLOURS[index % len(_COLOURS)],
             marker=_MARKERS[index % len(_MARKERS)],
             linestyle=_DASHES[index % len(_DASHES)],
@@ -92,7 +94,10 @@ def _latency_by_macs(setup: Setup, rows: pd.DataFrame) -> _Drawn:
     _log(axes, "xy")
     axes.legend(title="width multiplier", frameon=False)
     title = "Latency against multiply-accumulates"
-    caption = f"{setup.title}. A point per variant, a line per width multiplier. {_INTERVAL}"
+    lines_are = "a line per width multiplier"
+    if (rows["expansion_factor"] != 6).any():
+        lines_are += " and expansion factor t (6 where none is given)"
+    caption = f"{setup.title}. A point per variant, {lines_are}. {_INTERVAL}"
     return "latency-by-macs", figure, (title, caption, _alt(title, rows))
 
 
@@ -137,13 +142,16 @@ def _accuracy_by_latency(setup: Setup, rows: pd.DataFrame) -> _Drawn:
             beaten["published_top1_percent"],
             xerr=_error_bars(beaten),
             linestyle="none",
+            capsize=2,
             marker="x",
             color="#777777",
             label="another variant is faster and better",
         )
-    axes.plot(
+    axes.errorbar(
         front["latency_p50_ms"],
         front["published_top1_percent"],
+        xerr=_error_bars(front),
+        capsize=2,
         color=_COLOURS[0],
         marker="o",
         label="Pareto front",
@@ -159,10 +167,12 @@ def _accuracy_by_latency(setup: Setup, rows: pd.DataFrame) -> _Drawn:
             fontsize=8,
         )
     _log(axes, "x")
-    axes.margins(x=0.08, y=0.08)
+    axes.margins(x=0.1, y=0.08)
     axes.legend(frameon=False, loc="lower right")
     title = "Which variant to choose: published accuracy against measured latency"
-    caption = f"{setup.title}. Accuracy: {SOURCE}. Labels: width multiplier and resolution."
+    caption = (
+        f"{setup.title}. Accuracy: {SOURCE}. Labels: width multiplier and resolution. {_INTERVAL}"
+    )
     return "accuracy-by-latency", figure, (title, caption, _alt(title, rows))
 
 

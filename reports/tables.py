@@ -77,8 +77,7 @@ def failed_table(frame: pd.DataFrame) -> Table | None:
     if failed.empty:
         return None
     columns = ["variant", "target", "device", "runtime", "threads", "status", "error"]
-    rows = (tuple(map(str, row)) for row in failed[columns].itertuples(index=False))
-    return Table("Failed rows", "These have no latency.", tuple(columns), tuple(rows))
+    return Table("Failed rows", "These have no latency.", tuple(columns), _text(failed, columns))
 
 
 def warnings_table(frame: pd.DataFrame) -> Table | None:
@@ -86,9 +85,8 @@ def warnings_table(frame: pd.DataFrame) -> Table | None:
     noisy = frame[(frame["status"] == "ok") & (frame["warnings"] != "")]
     if noisy.empty:
         return None
-    columns = ["variant", "target", "runtime", "threads", "warnings"]
-    rows = (tuple(map(str, row)) for row in noisy[columns].itertuples(index=False))
-    return Table("Warnings", f"Marked {NOISY} above.", tuple(columns), tuple(rows))
+    columns = ["variant", "target", "device", "runtime", "threads", "warnings"]
+    return Table("Warnings", f"Marked {NOISY} above.", tuple(columns), _text(noisy, columns))
 
 
 def environment_table(frame: pd.DataFrame) -> Table:
@@ -98,6 +96,13 @@ def environment_table(frame: pd.DataFrame) -> Table:
     rows.append(("runtimes", ", ".join(f"{name} {version}" for name, version in runtimes)))
     shown = tuple(row for row in rows if row[1])
     return Table("Environment", "As the devices and the tools told it.", ("what", "value"), shown)
+
+
+def _text(frame: pd.DataFrame, columns: list[str]) -> tuple[tuple[str, ...], ...]:
+    """Show columns as they are; an emulated target says so."""
+    marked = frame["target"].where(~frame["emulated"].astype(bool), frame["target"] + " (emulated)")
+    shown = frame.assign(target=marked)[columns]
+    return tuple(tuple(map(str, row)) for row in shown.itertuples(index=False))
 
 
 def _latency(setup: Setup, rows: pd.DataFrame) -> Table:
@@ -196,8 +201,10 @@ def _interval(indexed: pd.DataFrame, key: tuple[str, str]) -> str:
         return "-"
     row = indexed.loc[key]
     low, high = row["latency_ci95_low_ms"], row["latency_ci95_high_ms"]
-    mark = NOISY if row["warnings"] else ""
-    return f"{_ms(row['latency_p50_ms'])} [{_ms(low)}, {_ms(high)}]{mark}"
+    if pd.isna(row["latency_p50_ms"]):
+        return "-"
+    interval = "" if pd.isna(low) or pd.isna(high) else f" [{_ms(low)}, {_ms(high)}]"
+    return f"{_ms(row['latency_p50_ms'])}{interval}{NOISY if row['warnings'] else ''}"
 
 
 def _ms(value: float) -> str:
@@ -220,4 +227,10 @@ def _distinct(column: pd.Series) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return "|".join(["", *(cell.replace("|", "\\|").replace("\n", " ") for cell in cells), ""])
+    return "|".join(["", *map(_escaped, cells), ""])
+
+
+def _escaped(cell: str) -> str:
+    # Markdown takes what looks like a tag for one and hides it, as in "<class 'OSError'>".
+    safe = cell.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    return " ".join(safe.splitlines())

@@ -12,6 +12,12 @@ class Machine:
 
     vector_floats: int  # float32 lanes of a register
     registers: int  # vector registers
+    l1_bytes: int = 32 * 1024  # data cache of a core; no common core has less
+
+    @property
+    def vector_bytes(self) -> int:
+        """Bytes of a vector register."""
+        return self.vector_floats * FLOAT_BITS // 8
 
 
 # LLVM's feature name, register bits, architectural vector registers; the first that fits counts.

@@ -14,7 +14,7 @@ from schedules.machine import Machine
 from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
 
 CORE = "classifier_product"
-PANELS = 8  # two multiply-adds a cycle of four cycles' latency
+_LEAST_PANELS, _MOST_PANELS = 7, 12  # two multiply-adds a cycle, each of four cycles' latency
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,13 @@ class Tile:
 
 
 def pack(weight: NDArray[np.float32], vector: int) -> NDArray[np.float32]:
-    """Lay out weights (K, N) as groups (ceil(N / group), K, group) of PANELS vectors."""
+    """Lay out weights (K, N) as groups (ceil(N / group), K, group) of some vectors each.
+
+    Of 7 to 12 vectors the number is chosen that leaves the fewest lanes unused.
+    """
     inputs, outputs = weight.shape
-    group = PANELS * vector
+    sizes = [panels * vector for panels in range(_LEAST_PANELS, _MOST_PANELS + 1)]
+    group = min(sizes, key=lambda size: -outputs % size)
     groups = -(-outputs // group)
     padded = np.zeros((inputs, groups * group), np.float32)
     padded[:, :outputs] = weight
@@ -48,7 +52,7 @@ def compute(data: te.Tensor, weight: te.Tensor, outputs: int) -> te.Tensor:
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
     """Return the tiles worth trying, the best guess first."""
-    return [Tile(unroll) for unroll in (4, 1, 2, 8)]
+    return [Tile(unroll) for unroll in (4, 1, 2)]
 
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
@@ -57,7 +61,8 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     channels = int(schedule.get(schedule.get_loops(output)[-1]).extent)
     schedule.set_scope(product, 0, "local")
     _, channel, k = schedule.get_loops(product)
-    group, channel_inner = schedule.split(channel, [None, PANELS * machine.vector_floats])
+    weight = schedule.get(product).reads[-1].source
+    group, channel_inner = schedule.split(channel, [None, int(weight.ty.shape[-1])])
     k_outer, k_inner = schedule.split(k, [None, tile.unroll])
     schedule.reorder(group, k_outer, k_inner, channel_inner)
     schedule.reverse_compute_at(output, group)

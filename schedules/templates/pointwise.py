@@ -23,6 +23,8 @@ from schedules.templates.block import (
 
 CORE = "pointwise_product"
 _LATENCY = 4.0  # cycles of a multiply-add; two are issued in each
+_STRIP_CYCLES = 4.0  # of a row's share of a cache line that is visited again
+_L2_BYTES_PER_CYCLE = 44.0  # measured on Zen 5; others are not far from it
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Tile:
 
     rows: int
     panels: int
+    pixels_outermost: bool  # finish all channels of some pixels, or all pixels of some channels
 
 
 def pack(weight: NDArray[np.float32], vector: int) -> NDArray[np.float32]:
@@ -65,14 +68,18 @@ def compute(data: te.Tensor, weight: te.Tensor, outputs: int) -> te.Tensor:
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
     """Return the tiles worth trying, the best guess first."""
-    pixels, panels = _extents(schedule, machine)
+    loops = schedule.get_loops(schedule.get_sblock(CORE))
+    _, height, width, channels, inputs = (int(schedule.get(loop).extent) for loop in loops)
+    shape = (height * width, channels // machine.vector_floats, inputs)
     found = []
-    for wide in range(1, min(panels, 6) + 1):
+    for panels in range(1, min(shape[1], 6) + 1):
         # One register for each vector of weights and one for the broadcast pixel.
-        tallest = (machine.registers - wide - 1) // wide
-        for rows in range(1, min(tallest, pixels, 28) + 1):
-            found.append((_cycles(pixels, panels, rows, wide), -wide, rows))
-    return [Tile(rows, -wide) for _, wide, rows in sorted(found)[:16]]
+        tallest = (machine.registers - panels - 1) // panels
+        for rows in range(1, min(tallest, shape[0], 28) + 1):
+            for pixels_outermost in (True, False):
+                tile = Tile(rows, panels, pixels_outermost)
+                found.append((_cycles(shape, tile, machine), -rows, tile))
+    return [tile for _, _, tile in sorted(found, key=lambda entry: entry[:2])[:16]]
 
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
@@ -89,25 +96,32 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     channel_outer, channel_inner = schedule.split(
         channel, [None, tile.panels * machine.vector_floats]
     )
-    schedule.reorder(channel_outer, pixel_outer, k, row, channel_inner)
-    schedule.reverse_compute_at(output, pixel_outer)
+    outer = [channel_outer, pixel_outer]
+    if tile.pixels_outermost:
+        outer.reverse()
+    schedule.reorder(*outer, k, row, channel_inner)
+    schedule.reverse_compute_at(output, outer[-1])
     vectorize(schedule, [row, channel_inner], machine.vector_floats)
     clear = schedule.decompose_reduction(product, k)
-    vectorize(schedule, loops_inside(schedule, clear, pixel_outer), machine.vector_floats)
-    stored = loops_inside(schedule, output, pixel_outer)
+    vectorize(schedule, loops_inside(schedule, clear, outer[-1]), machine.vector_floats)
+    stored = loops_inside(schedule, output, outer[-1])
     vectorize(schedule, stored, lanes_for(channels, machine.vector_floats))
 
 
-def _extents(schedule: s_tir.Schedule, machine: Machine) -> tuple[int, int]:
-    loops = schedule.get_loops(schedule.get_sblock(CORE))
-    _, height, width, channels, _ = (int(schedule.get(loop).extent) for loop in loops)
-    return height * width, channels // machine.vector_floats
-
-
-def _cycles(pixels: int, panels: int, rows: int, wide: int) -> float:
-    """Estimate cycles per input channel: multiply-adds and loads, two of each in a cycle."""
-    whole = max(rows * wide / 2, (rows + wide) / 2, _LATENCY)
-    steps = -(-pixels // rows) * -(-panels // wide)
+def _cycles(shape: tuple[int, int, int], tile: Tile, machine: Machine) -> float:
+    """Estimate cycles for pixels, panels and inputs: the slowest of arithmetic and loads."""
+    pixels, panels, inputs = shape
+    arithmetic = max(tile.rows * tile.panels / 2, _LATENCY)  # two multiply-adds in a cycle
+    loads = (tile.rows + tile.panels) / 2  # two loads in a cycle, from the nearest cache
+    # All weights of the loop inside are read again by the loop outside; few enough stay near.
+    read_again = panels if tile.pixels_outermost else tile.panels
+    near = read_again * machine.vector_bytes * inputs < machine.l1_bytes / 2
+    streaming = 0.0 if near else tile.panels * machine.vector_bytes / _L2_BYTES_PER_CYCLE
+    if not tile.pixels_outermost and panels > tile.panels:
+        # The input is read once per group of channels, and the output is written in strips.
+        streaming += tile.rows * _STRIP_CYCLES / inputs
+    steps = -(-pixels // tile.rows) * -(-panels // tile.panels)
     # A tile cut off at both edges is computed under conditions that cost about half of the speed.
-    ragged = 2.0 if pixels % rows and panels % wide else 1.25 if panels % wide else 1.0
-    return steps * whole * ragged
+    ragged_pixels, ragged_panels = pixels % tile.rows > 0, panels % tile.panels > 0
+    ragged = 2.0 if ragged_pixels and ragged_panels else 1.25 if ragged_panels else 1.0
+    return steps * max(arithmetic, loads, streaming) * ragged

@@ -2,6 +2,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +14,8 @@ from reports.errors import ReportError
 from reports.page import write_report
 from reports.store import Store
 
+RUN = "20260102-030405-abcd"
+ROOT = Path(__file__).parent.parent.parent
 SMALL = ["mobilenet_v2_0.35_96", "mobilenet_v2_0.5_160", "mobilenet_v2_1.0_224"]
 
 
@@ -73,11 +77,62 @@ def test_markdown_has_the_tables_of_the_page(page: Path) -> None:
         assert f"<h3>{title}</h3>" in page.read_text()
 
 
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        ("peak_rss_bytes", "params_bytes", "arena_bytes", "top1_agreement"),
+        ("latency_ci95_low_ms", "latency_ci95_high_ms"),
+    ],
+)
+def test_what_no_row_of_a_run_has_is_left_open(
+    store: Store, make_record: Any, tmp_path: Path, unknown: tuple[str, ...]
+) -> None:
+    store.add(make_record(**dict.fromkeys(unknown)))
+    page = write_report(store, [make_record().run_id], tmp_path / "report")
+    assert "nan" not in (page.parent / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_report_is_utf_8_whatever_the_locale(page: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from reports.page import write_report\n"
+        "from reports.store import Store\n"
+        "write_report(Store(sys.argv[1]), [sys.argv[2]], Path(sys.argv[3]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(page.parent.parent / "store.sqlite"), RUN, page.parent],
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "†" in (page.parent / "report.md").read_text(encoding="utf-8")
+
+
+def test_new_files_are_made_in_the_directory_that_they_are_for(
+    store: Store, make_record: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A mounted volume: files can be renamed within it, not into it.
+    made: list[Path] = []
+    make = tempfile.mkdtemp
+
+    def remember(**options: Any) -> str:
+        made.append(Path(options["dir"]))
+        return make(**options)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", remember)
+    store.add(make_record())
+    write_report(store, [make_record().run_id], tmp_path / "report")
+    assert made == [tmp_path / "report"]
+
+
 def test_a_second_report_replaces_the_first(page: Path, store: Store, make_record: Any) -> None:
     store.add(make_record("mobilenet_v2_0.75_192"))
     write_report(store, [make_record().run_id], page.parent)
     assert "mobilenet_v2_0.75_192" in page.read_text()
-    assert [p.name for p in page.parent.parent.iterdir() if p.name.startswith(".")] == []
+    for directory in (page.parent, page.parent.parent):
+        assert [p.name for p in directory.iterdir() if p.name.startswith(".")] == []
 
 
 def test_a_run_without_rows_is_refused(store: Store, tmp_path: Path) -> None:
@@ -112,9 +167,11 @@ def test_a_browser_shows_every_plot_without_sideways_scrolling(
         onload = () => {{
           const inside = document.querySelector("iframe").contentDocument;
           const broken = [...inside.images].filter(i => i.naturalWidth == 0).length;
+          const squeezed = [...inside.querySelectorAll("th")].some(h => h.offsetHeight > 80);
           const sideways = inside.documentElement.scrollWidth - {width};
           document.querySelector("pre").textContent =
-            `images=${{inside.images.length}} broken=${{broken}} sideways=${{sideways > 0}}`;
+            `images=${{inside.images.length}} broken=${{broken}} sideways=${{sideways > 0}} ` +
+            `squeezed=${{squeezed}}`;
         }}
         </script>"""
     )
@@ -136,4 +193,4 @@ def test_a_browser_shows_every_plot_without_sideways_scrolling(
         timeout=120,
         check=True,
     )
-    assert "images=4 broken=0 sideways=false" in done.stdout
+    assert "images=4 broken=0 sideways=false squeezed=false" in done.stdout

@@ -5,7 +5,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from bench.runtimes.runtime import RUNTIMES
 from bench.variant import published_grid
+from reports import plots
+from reports.frames import setups
 from reports.plots import draw
 
 
@@ -81,3 +84,25 @@ def test_missing_cells_leave_holes(make_record: Any, out: Path) -> None:
     names = ["mobilenet_v2_1.0_224", "mobilenet_v2_0.35_96"]
     records = [make_record(name, arena_bytes=None) for name in names]
     assert "heat-maps" in drawn(records, out)
+
+
+def test_variants_of_another_expansion_are_lines_of_their_own(make_record: Any) -> None:
+    names = ["mobilenet_v2_1.0_96", "mobilenet_v2_1.0_160_t4", "mobilenet_v2_1.0_224"]
+    frame = frame_of([make_record(name) for name in names])
+    ((setup, rows),) = setups(frame)
+    _, figure, _ = plots._latency_by_macs(setup, rows)
+    legend = figure.axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["1.0, t4", "1.0"]
+
+
+def test_no_two_runtimes_look_the_same(make_record: Any) -> None:
+    frame = frame_of([make_record(runtime=name) for name in RUNTIMES])
+    ((setup, rows),) = setups(frame)
+    _, figure, _ = plots._runtimes(setup, rows)
+    drawn_as = [line.get_marker() for line, _, _ in figure.axes[0].containers]
+    assert len(set(drawn_as)) == len(RUNTIMES)
+
+
+def test_rows_that_were_never_timed_are_not_drawn(make_record: Any, out: Path) -> None:
+    names = ["mobilenet_v2_1.0_224", "mobilenet_v2_0.35_96"]
+    assert drawn([make_record(name, latency_ms=None) for name in names], out) == []

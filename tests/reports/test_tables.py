@@ -85,3 +85,24 @@ def test_the_environment_shows_a_range_where_it_moved(make_record: Any) -> None:
 def test_markdown_keeps_cells_in_their_columns() -> None:
     table = Table("Title", "Caption.", ("a", "b"), (("x|y", "two\nlines"),))
     assert table.to_markdown().splitlines()[-3:] == ["|a|b|", "|---|---:|", "|x\\|y|two lines|"]
+
+
+def test_text_that_looks_like_a_tag_is_kept_in_markdown(make_record: Any) -> None:
+    failed = tables.failed_table(frame_of([make_record(status="crashed", error="<b>&\r\nno|")]))
+    assert failed is not None
+    assert failed.to_markdown().splitlines()[-1].endswith("|&lt;b>&amp; no\\||")
+
+
+def test_an_emulated_row_says_so_where_it_failed_or_warned(make_record: Any) -> None:
+    frame = frame_of(
+        [
+            make_record(emulated=True, status="timed_out"),
+            make_record(emulated=True, runtime="torch", warnings="spread: 20%"),
+            make_record(threads=2, warnings="spread: 30%"),
+        ]
+    )
+    failed, noisy = tables.failed_table(frame), tables.warnings_table(frame)
+    assert failed is not None
+    assert noisy is not None
+    assert [row[1] for row in failed.rows] == ["native (emulated)"]
+    assert [row[1] for row in noisy.rows] == ["native (emulated)", "native"]

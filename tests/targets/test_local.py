@@ -1,7 +1,8 @@
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +25,47 @@ def server() -> Iterator[LocalServer]:
 
 
 @pytest.fixture
-def device(server: LocalServer, tmp_path: Path) -> Any:
+def device(server: LocalServer, cache_dir: Path) -> Any:
     """Return a session on the server."""
     from tvm import rpc
 
-    probe = build_probe(find_toolchain("host"), tmp_path)
+    probe = build_probe(find_toolchain("host"), cache_dir)
     return Device(rpc.connect(HOST, server.port, server.key), probe)
 
 
 def processes() -> list[psutil.Process]:
+    """Return the servers that this process has started."""
     found = []
-    for process in psutil.process_iter():
+    for process in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
             if "targets.rpc_server" in process.cmdline():
                 found.append(process)
     return found
+
+
+def upload(device: Device, directory: Path, statement: str) -> str:
+    """Send the device a library whose function `die` executes a C++ statement; return its name."""
+    import tvm_ffi
+
+    source = directory / "die.cc"
+    source.write_text(
+        "#include <tvm/ffi/tvm_ffi.h>\n#include <cstdlib>\n"
+        f"static void Die() {{ {statement}; }}\n"
+        "TVM_FFI_DLL_EXPORT_TYPED_FUNC(die, Die);\n"
+    )
+    library = directory / "die.so"
+    include = str(tvm_ffi.libinfo.find_include_path())
+    find_toolchain("host").compile_shared(library, source, ["-I", include])
+    device.session.upload(str(library))
+    return library.name
+
+
+def soon(ask: Callable[[], str | None]) -> str | None:
+    """Return the first answer within ten seconds."""
+    end = time.monotonic() + 10
+    while (answer := ask()) is None and time.monotonic() < end:
+        time.sleep(0.05)
+    return answer
 
 
 def test_it_listens_on_loopback_only(server: LocalServer) -> None:
@@ -51,13 +78,19 @@ def test_it_listens_on_loopback_only(server: LocalServer) -> None:
     assert set(listening) == {"127.0.0.1"}
 
 
-def test_closing_ends_the_server_and_its_session(server: LocalServer, device: Device) -> None:
-    children = [child for one in processes() for child in one.children(recursive=True)]
-    assert children
-    server.close()
-    gone, alive = psutil.wait_procs([*children, *processes()], timeout=10)
-    assert gone
-    assert not alive
+def test_closing_ends_the_server_and_its_session_and_no_other(
+    server: LocalServer, device: Device
+) -> None:
+    first = processes()
+    sessions = [child for one in first for child in one.children(recursive=True)]
+    assert sessions
+    with LocalServer() as other:
+        server.close()
+        _, alive = psutil.wait_procs([*first, *sessions], timeout=10)
+        assert not alive
+        assert other.session_end() is None
+        assert len(processes()) == 1
+    assert processes() == []
 
 
 def test_the_server_ends_with_the_process_that_started_it() -> None:
@@ -81,6 +114,36 @@ def test_a_wrong_key_is_turned_away(server: LocalServer) -> None:
 
     with pytest.raises(Exception, match="key"):
         rpc.connect(HOST, server.port, "another key")
+
+
+def test_a_server_that_does_not_start_is_told_with_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\nread key\necho no module named tvm >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(broken))
+    with pytest.raises(BenchError, match="did not start: no module named tvm"):
+        LocalServer()
+
+
+@pytest.mark.parametrize(
+    ("death", "end"), [("std::abort()", "by SIGABRT"), ("std::_Exit(3)", "with exit code 3")]
+)
+def test_a_session_that_dies_is_told_and_the_next_server_works(
+    server: LocalServer, device: Device, cache_dir: Path, tmp_path: Path, death: str, end: str
+) -> None:
+    from tvm import rpc
+
+    die = device.session.load_module(upload(device, tmp_path, death)).get_function("die")
+    assert server.session_end() is None
+    with pytest.raises(Exception, match=r".+"):
+        die()
+    assert soon(server.session_end) == f"the process that ran the model ended {end}"
+    with LocalServer() as following:
+        probe = build_probe(find_toolchain("host"), cache_dir)
+        again = Device(rpc.connect(HOST, following.port, following.key), probe)
+        assert again.resident_bytes()[0] > 0
 
 
 def test_the_device_describes_itself(device: Device) -> None:

@@ -1,0 +1,130 @@
+"""A run measures every cell once, and a resumed one what is still open."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.models.weights import Weights
+from bench.plan import Context, open_cells
+from bench.suite import Suite
+from reports.record import Record
+from reports.store import Run, Store
+from targets.errors import BenchError
+from targets.local import local_device_name
+
+RUN = "20260102-030405-abcd"
+SUITE = Suite(
+    variants=("mobilenet_v2_0.35_96", "mobilenet_v2_1.0_224"),
+    targets=("native", "x86-64-v3"),
+    runtimes=("tvm", "torch"),
+    threads=(1, 2),
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Return an empty store."""
+    with Store(str(tmp_path / "store.sqlite")) as store:
+        yield store
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    """Return a run of the suite."""
+    return Context(Run(RUN, "2026-01-02T03:04:05+00:00", {}), SUITE, Weights(), tmp_path)
+
+
+def record(**others: Any) -> Record:
+    """Return a record of the first cell and runtime of the suite."""
+    values: dict[str, Any] = {
+        "run_id": RUN,
+        "started_at": "2026-01-02T03:04:05+00:00",
+        "variant": "mobilenet_v2_0.35_96",
+        "task": "classify",
+        "width_multiplier": 0.35,
+        "expansion_factor": 6,
+        "height": 96,
+        "width": 96,
+        "precision": "float32",
+        "target": "native",
+        "device": local_device_name(),
+        "emulated": False,
+        "runtime": "tvm",
+        "runtime_version": "1",
+        "threads": 1,
+        "trials": 0,
+        "profile": "quick",
+        "weights": "random(seed 0)",
+        "status": "ok",
+        "macs": 1,
+        "params": 1,
+        "largest_tensor_bytes": 1,
+    }
+    return Record(**(values | others))
+
+
+def open_of(context: Context, store: Store) -> list[tuple[str, str, int, str]]:
+    return [
+        (cell.variant.name, cell.target.name, cell.threads, runtime)
+        for cell in open_cells(context, store)
+        for runtime in cell.runtimes
+    ]
+
+
+def test_a_new_run_has_every_combination_once(context: Context, store: Store) -> None:
+    cells = open_of(context, store)
+    assert len(cells) == len(set(cells)) == 2 * 2 * 2 * 2
+
+
+def test_runtimes_of_a_cell_stay_together_variant_after_variant(
+    context: Context, store: Store
+) -> None:
+    cells = open_cells(context, store)
+    assert all(cell.runtimes == ("tvm", "torch") for cell in cells)
+    assert [cell.title for cell in cells[:3]] == [
+        "mobilenet_v2_0.35_96 on native, 1 thread",
+        "mobilenet_v2_0.35_96 on native, 2 threads",
+        "mobilenet_v2_0.35_96 on x86-64-v3, 1 thread",
+    ]
+
+
+@pytest.mark.parametrize("status", ["ok", "wrong", "crashed", "compile_failed"])
+def test_what_has_a_row_is_not_measured_again(context: Context, store: Store, status: str) -> None:
+    before = open_of(context, store)
+    store.add(record(status=status))
+    missing = set(before) - set(open_of(context, store))
+    assert missing == {("mobilenet_v2_0.35_96", "native", 1, "tvm")}
+    assert open_cells(context, store)[0].runtimes == ("torch",)
+
+
+def test_a_cell_whose_runtimes_all_have_rows_is_closed(context: Context, store: Store) -> None:
+    for runtime in SUITE.runtimes:
+        store.add(record(runtime=runtime))
+    assert len(open_cells(context, store)) == 2 * 2 * 2 - 1
+
+
+@pytest.mark.parametrize("others", [{"run_id": "another"}, {"device": "another board"}])
+def test_rows_of_other_runs_and_devices_do_not_count(
+    context: Context, store: Store, others: dict[str, str]
+) -> None:
+    store.add(record(**others))
+    assert len(open_of(context, store)) == 2 * 2 * 2 * 2
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"variants": ("resnet50",)}, "unknown variant 'resnet50'"),
+        ({"targets": ("abacus",)}, "unknown target 'abacus'"),
+    ],
+)
+def test_a_suite_of_another_version_is_refused_not_guessed(
+    tmp_path: Path, store: Store, change: dict[str, Any], reason: str
+) -> None:
+    from dataclasses import replace
+
+    run = Run(RUN, "2026-01-02T03:04:05+00:00", {})
+    with pytest.raises(BenchError, match=reason):
+        open_cells(Context(run, replace(SUITE, **change), Weights(), tmp_path), store)

@@ -1,0 +1,112 @@
+"""Children end with their parents, and memory is that of this process alone."""
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from targets.process import peak_resident_bytes, resident_bytes
+
+ROOT = Path(__file__).parents[2]
+MIB = 2**20
+
+# A parent whose child, once bound to it, tells its process id and then never ends of itself.
+PARENT = """
+import subprocess, sys
+child = (
+    "import signal; from targets.process import die_with_parent; die_with_parent(); "
+    "print('bound', flush=True); signal.pause()"
+)
+process = subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.PIPE)
+process.stdout.readline()
+print(process.pid, flush=True)
+input()
+"""
+
+
+@pytest.fixture
+def family() -> Iterator[tuple[subprocess.Popen[str], psutil.Process]]:
+    """Return a parent and its child, which is bound to it."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        yield parent, child
+        parent.kill()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        child.kill()
+
+
+def is_gone(process: psutil.Process, limit_s: float = 10) -> bool:
+    """Whether a process ends soon; where nobody reaps orphans it stays a zombie."""
+    end = time.monotonic() + limit_s
+    while time.monotonic() < end:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.02)
+                continue
+        return True
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+@pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
+def test_a_child_ends_with_a_parent_that_is_killed(
+    family: tuple[subprocess.Popen[str], psutil.Process], stopped: bool
+) -> None:
+    parent, child = family
+    if stopped:
+        child.suspend()
+    assert not is_gone(child, limit_s=0.2)
+    parent.kill()
+    parent.wait()
+    assert is_gone(child)
+
+
+def test_resident_memory_is_what_the_kernel_says() -> None:
+    resident = resident_bytes()
+    assert resident is not None
+    assert resident == pytest.approx(psutil.Process().memory_info().rss, rel=0.1)
+
+
+def test_the_peak_is_kept_when_memory_is_given_back() -> None:
+    before = resident_bytes()
+    assert before is not None
+    block = bytearray(64 * MIB)
+    block[::4096] = b"x" * len(block[::4096])
+    del block
+    peak, after = peak_resident_bytes(), resident_bytes()
+    assert peak is not None
+    assert after is not None
+    assert peak >= before + 60 * MIB
+    assert after < peak
+
+
+def test_the_peak_of_a_process_is_not_its_parent_s() -> None:
+    block = bytearray(256 * MIB)
+    block[::4096] = b"x" * len(block[::4096])
+    code = "from targets.process import peak_resident_bytes; print(peak_resident_bytes())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert len(block) == 256 * MIB
+    assert 0 < int(done.stdout) < 100 * MIB
+
+
+def test_without_proc_memory_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> str:
+        raise FileNotFoundError(self)
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert resident_bytes() is None
+    assert peak_resident_bytes() is None
