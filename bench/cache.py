@@ -52,8 +52,8 @@ def source_key(*paths: Path) -> str:
 def cached(directory: Path, fill: Callable[[Path], None]) -> Path:
     """Return `directory`, filled by `fill` unless it is there already.
 
-    It is filled under another name and renamed when complete, so a killed or failing `fill` leaves
-    nothing, and of two at once one wins.
+    It is filled under another name and renamed when complete, so nothing half-filled is ever found
+    here, and of two at once one wins. A killed `fill` leaves a directory `.making-*` beside it.
     """
     if directory.is_dir():
         return directory

@@ -15,6 +15,7 @@ from targets.target import find_target
 
 GRIDS = {"published": published_grid, "small": small_grid}
 MAX_THREADS = 1024
+MAX_TIME_LIMIT_S = 86400.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,9 @@ def make_suite(chosen: dict[str, Any]) -> Suite:
     chosen = {key: value for key, value in chosen.items() if value not in (None, (), [])}
     chosen["variants"] = expand_variants(chosen.get("variants", ("small",)))
     chosen.setdefault("runtimes", tuple(default_runtimes()))
+    for key in _LISTS:
+        if key in chosen:
+            chosen[key] = tuple(dict.fromkeys(chosen[key]))  # what is named twice is measured once
     suite = Suite(**chosen)
     for name in suite.targets:
         find_target(name)
@@ -89,8 +93,11 @@ def make_suite(chosen: dict[str, Any]) -> Suite:
     for count in suite.threads:
         if not 1 <= count <= MAX_THREADS:
             raise BenchError(f"threads: {count} is not a number of threads; give 1 or more")
-    if suite.time_limit_s <= 0:
-        raise BenchError(f"time_limit_s: {suite.time_limit_s:g} must be above 0 seconds")
+    if not 0 < suite.time_limit_s <= MAX_TIME_LIMIT_S:
+        raise BenchError(
+            f"time_limit_s: {suite.time_limit_s:g} must be above 0 and at most "
+            f"{MAX_TIME_LIMIT_S:g} seconds"
+        )
     return suite
 
 

@@ -9,11 +9,11 @@ TASK = "classify"
 CLASSES = 1000
 MIN_RESOLUTION = 32  # the network halves its input five times
 MAX_RESOLUTION = 4096
-MAX_WIDTH_MULTIPLIER = 10.0
+MIN_WIDTH_MULTIPLIER, MAX_WIDTH_MULTIPLIER = 0.01, 10.0
 
 _NAME = re.compile(
-    r"mobilenet_v2_(?P<multiplier>\d+(\.\d+)?)_(?P<height>\d+)(x(?P<width>\d+))?"
-    r"(_t(?P<expansion>\d+))?"
+    r"mobilenet_v2_(?P<multiplier>\d{1,2}(\.\d{1,4})?)_(?P<height>\d{1,5})(x(?P<width>\d{1,5}))?"
+    r"(_t(?P<expansion>\d{1,3}))?"
 )
 
 
@@ -81,10 +81,10 @@ def parse_variant(name: str) -> Variant:
 
 
 def _check(variant: Variant, name: str) -> None:
-    if not 0 < variant.width_multiplier <= MAX_WIDTH_MULTIPLIER:
+    if not MIN_WIDTH_MULTIPLIER <= variant.width_multiplier <= MAX_WIDTH_MULTIPLIER:
         raise BenchError(
-            f"variant {name!r}: the width multiplier must be above 0 and at most "
-            f"{MAX_WIDTH_MULTIPLIER:g}; published ones are 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4"
+            f"variant {name!r}: the width multiplier must be above 0, {MIN_WIDTH_MULTIPLIER:g} to "
+            f"at most {MAX_WIDTH_MULTIPLIER:g}; published ones are 0.35 to 1.4"
         )
     for size in (variant.height, variant.width):
         if not MIN_RESOLUTION <= size <= MAX_RESOLUTION:

@@ -19,6 +19,7 @@ from targets.process import die_with_parent
 
 START_LIMIT_S = 120.0
 _LOG = "printed.log"
+_LAST_BREATH_S = 1.0
 
 
 class WorkerError(Exception):
@@ -56,7 +57,11 @@ class Worker:
         self._process.start()
         theirs.close()
         self.pid = self._process.pid or 0
-        self._receive(START_LIMIT_S, f"{factory} starting")
+        try:
+            self._receive(START_LIMIT_S, f"{factory} starting")
+        except BaseException:
+            self.close()
+            raise
 
     def call(self, method: str, *args: Any, timeout_s: float) -> Any:
         """Return what the object's method returns.
@@ -79,6 +84,7 @@ class Worker:
         try:
             outcome, value = self._connection.recv()
         except (EOFError, OSError) as error:
+            self._process.join(_LAST_BREATH_S)  # it closed its end; let it say why
             self.close()
             raise WorkerCrashedError(self._obituary()) from error
         if outcome == "refused":

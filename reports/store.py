@@ -89,11 +89,20 @@ class Store:
                     raise ReportError(
                         f"store {self.url}: no such file; `mobilebench run` makes one"
                     )
-            self._prepare()
+            self._prepare(create)
 
-    def _prepare(self) -> None:
+    def _prepare(self, create: bool) -> None:
         with self._engine.begin() as connection:
-            if not sa.inspect(connection).has_table(_schema.name):
+            if create and connection.dialect.name == "sqlite":
+                # Python's driver begins transactions late: without this a table made just before
+                # a kill would stay alone, and two at once would make the same one.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            tables = sa.inspect(connection).get_table_names()
+            if _schema.name not in tables:
+                if tables or not create:
+                    raise ReportError(
+                        f"store {self.url}: is a database of something else; give another --store"
+                    )
                 _metadata.create_all(connection)
                 connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
                 return
@@ -108,7 +117,7 @@ class Store:
     def _refusing(self) -> Iterator[None]:
         try:
             yield
-        except sa.exc.ArgumentError as error:
+        except (sa.exc.ArgumentError, ValueError) as error:
             raise ReportError(
                 f"store {self.url}: not a database URL; give a path or sqlite:///PATH"
             ) from error
@@ -197,9 +206,7 @@ class Store:
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
-    # A killed writer must not cost a finished row; readers must not block the writer.
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA synchronous=FULL")  # a power cut must not cost a finished row
     connection.execute("PRAGMA foreign_keys=ON")
 
 

@@ -11,6 +11,7 @@ from tvm import relax
 from schedules.machine import Machine, machine_of
 from schedules.passes.fold_layout import FoldLayout
 from schedules.passes.lower_operators import LowerOperators
+from schedules.passes.plan_arena import PlanArena
 from schedules.passes.relu6 import CanonicalizeReLU6
 from schedules.passes.schedule_kernels import ScheduleKernels
 from targets.target import Target
@@ -57,13 +58,13 @@ def schedule_passes(machine: Machine) -> list[Any]:
 
 
 def memory_passes() -> list[Any]:
-    """Phase 4. Calls write into buffers, and the buffers share planned storage."""
+    """Phase 4. Calls write into buffers, which lie in one arena."""
     return [
         relax.transform.RewriteDataflowReshape(),
         relax.transform.ToNonDataflow(),
         relax.transform.RemovePurityChecking(),
         relax.transform.CallTIRRewrite(),
-        relax.transform.StaticPlanBlockMemory(),
+        PlanArena(),
     ]
 
 

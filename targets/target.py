@@ -73,32 +73,36 @@ def read_target(path: Path) -> Target:
         raise BenchError(f"target file {path}: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BenchError(f"target file {path}: {error}") from error
-    for key, value in table.items():
-        if key not in _KINDS:
-            raise BenchError(
-                f"target file {path}: unknown key {key!r}; allowed are {', '.join(_KINDS)}"
-            )
-        if type(value) is not _KINDS[key]:
-            raise BenchError(
-                f"target file {path}: {key} must be of type {_KINDS[key].__name__}, not {value!r}"
-            )
-        if key in _ALLOWED and value not in _ALLOWED[key]:
-            raise BenchError(
-                f"target file {path}: {key} is {value!r}; allowed are {', '.join(_ALLOWED[key])}"
-            )
-    for key in ("description", "device", "tvm"):
-        if key not in table:
-            raise BenchError(f"target file {path}: {key} is missing")
-    for key in table["tvm"]:
-        if key not in _TVM_KEYS:
-            raise BenchError(
-                f"target file {path}: unknown key {key!r} in [tvm]; allowed are "
-                f"{', '.join(_TVM_KEYS)}"
-            )
-    if "kind" not in table["tvm"]:
-        raise BenchError(f"target file {path}: kind is missing in [tvm]")
+    try:
+        _check(table)
+    except ValueError as error:
+        raise BenchError(f"target file {path}: {error}") from error
     table["cpu_flags"] = tuple(table.get("cpu_flags", ()))
     return Target(name=path.stem, **table)
+
+
+def _check(table: dict[str, Any]) -> None:
+    """Raise ValueError naming the first key that is wrong, and what is allowed."""
+    for key, value in table.items():
+        if key not in _KINDS:
+            raise ValueError(f"unknown key {key!r}; allowed are {', '.join(_KINDS)}")
+        if type(value) is not _KINDS[key]:
+            raise ValueError(f"{key} must be of type {_KINDS[key].__name__}, not {value!r}")
+        if key in _ALLOWED and value not in _ALLOWED[key]:
+            raise ValueError(f"{key} is {value!r}; allowed are {', '.join(_ALLOWED[key])}")
+    for key in ("description", "device", "tvm"):
+        if key not in table:
+            raise ValueError(f"{key} is missing")
+    for key in table["tvm"]:
+        if key not in _TVM_KEYS:
+            raise ValueError(f"unknown key {key!r} in [tvm]; allowed are {', '.join(_TVM_KEYS)}")
+    if "kind" not in table["tvm"]:
+        raise ValueError("kind is missing in [tvm]")
+    for flag in table.get("cpu_flags", ()):
+        if not isinstance(flag, str):
+            raise ValueError(f"cpu_flags must be strings, not {flag!r}")
+    if table.get("device_index", 0) < 0:
+        raise ValueError("device_index must be 0 or more")
 
 
 def _files() -> dict[str, Path]:

@@ -3,6 +3,7 @@
 import hashlib
 import tomllib
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -64,8 +65,8 @@ def find_weights(source: str, cache_dir: Path, seed: int = 0) -> Weights:
     if source == RANDOM:
         return Weights(seed=seed)
     address, _, digest = source.partition(_HASH_MARK)
-    if urlparse(address).scheme in ("http", "https"):
-        return _read_manifest(_fetch(address, digest, cache_dir), digest)
+    if address.startswith(("http://", "https://")):
+        return _read_manifest(_fetch(address, digest.lower(), cache_dir), digest)
     return _read_manifest(Path(address), digest)
 
 
@@ -199,7 +200,7 @@ def _parse_manifest(path: Path) -> dict[str, Any]:
             raise BenchError(
                 f"manifest {path}: unknown key {key!r}; allowed are {', '.join(_MANIFEST_KEYS)}"
             )
-        if not isinstance(value, _MANIFEST_KEYS[key]):
+        if not isinstance(value, _MANIFEST_KEYS[key]) or isinstance(value, bool):
             raise BenchError(f"manifest {path}: {key} cannot be {value!r}")
     allowed: dict[str, tuple[object, ...]] = {
         "architecture": ("mobilenet_v2",),
@@ -220,14 +221,14 @@ def _fetch(address: str, digest: str, cache_dir: Path) -> Path:
         raise BenchError(
             f"checkpoint {address}: append {_HASH_MARK}HASH, so that what arrives is checked"
         )
-    path = cache_dir / "checkpoints" / digest[:16] / Path(urlparse(address).path).name
-    if path.exists():
-        return path
     import torch
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path = cache_dir / "checkpoints" / digest[:16] / Path(urlparse(address).path).name
+        if path.is_file():
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(address, str(path), hash_prefix=digest, progress=False)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError, HTTPException) as error:
         raise BenchError(f"checkpoint {address}: {error}") from error
     return path

@@ -6,6 +6,7 @@ from typing import Any
 import tvm
 from tvm import relax, s_tir, tirx
 from tvm.ir import GenericConst, Op
+from tvm.ir.expr import TensorLoad
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 _BOUNDS = {tirx.Max: relax.op.maximum, tirx.Min: relax.op.minimum}
@@ -62,10 +63,21 @@ class _ClipRewriter(PyExprMutator):
 
 
 def _elementwise_bound(function: tirx.PrimFunc) -> Any:
-    """Return `relax.op.maximum` or `minimum` if that is all that the function computes."""
+    """Return `relax.op.maximum` or `minimum` if that is all that the function computes.
+
+    All means: of an element of its first argument and of its second argument, a scalar.
+    """
     schedule = s_tir.Schedule(function)
     blocks = schedule.get_child_blocks(schedule.get_sblock("root"))
     if len(blocks) != 1:
         return None
     body = schedule.get(blocks[0]).body
-    return _BOUNDS.get(type(body.value)) if isinstance(body, tirx.BufferStore) else None
+    if not isinstance(body, tirx.BufferStore) or type(body.value) not in _BOUNDS:
+        return None
+    data, bound = body.value.a, body.value.b
+    if not all(isinstance(operand, TensorLoad) for operand in (data, bound)):
+        return None
+    same_element = len(data.indices) == len(body.indices) and all(
+        read.same_as(written) for read, written in zip(data.indices, body.indices, strict=True)
+    )
+    return _BOUNDS[type(body.value)] if same_element and not len(bound.indices) else None

@@ -1,9 +1,22 @@
+import hashlib
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from bench.cache import CACHE_VARIABLE, cache_directory, cached, content_key, source_key
+from bench.cache import (
+    CACHE_VARIABLE,
+    cache_directory,
+    cached,
+    content_key,
+    file_sha256,
+    source_key,
+)
 from targets.errors import BenchError
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_directory_is_filled_once(tmp_path: Path) -> None:
@@ -28,6 +41,27 @@ def test_a_failing_fill_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_killed_fill_leaves_no_entry_and_the_next_one_works(tmp_path: Path) -> None:
+    code = """
+import os, signal, sys
+from pathlib import Path
+from bench.cache import cached
+
+def fill(directory):
+    (directory / "file").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+cached(Path(sys.argv[1]), fill)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "entry")], cwd=ROOT, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert not (tmp_path / "entry").exists()
+    entry = cached(tmp_path / "entry", lambda path: (path / "file").write_text("whole") and None)
+    assert (entry / "file").read_text() == "whole"
+
+
 def test_of_two_at_once_one_wins(tmp_path: Path) -> None:
     def fill(directory: Path) -> None:
         if not (tmp_path / "entry").exists():
@@ -50,6 +84,11 @@ def test_source_keys_follow_names_and_text(tmp_path: Path) -> None:
     assert source_key(tmp_path) == before
     (tmp_path / "a.py").write_text("x = 2")
     assert source_key(tmp_path) != before
+
+
+def test_a_file_s_hash_is_that_of_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"bytes")
+    assert file_sha256(tmp_path / "file") == hashlib.sha256(b"bytes").hexdigest()
 
 
 def test_the_cache_is_where_the_variable_says(

@@ -39,6 +39,13 @@ def test_a_variant_named_twice_is_measured_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "name"), [("threads", 1), ("targets", "native"), ("runtimes", "torch")]
+)
+def test_whatever_is_named_twice_is_measured_once(key: str, name: object) -> None:
+    assert getattr(make_suite({key: (name, name)}), key) == (name,)
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("variants = [", "suite.toml"),
@@ -71,6 +78,9 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         ({"threads": [0]}, "threads: 0"),
         ({"threads": [5000]}, "threads: 5000"),
         ({"time_limit_s": -1}, "time_limit_s: -1"),
+        ({"time_limit_s": float("nan")}, "time_limit_s"),
+        ({"time_limit_s": float("inf")}, "time_limit_s"),
+        ({"time_limit_s": 1e300}, "time_limit_s"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(chosen: dict[str, Any], reason: str) -> None:

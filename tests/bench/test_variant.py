@@ -30,6 +30,12 @@ def test_other_spellings_get_the_field_s_name(given: str, name: str) -> None:
     assert parse_variant(given).name == name
 
 
+@pytest.mark.parametrize("given", ["mobilenet_v2_0.01_224", "mobilenet_v2_0.1235_33x4096_t64"])
+def test_a_name_is_read_back_as_the_same_variant(given: str) -> None:
+    variant = parse_variant(given)
+    assert parse_variant(variant.name) == variant
+
+
 def test_the_published_grid_has_22_variants_with_distinct_names() -> None:
     assert len({variant.name for variant in published_grid()}) == 22
 
@@ -37,6 +43,8 @@ def test_the_published_grid_has_22_variants_with_distinct_names() -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
+        ("mobilenet_v2_0.001_224", "width multiplier must be above 0, 0.01 to"),
+        ("mobilenet_v2_0.00001_224", "unknown variant"),
         ("mobilenet_v2_0_224", "width multiplier must be above 0"),
         ("mobilenet_v2_0.0_224", "width multiplier must be above 0"),
         ("mobilenet_v2_11_224", "at most 10"),
@@ -47,6 +55,8 @@ def test_the_published_grid_has_22_variants_with_distinct_names() -> None:
         ("mobilenet_v2_1.0_224_", "did you mean mobilenet_v2_1.0_224"),
         ("mobilenet_v2_-1.0_224", "did you mean mobilenet_v2_1.0_224"),
         ("resnet50", "unknown variant 'resnet50'"),
+        ("mobilenet_v2_1.0_2\n24", "unknown variant"),
+        pytest.param(f"mobilenet_v2_1.0_{'9' * 5000}", "variant", id="endless digits"),
         ("", "unknown variant ''"),
     ],
 )

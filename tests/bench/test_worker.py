@@ -1,3 +1,4 @@
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -8,6 +9,15 @@ import pytest
 
 from bench.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
 from targets.errors import BenchError
+
+
+def living() -> set[psutil.Process]:
+    """Return the processes below this one; a zombie has ended already."""
+    return {
+        process
+        for process in psutil.Process().children(recursive=True)
+        if process.status() != psutil.STATUS_ZOMBIE
+    }
 
 
 @pytest.fixture
@@ -55,6 +65,41 @@ def test_an_exit_names_its_code(worker: Worker) -> None:
         worker.call("_exit", 3, timeout_s=30)
 
 
+def test_an_orderly_exit_names_its_code_too() -> None:
+    with Worker("sys") as worker, pytest.raises(WorkerCrashedError, match="ended with 3"):
+        worker.call("exit", 3, timeout_s=30)
+
+
+def test_a_result_that_cannot_be_sent_is_told() -> None:
+    with Worker("threading") as worker, pytest.raises(WorkerError, match="cannot pickle"):
+        worker.call("Lock", timeout_s=30)
+
+
+@pytest.mark.parametrize("factory", ["nosuch_module", "bench.variant:Nosuch"])
+def test_a_factory_that_fails_leaves_no_process(factory: str) -> None:
+    with Worker("os"):  # multiprocessing starts a helper of its own beside the first worker
+        pass
+    before = living()
+    with pytest.raises(WorkerError):
+        Worker(factory)
+    end = time.monotonic() + 10
+    while living() - before and time.monotonic() < end:
+        time.sleep(0.02)
+    assert living() - before == set()
+
+
+@pytest.mark.parametrize("method", ["getpid", "abort"])
+def test_a_closed_worker_leaves_no_process(method: str) -> None:
+    with Worker("os"):  # multiprocessing starts a helper of its own beside the first worker
+        pass
+    before = living()
+    with Worker("os") as worker:
+        assert living() - before
+        with contextlib.suppress(WorkerCrashedError):
+            worker.call(method, timeout_s=30)
+    assert living() - before == set()
+
+
 def test_the_last_words_of_a_process_are_told() -> None:
     with Worker("faulthandler") as worker, pytest.raises(WorkerCrashedError) as death:
         worker.call("_fatal_error_c_thread", timeout_s=30)
@@ -68,12 +113,11 @@ def test_what_a_worker_prints_stays_with_it(capfd: pytest.CaptureFixture[str]) -
 
 
 def test_what_never_answers_is_killed_with_all_that_it_started(worker: Worker) -> None:
+    mine = f"1000.{os.getpid()}"  # another run of the tests may sleep beside this one
     with pytest.raises(WorkerTimedOutError, match=r"no answer to system within 1 s"):
-        worker.call("system", "sleep 1000", timeout_s=1)
+        worker.call("system", f"sleep {mine}", timeout_s=1)
     assert not psutil.pid_exists(worker.pid)
-    assert not [
-        p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "1000"]
-    ]
+    assert not [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", mine]]
 
 
 def test_a_paused_worker_does_nothing_until_it_is_resumed(worker: Worker) -> None:

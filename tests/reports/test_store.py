@@ -2,6 +2,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,7 @@ def test_reading_does_not_make_a_store(tmp_path: Path) -> None:
     [
         ("/nonexistent/store.sqlite", "unable to open"),
         ("nosuch://host/store", "not a database URL"),
+        ("postgresql://host:port/store", "not a database URL"),
         ("postgresql://localhost/store", "driver is missing; pip install psycopg"),
     ],
 )
@@ -80,6 +83,42 @@ def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="not a database"):
         Store(str(path))
     assert path.read_text().startswith("Dear reader")
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_another_program_s_database_is_refused_and_kept(tmp_path: Path, create: bool) -> None:
+    path = tmp_path / "albums.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE records (title TEXT)")
+    with pytest.raises(ReportError, match=r"albums\.sqlite"):
+        Store(str(path), create=create)
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("records",)]
+
+
+def test_what_may_only_be_read_is_read_but_not_written(
+    store: Store, make_record: Any, tmp_path: Path
+) -> None:
+    store.add(make_record())
+    read_only = Store(f"sqlite:///file:{tmp_path / 'store.sqlite'}?mode=ro&uri=true")
+    assert read_only.records([make_record().run_id]) == [make_record()]
+    with pytest.raises(ReportError, match="readonly"):
+        read_only.add(make_record(threads=2))
+
+
+def test_two_that_make_one_store_at_the_same_moment_both_get_it(tmp_path: Path) -> None:
+    openers = 8
+    for attempt in range(5):
+        path, together = tmp_path / f"store{attempt}.sqlite", threading.Barrier(openers)
+
+        def open_it(path: Path = path, together: threading.Barrier = together) -> int:
+            together.wait()
+            with Store(str(path)) as store:
+                return len(store.runs())
+
+        with ThreadPoolExecutor(openers) as pool:
+            opened = [pool.submit(open_it) for _ in range(openers)]
+        assert [one.result() for one in opened] == [0] * openers
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:

@@ -48,6 +48,23 @@ def test_every_kernel_of_the_network_comes_from_a_template(cache_dir: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("name", "arena_bytes"),
+    [
+        # The first expansion and what its depthwise convolution makes of it.
+        ("mobilenet_v2_1.0_224", 112 * 112 * 96 * 4 + 56 * 56 * 96 * 4),
+        ("mobilenet_v2_0.35_96", 48 * 48 * 48 * 4 + 24 * 24 * 48 * 4),
+    ],
+)
+def test_activations_take_what_two_neighbours_need_and_no_more(
+    cache_dir: Path, name: str, arena_bytes: int
+) -> None:
+    from bench.memory import footprint
+
+    _, module, _ = planned(name, cache_dir)
+    assert footprint(module).arena_bytes == arena_bytes
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "mobilenet_v2_0.35_32",

@@ -64,6 +64,8 @@ def test_an_unknown_target_names_the_nearest() -> None:
         (GOOD + "device_index = true\n" + TVM, "device_index must be of type int, not True"),
         (GOOD + 'cpu_flags = "neon"\n' + TVM, "cpu_flags must be of type list"),
         (GOOD + 'toolchain = "gcc"\n' + TVM, "toolchain is 'gcc'; allowed are host"),
+        (GOOD + "tvm = 3", "tvm must be of type dict"),
+        (GOOD + "cpu_flags = [3]\n" + TVM, "cpu_flags"),
     ],
 )
 def test_a_bad_file_is_refused_with_file_key_and_what_is_allowed(
@@ -72,6 +74,12 @@ def test_a_bad_file_is_refused_with_file_key_and_what_is_allowed(
     with pytest.raises(BenchError, match=reason) as refusal:
         read_target(write(text))
     assert "board.toml" in str(refusal.value)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "board.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BenchError, match=r"board.toml"):
+        read_target(tmp_path / "board.toml")
 
 
 def test_a_missing_file_is_refused() -> None:

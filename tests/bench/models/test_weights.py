@@ -98,6 +98,8 @@ def test_a_manifest_declares_padding_multiplier_and_resolution(
         ("classes = 10", "classes is 10; known: 1000"),
         ("architecture = 'resnet'", "architecture is 'resnet'"),
         ("sha256 = '00'", "tiny.toml says 00"),
+        ("width_multiplier = true", "width_multiplier cannot be True"),
+        ("resolution = true", "resolution cannot be True"),
     ],
 )
 def test_a_bad_manifest_is_refused(
@@ -185,6 +187,20 @@ def test_a_url_without_the_right_hash_is_refused(
     with pytest.raises(BenchError, match=reason):
         find_weights(server + suffix, tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("*.pth"))
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1", "http://127.0.0.1:port/x.pth", "http://127.0.0.1/a model.pth"]
+)
+def test_an_address_that_is_none_is_refused(tmp_path: Path, address: str) -> None:
+    with pytest.raises(BenchError, match=r"^checkpoint "):
+        find_weights(f"{address}#sha256={'0' * 64}", tmp_path)
+
+
+def test_a_hash_may_be_written_in_capitals(server: str, checkpoint: Path, tmp_path: Path) -> None:
+    digest = sha256(checkpoint).upper()
+    for source in (f"{checkpoint}#sha256={digest}", f"{server}#sha256={digest}"):
+        assert find_weights(source, tmp_path / "cache").sha256 == digest.lower()
 
 
 def test_an_address_that_does_not_answer_is_refused(server: str, tmp_path: Path) -> None:

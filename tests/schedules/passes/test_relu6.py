@@ -30,12 +30,13 @@ def clip_graph(low: float | None, high: float | None) -> Any:
     return from_onnx(model, keep_params_in_input=False)
 
 
-def run(module: Any, x: np.ndarray) -> np.ndarray:
+def run(module: Any, *inputs: Any) -> np.ndarray:
     import tvm
     from tvm.runtime import vm
 
     built = tvm.compile(module, target="llvm")
-    result: np.ndarray = vm.VirtualMachine(built, tvm.cpu())["main"](tvm.runtime.tensor(x)).numpy()
+    tensors = [tvm.runtime.tensor(np.asarray(one)) for one in inputs]
+    result: np.ndarray = vm.VirtualMachine(built, tvm.cpu())["main"](*tensors).numpy()
     return result
 
 
@@ -62,6 +63,46 @@ def test_a_clip_becomes_two_named_operators_that_compute_the_same(
     x = np.random.default_rng(0).normal(0, 5, (4, 5)).astype(np.float32)
     assert operators(module) <= {"relax.maximum", "relax.minimum"}
     np.testing.assert_array_equal(run(module, x), np.clip(x, low, high))
+
+
+def test_a_clip_between_tensors_stays_as_it_is() -> None:
+    from tvm.relax.frontend.onnx import from_onnx
+
+    from schedules.passes.relu6 import CanonicalizeReLU6
+
+    kinds = {"x": [4, 5], "low": [], "high": []}
+    graph = helper.make_graph(
+        [helper.make_node("Clip", ["x", "low", "high"], ["y"])],
+        "clip",
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in kinds.items()],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4, 5])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    module = CanonicalizeReLU6()(from_onnx(model, keep_params_in_input=False))
+    x = np.random.default_rng(0).normal(0, 5, (4, 5)).astype(np.float32)
+    low, high = np.float32(-1.5), np.float32(2.5)
+    assert not operators(module) & {"relax.maximum", "relax.minimum"}
+    np.testing.assert_array_equal(run(module, x, low, high), np.clip(x, low, high))
+
+
+def test_a_kernel_that_does_more_than_bound_is_left_alone() -> None:
+    from tvm import relax, te, tirx
+
+    from schedules.passes.relu6 import CanonicalizeReLU6
+
+    def bound_of_the_double(data: Any, low: Any) -> Any:
+        return te.compute(data.shape, lambda i, j: tirx.max(data[i, j] * tirx.const(2.0), low()))
+
+    builder = relax.BlockBuilder()
+    x = relax.Var("x", relax.TensorType((4, 5), "float32"))
+    with builder.function("main", [x]):
+        with builder.dataflow():
+            low = relax.const(np.float32(0))
+            result = builder.emit_output(builder.call_te(bound_of_the_double, x, low))
+        builder.emit_func_output(result)
+    module = CanonicalizeReLU6()(builder.finalize())
+    values = np.random.default_rng(0).normal(0, 5, (4, 5)).astype(np.float32)
+    np.testing.assert_array_equal(run(module, values), np.maximum(2 * values, 0))
 
 
 def test_other_kernels_are_left_alone() -> None:

@@ -1,0 +1,57 @@
+"""Where in one piece of memory each buffer of a network may lie."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """A buffer: its size, and the first and last step that touches it."""
+
+    size: int  # bytes
+    first: int
+    last: int
+
+    def overlaps(self, other: "Lifetime") -> bool:
+        """Whether both are needed in some step."""
+        return self.first <= other.last and other.first <= self.last
+
+
+def plan(lifetimes: Sequence[Lifetime]) -> list[int]:
+    """Return each buffer's offset in bytes, aligned; buffers alive together do not overlap.
+
+    Largest first, each in the tightest gap that fits (Pisarchyk and Lee, arXiv 2001.03288,
+    "greedy by size for offset calculation").
+    """
+    offsets: dict[int, int] = {}
+    for index in sorted(range(len(lifetimes)), key=lambda i: (-lifetimes[i].size, i)):
+        buffer = lifetimes[index]
+        taken = sorted(
+            (offset, offset + _aligned(lifetimes[other].size))
+            for other, offset in offsets.items()
+            if buffer.overlaps(lifetimes[other])
+        )
+        offsets[index] = _tightest_gap(taken, buffer.size)
+    return [offsets[index] for index in range(len(lifetimes))]
+
+
+def total_bytes(lifetimes: Sequence[Lifetime], offsets: Sequence[int]) -> int:
+    """Return how large the arena must be."""
+    ends = (at + _aligned(one.size) for one, at in zip(lifetimes, offsets, strict=True))
+    return max(ends, default=0)
+
+
+def _tightest_gap(taken: Sequence[tuple[int, int]], size: int) -> int:
+    best, best_room, end = -1, 0, 0
+    for start, stop in taken:
+        room = start - end
+        if room >= size and (best < 0 or room < best_room):
+            best, best_room = end, room
+        end = max(end, stop)
+    return best if best >= 0 else end
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT

@@ -1,0 +1,55 @@
+import itertools
+import random
+
+import pytest
+
+from schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
+
+
+def places(lifetimes: list[Lifetime]) -> list[tuple[int, int]]:
+    return [(at, at + one.size) for one, at in zip(lifetimes, plan(lifetimes), strict=True)]
+
+
+def test_buffers_that_never_meet_share_their_place() -> None:
+    assert plan([Lifetime(640, 0, 1), Lifetime(640, 2, 3)]) == [0, 0]
+
+
+def test_a_chain_needs_its_largest_neighbours() -> None:
+    sizes = [64, 640, 6400, 640, 64]
+    chain = [Lifetime(size, step, step + 1) for step, size in enumerate(sizes)]
+    assert total_bytes(chain, plan(chain)) == 6400 + 640
+
+
+def test_a_small_buffer_goes_into_the_tightest_gap() -> None:
+    lifetimes = [
+        Lifetime(6400, 0, 9),
+        Lifetime(3200, 0, 5),  # leaves a gap of 3200 behind the first
+        Lifetime(1600, 0, 9),
+        Lifetime(640, 0, 5),  # leaves a gap of 640 behind the third
+        Lifetime(620, 0, 9),
+        Lifetime(600, 6, 9),
+    ]
+    offsets = plan(lifetimes)
+    assert offsets[:5] == [0, 6400, 9600, 11200, 11840]
+    assert offsets[5] == 11200
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_lives_together_never_overlaps(seed: int) -> None:
+    draw = random.Random(seed)
+    lifetimes = []
+    for _ in range(40):
+        first = draw.randrange(50)
+        lifetimes.append(Lifetime(draw.randrange(1, 5000), first, first + draw.randrange(6)))
+    placed = places(lifetimes)
+    for (one, (start, end)), (other, (low, high)) in itertools.combinations(
+        zip(lifetimes, placed, strict=True), 2
+    ):
+        assert not one.overlaps(other) or end <= low or high <= start
+    assert all(start % ALIGNMENT == 0 for start, _ in placed)
+    assert total_bytes(lifetimes, [start for start, _ in placed]) >= max(e for _, e in placed)
+
+
+def test_nothing_needs_nothing() -> None:
+    assert plan([]) == []
+    assert total_bytes([], []) == 0
