@@ -52,14 +52,19 @@ class Artifact:
 
 
 def build_artifact(
-    variant: str, onnx_path: Path, onnx_sha256: str, target: Target, cache_dir: Path
+    variant: str,
+    onnx_path: Path,
+    onnx_sha256: str,
+    target: Target,
+    threads: int,
+    cache_dir: Path,
 ) -> Artifact:
-    """Compile an ONNX file for a target, or find it compiled already.
+    """Compile an ONNX file for a target and a number of threads, or find it compiled already.
 
     Raises BenchError if the target, the compiler or the file is refused.
     """
     toolchain = find_toolchain(target.toolchain)
-    tvm_target = resolve(target)
+    tvm_target = resolve(target, threads)
     versions = (version("apache-tvm"), version("apache-tvm-ffi"), toolchain.version())
     key = content_key(
         onnx_sha256,

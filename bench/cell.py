@@ -51,14 +51,14 @@ class Bench:
     cache_dir: Path
 
 
-def open_device(target: Target, cache_dir: Path) -> Worker:
+def open_device(target: Target, threads: int, cache_dir: Path) -> Worker:
     """Return a worker that holds a fresh session to the target's device."""
-    return Worker(RUNTIMES[TVM].factory, target, cache_dir, blocked_modules=("torch",))
+    return Worker(RUNTIMES[TVM].factory, target, threads, cache_dir, blocked_modules=("torch",))
 
 
 def device_state(target: Target, cache_dir: Path, time_limit_s: float) -> DeviceState:
     """Describe a target's device; raises what the worker raises."""
-    with open_device(target, cache_dir) as device:
+    with open_device(target, 1, cache_dir) as device:
         state: DeviceState = device.call("device_state", timeout_s=time_limit_s)
         return state
 
@@ -109,7 +109,7 @@ def _state(bench: Bench) -> DeviceState | None:
 
 def _start(runtime: str, bench: Bench) -> Worker:
     if runtime == TVM:
-        return open_device(bench.target, bench.cache_dir)
+        return open_device(bench.target, bench.threads, bench.cache_dir)
     return Worker(RUNTIMES[runtime].factory)
 
 

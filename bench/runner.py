@@ -77,7 +77,7 @@ def _build(
     if exported is None or TVM not in cell.runtimes:
         return None, []
     try:
-        return workshop.build(cell.variant, exported, cell.target), []
+        return workshop.build(cell.variant, exported, cell.target, cell.threads), []
     except (BenchError, WorkerError) as error:
         return None, [Attempt(TVM, "compile_failed", str(error))]
 

@@ -37,8 +37,8 @@ class Workshop:
         """Raise BenchError if the weights do not fit the variant."""
         self._call(_EXPORT, "check_weights", variant, weights)
 
-    def build(self, variant: Variant, exported: Exported, target: Target) -> Artifact:
-        """Return the variant's library for a target."""
+    def build(self, variant: Variant, exported: Exported, target: Target, threads: int) -> Artifact:
+        """Return the variant's library for a target and a number of threads."""
         artifact: Artifact = self._call(
             _COMPILE,
             "build_artifact",
@@ -46,6 +46,7 @@ class Workshop:
             exported.onnx_path,
             exported.onnx_sha256,
             target,
+            threads,
             self._cache_dir,
         )
         return artifact

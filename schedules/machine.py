@@ -12,6 +12,7 @@ class Machine:
 
     vector_floats: int  # float32 lanes of a register
     registers: int  # vector registers
+    threads: int = 1  # that one inference runs on
     l1_bytes: int = 32 * 1024  # data cache of a core; no common core has less
 
     @property
@@ -28,7 +29,8 @@ def machine_of(tvm_target: Any) -> Machine:
     """Return what LLVM says of a target's CPU."""
     from tvm.target import codegen
 
+    threads = int(tvm_target.attrs.get("num-cores", 1))
     for feature, bits, registers in _VECTOR_UNITS:
         if codegen.target_has_features(feature, tvm_target):
-            return Machine(bits // FLOAT_BITS, registers)
-    return Machine(vector_floats=4, registers=16)
+            return Machine(bits // FLOAT_BITS, registers, threads)
+    return Machine(vector_floats=4, registers=16, threads=threads)

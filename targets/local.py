@@ -1,5 +1,6 @@
 """The local machine as a device: an RPC server in a process of its own."""
 
+import os
 import platform
 import re
 import secrets
@@ -26,7 +27,8 @@ class LocalServer:
     answers to a random key.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int = 1) -> None:
+        """Start a server whose kernels may use so many threads."""
         self.key = secrets.token_hex(16)
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed in close()
         self._process = subprocess.Popen(
@@ -35,6 +37,8 @@ class LocalServer:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
+            # Without it TVM takes half of an x86 machine's processors for hyper-threads.
+            env=os.environ | {"TVM_NUM_THREADS": str(threads)},
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None

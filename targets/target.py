@@ -14,7 +14,7 @@ SEARCH_PATH_VARIABLE = "MOBILEBENCH_TARGETS"
 
 _DEVICES = ("cpu",)
 _LAYOUTS = ("NHWC", "NCHW")
-_TVM_KEYS = ("kind", "mcpu", "mattr", "mtriple", "num-cores", "keys")
+_TVM_KEYS = ("kind", "mcpu", "mattr", "mtriple", "keys")
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
 """From a target of the catalogue to TVM's own."""
 
-import os
 from typing import Any
 
 from targets.errors import BenchError
 from targets.target import Target
 
 
-def resolve(target: Target) -> dict[str, Any]:
-    """Return TVM's target as plain data, with `native` replaced by this machine's CPU.
+def resolve(target: Target, threads: int = 1) -> dict[str, Any]:
+    """Return TVM's target as plain data, for code that runs on so many threads.
+
+    `native` is replaced by this machine's CPU.
 
     Raises BenchError for what TVM or LLVM does not know.
     """
@@ -18,7 +19,7 @@ def resolve(target: Target) -> dict[str, Any]:
     config = dict(target.tvm)
     if config.get("mcpu") == "native":
         config["mcpu"] = str(codegen.llvm_get_system_cpu())
-        config.setdefault("num-cores", os.cpu_count() or 1)
+    config["num-cores"] = threads
     try:
         tvm.target.Target(config)
     except (ValueError, TypeError, tvm.error.InternalError) as error:

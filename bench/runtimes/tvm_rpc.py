@@ -28,9 +28,9 @@ _ROUND_TRIPS = 5
 class TvmRuntime:
     """A session on a fresh server: samples are taken on the device, so RPC is not in them."""
 
-    def __init__(self, target: Target, cache_dir: Path) -> None:
+    def __init__(self, target: Target, threads: int, cache_dir: Path) -> None:
         probe = build_probe(find_toolchain(target.toolchain), cache_dir)
-        self._server = LocalServer()
+        self._server = LocalServer(threads)
         self._device = Device(rpc.connect(HOST, self._server.port, self._server.key), probe)
         self._tvm_device = self._device.tvm_device(target)
         self._base_rss_bytes = self._device.resident_bytes()[0]

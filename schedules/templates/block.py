@@ -4,8 +4,11 @@ from typing import Any
 
 from tvm import s_tir
 
+from schedules.machine import Machine
+
 Block = Any  # a block of a schedule, as TVM's random variable
 Loop = Any
+_WORTH_SHARING = 500_000  # multiply-accumulates; some four microseconds of one core
 
 
 def inline_neighbours(schedule: s_tir.Schedule, core: str) -> tuple[Block, Block]:
@@ -53,3 +56,19 @@ def lanes_for(channels: int, vector_floats: int) -> int:
     while channels % lanes:
         lanes //= 2
     return lanes
+
+
+def share_among_threads(
+    schedule: s_tir.Schedule, loop: Loop, core: Block, machine: Machine
+) -> None:
+    """Run a loop on all threads if there are several and it has enough to share.
+
+    Waking the other threads and waiting for them takes about two microseconds.
+    """
+    if machine.threads == 1:
+        return
+    work = 1
+    for inner in schedule.get_loops(core):
+        work *= int(schedule.get(inner).extent)
+    if work >= _WORTH_SHARING and int(schedule.get(loop).extent) > 1:
+        schedule.parallel(loop)

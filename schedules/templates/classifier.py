@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from tvm import s_tir, te
 
 from schedules.machine import Machine
-from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+from schedules.templates.block import (
+    inline_neighbours,
+    lanes_for,
+    loops_inside,
+    share_among_threads,
+    vectorize,
+)
 
 CORE = "classifier_product"
 _LEAST_PANELS, _MOST_PANELS = 7, 12  # two multiply-adds a cycle, each of four cycles' latency
@@ -67,6 +73,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.reorder(group, k_outer, k_inner, channel_inner)
     schedule.reverse_compute_at(output, group)
     vectorize(schedule, [k_inner, channel_inner], machine.vector_floats)
+    share_among_threads(schedule, group, product, machine)
     clear = schedule.decompose_reduction(product, k_outer)
     vectorize(schedule, loops_inside(schedule, clear, group), machine.vector_floats)
     stored = loops_inside(schedule, output, group)

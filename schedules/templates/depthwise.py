@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from tvm import s_tir, te, tirx
 
 from schedules.machine import Machine
-from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+from schedules.templates.block import (
+    inline_neighbours,
+    lanes_for,
+    loops_inside,
+    share_among_threads,
+    vectorize,
+)
 
 CORE = "depthwise_sum"
 
@@ -86,6 +92,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.reorder(channel_outer, y_outer, x_outer, tap_y, tap_x, y_inner, x_inner, channel_inner)
     schedule.reverse_compute_at(output, x_outer)
     vectorize(schedule, [tap_y, tap_x, y_inner, x_inner, channel_inner], lanes)
+    share_among_threads(schedule, channel_outer, core, machine)
     clear = schedule.decompose_reduction(core, tap_y)
     vectorize(schedule, loops_inside(schedule, clear, x_outer), lanes)
     vectorize(schedule, loops_inside(schedule, output, x_outer), lanes)

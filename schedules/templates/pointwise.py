@@ -18,6 +18,7 @@ from schedules.templates.block import (
     inline_neighbours,
     lanes_for,
     loops_inside,
+    share_among_threads,
     vectorize,
 )
 
@@ -102,6 +103,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.reorder(*outer, k, row, channel_inner)
     schedule.reverse_compute_at(output, outer[-1])
     vectorize(schedule, [row, channel_inner], machine.vector_floats)
+    share_among_threads(schedule, outer[0], product, machine)
     clear = schedule.decompose_reduction(product, k)
     vectorize(schedule, loops_inside(schedule, clear, outer[-1]), machine.vector_floats)
     stored = loops_inside(schedule, output, outer[-1])
@@ -113,10 +115,13 @@ def _cycles(shape: tuple[int, int, int], tile: Tile, machine: Machine) -> float:
     pixels, panels, inputs = shape
     arithmetic = max(tile.rows * tile.panels / 2, _LATENCY)  # two multiply-adds in a cycle
     loads = (tile.rows + tile.panels) / 2  # two loads in a cycle, from the nearest cache
-    # All weights of the loop inside are read again by the loop outside; few enough stay near.
+    # The loop inside goes through its weights again for every turn of the loop outside. Few enough
+    # stay near; if not, they come from afar each time, and the first time from memory.
     read_again = panels if tile.pixels_outermost else tile.panels
     near = read_again * machine.vector_bytes * inputs < machine.l1_bytes / 2
     streaming = 0.0 if near else tile.panels * machine.vector_bytes / _L2_BYTES_PER_CYCLE
+    if tile.pixels_outermost and not near:
+        streaming *= 2
     if not tile.pixels_outermost and panels > tile.panels:
         # The input is read once per group of channels, and the output is written in strips.
         streaming += tile.rows * _STRIP_CYCLES / inputs

@@ -13,7 +13,13 @@ from tvm import s_tir, te, tirx
 
 from schedules.machine import Machine
 from schedules.templates import pointwise
-from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+from schedules.templates.block import (
+    inline_neighbours,
+    lanes_for,
+    loops_inside,
+    share_among_threads,
+    vectorize,
+)
 
 CORE = "stem_product"
 
@@ -97,12 +103,14 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     channel_outer, channel_inner = schedule.split(
         channel, [None, tile.panels * machine.vector_floats]
     )
-    schedule.reorder(channel_outer, y, x_outer, tap_y, tap_x, k, x_inner, channel_inner)
+    schedule.reorder(y, channel_outer, x_outer, tap_y, tap_x, k, x_inner, channel_inner)
     schedule.reverse_compute_at(output, x_outer)
     vectorize(schedule, [tap_y, tap_x, k, x_inner, channel_inner], machine.vector_floats)
+    share_among_threads(schedule, y, product, machine)
     clear = schedule.decompose_reduction(product, tap_y)
     vectorize(schedule, loops_inside(schedule, clear, x_outer), machine.vector_floats)
     stored = loops_inside(schedule, output, x_outer)
     vectorize(schedule, stored, lanes_for(channels, machine.vector_floats))
-    for loop in (y, x_outer):
+    # A loop that threads share stays whole: in pieces it would be shared piece by piece.
+    for loop in (x_outer,) if machine.threads > 1 else (y, x_outer):
         schedule.annotate(loop, "pragma_loop_partition_hint", 1)

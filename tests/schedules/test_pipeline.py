@@ -14,7 +14,9 @@ from targets.tvm_target import resolve
 NATIVE = find_target("native")
 
 
-def planned(variant_name: str, cache_dir: Path, target_name: str = "native") -> tuple[Any, ...]:
+def planned(
+    variant_name: str, cache_dir: Path, target_name: str = "native", threads: int = 1
+) -> tuple[Any, ...]:
     import onnx
     import tvm
     from tvm.relax.frontend.onnx import from_onnx
@@ -23,7 +25,7 @@ def planned(variant_name: str, cache_dir: Path, target_name: str = "native") -> 
 
     exported = export(parse_variant(variant_name), Weights(), cache_dir)
     target = find_target(target_name)
-    handle = tvm.target.Target(resolve(target))
+    handle = tvm.target.Target(resolve(target, threads))
     module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
     return exported, pipeline.plan(module, target, handle), handle
 
@@ -89,6 +91,22 @@ def test_the_compiled_network_computes_what_pytorch_computes(
     inputs, reference = exported.reference()
     outputs = [machine["main"](tvm.runtime.tensor(one[None])).numpy() for one in inputs]
     assert compare(np.concatenate(outputs), reference).relative_l2_error < 1e-5
+
+
+def test_code_for_several_threads_computes_the_same(cache_dir: Path) -> None:
+    import tvm
+    from tvm.runtime import vm
+
+    from schedules import pipeline
+
+    exported, module, handle = planned("mobilenet_v2_0.5_160", cache_dir, threads=2)
+    assert "T.parallel" in str(module)
+    machine = vm.VirtualMachine(pipeline.build(module, handle), tvm.cpu())
+    inputs, reference = exported.reference()
+    outputs = [machine["main"](tvm.runtime.tensor(one[None])).numpy() for one in inputs]
+    assert compare(np.concatenate(outputs), reference).relative_l2_error < 1e-5
+    _, serial, _ = planned("mobilenet_v2_0.5_160", cache_dir)
+    assert "T.parallel" not in str(serial)
 
 
 def test_tensorflow_s_padding_is_compiled_too(cache_dir: Path) -> None:

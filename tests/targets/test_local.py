@@ -1,4 +1,5 @@
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -171,3 +172,13 @@ def test_a_device_without_the_target_s_instructions_is_refused(device: Device) -
     with pytest.raises(BenchError, match=r"lacks abacus; choose another target"):
         require_flags(target, state)
     require_flags(find_target("native"), state)
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="needs two processors")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_server_s_kernels_get_the_threads_asked_for(threads: int) -> None:
+    from tvm import rpc
+
+    with LocalServer(threads) as server:
+        session = rpc.connect(HOST, server.port, server.key)
+        assert session.get_function("runtime.NumThreads")() == threads

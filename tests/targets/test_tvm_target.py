@@ -16,7 +16,11 @@ def test_tvm_knows_every_target_of_the_catalogue(target: object) -> None:
 
 def test_native_is_resolved_to_this_machine_s_cpu() -> None:
     assert resolve(NATIVE)["mcpu"] != "native"
-    assert resolve(NATIVE)["num-cores"] >= 1
+
+
+def test_code_is_made_for_a_number_of_threads() -> None:
+    assert resolve(NATIVE)["num-cores"] == 1
+    assert resolve(NATIVE, threads=4)["num-cores"] == 4
 
 
 @pytest.mark.parametrize(
