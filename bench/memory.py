@@ -8,6 +8,8 @@ import tvm
 from tvm import relax, tirx
 from tvm.ir import GenericConst, Op
 
+from schedules.passes.merge_kernels import KERNELS
+
 
 @dataclass(frozen=True)
 class Footprint:
@@ -32,5 +34,6 @@ def footprint(planned: tvm.IRModule) -> Footprint:
     for function in planned.functions.values():
         if isinstance(function, relax.Function):
             relax.analysis.post_order_visit(function, visit)
-    functions = sum(isinstance(f, tirx.PrimFunc) for f in planned.functions.values())
+    kernels = [f for f in planned.functions.values() if isinstance(f, tirx.PrimFunc)]
+    functions = sum(int((kernel.attrs or {}).get(KERNELS, 1)) for kernel in kernels)
     return Footprint(arena, params, functions)

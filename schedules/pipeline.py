@@ -11,6 +11,7 @@ from tvm import relax
 from schedules.machine import Machine, machine_of
 from schedules.passes.fold_layout import FoldLayout
 from schedules.passes.lower_operators import LowerOperators
+from schedules.passes.merge_kernels import MergeKernels
 from schedules.passes.plan_arena import PlanArena
 from schedules.passes.relu6 import CanonicalizeReLU6
 from schedules.passes.schedule_kernels import ScheduleKernels
@@ -54,6 +55,7 @@ def schedule_passes(machine: Machine) -> list[Any]:
     """Phase 3. Each kernel gets loops that fit the machine."""
     return [
         ScheduleKernels(machine),
+        MergeKernels(),
     ]
 
 

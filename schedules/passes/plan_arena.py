@@ -4,94 +4,114 @@ from math import prod
 from typing import Any
 
 import tvm
-from tvm import relax
-from tvm.ir import Op
+from tvm import relax, s_tir, tirx
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from schedules.arena import Lifetime, plan, total_bytes
+from schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
+from schedules.passes.merge_kernels import NETWORK
+
+_ARENA = "network_in_arena"
 
 
 @tvm.transform.module_pass(opt_level=0, name="PlanArena")
 class PlanArena:
-    """Replace allocations of intermediate tensors by places in one storage.
+    """Give the buffers inside the merged network places in one tensor that `main` hands to it.
 
-    TVM's StaticPlanBlockMemory reuses whole storages, so a small tensor occupies a large one;
-    offsets waste nothing. Tensors that are returned, and those of unknown size, keep allocations of
-    their own. Runs on the binding sequence that CallTIRRewrite leaves, where every operand is
-    written into a tensor that was allocated before.
+    TVM's planner reuses whole buffers, so a small tensor occupies a large one; offsets waste
+    nothing. Runs after CallTIRRewrite, on the network lowered to flat buffers: a sequence of
+    declarations, allocations and loop nests, where a buffer lives from the first loop nest that
+    mentions it to the last.
     """
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
-        """Rewrite every relax function that is one sequence of bindings."""
-        result = mod.clone()
-        for name, function in mod.functions_items():
-            if isinstance(function, relax.Function):
-                placer = _Placer(_lifetimes(function))
-                result.update_func(name, placer.visit_expr(function))
-        return result
+        """Rewrite the network and its caller; does nothing where kernels were not merged."""
+        names = {name.name_hint: name for name in mod.functions}
+        if NETWORK not in names:
+            return mod
+        network = names[NETWORK]
+        flat = _flattening()(tvm.IRModule({network: mod[network]}))[network]
+        placed, nbytes = _place_buffers(flat)
+        caller = _Caller(mod, network, nbytes)
+        caller.network_in_arena = caller.builder_.add_func(placed, _ARENA)
+        caller.builder_.update_func(names["main"], caller.visit_expr(mod["main"]))
+        functions = caller.builder_.get().functions_items()
+        return tvm.IRModule(
+            {name: function for name, function in functions if name.name_hint != NETWORK},
+            attrs=mod.attrs,
+        )
 
 
-def _lifetimes(function: relax.Function) -> dict[Any, Lifetime]:
-    """Return the lifetime of every tensor that may lie in the arena, by its variable."""
-    bindings = [binding for block in function.body.blocks for binding in block.bindings]
-    owner: dict[Any, Any] = {}  # from a variable to the allocation that it is another name of
-    first: dict[Any, int] = {}
-    last: dict[Any, int] = {}
-    size: dict[Any, int] = {}
+def _flattening() -> tvm.transform.Sequential:
+    """Return the first half of TVM's own lowering: blocks go, buffers get one dimension."""
+    return tvm.transform.Sequential(
+        [
+            s_tir.transform.CanonicalizeLoop(),
+            s_tir.transform.LowerInitBlock(),
+            s_tir.transform.PlanAndUpdateBufferAllocationLocation(),
+            s_tir.transform.ConvertBlocksToOpaque(),
+            s_tir.transform.CompactBufferAllocation(),
+            s_tir.transform.LowerMatchBuffer(),
+            s_tir.transform.StmtSimplify(),
+            s_tir.transform.AnnotateIrregularLoop(),
+            s_tir.transform.LowerOpaqueBlock(),
+            tirx.transform.FlattenBuffer(),
+        ]
+    )
 
-    def touch(expr: Any, step: int) -> None:
-        for variable in relax.analysis.free_vars(expr):
-            if variable in owner:
-                last[owner[variable]] = step
 
-    for step, binding in enumerate(bindings):
-        value = binding.value
-        touch(value, step)
-        if _is_allocation(value) and (nbytes := _static_bytes(value)) is not None:
-            owner[binding.var], first[binding.var], size[binding.var] = binding.var, step, nbytes
-            last[binding.var] = step
-        elif isinstance(value, relax.Var) and value in owner:
-            owner[binding.var] = owner[value]
-    for variable in relax.analysis.free_vars(function.body.body):
-        size.pop(owner.get(variable), None)  # returned
-    return {var: Lifetime(size[var], first[var], last[var]) for var in size}
+def _place_buffers(function: tirx.PrimFunc) -> tuple[tirx.PrimFunc, int]:
+    """Return the function with an arena as its last argument but one, and the arena's bytes."""
+    statements = list(function.body.seq)
+    allocations = [one for one in statements if isinstance(one, tirx.AllocBuffer)]
+    steps: dict[Any, list[int]] = {}
+    for step, statement in enumerate(statements):
+        if not isinstance(statement, tirx.AllocBuffer):
+            for variable in tirx.analysis.undefined_vars(statement, []):
+                steps.setdefault(variable, []).append(step)
+    lifetimes = [
+        Lifetime(_bytes(one.buffer), steps[one.buffer][0], steps[one.buffer][-1])
+        for one in allocations
+    ]
+    offsets = plan(lifetimes)
+    nbytes = total_bytes(lifetimes, offsets)
+    arena = _bytes_buffer("arena", nbytes)
+    view = _bytes_buffer("arena_bytes", nbytes)
+    places = dict(zip((one.buffer for one in allocations), offsets, strict=True))
+    body = [tirx.DeclBuffer(view, data=arena.data)]
+    for statement in statements:
+        if isinstance(statement, tirx.AllocBuffer):
+            place = tirx.address_of(view[places[statement.buffer]])
+            body.append(tirx.DeclBuffer(statement.buffer, data=place))
+        else:
+            body.append(statement)
+    params = [*function.params[:-1], arena, function.params[-1]]
+    return tirx.PrimFunc(params, tirx.SeqStmt(body), attrs=function.attrs), nbytes
 
 
 @mutator
-class _Placer(PyExprMutator):
-    def __init__(self, lifetimes: dict[Any, Lifetime]) -> None:
-        super().__init__()
-        order = list(lifetimes.values())
-        offsets = plan(order)
-        self._bytes = total_bytes(order, offsets)
-        self._offsets = dict(zip(lifetimes, offsets, strict=True))
-        self._storage: Any = None
+class _Caller(PyExprMutator):
+    """Allocates the arena where the network is called."""
 
-    def visit_var_binding_(self, binding: Any) -> None:
-        if binding.var not in self._offsets:
-            super().visit_var_binding_(binding)
-            return
-        if self._storage is None:
-            size = relax.ShapeExpr([self._bytes])
-            storage = relax.op.memory.alloc_storage(size, 0, "global", "uint8")
-            self._storage = self.builder_.emit(storage, "arena")
-        shape, dtype = binding.value.args[:2]
-        offset = relax.prim_value(self._offsets[binding.var])
-        placed = relax.op.memory.alloc_tensor(self._storage, offset, shape, dtype)
-        # Kernels take tensors that begin where their data begins.
-        placed = relax.op.memory.ensure_zero_offset(self.builder_.emit(placed))
-        placed = self.builder_.normalize(placed)
-        self.builder_.emit_normalized(relax.VarBinding(binding.var, placed))
+    network_in_arena: Any
+
+    def __init__(self, mod: tvm.IRModule, network: Any, nbytes: int) -> None:
+        super().__init__(mod)
+        self._network, self._bytes = network, nbytes
+
+    def visit_call_(self, call: Any) -> Any:
+        if not call.op.same_as(self._network):
+            return super().visit_call_(call)
+        shape = relax.ShapeExpr([self._bytes])
+        storage = self.builder_.emit(relax.op.memory.alloc_storage(shape, 0, "global", "uint8"))
+        arena = self.builder_.emit(relax.op.memory.alloc_tensor(storage, 0, shape, "uint8"))
+        args = [*call.args[:-1], arena, call.args[-1]]
+        return relax.Call(self.network_in_arena, args, call.attrs, call.ty_args)
 
 
-def _is_allocation(value: Any) -> bool:
-    return isinstance(value, relax.Call) and value.op == Op.get("relax.builtin.alloc_tensor")
+def _bytes_buffer(name: str, nbytes: int) -> Any:
+    return tirx.decl_buffer((nbytes,), "uint8", name, data_alignment=ALIGNMENT)
 
 
-def _static_bytes(value: Any) -> int | None:
-    shape, dtype = value.args[:2]
-    try:
-        elements = prod(int(extent) for extent in shape.values)
-    except (TypeError, ValueError):
-        return None
-    return elements * int(tvm.DataType(str(dtype.value)).itemsize)
+def _bytes(buffer: Any) -> int:
+    elements = prod(int(extent) for extent in buffer.shape)
+    return elements * int(tvm.DataType(str(buffer.dtype)).itemsize)

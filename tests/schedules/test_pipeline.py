@@ -30,23 +30,36 @@ def planned(
     return exported, pipeline.plan(module, target, handle), handle
 
 
-def kernels(module: Any) -> dict[str, Any]:
-    from tvm import tirx
-
-    return {
-        name.name_hint: function
-        for name, function in module.functions_items()
-        if isinstance(function, tirx.PrimFunc)
-    }
-
-
 def test_every_kernel_of_the_network_comes_from_a_template(cache_dir: Path) -> None:
-    _, module, _ = planned("mobilenet_v2_1.0_224", cache_dir)
-    names = list(kernels(module))
+    import onnx
+    import tvm
+    from tvm import tirx
+    from tvm.relax.frontend.onnx import from_onnx
+
+    from schedules import pipeline
+    from schedules.machine import machine_of
+
+    exported = export(parse_variant("mobilenet_v2_1.0_224"), Weights(), cache_dir)
+    handle = tvm.target.Target(resolve(NATIVE))
+    module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
+    with handle:
+        passes = pipeline.graph_passes(NATIVE) + pipeline.fusion_passes(machine_of(handle))
+        fused = tvm.transform.Sequential(passes)(module)
+    names = [n.name_hint for n, f in fused.functions_items() if isinstance(f, tirx.PrimFunc)]
     # 52 convolutions of 30 shapes, the pooling and the classifier; no transpose, no padding.
     assert len(names) == 32
     families = ("stem", "pointwise", "depthwise", "pooling", "classifier")
     assert all(any(family in name for family in families) for name in names)
+
+
+def test_the_network_becomes_one_kernel_that_remembers_how_many_it_was(cache_dir: Path) -> None:
+    from tvm import tirx
+
+    from bench.memory import footprint
+
+    _, module, _ = planned("mobilenet_v2_1.0_224", cache_dir)
+    assert sum(isinstance(function, tirx.PrimFunc) for function in module.functions.values()) == 1
+    assert footprint(module).functions == 32
 
 
 @pytest.mark.parametrize(

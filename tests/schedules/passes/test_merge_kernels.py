@@ -1,0 +1,85 @@
+from typing import Any
+
+import numpy as np
+
+
+def lowered(function: Any) -> Any:
+    from tvm import relax
+
+    module = relax.transform.LegalizeOps()(function)
+    return relax.transform.FoldConstant()(module)
+
+
+def run(module: Any, *inputs: np.ndarray) -> np.ndarray:
+    import tvm
+    from tvm.runtime import vm
+
+    from schedules.passes.plan_arena import PlanArena
+
+    passes = [
+        tvm.relax.transform.ToNonDataflow(),
+        tvm.relax.transform.RemovePurityChecking(),
+        tvm.relax.transform.CallTIRRewrite(),
+        PlanArena(),
+    ]
+    built = tvm.compile(tvm.transform.Sequential(passes)(module), target="llvm")
+    machine = vm.VirtualMachine(built, tvm.cpu())
+    result: np.ndarray = machine["main"](*map(tvm.runtime.tensor, inputs)).numpy()
+    return result
+
+
+def kernels(module: Any) -> list[str]:
+    from tvm import tirx
+
+    return sorted(
+        name.name_hint for name, f in module.functions_items() if isinstance(f, tirx.PrimFunc)
+    )
+
+
+def test_a_sequence_becomes_one_kernel_that_computes_the_same() -> None:
+    from tvm.script import ir as I
+    from tvm.script import relax as R
+
+    from schedules.passes.merge_kernels import MergeKernels
+
+    @I.ir_module
+    class Module:
+        @R.function
+        def main(x: R.Tensor((4, 5), "float32")) -> R.Tensor((4, 5), "float32"):
+            with R.dataflow():
+                a = R.exp(x)
+                b = R.add(a, x)
+                c = R.multiply(b, a)
+                y = R.add(c, R.const(2.0, "float32"))
+                R.output(y)
+            return y
+
+    module = MergeKernels()(lowered(Module))
+    assert kernels(module) == ["network"]
+    x = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
+    expected = (np.exp(x) + x) * np.exp(x) + 2
+    np.testing.assert_allclose(run(module, x), expected, rtol=1e-5)
+
+
+def test_two_inputs_are_left_alone() -> None:
+    from tvm.script import ir as I
+    from tvm.script import relax as R
+
+    from schedules.passes.merge_kernels import MergeKernels
+
+    @I.ir_module
+    class Module:
+        @R.function
+        def main(x: R.Tensor((4, 5), "float32"), y: R.Tensor((4, 5), "float32")) -> R.Tensor(
+            (4, 5), "float32"
+        ):
+            with R.dataflow():
+                a = R.exp(x)
+                b = R.add(a, y)
+                R.output(b)
+            return b
+
+    module = MergeKernels()(lowered(Module))
+    assert len(kernels(module)) == 2
+    x = np.ones((4, 5), np.float32)
+    np.testing.assert_allclose(run(module, x, x), np.exp(x) + x, rtol=1e-5)
