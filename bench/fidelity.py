@@ -38,7 +38,9 @@ def compare(outputs: Floats, reference: Floats) -> Fidelity:
         return Fidelity(float("inf"), float("inf"), 0.0, len(reference))
     finite = bool(np.isfinite(outputs).all())
     difference = outputs.astype(np.float64) - reference
-    relative = np.linalg.norm(difference, axis=1) / np.linalg.norm(reference, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.linalg.norm(difference, axis=1) / np.linalg.norm(reference, axis=1)
+    relative = np.where(difference.any(axis=1), relative, 0.0)  # equal zeros are equal
     agreement = np.mean(outputs.argmax(axis=1) == reference.argmax(axis=1))
     return Fidelity(
         max_abs_error=float(np.abs(difference).max()) if finite else float("inf"),

@@ -56,7 +56,13 @@ def export(variant: Variant, weights: Weights, cache_dir: Path) -> Exported:
     directory = cached(
         cache_dir / "onnx" / f"{variant.name}-{key}", lambda path: _fill(variant, weights, path)
     )
-    facts = json.loads((directory / "facts.json").read_text())
+    try:
+        facts = json.loads((directory / "facts.json").read_text())
+        complete = file_sha256(directory / "model.onnx") == facts["onnx_sha256"]
+    except (OSError, ValueError, KeyError):
+        complete = False
+    if not complete:
+        raise BenchError(f"export {directory}: is damaged; delete it to have it made again")
     return Exported(
         onnx_path=directory / "model.onnx",
         onnx_sha256=facts["onnx_sha256"],

@@ -108,25 +108,21 @@ def _text(frame: pd.DataFrame, columns: list[str]) -> tuple[tuple[str, ...], ...
 def _latency(setup: Setup, rows: pd.DataFrame) -> Table:
     indexed = rows.set_index(["variant", "runtime"])
     names = list(by_runtime(rows, "latency_p50_ms").columns)
-    ratio = ratios(rows)
-    fastest = ratio.min(axis=1)
     headers = ["variant", *(f"{name}, ms" for name in names)]
-    headers += [f"fastest other / {MAIN}"] if len(ratio.columns) else []
-
-    def cells(variant: str) -> tuple[str, ...]:
-        times = [_interval(indexed, (variant, name)) for name in names]
-        return (
-            variant,
-            *times,
-            *([_number(fastest[variant], ".2f")] if len(ratio.columns) else []),
-        )
-
-    body = [cells(variant) for variant in rows["variant"].unique()]
+    body = [
+        (variant, *(_interval(indexed, (variant, name)) for name in names))
+        for variant in rows["variant"].unique()
+    ]
+    ratio = ratios(rows)
     if len(ratio.columns):
+        fastest = ratio.min(axis=1)
+        named = [_fastest(ratio.loc[row[0]]) for row in body]
+        body = [(*row, name) for row, name in zip(body, named, strict=True)]
         means = [
             f"{geometric_mean(ratio[name]):.2f} × {MAIN}" if name in ratio else "" for name in names
         ]
         body.append(("geometric mean", *means, _number(geometric_mean(fastest), ".2f")))
+        headers.append(f"fastest other / {MAIN}")
     caption = (
         "Median of one inference with its 95 % bootstrap interval, milliseconds. "
         f"{NOISY} marks a row with a warning."
@@ -205,6 +201,12 @@ def _interval(indexed: pd.DataFrame, key: tuple[str, str]) -> str:
         return "-"
     interval = "" if pd.isna(low) or pd.isna(high) else f" [{_ms(low)}, {_ms(high)}]"
     return f"{_ms(row['latency_p50_ms'])}{interval}{NOISY if row['warnings'] else ''}"
+
+
+def _fastest(ratio: pd.Series) -> str:
+    """Show the smallest ratio and whose it is."""
+    known = ratio.dropna()
+    return f"{known.min():.2f} ({known.idxmin()})" if len(known) else "-"
 
 
 def _ms(value: float) -> str:

@@ -1,6 +1,7 @@
 """Which C++ compiler links what is built for a target."""
 
 import os
+import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ class Toolchain:
     """A C++ compiler that links shared libraries for a target."""
 
     name: str
-    compiler: str  # path of the executable
+    compiler: tuple[str, ...]  # path of the executable, behind a launcher such as ccache
 
     def version(self) -> str:
         """Return the first line of the compiler's own account of itself."""
@@ -35,13 +36,13 @@ class Toolchain:
 
     def _run(self, arguments: list[str]) -> str:
         done = subprocess.run(
-            [self.compiler, *arguments], capture_output=True, text=True, check=False
+            [*self.compiler, *arguments], capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
             reason = next(
                 (line for line in done.stderr.splitlines() if "error" in line), done.stderr[:300]
             )
-            raise BenchError(f"{self.compiler} failed: {reason.strip()}")
+            raise BenchError(f"{self.compiler[-1]} failed: {reason.strip()}")
         return done.stdout
 
 
@@ -53,9 +54,10 @@ def find_toolchain(name: str) -> Toolchain:
     chosen = os.environ.get("CXX")
     candidates = (chosen,) if chosen else _CANDIDATES
     for candidate in candidates:
-        path = shutil.which(candidate)
+        program, *rest = shlex.split(candidate)
+        path = shutil.which(program)
         if path:
-            return Toolchain(name, path)
+            return Toolchain(name, (path, *rest))
     looked_for = f"CXX={chosen}" if chosen else ", ".join(candidates)
     raise BenchError(
         f"no C++ compiler (looked for {looked_for}); install one (apt-get install g++) or point "

@@ -41,3 +41,9 @@ def test_inputs_follow_the_seed() -> None:
     assert first.shape == (4, 3, 8, 8)
     assert np.array_equal(first, seeded_inputs((1, 3, 8, 8), seed=1))
     assert not np.array_equal(first, seeded_inputs((1, 3, 8, 8), seed=2))
+
+
+def test_a_reference_of_zeros_is_met_by_zeros_only() -> None:
+    zeros = np.zeros((1, 2), np.float32)
+    assert compare(zeros, zeros).relative_l2_error == 0.0
+    assert compare(zeros + 1, zeros).relative_l2_error == float("inf")

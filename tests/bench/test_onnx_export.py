@@ -56,3 +56,10 @@ def test_a_file_that_fails_the_checker_is_refused_in_one_line(
     path.write_bytes(b"not a model")
     with pytest.raises(BenchError, match=r"broken.onnx: fails the checker"):
         check_onnx(path)
+
+
+def test_a_damaged_export_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    exported = export(TINY, Weights(), tmp_path)
+    exported.onnx_path.write_bytes(b"half of it")
+    with pytest.raises(BenchError, match="is damaged; delete it"):
+        export(TINY, Weights(), tmp_path)

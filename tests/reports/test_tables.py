@@ -29,7 +29,7 @@ def test_latency_shows_the_interval_and_the_fastest_other(make_record: Any) -> N
         "variant", "tvm, ms", "onnxruntime, ms", "torch, ms", "fastest other / tvm"
     )  # fmt: skip
     assert table.rows[0][1:] == (
-        "2.00 [1.98, 2.04]", "3.00 [2.97, 3.06]", "8.00 [7.92, 8.16]", "1.50"
+        "2.00 [1.98, 2.04]", "3.00 [2.97, 3.06]", "8.00 [7.92, 8.16]", "1.50 (onnxruntime)"
     )  # fmt: skip
     assert table.rows[-1] == ("geometric mean", "", "1.50 × tvm", "4.00 × tvm", "1.50")
 

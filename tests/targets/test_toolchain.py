@@ -31,6 +31,14 @@ def test_cxx_chooses_the_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
         find_toolchain("host")
 
 
+def test_cxx_may_have_a_launcher_in_front(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CXX", "env g++")
+    source = tmp_path / "answer.cc"
+    source.write_text('extern "C" int answer() { return 42; }')
+    find_toolchain("host").compile_shared(tmp_path / "answer.so", source, [])
+    assert ctypes.CDLL(str(tmp_path / "answer.so")).answer() == 42
+
+
 def test_without_a_compiler_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", "/nosuch")
