@@ -20,6 +20,7 @@ from targets.process import die_with_parent
 START_LIMIT_S = 120.0
 _LOG = "printed.log"
 _LAST_BREATH_S = 1.0
+_FAREWELL_S = 5.0
 
 
 class WorkerError(Exception):
@@ -103,6 +104,12 @@ class Worker:
     def resume(self) -> None:
         """Let the process group go on."""
         self._signal(signal.SIGCONT)
+
+    def finish(self) -> None:
+        """Let the process end by itself, which removes what its libraries shared; else kill it."""
+        self._connection.close()
+        self._process.join(_FAREWELL_S)
+        self.close()
 
     def close(self) -> None:
         """Kill the process group; does nothing the second time."""

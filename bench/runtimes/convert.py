@@ -25,6 +25,7 @@ def convert_for(
     def fill(directory: Path) -> None:
         with Worker(entry.factory.partition(":")[0]) as converter:
             converter.call("convert", workload, directory, cache_dir, timeout_s=timeout_s)
+            converter.finish()
 
     name = f"{workload.variant.name}-{entry.name}-{key}"
     return replace(workload, converted=cached(cache_dir / "converted" / name, fill))

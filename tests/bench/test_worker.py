@@ -148,3 +148,11 @@ def test_blocked_modules_cannot_be_imported() -> None:
         pytest.raises(WorkerError, match="fractions"),
     ):
         worker.call("import_module", "fractions", timeout_s=30)
+
+
+def test_a_worker_that_finishes_runs_its_farewells(tmp_path: Path) -> None:
+    with Worker("atexit") as worker:
+        worker.call("register", (tmp_path / "farewell").touch, timeout_s=30)
+        worker.finish()
+    assert (tmp_path / "farewell").exists()
+    assert not psutil.pid_exists(worker.pid)
