@@ -1,13 +1,12 @@
 """What runtimes share that run the model in their own process."""
 
-import statistics
 import time
 from abc import ABC, abstractmethod
 
 import numpy as np
 
 from bench.fidelity import Floats
-from bench.runtimes.runtime import Usage, Workload
+from bench.runtimes.runtime import Usage, Workload, warm_up
 from targets.process import peak_resident_bytes, resident_bytes
 
 _NANOSECONDS_PER_MS = 1e6
@@ -41,11 +40,7 @@ class InProcessRuntime(ABC):
 
     def warm_up(self, seconds: float) -> float:
         """Run for about so long, three times at least; return the last median in milliseconds."""
-        end = time.perf_counter() + seconds
-        samples = self.time(3)
-        while time.perf_counter() < end:
-            samples = self.time(3)
-        return statistics.median(samples)
+        return warm_up(self.time, seconds)
 
     def time(self, samples: int) -> list[float]:
         """Return the times of single inferences, in milliseconds."""

@@ -1,6 +1,8 @@
 """What a runtime is to the suite, and which runtimes there are."""
 
-from collections.abc import Iterable
+import statistics
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -51,6 +53,15 @@ class Runtime(Protocol):
 
     def usage(self) -> Usage:
         """Tell what memory the process took so far."""
+
+
+def warm_up(time_samples: Callable[[int], list[float]], seconds: float) -> float:
+    """Take samples for about so long, three at least; return the last median in milliseconds."""
+    end = time.perf_counter() + seconds
+    samples = time_samples(3)
+    while time.perf_counter() < end:
+        samples = time_samples(3)
+    return statistics.median(samples)
 
 
 @dataclass(frozen=True)

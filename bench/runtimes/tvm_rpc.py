@@ -13,7 +13,7 @@ from tvm import rpc
 from tvm.runtime import vm
 
 from bench.fidelity import Floats
-from bench.runtimes.runtime import Usage, Workload
+from bench.runtimes.runtime import Usage, Workload, warm_up
 from targets.device import Device, DeviceState
 from targets.errors import BenchError, DeviceLostError
 from targets.local import HOST, LocalServer
@@ -59,11 +59,7 @@ class TvmRuntime:
 
     def warm_up(self, seconds: float) -> float:
         """Run for about so long, three times at least; return the last median in milliseconds."""
-        end = time.perf_counter() + seconds
-        samples = self.time(3)
-        while time.perf_counter() < end:
-            samples = self.time(3)
-        return statistics.median(samples)
+        return warm_up(self.time, seconds)
 
     def time(self, samples: int) -> list[float]:
         """Return the times of single inferences on the device, in milliseconds.

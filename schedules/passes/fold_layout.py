@@ -7,6 +7,8 @@ from tvm import relax
 from tvm.ir import GenericConst, Op
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
+from schedules.passes.rewrite import rewrite_functions
+
 
 @tvm.transform.module_pass(opt_level=0, name="FoldLayout")
 class FoldLayout:
@@ -19,12 +21,7 @@ class FoldLayout:
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
         """Rewrite every relax function."""
-        folder = _Folder(mod)
-        for name, function in mod.functions_items():
-            if isinstance(function, relax.Function):
-                folded = relax.analysis.remove_all_unused(folder.visit_expr(function))
-                folder.builder_.update_func(name, folded)
-        return folder.builder_.get()
+        return rewrite_functions(mod, _Folder(mod))
 
 
 @mutator

@@ -8,6 +8,7 @@ from tvm.ir import GenericConst, Op
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from schedules.machine import Machine
+from schedules.passes.rewrite import rewrite_functions
 from schedules.templates import classifier, depthwise, pointwise, pooling, stem
 
 _OUT_ELEMENTWISE_FUSABLE = 4  # TVM's op pattern: what follows element by element may be fused
@@ -26,12 +27,7 @@ class LowerOperators:
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
         """Rewrite every relax function."""
-        lowerer = _Lowerer(mod, self._machine)
-        for name, function in mod.functions_items():
-            if isinstance(function, relax.Function):
-                lowered = relax.analysis.remove_all_unused(lowerer.visit_expr(function))
-                lowerer.builder_.update_func(name, lowered)
-        return lowerer.builder_.get()
+        return rewrite_functions(mod, _Lowerer(mod, self._machine))
 
 
 @mutator

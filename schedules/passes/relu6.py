@@ -9,6 +9,8 @@ from tvm.ir import GenericConst, Op
 from tvm.ir.expr import TensorLoad
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
+from schedules.passes.rewrite import rewrite_functions
+
 _BOUNDS = {tirx.Max: relax.op.maximum, tirx.Min: relax.op.minimum}
 
 
@@ -25,12 +27,7 @@ class CanonicalizeReLU6:
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
         """Rewrite every relax function; the opaque functions are left without callers."""
-        rewriter = _ClipRewriter(mod)
-        for name, function in mod.functions_items():
-            if isinstance(function, relax.Function):
-                rewritten = relax.analysis.remove_all_unused(rewriter.visit_expr(function))
-                rewriter.builder_.update_func(name, rewritten)
-        return relax.transform.DeadCodeElimination()(rewriter.builder_.get())
+        return relax.transform.DeadCodeElimination()(rewrite_functions(mod, _ClipRewriter(mod)))
 
 
 @mutator
