@@ -35,7 +35,11 @@ Targets = Annotated[
 Threads = Annotated[list[int] | None, typer.Option(help="Threads per inference.")]
 Runtimes = Annotated[
     list[str] | None,
-    typer.Option("--runtime", help="tvm, torch, onnxruntime; all that are installed by default."),
+    typer.Option(
+        "--runtime",
+        help="tvm, torch, onnxruntime, openvino, ncnn, mnn, litert, inductor; without this option "
+        "all that are installed, inductor excepted.",
+    ),
 ]
 StoreUrl = Annotated[str, typer.Option("--store", help="SQLite file or database URL.")]
 
