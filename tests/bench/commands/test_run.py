@@ -159,7 +159,7 @@ def _artifact(variant_name: str) -> Path:
     variant = parse_variant(variant_name)
     with Workshop(cache_directory(), 300) as workshop:
         exported = workshop.export(variant, Weights())
-        return workshop.build(variant, exported, find_target("native")).directory
+        return workshop.build(variant, exported, find_target("native"), 1).directory
 
 
 def _is_gone(process: psutil.Process) -> bool:
