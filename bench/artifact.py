@@ -3,17 +3,23 @@
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import schedules
 from bench.cache import cached, content_key, file_sha256, source_key
+from schedules.database import Database, find_databases
+from schedules.machine import machine_of
 from targets.errors import BenchError
 from targets.target import Target
 from targets.toolchain import find_toolchain
 from targets.tvm_target import resolve
+
+if TYPE_CHECKING:  # it imports TVM
+    from schedules.lookup import Lookup
 
 LIBRARY = "library.so"
 MANIFEST = "manifest.json"
@@ -35,6 +41,9 @@ class Manifest:
     arena_bytes: int
     params_bytes: int
     functions: int
+    database_hits: int  # kernels whose tile tuning had found
+    database_misses: int
+    trials: int  # most candidates that were measured for one of them
     compile_s: float
 
 
@@ -57,25 +66,32 @@ def build_artifact(
     onnx_sha256: str,
     target: Target,
     threads: int,
+    databases: Sequence[Path],
     cache_dir: Path,
 ) -> Artifact:
     """Compile an ONNX file for a target and a number of threads, or find it compiled already.
 
-    Raises BenchError if the target, the compiler or the file is refused.
+    `databases` are the directories in which tuned tiles are looked for; without any, templates use
+    their best guesses. Raises BenchError if the target, the compiler or the file is refused.
     """
     toolchain = find_toolchain(target.toolchain)
     tvm_target = resolve(target, threads)
+    tuned, _ = _databases(target, tvm_target, databases)
     versions = (version("apache-tvm"), version("apache-tvm-ffi"), toolchain.version())
     key = content_key(
         onnx_sha256,
         (sorted(tvm_target.items()), target.layout),
         versions,
         source_key(Path(schedules.__file__).parent),
+        tuned,
     )
 
     def fill(directory: Path) -> None:
+        from schedules.lookup import Lookup
+
         start = time.perf_counter()
-        sizes = _compile(onnx_path, target, tvm_target, toolchain.link_shared, directory)
+        lookup = Lookup(tuned, threads)
+        sizes = _compile(onnx_path, target, tvm_target, lookup, toolchain.link_shared, directory)
         library = directory / LIBRARY
         manifest = Manifest(
             variant=variant,
@@ -87,6 +103,9 @@ def build_artifact(
             tvm_ffi_version=versions[1],
             toolchain=versions[2],
             artifact_bytes=library.stat().st_size,
+            database_hits=lookup.hits,
+            database_misses=lookup.misses,
+            trials=lookup.trials,
             compile_s=time.perf_counter() - start,
             **sizes,
         )
@@ -96,10 +115,13 @@ def build_artifact(
     return read_artifact(directory)
 
 
-def check_target(target: Target) -> None:
-    """Raise BenchError if TVM or LLVM does not know the target, or nothing here links for it."""
+def check_target(target: Target, databases: Sequence[Path]) -> list[str]:
+    """Return a line for every tuned database that is refused.
+
+    Raises BenchError if TVM or LLVM does not know the target, or nothing here links for it.
+    """
     find_toolchain(target.toolchain)
-    resolve(target)
+    return _databases(target, resolve(target), databases)[1]
 
 
 def read_artifact(directory: Path) -> Artifact:
@@ -117,8 +139,22 @@ def read_artifact(directory: Path) -> Artifact:
     return Artifact(directory, manifest)
 
 
+def _databases(
+    target: Target, tvm_target: dict[str, Any], directories: Sequence[Path]
+) -> tuple[list[Database], list[str]]:
+    import tvm
+
+    machine = machine_of(tvm.target.Target(tvm_target))
+    return find_databases(directories, target.name, machine)
+
+
 def _compile(
-    onnx_path: Path, target: Target, tvm_target: dict[str, Any], link: Any, directory: Path
+    onnx_path: Path,
+    target: Target,
+    tvm_target: dict[str, Any],
+    lookup: "Lookup",
+    link: Any,
+    directory: Path,
 ) -> dict[str, int]:
     """Write the library into `directory` and return what the plan says of its sizes."""
     import onnx
@@ -130,7 +166,7 @@ def _compile(
 
     imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
     tvm_handle = tvm.target.Target(tvm_target)
-    planned = pipeline.plan(imported, target, tvm_handle)
+    planned = pipeline.plan(imported, target, tvm_handle, lookup)
     executable = pipeline.build(planned, tvm_handle)
     # Objects are left where the library is made.
     executable.export_library(

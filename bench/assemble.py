@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from bench.architecture import size_of
-from bench.artifact import Artifact
+from bench.artifact import Artifact, Manifest
 from bench.cell import Attempt, CellResult
 from bench.environment import tool_versions
 from bench.latency import Latency, warnings_for
@@ -96,7 +96,19 @@ def _with_artifact(record: Record, artifact: Artifact) -> Record:
         artifact_bytes=manifest.artifact_bytes,
         compile_s=manifest.compile_s,
         functions=manifest.functions,
+        trials=manifest.trials,
+        database_hits=manifest.database_hits,
+        database_misses=manifest.database_misses,
+        warnings=_untuned(manifest),
     )
+
+
+def _untuned(manifest: Manifest) -> str:
+    """Say how much of a tuned artifact is not tuned."""
+    kernels = manifest.database_hits + manifest.database_misses
+    if not manifest.database_misses:
+        return ""
+    return f"{manifest.database_misses} of {kernels} kernels are not in the tuned database"
 
 
 def _with_fidelity(record: Record, attempt: Attempt) -> Record:
@@ -114,6 +126,8 @@ def _with_fidelity(record: Record, attempt: Attempt) -> Record:
 def _with_latency(record: Record, attempt: Attempt) -> Record:
     latency = Latency.from_rounds(attempt.rounds_ms)
     doubts = warnings_for(latency, record.calibration_before_ms, record.calibration_after_ms)
+    if record.warnings:
+        doubts = [record.warnings, *doubts]
     columns = {
         f"latency_{name}": value for name, value in asdict(latency).items() if name != "samples"
     }

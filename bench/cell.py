@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.fidelity import TOLERANCE, Fidelity, compare
+from bench.fidelity import TOLERANCE, Fidelity, Floats, compare
 from bench.latency import Profile, is_complete, round_size
 from bench.onnx_export import Exported
 from bench.runtimes.convert import convert_for
 from bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
-from bench.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
 from reports.record import Status
 from targets.device import DeviceState
 from targets.errors import BenchError
 from targets.target import Target
+from targets.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
 
 
 @dataclass
@@ -61,6 +61,21 @@ def device_state(target: Target, cache_dir: Path, time_limit_s: float) -> Device
     with open_device(target, 1, cache_dir) as device:
         state: DeviceState = device.call("device_state", timeout_s=time_limit_s)
         return state
+
+
+def infer_on_device(
+    target: Target,
+    threads: int,
+    workload: Workload,
+    inputs: Floats,
+    cache_dir: Path,
+    time_limit_s: float,
+) -> Floats:
+    """Return what an artifact computes on its device; raises what the worker raises."""
+    with open_device(target, threads, cache_dir) as device:
+        device.call("load", workload, threads, timeout_s=time_limit_s)
+        outputs: Floats = device.call("infer", inputs, timeout_s=time_limit_s)
+        return outputs
 
 
 def measure_cell(

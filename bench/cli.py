@@ -59,6 +59,13 @@ def run(
         typer.Option(help="random (default), a checkpoint, or its URL ending in #sha256=HASH."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of random weights.")] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            help="0: the templates' best guesses; more: tune so many candidates of each kernel "
+            "first. Without this option the tuned databases are used as they are."
+        ),
+    ] = None,
     time_limit: Annotated[
         float | None,
         typer.Option(help="Seconds that compiling, loading or one round may take (300)."),
@@ -83,9 +90,42 @@ def run(
         "profile": profile,
         "weights": weights,
         "seed": seed,
+        "trials": trials,
         "time_limit_s": time_limit,
     }
     raise typer.Exit(run_command(suite, chosen, store, resume, out))
+
+
+@app.command()
+def tune(
+    variant: Variants = None,
+    target: Targets = None,
+    threads: Threads = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Candidates of each kernel that may be measured (16).")
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds that one build or measurement may take (300).")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Directory of databases; your own by default, where runs find it."),
+    ] = None,
+) -> None:
+    """Fill the tuned database of a target: search, measure, and check against PyTorch.
+
+    Without options the kernels of all published variants are tuned for this machine.
+    """
+    from bench.commands.tune import tune_command
+
+    chosen = {
+        "variants": variant,
+        "targets": target,
+        "threads": threads,
+        "trials": trials,
+        "time_limit_s": time_limit,
+    }
+    raise typer.Exit(tune_command({k: v for k, v in chosen.items() if v not in (None, [])}, out))
 
 
 @app.command()

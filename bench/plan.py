@@ -8,6 +8,7 @@ from bench.models.weights import Weights
 from bench.suite import Suite
 from bench.variant import Variant, parse_variant
 from reports.store import Run, Store
+from schedules.database import directories
 from targets.local import local_device_name
 from targets.target import Target, find_target
 
@@ -20,6 +21,11 @@ class Context:
     suite: Suite
     weights: Weights
     cache_dir: Path
+
+    @property
+    def databases(self) -> tuple[Path, ...]:
+        """Where tuned tiles are looked for: nowhere if best guesses were asked for."""
+        return () if self.suite.trials == 0 else directories()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What a user sees of a run while it goes on."""
 
 import logging
+import time
 from typing import Self
 
 from rich.console import Console
@@ -8,7 +9,6 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     SpinnerColumn,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -16,21 +16,23 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from reports.record import Record
+from schedules.progress import Progress as Step
 
 logger = logging.getLogger("mobilebench")
+_LOG_EVERY_S = 10.0
 
 
-class Progress:
+class _Screen:
     """A bar on a terminal, lines of log elsewhere: what is done, how far it is, how long yet."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, unit: str) -> None:
         self._console = console
         self._bar = Bar(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("rows,"),
+            TextColumn(f"{unit},"),
             TimeElapsedColumn(),
             TextColumn("gone, about"),
             TimeRemainingColumn(),
@@ -39,31 +41,23 @@ class Progress:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task: TaskID | None = None
-        self._done = self._total = 0
-
-    def begin(self, rows: int) -> None:
-        """Say how many records there will be."""
-        self._total = rows
-        self._task = self._bar.add_task("starting", total=rows)
 
     def say(self, what: str) -> None:
         """Say what is being done now."""
-        if self._task is not None:
-            self._bar.update(self._task, description=what)
+        for task in self._bar.task_ids:
+            self._bar.update(task, description=what)
         if not self._console.is_terminal:
             logger.info("%s", what)
 
-    def done(self, record: Record) -> None:
-        """Count a finished record and show it in one line."""
-        self._done += 1
-        if self._task is not None:
-            self._bar.advance(self._task)
-        line = f"{record.variant:<26} {record.runtime:<12} {record.threads} thr  {_outcome(record)}"
+    def warn(self, what: str) -> None:
+        """Say something that should be read."""
+        self._print(f"warning: {what}", logging.WARNING)
+
+    def _print(self, line: str, level: int = logging.INFO) -> None:
         if self._console.is_terminal:
-            self._console.print(line, highlight=False, markup=False)
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
         else:
-            logger.info("[%d/%d] %s", self._done, self._total, line)
+            logger.log(level, "%s", line)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -71,6 +65,70 @@ class Progress:
 
     def __exit__(self, *_exception: object) -> None:
         self._bar.stop()
+
+
+class Progress(_Screen):
+    """How far a run is."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, "rows")
+        self._done = self._total = 0
+
+    def begin(self, rows: int) -> None:
+        """Say how many records there will be."""
+        self._total = rows
+        self._bar.add_task("starting", total=rows)
+
+    def done(self, record: Record) -> None:
+        """Count a finished record and show it in one line."""
+        self._done += 1
+        for task in self._bar.task_ids:
+            self._bar.advance(task)
+        counted = "" if self._console.is_terminal else f"[{self._done}/{self._total}] "
+        self._print(
+            f"{counted}{record.variant:<26} {record.runtime:<12} {record.threads} thr  "
+            f"{_outcome(record)}"
+        )
+
+
+class TuningProgress(_Screen):
+    """How far a search is: kernels and trials, the best so far, and the time that is left."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        super().__init__(console, "done")
+        self._title = title
+        self._began = time.monotonic()
+        self._stage = ""
+        self._first = self._logged = 0.0
+
+    def step(self, step: Step) -> None:
+        """Show what a step of the search did."""
+        if step.stage != self._stage:
+            self._stage = step.stage
+            self._began = time.monotonic()
+            self._first = step.done
+            for task in self._bar.task_ids:
+                self._bar.remove_task(task)
+            self._bar.add_task(step.stage, total=step.total)
+        what = f"{self._title}: {step.stage}, {step.kernel}: {_gain(step)}"
+        for task in self._bar.task_ids:
+            self._bar.update(task, description=what, completed=step.done)
+        if not self._console.is_terminal and time.monotonic() > self._logged + _LOG_EVERY_S:
+            self._logged = time.monotonic()
+            logger.info("[%d/%d] %s%s", step.done, step.total, what, self._left(step))
+
+    def _left(self, step: Step) -> str:
+        made = step.done - self._first
+        if not made:
+            return ""
+        seconds = (time.monotonic() - self._began) / made * (step.total - step.done)
+        return f"; about {seconds / 60:.0f} min left"
+
+
+def _gain(step: Step) -> str:
+    if step.best_microseconds is None or step.guess_microseconds is None:
+        return "nothing measured yet"
+    return f"best {step.best_microseconds:.1f} us, guess {step.guess_microseconds:.1f} us"
 
 
 def _outcome(record: Record) -> str:

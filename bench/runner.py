@@ -11,11 +11,11 @@ from bench.onnx_export import Exported
 from bench.plan import Cell, Context, open_cells
 from bench.progress import Progress
 from bench.runtimes.runtime import TVM, Workload
-from bench.worker import WorkerError
 from bench.workshop import Workshop
 from reports.store import Store
 from targets.device import require_flags
 from targets.errors import BenchError
+from targets.worker import WorkerError
 
 
 def run_suite(context: Context, store: Store, progress: Progress) -> None:
@@ -28,13 +28,13 @@ def run_suite(context: Context, store: Store, progress: Progress) -> None:
     cells = open_cells(context, store)
     progress.begin(sum(len(cell.runtimes) for cell in cells))
     with Workshop(context.cache_dir, context.suite.time_limit_s) as workshop:
-        _check_request(context, workshop, cells)
+        _check_request(context, workshop, cells, progress)
         store.begin_run(context.run)
         for cell in cells:
             progress.say(f"{cell.title}: export")
             exported, unexported = _export(context, workshop, cell)
             progress.say(f"{cell.title}: compile")
-            artifact, unbuilt = _build(workshop, cell, exported)
+            artifact, unbuilt = _build(context, workshop, cell, exported)
             progress.say(f"{cell.title}: measure")
             result = _measure(context, cell, exported, artifact, unexported or unbuilt)
             for attempt in result.attempts:
@@ -43,11 +43,14 @@ def run_suite(context: Context, store: Store, progress: Progress) -> None:
                 progress.done(record)
 
 
-def _check_request(context: Context, workshop: Workshop, cells: Sequence[Cell]) -> None:
+def _check_request(
+    context: Context, workshop: Workshop, cells: Sequence[Cell], progress: Progress
+) -> None:
     """Refuse now what would fail in every row: targets, devices or weights that do not fit."""
     for target in {cell.target.name: cell.target for cell in cells}.values():
         try:
-            workshop.check_target(target)
+            for refusal in workshop.check_target(target, context.databases):
+                progress.warn(refusal)
             state = device_state(target, context.cache_dir, context.suite.time_limit_s)
         except WorkerError as error:
             raise BenchError(f"target {target.name}: {error}; see `mobilebench doctor`") from error
@@ -71,13 +74,15 @@ def _export(
 
 
 def _build(
-    workshop: Workshop, cell: Cell, exported: Exported | None
+    context: Context, workshop: Workshop, cell: Cell, exported: Exported | None
 ) -> tuple[Artifact | None, list[Attempt]]:
     """Return the artifact if TVM is to run, or its failed attempt."""
     if exported is None or TVM not in cell.runtimes:
         return None, []
     try:
-        return workshop.build(cell.variant, exported, cell.target, cell.threads), []
+        return workshop.build(
+            cell.variant, exported, cell.target, cell.threads, context.databases
+        ), []
     except (BenchError, WorkerError) as error:
         return None, [Attempt(TVM, "compile_failed", str(error))]
 

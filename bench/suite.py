@@ -15,6 +15,7 @@ from targets.target import find_target
 
 GRIDS = {"published": published_grid, "small": small_grid}
 MAX_THREADS = 1024
+MAX_TRIALS = 10_000
 MAX_TIME_LIMIT_S = 86400.0
 
 
@@ -29,6 +30,7 @@ class Suite:
     targets: tuple[str, ...] = ("native",)
     runtimes: tuple[str, ...] = ()
     threads: tuple[int, ...] = (1,)
+    trials: int | None = None  # None: the databases as they are; 0: best guesses; else tune first
     profile: str = "quick"
     weights: str = RANDOM
     seed: int = 0
@@ -40,6 +42,7 @@ _SCALARS: dict[str, type | tuple[type, ...]] = {
     "profile": str,
     "weights": str,
     "seed": int,
+    "trials": int,
     "time_limit_s": (int, float),
 }
 
@@ -93,6 +96,8 @@ def make_suite(chosen: dict[str, Any]) -> Suite:
     for count in suite.threads:
         if not 1 <= count <= MAX_THREADS:
             raise BenchError(f"threads: {count} is not a number of threads; give 1 or more")
+    if suite.trials is not None and not 0 <= suite.trials <= MAX_TRIALS:
+        raise BenchError(f"trials: {suite.trials} must be between 0 and {MAX_TRIALS} a kernel")
     if not 0 < suite.time_limit_s <= MAX_TIME_LIMIT_S:
         raise BenchError(
             f"time_limit_s: {suite.time_limit_s:g} must be above 0 and at most "

@@ -1,5 +1,6 @@
 """Export and compilation, each in a process of its own that is kept from variant to variant."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -7,8 +8,8 @@ from bench.artifact import Artifact
 from bench.models.weights import Weights
 from bench.onnx_export import Exported
 from bench.variant import Variant
-from bench.worker import Worker
 from targets.target import Target
+from targets.worker import Worker
 
 _EXPORT = "bench.onnx_export"
 _COMPILE = "bench.artifact"
@@ -37,8 +38,18 @@ class Workshop:
         """Raise BenchError if the weights do not fit the variant."""
         self._call(_EXPORT, "check_weights", variant, weights)
 
-    def build(self, variant: Variant, exported: Exported, target: Target, threads: int) -> Artifact:
-        """Return the variant's library for a target and a number of threads."""
+    def build(
+        self,
+        variant: Variant,
+        exported: Exported,
+        target: Target,
+        threads: int,
+        databases: Sequence[Path],
+    ) -> Artifact:
+        """Return the variant's library for a target and a number of threads.
+
+        `databases` are the directories of tuned tiles; none for the templates' best guesses.
+        """
         artifact: Artifact = self._call(
             _COMPILE,
             "build_artifact",
@@ -47,13 +58,18 @@ class Workshop:
             exported.onnx_sha256,
             target,
             threads,
+            databases,
             self._cache_dir,
         )
         return artifact
 
-    def check_target(self, target: Target) -> None:
-        """Raise BenchError if TVM or LLVM does not know the target or nothing can link for it."""
-        self._call(_COMPILE, "check_target", target)
+    def check_target(self, target: Target, databases: Sequence[Path]) -> list[str]:
+        """Return a line for every tuned database that is refused.
+
+        Raises BenchError if TVM or LLVM does not know the target or nothing can link for it.
+        """
+        refused: list[str] = self._call(_COMPILE, "check_target", target, databases)
+        return refused
 
     def _call(self, factory: str, method: str, *args: Any) -> Any:
         worker = self._workers.get(factory)

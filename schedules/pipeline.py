@@ -8,6 +8,7 @@ from typing import Any
 import tvm
 from tvm import relax
 
+from schedules.lookup import Lookup
 from schedules.machine import Machine, machine_of
 from schedules.passes.fold_layout import FoldLayout
 from schedules.passes.lower_operators import LowerOperators
@@ -51,10 +52,10 @@ def fusion_passes(machine: Machine) -> list[Any]:
     ]
 
 
-def schedule_passes(machine: Machine) -> list[Any]:
+def schedule_passes(machine: Machine, lookup: Lookup) -> list[Any]:
     """Phase 3. Each kernel gets loops that fit the machine."""
     return [
-        ScheduleKernels(machine),
+        ScheduleKernels(machine, lookup),
         MergeKernels(),
     ]
 
@@ -82,17 +83,19 @@ def machine_passes() -> list[Any]:
     ]
 
 
-def plan(mod: tvm.IRModule, target: Target, tvm_target: Any) -> tvm.IRModule:
-    """Run phases 1 to 4: the module says which kernels run, in which order, in which storage."""
-    machine = machine_of(tvm_target)
-    passes = [
-        *graph_passes(target),
-        *fusion_passes(machine),
-        *schedule_passes(machine),
-        *memory_passes(),
-    ]
+def fuse(mod: tvm.IRModule, target: Target, tvm_target: Any) -> tvm.IRModule:
+    """Run phases 1 and 2: the module calls kernels that are not scheduled yet."""
+    passes = [*graph_passes(target), *fusion_passes(machine_of(tvm_target))]
     with tvm_target:
         return tvm.transform.Sequential(passes)(mod)
+
+
+def plan(mod: tvm.IRModule, target: Target, tvm_target: Any, lookup: Lookup) -> tvm.IRModule:
+    """Run phases 1 to 4: the module says which kernels run, in which order, in which storage."""
+    passes = [*schedule_passes(machine_of(tvm_target), lookup), *memory_passes()]
+    fused = fuse(mod, target, tvm_target)
+    with tvm_target:
+        return tvm.transform.Sequential(passes)(fused)
 
 
 def build(planned: tvm.IRModule, tvm_target: Any) -> Any:
@@ -101,3 +104,9 @@ def build(planned: tvm.IRModule, tvm_target: Any) -> Any:
         return relax.build(
             planned, tvm_target, relax_pipeline=tvm.transform.Sequential(machine_passes())
         )
+
+
+def build_kernel(kernel: tvm.IRModule, tvm_target: Any) -> Any:
+    """Generate code for one scheduled kernel as for a whole network; returns TVM's executable."""
+    with tvm.transform.PassContext(config=_CONFIG):
+        return tvm.compile(kernel, tvm_target)

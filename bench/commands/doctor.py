@@ -15,11 +15,11 @@ from rich.console import Console
 from bench.cache import cache_directory
 from bench.cell import device_state
 from bench.runtimes.runtime import RUNTIMES
-from bench.worker import WorkerError
 from targets.device import DeviceState
 from targets.errors import BenchError
 from targets.target import find_target
 from targets.toolchain import find_toolchain
+from targets.worker import WorkerError
 
 _SERVER_LIMIT_S = 60.0
 _ROOMY_BYTES = 4e9

@@ -12,6 +12,7 @@ from rich.console import Console
 from bench.assemble import utc_now
 from bench.cache import cache_directory
 from bench.commands.report import check_report_directory, report_command
+from bench.commands.tune import INTERRUPTED, tune_suite
 from bench.models.weights import RANDOM, Weights, find_weights
 from bench.plan import Context
 from bench.progress import Progress
@@ -19,9 +20,8 @@ from bench.runner import run_suite
 from bench.suite import Suite, make_suite, read_suite
 from bench.variant import Variant
 from reports.store import Run, Store
+from schedules.database import user_directory
 from targets.errors import BenchError
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def run_command(
@@ -51,6 +51,8 @@ def run_command(
         if resume is not None:
             context = _old_run(store.find_run(resume))
         try:
+            if context.suite.trials:
+                tune_suite(context.suite, user_directory(), console)
             with Progress(console) as progress:
                 run_suite(context, store, progress)
         except KeyboardInterrupt:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.cache import cached, content_key, file_sha256
 from bench.runtimes.runtime import RuntimeEntry, Workload
-from bench.worker import Worker
+from targets.worker import Worker
 
 
 def convert_for(

@@ -3,30 +3,31 @@
 from typing import Any
 
 import tvm
-from tvm import s_tir, tirx
+from tvm import tirx
 
+from schedules.lookup import Lookup
 from schedules.machine import Machine
-from schedules.templates.registry import template_of
+from schedules.space import best_guess, schedule_task
+from schedules.task import task_of
 
 
 @tvm.transform.module_pass(opt_level=0, name="ScheduleKernels")
 class ScheduleKernels:
-    """Apply each template's best guess."""
+    """Apply the tile that tuning found, or else the template's best guess."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, lookup: Lookup) -> None:
         self._machine = machine
+        self._lookup = lookup
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
         """Replace the kernels by their scheduled forms."""
         scheduled = {}
         for name, function in mod.functions_items():
-            if isinstance(function, tirx.PrimFunc):
-                schedule = s_tir.Schedule(function)
-                template = template_of(schedule)
-                if template is not None:
-                    tile = template.tiles(schedule, self._machine)[0]
-                    template.apply(schedule, tile, self._machine)
-                    scheduled[name] = schedule.mod["main"].with_attrs(function.attrs)
+            task = task_of(function) if isinstance(function, tirx.PrimFunc) else None
+            if task is not None:
+                tile = self._lookup.tile(task) or best_guess(task, self._machine)
+                schedule = schedule_task(task, tile, self._machine)
+                scheduled[name] = schedule.mod["main"].with_attrs(function.attrs)
         result = tvm.IRModule(dict(mod.functions_items()), attrs=mod.attrs)
         result.update(tvm.IRModule(scheduled))
         return result

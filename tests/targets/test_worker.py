@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
 from targets.errors import BenchError
+from targets.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
 
 
 def living() -> set[psutil.Process]:

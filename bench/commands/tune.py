@@ -1,0 +1,53 @@
+"""`mobilebench tune`."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench.cache import cache_directory
+from bench.progress import TuningProgress
+from bench.suite import Suite, make_suite
+from bench.tuning import Tuning, tune
+from schedules.database import user_directory
+
+TRIALS = 16
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+def tune_command(chosen: dict[str, Any], out: Path | None) -> int:
+    """Tune the kernels of variants for targets.
+
+    Returns the exit code: 0 if all is well, 1 if a variant came out wrong, 130 if interrupted.
+    Raises BenchError for a request that cannot be met.
+    """
+    console = Console(stderr=True)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("mobilebench").setLevel(logging.INFO)
+    chosen = {"variants": ("published",), "trials": TRIALS} | chosen
+    suite = make_suite(chosen | {"runtimes": ("tvm",)})
+    try:
+        return 0 if tune_suite(suite, out or user_directory(), console) else 1
+    except KeyboardInterrupt:
+        console.print("interrupted; what was measured is kept: the same command goes on from here")
+        return INTERRUPTED
+
+
+def tune_suite(suite: Suite, directory: Path, console: Console) -> bool:
+    """Tune every target and thread count of a suite; returns whether all came out right."""
+    good = True
+    for target in suite.targets:
+        for threads in suite.threads:
+            request = Tuning(
+                variants=suite.variants,
+                target=target,
+                threads=threads,
+                trials=suite.trials or TRIALS,
+                directory=directory,
+                cache_dir=cache_directory(),
+                time_limit_s=suite.time_limit_s,
+            )
+            with TuningProgress(console, f"{target}, {threads} threads") as progress:
+                good &= tune(request, progress)
+    return good

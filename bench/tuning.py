@@ -1,0 +1,145 @@
+"""Tuning: from the kernels of variants to a database of tiles, checked against PyTorch."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import schedules
+from bench.cache import content_key, source_key
+from bench.cell import device_state, infer_on_device
+from bench.fidelity import TOLERANCE, compare
+from bench.models.weights import Weights
+from bench.onnx_export import Exported
+from bench.progress import TuningProgress
+from bench.runtimes.runtime import Workload
+from bench.variant import Variant, parse_variant
+from bench.workshop import Workshop
+from schedules.database import Database, Entry, read_database, write_database
+from targets.device import require_flags
+from targets.errors import BenchError
+from targets.target import Target, find_target
+from targets.worker import Worker, WorkerError
+
+_TUNER = "schedules.tuner:Tuner"
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What is to be tuned, how long, and where the database goes."""
+
+    variants: tuple[str, ...]
+    target: str
+    threads: int
+    trials: int  # candidates of each kernel, at most
+    directory: Path
+    cache_dir: Path
+    time_limit_s: float  # of each build, measurement and inference
+
+
+def tune(request: Tuning, progress: TuningProgress) -> bool:
+    """Search tiles for the kernels of all variants, and keep what computes what PyTorch computes.
+
+    The history of the search is kept, so that the same request goes on after an interruption.
+    Returns whether every variant was right. Raises BenchError for a request that cannot be met.
+    """
+    target = find_target(request.target)
+    variants = [parse_variant(name) for name in request.variants]
+    with Workshop(request.cache_dir, request.time_limit_s) as workshop:
+        workshop.check_target(target, ())
+        state = device_state(target, request.cache_dir, request.time_limit_s)
+        require_flags(target, state)
+        exported = {}
+        for variant in variants:
+            progress.say(f"{variant.name}: export")
+            exported[variant] = workshop.export(variant, Weights())
+        vector_floats, registers, entries = _search(request, target, exported, progress)
+        database = _old_database(request) or Database(
+            target.name, vector_floats, registers, state.cpu_model
+        )
+        database = replace(database, cpu_model=state.cpu_model).updated(entries)
+        good = _agrees_with_pytorch(request, target, exported, database, workshop, progress)
+        if good:
+            write_database(_path(request), database)
+            progress.say(f"{len(entries)} kernels kept in {_path(request)}")
+    return good
+
+
+def _search(
+    request: Tuning, target: Target, exported: dict[Variant, Exported], progress: TuningProgress
+) -> tuple[int, int, list[Entry]]:
+    """Return the machine's vector unit, and what the search found for every kernel."""
+    limit_s = request.time_limit_s
+    with Worker(
+        _TUNER,
+        target,
+        request.threads,
+        _history(request, target),
+        limit_s,
+        blocked_modules=("torch",),
+    ) as tuner:
+        for variant, one in exported.items():
+            kernels = tuner.call("add", one.onnx_path, timeout_s=limit_s)
+            progress.say(f"{variant.name}: {kernels} kernels so far")
+        before = tuner.call("begin", request.trials, timeout_s=limit_s)
+        if before:
+            progress.say(f"{before} trials were made before")
+        while (step := tuner.call("step", timeout_s=10 * limit_s)) is not None:
+            progress.step(step)
+        machine = tuner.call("machine", timeout_s=limit_s)
+        entries: list[Entry] = tuner.call("entries", timeout_s=limit_s)
+        tuner.call("close", timeout_s=limit_s)
+    return machine.vector_floats, machine.registers, entries
+
+
+def _agrees_with_pytorch(
+    request: Tuning,
+    target: Target,
+    exported: dict[Variant, Exported],
+    database: Database,
+    workshop: Workshop,
+    progress: TuningProgress,
+) -> bool:
+    """Build every variant with a database that is not in its place yet, and compare outputs."""
+    limit_s = request.time_limit_s
+    with TemporaryDirectory(prefix="mobilebench-") as directory:
+        write_database(Path(directory) / _path(request).name, database)
+        databases = [Path(directory)]
+        for variant, one in exported.items():
+            progress.say(f"{variant.name}: check against PyTorch")
+            inputs, reference = one.reference()
+            try:
+                artifact = workshop.build(variant, one, target, request.threads, databases)
+                workload = Workload(variant, Weights(), one.onnx_path, artifact.library)
+                outputs = infer_on_device(
+                    target, request.threads, workload, inputs, request.cache_dir, limit_s
+                )
+            except WorkerError as failure:
+                progress.warn(f"{variant.name}: {failure}; nothing is kept")
+                return False
+            distance = compare(outputs, reference).relative_l2_error
+            if not distance <= TOLERANCE["float32"]:
+                progress.warn(
+                    f"{variant.name}: relative L2 error {distance:.2g} with tuned tiles; nothing "
+                    "is kept"
+                )
+                return False
+    return True
+
+
+def _path(request: Tuning) -> Path:
+    return request.directory / f"{find_target(request.target).name}.json"
+
+
+def _old_database(request: Tuning) -> Database | None:
+    """Return what was tuned before; None if there is nothing, or nothing of use."""
+    try:
+        return read_database(_path(request))
+    except BenchError:
+        return None
+
+
+def _history(request: Tuning, target: Target) -> Path:
+    """Return where a search keeps what it measured; other code has another history."""
+    key = content_key(target.tvm, source_key(Path(schedules.__file__).parent))
+    name = f"{target.name}-{request.threads}-{key}"
+    return request.cache_dir / "tuning" / name

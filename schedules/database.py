@@ -1,0 +1,126 @@
+"""What tuning found: the best tile of each kernel, in one JSON file per target.
+
+A file is bound to a TVM version, whose passes and code generator it was measured with, and to a
+vector unit. It serves its own target first, and others with the same vector unit after that.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from schedules.machine import Machine
+from targets.errors import BenchError
+
+PACKAGED = Path(__file__).parent / "databases"
+DIRECTORY_VARIABLE = "MOBILEBENCH_DATABASES"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The best that is known for one kernel on so many threads."""
+
+    kernel: str  # title and digest of the task
+    threads: int
+    tile: dict[str, Any]
+    microseconds: float  # by itself, its weights not in a cache; median
+    guess_microseconds: float  # of the template's own best guess, measured beside it
+    trials: int  # candidates measured
+
+
+@dataclass(frozen=True)
+class Database:
+    """The entries of one file."""
+
+    target: str
+    vector_floats: int
+    registers: int
+    cpu_model: str  # that the entries were measured on
+    tvm_version: str = field(default_factory=lambda: version("apache-tvm"))
+    entries: tuple[Entry, ...] = ()
+
+    def fits(self, machine: Machine) -> bool:
+        """Whether code for that machine may use the entries."""
+        return (self.vector_floats, self.registers) == (machine.vector_floats, machine.registers)
+
+    def updated(self, entries: Iterable[Entry]) -> "Database":
+        """Return a database with these entries in place of those of the same kernels."""
+        merged = {(one.kernel, one.threads): one for one in (*self.entries, *entries)}
+        values = asdict(self) | {"entries": tuple(merged[key] for key in sorted(merged))}
+        return Database(**values)
+
+
+def user_directory() -> Path:
+    """Return where `tune` keeps databases: $MOBILEBENCH_DATABASES, or the user's data directory."""
+    chosen = os.environ.get(DIRECTORY_VARIABLE)
+    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("mobilebench")) / "databases"
+
+
+def directories() -> tuple[Path, ...]:
+    """Return where databases are looked for: the user's directory, then the project's own."""
+    return (user_directory(), PACKAGED)
+
+
+def find_databases(
+    directories: Iterable[Path], target: str, machine: Machine
+) -> tuple[list[Database], list[str]]:
+    """Return the databases that serve a target, the most specific first, and what was refused.
+
+    A refusal is one line that says which file, why, and what to do; the code is then built with the
+    templates' best guesses.
+    """
+    own: list[Database] = []
+    kindred: list[Database] = []
+    refused: list[str] = []
+    for directory in directories:
+        for path in sorted(directory.glob("*.json")):
+            try:
+                database = read_database(path)
+            except BenchError as error:
+                refused.append(str(error))
+                continue
+            if database.fits(machine):
+                (own if database.target == target else kindred).append(database)
+    return own + kindred, refused
+
+
+def read_database(path: Path) -> Database:
+    """Read a file; raises BenchError for one that is damaged or of another TVM version."""
+    try:
+        table = json.loads(path.read_text())
+        if table.pop("format") != _FORMAT:
+            raise ValueError("it has another format")
+        entries = tuple(Entry(**entry) for entry in table.pop("entries"))
+        database = Database(**table, entries=entries)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise BenchError(
+            f"tuned database {path}: damaged ({reason}); best guesses are used instead; delete it "
+            "and run `mobilebench tune`"
+        ) from error
+    here = version("apache-tvm")
+    if database.tvm_version != here:
+        raise BenchError(
+            f"tuned database {path}: made with TVM {database.tvm_version}, this is {here}; best "
+            "guesses are used instead; run `mobilebench tune`"
+        )
+    return database
+
+
+def write_database(path: Path, database: Database) -> None:
+    """Write a file at once and whole, a line per entry so that changes can be read."""
+    head = asdict(database)
+    entries = head.pop("entries")
+    fields = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+    lines = ",\n".join("  " + json.dumps(entry) for entry in entries)
+    text = ",\n".join([f'"format": {_FORMAT}', *fields, f'"entries": [\n{lines}\n]'])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".writing")
+    scratch.write_text("{" + text + "}\n")
+    scratch.replace(path)

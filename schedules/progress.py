@@ -1,0 +1,15 @@
+"""How far a search is; light enough to be read where TVM is not loaded."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a step of a search did."""
+
+    stage: str  # search, then confirm
+    kernel: str  # worked on last
+    done: int  # trials in the search, kernels when confirming
+    total: int
+    best_microseconds: float | None
+    guess_microseconds: float | None

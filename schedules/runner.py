@@ -1,0 +1,96 @@
+"""Candidates of a search, timed on a device through RPC."""
+
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tvm
+from tvm.ir.utils import derived_object
+from tvm.s_tir import meta_schedule as ms
+
+TURNS = 3
+_TURN_S = 0.006  # that a candidate is measured for in each turn, about
+_FEWEST, _MOST = 4, 60  # samples in a turn
+
+Connect = Callable[[], tuple[Any, Any]]
+"""Opens a fresh session and returns it with TVM's handle of the processor to use."""
+
+
+@derived_object
+class InterleavedRunner(ms.runner.PyRunner):
+    """Times the candidates of a batch in turns, so that a noisy moment meets them all.
+
+    Before each sample the weights are put out of the caches, as they are when a whole network has
+    run since they were last read. Each batch has a session of its own, which takes a crash with it.
+    """
+
+    def __init__(self, connect: Connect, turns: int = TURNS) -> None:
+        super().__init__()
+        self._connect = connect
+        self._turns = turns
+        self._random = np.random.default_rng(0)
+
+    def run(self, runner_inputs: list[Any]) -> list[Any]:
+        """Time a batch, whose candidates all have the same arguments."""
+        paths = [Path(one.artifact_path) for one in runner_inputs]
+        shapes = [tuple(one.shape) for one in runner_inputs[0].args_info] if runner_inputs else []
+        return [_Done(result) for result in self._measure(paths, shapes)]
+
+    def _measure(self, paths: list[Path], shapes: list[tuple[int, ...]]) -> list[Any]:
+        """Return each one's samples, or why there are none; one that crashes spoils only itself."""
+        try:
+            return [_result(seconds) for seconds in self._in_turns(paths, shapes)]
+        except Exception as error:
+            if len(paths) == 1:
+                lines = str(error).strip().splitlines() or [type(error).__name__]
+                return [ms.runner.RunnerResult(None, lines[-1])]
+            return [self._measure([path], shapes)[0] for path in paths]
+
+    def _in_turns(self, paths: list[Path], shapes: list[tuple[int, ...]]) -> list[list[float]]:
+        session, device = self._connect()
+        arguments = [
+            tvm.runtime.tensor(self._random.standard_normal(shape, np.float32), device)
+            for shape in shapes
+        ]
+        kernels = []
+        for path in paths:
+            session.upload(str(path))
+            kernels.append(session.load_module(path.name))
+        first = [_time(kernel, device, arguments, 2) for kernel in kernels]
+        samples = [int(np.clip(_TURN_S / min(times), _FEWEST, _MOST)) for times in first]
+        found: list[list[float]] = [[] for _ in kernels]
+        for _ in range(self._turns):
+            for seconds, kernel, count in zip(found, kernels, samples, strict=True):
+                seconds.extend(_time(kernel, device, arguments, count))
+        return found
+
+
+@derived_object
+class _Done(ms.runner.PyRunnerFuture):
+    def __init__(self, result: Any) -> None:
+        super().__init__()
+        self._result = result
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> Any:
+        return self._result
+
+
+def median_seconds(run_secs: Any) -> float:
+    """Return the median of a record's samples."""
+    return statistics.median(float(second) for second in run_secs)
+
+
+def _time(kernel: Any, device: Any, arguments: list[Any], samples: int) -> list[float]:
+    timer = kernel.time_evaluator(
+        "main", device, number=1, repeat=samples, f_preproc="cache_flush_cpu_non_first_arg"
+    )
+    return list(timer(*arguments).results)
+
+
+def _result(seconds: list[float]) -> ms.runner.RunnerResult:
+    return ms.runner.RunnerResult(seconds, None)

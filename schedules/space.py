@@ -1,0 +1,56 @@
+"""A template's tiles as a design space of MetaSchedule."""
+
+from typing import Any
+
+from tvm import s_tir
+from tvm.s_tir import meta_schedule as ms
+
+from schedules.machine import Machine
+from schedules.task import Task
+
+Tile = Any  # a template's own frozen dataclass
+
+
+def tiles(task: Task, machine: Machine) -> list[Tile]:
+    """Return the tiles worth trying for a task, the best guess first."""
+    found: list[Tile] = task.template.tiles(s_tir.Schedule(task.function), machine)
+    return found
+
+
+def best_guess(task: Task, machine: Machine) -> Tile:
+    """Return the tile that the template would take without measuring."""
+    return tiles(task, machine)[0]
+
+
+def schedule_task(task: Task, tile: Tile, machine: Machine) -> s_tir.Schedule:
+    """Return the task's kernel with a tile applied."""
+    schedule = s_tir.Schedule(task.function)
+    task.template.apply(schedule, tile, machine)
+    return schedule
+
+
+def design_space(task: Task, machine: Machine) -> ms.SpaceGenerator:
+    """Return the space in which each tile is one schedule, in the order of `tiles`.
+
+    The number of a tile is sampled as the first step of its trace, so that a record tells which
+    one it was.
+    """
+    choices = tiles(task, machine)
+
+    def schedules(schedule: s_tir.Schedule) -> list[s_tir.Schedule]:
+        found = []
+        for number, tile in enumerate(choices):
+            one = schedule.copy()
+            even = [1 / len(choices)] * len(choices)
+            one.sample_categorical(list(range(len(choices))), even, decision=number)
+            task.template.apply(one, tile, machine)
+            found.append(one)
+        return found
+
+    return ms.space_generator.ScheduleFn(schedules, sch_rules=[], postprocs=[], mutator_probs={})
+
+
+def tile_number(trace: s_tir.schedule.Trace) -> int:
+    """Return which tile a schedule of a design space has."""
+    (number,) = trace.decisions.values()
+    return int(number)

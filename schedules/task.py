@@ -1,0 +1,52 @@
+"""A task: a kernel that a template schedules, the same in every variant that contains it."""
+
+from dataclasses import dataclass
+from math import prod
+from types import ModuleType
+from typing import Any
+
+import tvm_ffi
+from tvm import s_tir
+
+from schedules.templates.registry import template_of
+
+
+@dataclass(frozen=True)
+class Task:
+    """A fused kernel before it is scheduled.
+
+    Two kernels are the same task if they compute the same on the same shapes; names do not count.
+    """
+
+    title: str  # for people: family, then extents of the core's spatial and reduction loops
+    digest: str  # for machines: hexadecimal structural hash
+    macs: int
+    function: Any  # tirx.PrimFunc
+    template: ModuleType
+
+    @property
+    def key(self) -> str:
+        """Title and digest."""
+        return f"{self.title} #{self.digest}"
+
+
+def task_of(function: Any) -> Task | None:
+    """Return the task that a kernel is; None for one that no template knows."""
+    schedule = s_tir.Schedule(function)
+    template = template_of(schedule)
+    if template is None:
+        return None
+    core = schedule.get(schedule.get_sblock(template.CORE))
+    spatial: list[int] = []
+    reduction: list[int] = []
+    for axis in core.iter_vars:
+        extents = reduction if axis.iter_type == axis.CommReduce else spatial
+        extents.append(int(axis.dom.extent))
+    family = template.__name__.rpartition(".")[2]
+    title = f"{family} {_times(spatial[1:])} over {_times(reduction)}"
+    digest = tvm_ffi.structural_hash(function.without_attr("global_symbol"))
+    return Task(title, f"{digest:016x}", prod(spatial) * prod(reduction), function, template)
+
+
+def _times(extents: list[int]) -> str:
+    return "x".join(map(str, extents))

@@ -1,0 +1,268 @@
+"""The search for the best tile of every kernel of a grid of networks on one target."""
+
+from dataclasses import asdict, dataclass, field
+from os import cpu_count
+from pathlib import Path
+from typing import Any
+
+import onnx
+import tvm
+from tvm import relax, rpc
+from tvm.ir import Op
+from tvm.relax.frontend.onnx import from_onnx
+from tvm.s_tir import meta_schedule as ms
+
+from schedules import pipeline
+from schedules.builder import KeptBuilder
+from schedules.database import Entry
+from schedules.machine import Machine, machine_of
+from schedules.progress import Progress
+from schedules.runner import InterleavedRunner, median_seconds
+from schedules.search_strategy import InOrder
+from schedules.space import design_space, tile_number, tiles
+from schedules.task import Task, task_of
+from targets.local import HOST, LocalServer
+from targets.target import Target
+from targets.toolchain import find_toolchain
+from targets.tvm_target import resolve
+
+BATCH = 8
+_FINALISTS = 3
+_FINAL_TURNS = 8
+_WORTH_KEEPING = 0.99  # a winner takes at most so much of the guess's time; less is noise
+_FAILED = 1e9  # seconds, in the history, of a candidate that could not be measured
+
+
+@dataclass
+class _Search:
+    """One task's state."""
+
+    task: Task
+    weight: int = 0  # calls in all networks together
+    context: Any = None
+    batches: int = 0
+    exhausted: bool = False
+    seconds: dict[int, float] = field(default_factory=dict)  # by number of tile; median
+
+    def stake(self) -> tuple[bool, float]:
+        """Say how much a further batch may bring: what was never measured comes first."""
+        best = min(self.seconds.values(), default=0.0)
+        weighed = self.weight * (best or self.task.macs)
+        return (not self.seconds, weighed / (1 + self.batches))
+
+
+class Tuner:
+    """Measures candidates until the budget is spent, then confirms the best against the guess.
+
+    The history is kept in `directory`, as a database of MetaSchedule; begun with the same
+    directory again, the search goes on where it was.
+    """
+
+    def __init__(self, target: Target, threads: int, directory: Path, time_limit_s: float) -> None:
+        """Take a target whose device is this machine, and the limit of one build or batch."""
+        self._target = target
+        self._threads = threads
+        self._limit_s = time_limit_s
+        self._tvm_target = tvm.target.Target(resolve(target, threads))
+        self._machine = machine_of(self._tvm_target)
+        self._server: LocalServer | None = None
+        libraries = directory / "libraries"
+        libraries.mkdir(parents=True, exist_ok=True)
+        self._builder = KeptBuilder(
+            cpu_count() or 1, time_limit_s, find_toolchain(target.toolchain), libraries
+        )
+        self._history = ms.database.JSONDatabase(
+            str(directory / "workloads.json"), str(directory / "records.json")
+        )
+        self._searches: dict[str, _Search] = {}
+        self._budget = 0
+        self._trials = 0
+        self._unconfirmed: list[_Search] | None = None  # until the search is over
+        self._entries: list[Entry] = []
+
+    def machine(self) -> Machine:
+        """Return the machine that the templates see."""
+        return self._machine
+
+    def add(self, onnx_path: Path) -> int:
+        """Add the kernels of a network; returns how many different ones there are by now."""
+        imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
+        fused = pipeline.fuse(imported, self._target, self._tvm_target)
+        for name, calls in _calls(fused["main"]).items():
+            task = task_of(fused[name])
+            if task is not None:
+                self._searches.setdefault(task.key, _Search(task)).weight += calls
+        return len(self._searches)
+
+    def begin(self, trials: int) -> int:
+        """Set the budget to so many trials a kernel; returns how many were made before."""
+        for search in self._searches.values():
+            self._recall(search)
+        self._trials = sum(len(search.seconds) for search in self._searches.values())
+        choices = sum(
+            min(trials, len(tiles(search.task, self._machine)))
+            for search in self._searches.values()
+        )
+        self._budget = max(choices, self._trials)
+        self._per_task = trials
+        return self._trials
+
+    def step(self) -> Progress | None:
+        """Measure a batch of the search, or confirm a kernel; None when all is done."""
+        waiting = [one for one in self._searches.values() if not one.exhausted]
+        if self._trials < self._budget and waiting:
+            return self._search(max(waiting, key=_Search.stake))
+        if self._unconfirmed is None:
+            self._unconfirmed = list(self._searches.values())
+        if self._unconfirmed:
+            return self._confirm(self._unconfirmed.pop())
+        return None
+
+    def entries(self) -> list[Entry]:
+        """Return what was confirmed."""
+        return self._entries
+
+    def close(self) -> None:
+        """End the processes that were started."""
+        self._builder.close()
+        if self._server:
+            self._server.close()
+
+    def _recall(self, search: _Search) -> None:
+        """Read a task's former measurements from the history."""
+        module = _module(search.task)
+        if self._history.has_workload(module):
+            workload = self._history.commit_workload(module)
+            for record in self._history.get_top_k(workload, 10**6):
+                search.seconds[tile_number(record.trace)] = median_seconds(record.run_secs)
+
+    def _search(self, search: _Search) -> Progress:
+        if search.context is None:
+            search.context = self._context(search.task)
+            search.context.pre_tuning(self._per_task, BATCH, database=self._history)
+        context = search.context
+        candidates = context.generate_measure_candidates()
+        search.batches += 1
+        if candidates is None:
+            search.exhausted = True
+            context.post_tuning()
+        else:
+            measured = self._measure(candidates, self._runner())
+            workload = self._history.commit_workload(context.mod)
+            for candidate, seconds in zip(candidates, measured, strict=True):
+                record = ms.database.TuningRecord(
+                    candidate.sch.trace,
+                    workload,
+                    seconds or [_FAILED],
+                    self._tvm_target,
+                    candidate.args_info,
+                )
+                self._history.commit_tuning_record(record)
+                search.seconds[tile_number(candidate.sch.trace)] = median_seconds(record.run_secs)
+            self._trials += len(candidates)
+        return self._progress("search", search, self._trials, self._budget)
+
+    def _context(self, task: Task) -> ms.TuneContext:
+        return ms.TuneContext(
+            _module(task),
+            target=self._tvm_target,
+            space_generator=design_space(task, self._machine),
+            search_strategy=InOrder(),
+            task_name=task.title,
+        )
+
+    def _confirm(self, search: _Search) -> Progress:
+        """Measure the best few beside the guess once more, and keep the best of them."""
+        good = {number: s for number, s in search.seconds.items() if s < _FAILED}
+        finalists = sorted({0, *sorted(good, key=lambda number: good[number])[:_FINALISTS]})
+        module = _module(search.task)
+        spaces = design_space(search.task, self._machine).generate_design_space(module)
+        arguments = ms.arg_info.ArgInfo.from_entry_func(module, remove_preproc=False)
+        candidates = [ms.MeasureCandidate(spaces[number], arguments) for number in finalists]
+        measured = self._measure(candidates, self._runner(_FINAL_TURNS))
+        times = {
+            number: median_seconds(seconds)
+            for number, seconds in zip(finalists, measured, strict=True)
+            if seconds
+        }
+        if 0 in times:
+            best = min(times, key=lambda number: times[number])
+            if times[best] > _WORTH_KEEPING * times[0]:
+                best = 0
+            search.seconds |= times
+            self._entries.append(
+                Entry(
+                    kernel=search.task.key,
+                    threads=self._threads,
+                    tile=asdict(tiles(search.task, self._machine)[best]),
+                    microseconds=round(times[best] * 1e6, 2),
+                    guess_microseconds=round(times[0] * 1e6, 2),
+                    trials=len(search.seconds),
+                )
+            )
+        total = len(self._searches)
+        return self._progress("confirm", search, total - len(self._unconfirmed or ()), total)
+
+    def _measure(self, candidates: list[Any], runner: Any) -> list[list[float] | None]:
+        """Build and time candidates of one task; None for one that failed."""
+        built = self._builder.build(
+            [ms.builder.BuilderInput(one.sch.mod, self._tvm_target) for one in candidates]
+        )
+        good = [number for number, result in enumerate(built) if result.error_msg is None]
+        inputs = [
+            ms.runner.RunnerInput(
+                built[number].artifact_path, "llvm", list(candidates[number].args_info)
+            )
+            for number in good
+        ]
+        times: list[list[float] | None] = [None] * len(candidates)
+        for number, future in zip(good, runner.run(inputs) if inputs else [], strict=True):
+            seconds = future.result().run_secs
+            times[number] = None if seconds is None else [float(second) for second in seconds]
+        for number in good:
+            Path(built[number].artifact_path).unlink()
+        return times
+
+    def _runner(self, turns: int | None = None) -> Any:
+        return InterleavedRunner(self._connect, *([turns] if turns else []))
+
+    def _connect(self) -> tuple[Any, Any]:
+        """Open a session; its server is replaced if a crash has made it deaf."""
+        if self._server is None or self._server.session_end():
+            if self._server:
+                self._server.close()
+            self._server = LocalServer(self._threads)
+        session = rpc.connect(
+            HOST, self._server.port, self._server.key, session_timeout=int(self._limit_s)
+        )
+        session.get_function("runtime.config_threadpool")(1, self._threads)
+        return session, session.device(self._target.device, self._target.device_index)
+
+    def _progress(self, stage: str, search: _Search, done: int, total: int) -> Progress:
+        best = min(search.seconds.values(), default=None)
+        guess = search.seconds.get(0)
+        return Progress(
+            stage,
+            search.task.title,
+            done,
+            total,
+            best * 1e6 if best is not None else None,
+            guess * 1e6 if guess is not None else None,
+        )
+
+
+def _calls(main: relax.Function) -> dict[str, int]:
+    """Return how often each kernel is called."""
+    found: dict[str, int] = {}
+
+    def visit(expr: Any) -> None:
+        if isinstance(expr, relax.Call) and expr.op == Op.get("relax.call_tir"):
+            name = expr.args[0].name_hint
+            found[name] = found.get(name, 0) + 1
+
+    relax.analysis.post_order_visit(main, visit)
+    return found
+
+
+def _module(task: Task) -> tvm.IRModule:
+    return tvm.IRModule({"main": task.function.with_attr("global_symbol", "main")})
