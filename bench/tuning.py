@@ -17,6 +17,7 @@ from bench.workshop import Workshop
 from schedules.database import Database, Entry, read_database, write_database
 from targets.device import require_flags
 from targets.errors import BenchError
+from targets.probe import PROBE
 from targets.target import Target, find_target
 from targets.worker import Worker, WorkerError
 
@@ -73,6 +74,7 @@ def _search(
         _TUNER,
         target,
         request.threads,
+        request.cache_dir,
         _history(request, target),
         limit_s,
         blocked_modules=("torch",),
@@ -140,6 +142,6 @@ def _old_database(request: Tuning) -> Database | None:
 
 def _history(request: Tuning, target: Target) -> Path:
     """Return where a search keeps what it measured; other code has another history."""
-    key = content_key(target.tvm, source_key(Path(schedules.__file__).parent))
+    key = content_key(target.tvm, source_key(Path(schedules.__file__).parent, PROBE))
     name = f"{target.name}-{request.threads}-{key}"
     return request.cache_dir / "tuning" / name

@@ -10,6 +10,8 @@ import tvm
 from tvm.ir.utils import derived_object
 from tvm.s_tir import meta_schedule as ms
 
+from targets.probe import SETTLE
+
 TURNS = 3
 _TURN_S = 0.006  # that a candidate is measured for in each turn, about
 _FEWEST, _MOST = 4, 60  # samples in a turn
@@ -22,8 +24,8 @@ Connect = Callable[[], tuple[Any, Any]]
 class InterleavedRunner(ms.runner.PyRunner):
     """Times the candidates of a batch in turns, so that a noisy moment meets them all.
 
-    Before each sample the weights are put out of the caches, as they are when a whole network has
-    run since they were last read. Each batch has a session of its own, which takes a crash with it.
+    Before each sample the caches are settled as a network would leave them: the weights not near,
+    the input near. Each batch has a session of its own, which takes a crash with it.
     """
 
     def __init__(self, connect: Connect, turns: int = TURNS) -> None:
@@ -86,9 +88,7 @@ def median_seconds(run_secs: Any) -> float:
 
 
 def _time(kernel: Any, device: Any, arguments: list[Any], samples: int) -> list[float]:
-    timer = kernel.time_evaluator(
-        "main", device, number=1, repeat=samples, f_preproc="cache_flush_cpu_non_first_arg"
-    )
+    timer = kernel.time_evaluator("main", device, number=1, repeat=samples, f_preproc=SETTLE)
     return list(timer(*arguments).results)
 
 

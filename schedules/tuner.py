@@ -21,7 +21,9 @@ from schedules.runner import InterleavedRunner, median_seconds
 from schedules.search_strategy import InOrder
 from schedules.space import design_space, tile_number, tiles
 from schedules.task import Task, task_of
+from targets.device import Device
 from targets.local import HOST, LocalServer
+from targets.probe import build_probe
 from targets.target import Target
 from targets.toolchain import find_toolchain
 from targets.tvm_target import resolve
@@ -58,7 +60,9 @@ class Tuner:
     directory again, the search goes on where it was.
     """
 
-    def __init__(self, target: Target, threads: int, directory: Path, time_limit_s: float) -> None:
+    def __init__(
+        self, target: Target, threads: int, cache_dir: Path, directory: Path, time_limit_s: float
+    ) -> None:
         """Take a target whose device is this machine, and the limit of one build or batch."""
         self._target = target
         self._threads = threads
@@ -66,11 +70,11 @@ class Tuner:
         self._tvm_target = tvm.target.Target(resolve(target, threads))
         self._machine = machine_of(self._tvm_target)
         self._server: LocalServer | None = None
+        toolchain = find_toolchain(target.toolchain)
+        self._probe = build_probe(toolchain, cache_dir)
         libraries = directory / "libraries"
         libraries.mkdir(parents=True, exist_ok=True)
-        self._builder = KeptBuilder(
-            cpu_count() or 1, time_limit_s, find_toolchain(target.toolchain), libraries
-        )
+        self._builder = KeptBuilder(cpu_count() or 1, time_limit_s, toolchain, libraries)
         self._history = ms.database.JSONDatabase(
             str(directory / "workloads.json"), str(directory / "records.json")
         )
@@ -235,8 +239,9 @@ class Tuner:
         session = rpc.connect(
             HOST, self._server.port, self._server.key, session_timeout=int(self._limit_s)
         )
-        session.get_function("runtime.config_threadpool")(1, self._threads)
-        return session, session.device(self._target.device, self._target.device_index)
+        device = Device(session, self._probe)
+        device.set_threads(self._threads)
+        return session, device.tvm_device(self._target)
 
     def _progress(self, stage: str, search: _Search, done: int, total: int) -> Progress:
         best = min(search.seconds.values(), default=None)

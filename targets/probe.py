@@ -8,7 +8,10 @@ from pathlib import Path
 from targets.errors import BenchError
 from targets.toolchain import Toolchain
 
-_SOURCE = Path(__file__).with_name("probe.cc")
+SETTLE = "mobilebench.settle"
+"""What time_evaluator's `f_preproc` may be wherever the probe is loaded."""
+
+PROBE = Path(__file__).with_name("probe.cc")
 
 
 def build_probe(toolchain: Toolchain, cache_dir: Path) -> Path:
@@ -18,7 +21,7 @@ def build_probe(toolchain: Toolchain, cache_dir: Path) -> Path:
     """
     import tvm_ffi
 
-    parts = (_SOURCE.read_text(), toolchain.version(), toolchain.name, tvm_ffi.__version__)
+    parts = (PROBE.read_text(), toolchain.version(), toolchain.name, tvm_ffi.__version__)
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     library = cache_dir / "probe" / f"probe-{digest}.so"
     if library.exists():
@@ -28,7 +31,7 @@ def build_probe(toolchain: Toolchain, cache_dir: Path) -> Path:
     os.close(handle)
     try:
         include = str(tvm_ffi.libinfo.find_include_path())
-        toolchain.compile_shared(Path(scratch), _SOURCE, ["-I", include])
+        toolchain.compile_shared(Path(scratch), PROBE, ["-I", include])
         Path(scratch).replace(library)
     except BenchError:
         Path(scratch).unlink()
