@@ -15,7 +15,7 @@ from schedules.database import Database, find_databases
 from schedules.machine import machine_of
 from targets.errors import BenchError
 from targets.target import Target
-from targets.toolchain import find_toolchain
+from targets.toolchain import Toolchain, find_toolchain
 from targets.tvm_target import resolve
 
 if TYPE_CHECKING:  # it imports TVM
@@ -91,7 +91,7 @@ def build_artifact(
 
         start = time.perf_counter()
         lookup = Lookup(tuned, threads)
-        sizes = _compile(onnx_path, target, tvm_target, lookup, toolchain.link_shared, directory)
+        sizes = _compile(onnx_path, target, tvm_target, lookup, toolchain, directory)
         library = directory / LIBRARY
         manifest = Manifest(
             variant=variant,
@@ -153,7 +153,7 @@ def _compile(
     target: Target,
     tvm_target: dict[str, Any],
     lookup: "Lookup",
-    link: Any,
+    toolchain: Toolchain,
     directory: Path,
 ) -> dict[str, int]:
     """Write the library into `directory` and return what the plan says of its sizes."""
@@ -163,11 +163,18 @@ def _compile(
 
     from bench.memory import footprint
     from schedules import pipeline
+    from schedules.passes.share_network import is_shared
+    from schedules.team import build_team
 
     imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
     tvm_handle = tvm.target.Target(tvm_target)
     planned = pipeline.plan(imported, target, tvm_handle, lookup)
     executable = pipeline.build(planned, tvm_handle)
+    beside = [build_team(toolchain, directory)] if is_shared(planned) else []
+
+    def link(output: str, objects: list[str], options: object = None) -> None:
+        toolchain.link_shared(output, [*objects, *map(os.fspath, beside)])
+
     # Objects are left where the library is made.
     executable.export_library(
         os.fspath(directory / LIBRARY), fcompile=link, workspace_dir=os.fspath(directory)

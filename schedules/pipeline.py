@@ -16,6 +16,7 @@ from schedules.passes.merge_kernels import MergeKernels
 from schedules.passes.plan_arena import PlanArena
 from schedules.passes.relu6 import CanonicalizeReLU6
 from schedules.passes.schedule_kernels import ScheduleKernels
+from schedules.passes.share_network import ShareNetwork
 from targets.target import Target
 
 _CONVOLUTION_LAYOUTS = {"NHWC": ["NHWC", "HWIO"], "NCHW": ["NCHW", "OIHW"]}
@@ -68,6 +69,7 @@ def memory_passes() -> list[Any]:
         relax.transform.RemovePurityChecking(),
         relax.transform.CallTIRRewrite(),
         PlanArena(),
+        ShareNetwork(),
     ]
 
 

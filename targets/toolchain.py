@@ -34,6 +34,10 @@ class Toolchain:
         """Compile one C++ source into a shared library."""
         self._run(["-shared", "-fPIC", "-std=c++17", "-O2", *flags, "-o", str(output), str(source)])
 
+    def compile_object(self, output: Path, source: Path, flags: list[str]) -> None:
+        """Compile one C++ source into an object for a shared library."""
+        self._run(["-c", "-fPIC", "-std=c++17", "-O2", *flags, "-o", str(output), str(source)])
+
     def _run(self, arguments: list[str]) -> str:
         done = subprocess.run(
             [*self.compiler, *arguments], capture_output=True, text=True, check=False

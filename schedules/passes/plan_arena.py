@@ -10,7 +10,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 from schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
 from schedules.passes.merge_kernels import NETWORK
 
-_ARENA = "network_in_arena"
+NETWORK_IN_ARENA = "network_in_arena"
 
 
 @tvm.transform.module_pass(opt_level=0, name="PlanArena")
@@ -32,7 +32,7 @@ class PlanArena:
         flat = _flattening()(tvm.IRModule({network: mod[network]}))[network]
         placed, nbytes = _place_buffers(flat)
         caller = _Caller(mod, network, nbytes)
-        caller.network_in_arena = caller.builder_.add_func(placed, _ARENA)
+        caller.network_in_arena = caller.builder_.add_func(placed, NETWORK_IN_ARENA)
         caller.builder_.update_func(names["main"], caller.visit_expr(mod["main"]))
         functions = caller.builder_.get().functions_items()
         return tvm.IRModule(
@@ -55,6 +55,7 @@ def _flattening() -> tvm.transform.Sequential:
             s_tir.transform.AnnotateIrregularLoop(),
             s_tir.transform.LowerOpaqueBlock(),
             tirx.transform.FlattenBuffer(),
+            tirx.transform.NarrowDataType(32),
         ]
     )
 

@@ -8,7 +8,8 @@ from schedules.machine import Machine
 
 Block = Any  # a block of a schedule, as TVM's random variable
 Loop = Any
-_WORTH_SHARING = 500_000  # multiply-accumulates; some four microseconds of one core
+import os
+_WORTH_SHARING = int(os.environ.get('WS','30000'))
 
 
 def inline_neighbours(schedule: s_tir.Schedule, core: str) -> tuple[Block, Block]:
