@@ -171,13 +171,11 @@ def _compile(
     planned = pipeline.plan(imported, target, tvm_handle, lookup)
     executable = pipeline.build(planned, tvm_handle)
     beside = [build_team(toolchain, directory)] if is_shared(planned) else []
-
-    def link(output: str, objects: list[str], options: object = None) -> None:
-        toolchain.link_shared(output, [*objects, *map(os.fspath, beside)])
-
     # Objects are left where the library is made.
     executable.export_library(
-        os.fspath(directory / LIBRARY), fcompile=link, workspace_dir=os.fspath(directory)
+        os.fspath(directory / LIBRARY),
+        fcompile=toolchain.link_with(beside),
+        workspace_dir=os.fspath(directory),
     )
     for leftover in directory.glob("*.o"):
         leftover.unlink()

@@ -9,6 +9,8 @@ from tvm.ir.utils import derived_object
 from tvm.s_tir import meta_schedule as ms
 from tvm.support.popen_pool import PopenPoolExecutor, StatusKind
 
+from schedules.machine import machine_of
+from schedules.team import build_team
 from targets.toolchain import Toolchain
 
 _START_LIMIT_S = 120.0
@@ -25,10 +27,12 @@ class KeptBuilder(ms.builder.PyBuilder):
     def __init__(
         self, workers: int, time_limit_s: float, toolchain: Toolchain, directory: Path
     ) -> None:
+        """Start the processes; libraries go to a directory."""
         super().__init__()
         self._toolchain = toolchain
         self._directory = directory
         self._built = 0
+        self._team = build_team(toolchain, directory)
         self._pool = PopenPoolExecutor(workers, timeout=_START_LIMIT_S)
         list(self._pool.map_with_error_catching(_be_ready, range(workers)))
         self._pool._timeout = time_limit_s  # from here on it counts the build alone
@@ -39,7 +43,7 @@ class KeptBuilder(ms.builder.PyBuilder):
         for one in build_inputs:
             library = self._directory / f"{self._built}.so"
             self._built += 1
-            jobs.append((one.mod, one.target, self._toolchain, library))
+            jobs.append((one.mod, one.target, self._toolchain, self._team, library))
         return [_result(done) for done in self._pool.map_with_error_catching(_build, jobs)]
 
     def close(self) -> None:
@@ -51,14 +55,15 @@ def _be_ready(_number: int) -> None:
     from schedules import pipeline  # noqa: F401
 
 
-def _build(job: tuple[tvm.IRModule, Any, Toolchain, Path]) -> str:
+def _build(job: tuple[tvm.IRModule, Any, Toolchain, Path, Path]) -> str:
     from schedules import pipeline
 
-    module, target, toolchain, library = job
+    module, target, toolchain, team, library = job
     executable = pipeline.build_kernel(module, target)
+    beside = [team] if machine_of(target).threads > 1 else []
     with tempfile.TemporaryDirectory() as objects:
         executable.export_library(
-            str(library), fcompile=toolchain.link_shared, workspace_dir=objects
+            str(library), fcompile=toolchain.link_with(beside), workspace_dir=objects
         )
     return str(library)
 

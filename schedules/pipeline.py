@@ -10,15 +10,17 @@ from tvm import relax
 
 from schedules.lookup import Lookup
 from schedules.machine import Machine, machine_of
+from schedules.passes.flatten import flattening
 from schedules.passes.fold_layout import FoldLayout
 from schedules.passes.lower_operators import LowerOperators
 from schedules.passes.merge_kernels import MergeKernels
-from schedules.passes.plan_arena import PlanArena
+from schedules.passes.plan_arena import NETWORK_IN_ARENA, PlanArena
 from schedules.passes.relu6 import CanonicalizeReLU6
 from schedules.passes.schedule_kernels import ScheduleKernels
-from schedules.passes.share_network import ShareNetwork
+from schedules.passes.share_network import PART, ShareNetwork, share
 from targets.target import Target
 
+KERNEL = "main"
 _CONVOLUTION_LAYOUTS = {"NHWC": ["NHWC", "HWIO"], "NCHW": ["NCHW", "OIHW"]}
 
 
@@ -108,7 +110,19 @@ def build(planned: tvm.IRModule, tvm_target: Any) -> Any:
         )
 
 
+def kernel_entry(machine: Machine) -> str:
+    """Return the name under which the library of a kernel built by itself has it."""
+    return NETWORK_IN_ARENA if machine.threads > 1 else KERNEL
+
+
 def build_kernel(kernel: tvm.IRModule, tvm_target: Any) -> Any:
-    """Generate code for one scheduled kernel as for a whole network; returns TVM's executable."""
+    """Generate code for one scheduled kernel as for a whole network; returns TVM's executable.
+
+    For several threads it needs `team.cc` linked beside it, as a network does.
+    """
+    if machine_of(tvm_target).threads > 1:
+        (function,) = kernel.functions.values()
+        flat = flattening()(tvm.IRModule({KERNEL: function}))[KERNEL]
+        kernel = tvm.IRModule({PART: share(flat)})
     with tvm.transform.PassContext(config=_CONFIG):
         return tvm.compile(kernel, tvm_target)

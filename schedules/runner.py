@@ -28,8 +28,10 @@ class InterleavedRunner(ms.runner.PyRunner):
     the input near. Each batch has a session of its own, which takes a crash with it.
     """
 
-    def __init__(self, connect: Connect, turns: int = TURNS) -> None:
+    def __init__(self, connect: Connect, entry: str, turns: int = TURNS) -> None:
+        """Take what opens sessions, the kernel's name in its library, and the number of turns."""
         super().__init__()
+        self._entry = entry
         self._connect = connect
         self._turns = turns
         self._random = np.random.default_rng(0)
@@ -59,7 +61,7 @@ class InterleavedRunner(ms.runner.PyRunner):
         kernels = []
         for path in paths:
             session.upload(str(path))
-            kernels.append(session.load_module(path.name))
+            kernels.append((session.load_module(path.name), self._entry))
         first = [_time(kernel, device, arguments, 2) for kernel in kernels]
         samples = [int(np.clip(_TURN_S / min(times), _FEWEST, _MOST)) for times in first]
         found: list[list[float]] = [[] for _ in kernels]
@@ -87,8 +89,9 @@ def median_seconds(run_secs: Any) -> float:
     return statistics.median(float(second) for second in run_secs)
 
 
-def _time(kernel: Any, device: Any, arguments: list[Any], samples: int) -> list[float]:
-    timer = kernel.time_evaluator("main", device, number=1, repeat=samples, f_preproc=SETTLE)
+def _time(kernel: tuple[Any, str], device: Any, arguments: list[Any], samples: int) -> list[float]:
+    library, entry = kernel
+    timer = library.time_evaluator(entry, device, number=1, repeat=samples, f_preproc=SETTLE)
     return list(timer(*arguments).results)
 
 

@@ -17,11 +17,12 @@ from schedules.builder import KeptBuilder
 from schedules.database import Entry
 from schedules.machine import Machine, machine_of
 from schedules.progress import Progress
-from schedules.runner import InterleavedRunner, median_seconds
+from schedules.runner import TURNS, InterleavedRunner, median_seconds
 from schedules.search_strategy import InOrder
 from schedules.space import design_space, tile_number, tiles
 from schedules.task import Task, task_of
 from targets.device import Device
+from targets.errors import BenchError
 from targets.local import HOST, LocalServer
 from targets.probe import build_probe
 from targets.target import Target
@@ -81,6 +82,8 @@ class Tuner:
         self._searches: dict[str, _Search] = {}
         self._budget = 0
         self._trials = 0
+        self._measured = False  # anything at all, since begun
+        self._reason = ""  # why a candidate failed last
         self._unconfirmed: list[_Search] | None = None  # until the search is over
         self._entries: list[Entry] = []
 
@@ -152,6 +155,9 @@ class Tuner:
             context.post_tuning()
         else:
             measured = self._measure(candidates, self._runner())
+            self._measured = self._measured or any(measured)
+            if not self._measured:
+                raise BenchError(f"nothing can be measured; {search.task.title}: {self._reason}")
             workload = self._history.commit_workload(context.mod)
             for candidate, seconds in zip(candidates, measured, strict=True):
                 record = ms.database.TuningRecord(
@@ -213,6 +219,7 @@ class Tuner:
             [ms.builder.BuilderInput(one.sch.mod, self._tvm_target) for one in candidates]
         )
         good = [number for number, result in enumerate(built) if result.error_msg is None]
+        self._reason = next((one.error_msg for one in built if one.error_msg), self._reason)
         inputs = [
             ms.runner.RunnerInput(
                 built[number].artifact_path, "llvm", list(candidates[number].args_info)
@@ -222,13 +229,14 @@ class Tuner:
         times: list[list[float] | None] = [None] * len(candidates)
         for number, future in zip(good, runner.run(inputs) if inputs else [], strict=True):
             seconds = future.result().run_secs
+            self._reason = future.result().error_msg or self._reason
             times[number] = None if seconds is None else [float(second) for second in seconds]
         for number in good:
             Path(built[number].artifact_path).unlink()
         return times
 
-    def _runner(self, turns: int | None = None) -> Any:
-        return InterleavedRunner(self._connect, *([turns] if turns else []))
+    def _runner(self, turns: int = TURNS) -> Any:
+        return InterleavedRunner(self._connect, pipeline.kernel_entry(self._machine), turns)
 
     def _connect(self) -> tuple[Any, Any]:
         """Open a session; its server is replaced if a crash has made it deaf."""

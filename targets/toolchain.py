@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,14 @@ class Toolchain:
         """Link objects into a shared library; the signature is that of TVM's `fcompile`."""
         objects = [inputs] if isinstance(inputs, str) else [str(path) for path in inputs]
         self._run(["-shared", "-fPIC", "-o", str(output), *objects])
+
+    def link_with(self, beside: Sequence[Path]) -> Callable[..., None]:
+        """Return `link_shared` with further objects."""
+
+        def link(output: str, inputs: list[str], options: object = None) -> None:
+            self.link_shared(output, [*inputs, *map(str, beside)])
+
+        return link
 
     def compile_shared(self, output: Path, source: Path, flags: list[str]) -> None:
         """Compile one C++ source into a shared library."""

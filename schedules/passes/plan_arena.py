@@ -4,10 +4,11 @@ from math import prod
 from typing import Any
 
 import tvm
-from tvm import relax, s_tir, tirx
+from tvm import relax, tirx
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
+from schedules.passes.flatten import flattening
 from schedules.passes.merge_kernels import NETWORK
 
 NETWORK_IN_ARENA = "network_in_arena"
@@ -29,7 +30,7 @@ class PlanArena:
         if NETWORK not in names:
             return mod
         network = names[NETWORK]
-        flat = _flattening()(tvm.IRModule({network: mod[network]}))[network]
+        flat = flattening()(tvm.IRModule({network: mod[network]}))[network]
         placed, nbytes = _place_buffers(flat)
         caller = _Caller(mod, network, nbytes)
         caller.network_in_arena = caller.builder_.add_func(placed, NETWORK_IN_ARENA)
@@ -39,25 +40,6 @@ class PlanArena:
             {name: function for name, function in functions if name.name_hint != NETWORK},
             attrs=mod.attrs,
         )
-
-
-def _flattening() -> tvm.transform.Sequential:
-    """Return the first half of TVM's own lowering: blocks go, buffers get one dimension."""
-    return tvm.transform.Sequential(
-        [
-            s_tir.transform.CanonicalizeLoop(),
-            s_tir.transform.LowerInitBlock(),
-            s_tir.transform.PlanAndUpdateBufferAllocationLocation(),
-            s_tir.transform.ConvertBlocksToOpaque(),
-            s_tir.transform.CompactBufferAllocation(),
-            s_tir.transform.LowerMatchBuffer(),
-            s_tir.transform.StmtSimplify(),
-            s_tir.transform.AnnotateIrregularLoop(),
-            s_tir.transform.LowerOpaqueBlock(),
-            tirx.transform.FlattenBuffer(),
-            tirx.transform.NarrowDataType(32),
-        ]
-    )
 
 
 def _place_buffers(function: tirx.PrimFunc) -> tuple[tirx.PrimFunc, int]:

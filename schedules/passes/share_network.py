@@ -18,7 +18,8 @@ class ShareNetwork:
     """Launch threads once for the whole network, and have them wait for each other between kernels.
 
     Every thread runs the same code, with its own number: of a kernel whose outermost loop is
-    parallel it takes its share, and a kernel without such a loop is run by the first thread. What
+    parallel it takes its share, and a kernel without such a loop is run by the first thread (a loop
+    further inside must not be parallel: threads that are at work cannot be launched again). What
     launches them is `team.cc`. Runs after PlanArena; does nothing to networks for one thread.
     """
 
@@ -29,7 +30,7 @@ class ShareNetwork:
         if network is None or not any(map(_is_parallel, mod[network].body.seq)):
             return mod
         functions = {name: f for name, f in mod.functions_items() if not name.same_as(network)}
-        functions[tvm.ir.GlobalVar(PART)] = _part(mod[network])
+        functions[tvm.ir.GlobalVar(PART)] = share(mod[network])
         shared = tvm.IRModule(functions, attrs=mod.attrs)
         return rewrite_functions(shared, _Caller(shared, network))
 
@@ -39,12 +40,13 @@ def is_shared(mod: tvm.IRModule) -> bool:
     return any(name.name_hint == PART for name in mod.functions)
 
 
-def _part(network: tirx.PrimFunc) -> tirx.PrimFunc:
-    """Return what one thread runs; three more arguments follow the network's."""
+def share(network: tirx.PrimFunc) -> tirx.PrimFunc:
+    """Return what one thread runs of flat code; three more arguments follow the network's."""
     thread, threads = tirx.Var("thread", "int32"), tirx.Var("threads", "int32")
     barrier = tirx.Var("barrier", "handle")
     body = []
-    for statement in network.body.seq:
+    whole = network.body
+    for statement in whole.seq if isinstance(whole, tirx.SeqStmt) else [whole]:
         if isinstance(statement, tirx.DeclBuffer):
             body.append(statement)
             continue
@@ -59,16 +61,21 @@ def _part(network: tirx.PrimFunc) -> tirx.PrimFunc:
 
 
 def _is_parallel(statement: Any) -> bool:
+    if isinstance(statement, tirx.AttrStmt):  # what a schedule noted about the loop inside
+        return _is_parallel(statement.body)
     return isinstance(statement, tirx.For) and statement.kind == tirx.ForKind.PARALLEL
 
 
-def _share(loop: tirx.For, thread: Any, threads: Any) -> tirx.For:
+def _share(statement: Any, thread: Any, threads: Any) -> Any:
     """Return the turns of a loop that are a thread's: as many as the others', or one fewer."""
-    kind = str(loop.loop_var.ty.dtype)
-    extent = loop.extent.astype(kind)
+    if isinstance(statement, tirx.AttrStmt):
+        body = _share(statement.body, thread, threads)
+        return tirx.AttrStmt(statement.node, statement.attr_key, statement.value, body)
+    kind = str(statement.loop_var.ty.dtype)
+    extent = statement.extent.astype(kind)
     begin = extent * thread.astype(kind) // threads.astype(kind)
     end = extent * (thread.astype(kind) + 1) // threads.astype(kind)
-    return tirx.For(loop.loop_var, begin, end - begin, tirx.ForKind.SERIAL, loop.body)
+    return tirx.For(statement.loop_var, begin, end - begin, tirx.ForKind.SERIAL, statement.body)
 
 
 @mutator

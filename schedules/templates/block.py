@@ -8,8 +8,6 @@ from schedules.machine import Machine
 
 Block = Any  # a block of a schedule, as TVM's random variable
 Loop = Any
-import os
-_WORTH_SHARING = int(os.environ.get('WS','30000'))
 
 
 def inline_neighbours(schedule: s_tir.Schedule, core: str) -> tuple[Block, Block]:
@@ -59,17 +57,12 @@ def lanes_for(channels: int, vector_floats: int) -> int:
     return lanes
 
 
-def share_among_threads(
-    schedule: s_tir.Schedule, loop: Loop, core: Block, machine: Machine
-) -> None:
-    """Run a loop on all threads if there are several and it has enough to share.
-
-    Waking the other threads and waiting for them takes about two microseconds.
-    """
-    if machine.threads == 1:
-        return
-    work = 1
-    for inner in schedule.get_loops(core):
-        work *= int(schedule.get(inner).extent)
-    if work >= _WORTH_SHARING and int(schedule.get(loop).extent) > 1:
+def share_among_threads(schedule: s_tir.Schedule, loop: Loop, machine: Machine) -> None:
+    """Let each thread take some turns of a kernel's outermost loop."""
+    if machine.threads > 1 and int(schedule.get(loop).extent) > 1:
         schedule.parallel(loop)
+
+
+def idle_share(turns: int, machine: Machine) -> float:
+    """Return how much longer a shared loop takes than if threads had equal shares, as a factor."""
+    return -(-turns // machine.threads) * machine.threads / turns

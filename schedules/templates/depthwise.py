@@ -12,6 +12,8 @@ from tvm import s_tir, te, tirx
 
 from schedules.machine import Machine
 from schedules.templates.block import (
+    Loop,
+    idle_share,
     inline_neighbours,
     lanes_for,
     loops_inside,
@@ -89,15 +91,26 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     y_outer, y_inner = schedule.split(y, [None, tile.rows])
     x_outer, x_inner = schedule.split(x, [None, tile.columns])
     channel_outer, channel_inner = schedule.split(channel, [None, lanes])
-    schedule.reorder(channel_outer, y_outer, x_outer, tap_y, tap_x, y_inner, x_inner, channel_inner)
+    outer = [channel_outer, y_outer]
+    if _evener_by_rows(schedule, channel_outer, y_outer, machine):
+        outer.reverse()
+    schedule.reorder(*outer, x_outer, tap_y, tap_x, y_inner, x_inner, channel_inner)
     schedule.reverse_compute_at(output, x_outer)
     vectorize(schedule, [tap_y, tap_x, y_inner, x_inner, channel_inner], lanes)
-    share_among_threads(schedule, channel_outer, core, machine)
+    share_among_threads(schedule, outer[0], machine)
     clear = schedule.decompose_reduction(core, tap_y)
     vectorize(schedule, loops_inside(schedule, clear, x_outer), lanes)
     vectorize(schedule, loops_inside(schedule, output, x_outer), lanes)
     for loop in (y_outer, x_outer):
         schedule.annotate(loop, "pragma_loop_partition_hint", 1)
+
+
+def _evener_by_rows(schedule: s_tir.Schedule, channels: Loop, rows: Loop, machine: Machine) -> bool:
+    """Whether threads have more equal shares of the rows than of the channels."""
+    by_channels, by_rows = (
+        idle_share(int(schedule.get(loop).extent), machine) for loop in (channels, rows)
+    )
+    return by_rows < by_channels
 
 
 def _cost(height: int, width: int, taps: int, tile: Tile, machine: Machine) -> float:

@@ -15,6 +15,7 @@ from tvm import s_tir, te
 from schedules.machine import Machine
 from schedules.templates.block import (
     flatten_pixels,
+    idle_share,
     inline_neighbours,
     lanes_for,
     loops_inside,
@@ -103,7 +104,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.reorder(*outer, k, row, channel_inner)
     schedule.reverse_compute_at(output, outer[-1])
     vectorize(schedule, [row, channel_inner], machine.vector_floats)
-    share_among_threads(schedule, outer[0], product, machine)
+    share_among_threads(schedule, outer[0], machine)
     clear = schedule.decompose_reduction(product, k)
     vectorize(schedule, loops_inside(schedule, clear, outer[-1]), machine.vector_floats)
     stored = loops_inside(schedule, output, outer[-1])
@@ -125,8 +126,9 @@ def _cycles(shape: tuple[int, int, int], tile: Tile, machine: Machine) -> float:
     if not tile.pixels_outermost and panels > tile.panels:
         # The input is read once per group of channels, and the output is written in strips.
         streaming += tile.rows * _STRIP_CYCLES / inputs
-    steps = -(-pixels // tile.rows) * -(-panels // tile.panels)
+    pixel_tiles, panel_tiles = -(-pixels // tile.rows), -(-panels // tile.panels)
+    idle = idle_share(pixel_tiles if tile.pixels_outermost else panel_tiles, machine)
     # A tile cut off at both edges is computed under conditions that cost about half of the speed.
     ragged_pixels, ragged_panels = pixels % tile.rows > 0, panels % tile.panels > 0
     ragged = 2.0 if ragged_pixels and ragged_panels else 1.25 if ragged_panels else 1.0
-    return steps * max(arithmetic, loads, streaming) * ragged
+    return pixel_tiles * panel_tiles * max(arithmetic, loads, streaming) * ragged * idle

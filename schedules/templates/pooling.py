@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from tvm import s_tir, te
 
 from schedules.machine import Machine
-from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+from schedules.templates.block import (
+    inline_neighbours,
+    lanes_for,
+    loops_inside,
+    share_among_threads,
+    vectorize,
+)
 
 CORE = "pooling_sum"
 
@@ -48,6 +54,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.reorder(outer, y, x, inner)
     schedule.reverse_compute_at(output, outer)
     vectorize(schedule, [inner], lanes)
+    share_among_threads(schedule, outer, machine)
     clear = schedule.decompose_reduction(total, y)
     vectorize(schedule, loops_inside(schedule, clear, outer), lanes)
     vectorize(schedule, loops_inside(schedule, output, outer), lanes)

@@ -106,11 +106,10 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.reorder(y, channel_outer, x_outer, tap_y, tap_x, k, x_inner, channel_inner)
     schedule.reverse_compute_at(output, x_outer)
     vectorize(schedule, [tap_y, tap_x, k, x_inner, channel_inner], machine.vector_floats)
-    share_among_threads(schedule, y, product, machine)
+    share_among_threads(schedule, y, machine)
     clear = schedule.decompose_reduction(product, tap_y)
     vectorize(schedule, loops_inside(schedule, clear, x_outer), machine.vector_floats)
     stored = loops_inside(schedule, output, x_outer)
     vectorize(schedule, stored, lanes_for(channels, machine.vector_floats))
-    # A loop that threads share stays whole: in pieces it would be shared piece by piece.
-    for loop in (x_outer,) if machine.threads > 1 else (y, x_outer):
+    for loop in (y, x_outer):
         schedule.annotate(loop, "pragma_loop_partition_hint", 1)
