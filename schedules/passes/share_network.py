@@ -56,7 +56,9 @@ def share(network: tirx.PrimFunc) -> tirx.PrimFunc:
             body.append(tirx.IfThenElse(thread == 0, statement, None))
         body.append(tirx.Evaluate(tirx.call_extern("int32", _BARRIER, barrier)))
     params = [*network.params, thread, threads, barrier]
-    part = tirx.PrimFunc(params, tirx.SeqStmt(body[:-1]), attrs=network.attrs)
+    del body[-1]  # whoever launched the threads waits for all of them anyway
+    sequence = tirx.SeqStmt(body) if len(body) > 1 else body[0]
+    part = tirx.PrimFunc(params, sequence, attrs=network.attrs)
     return part.with_attr("global_symbol", PART)
 
 

@@ -22,12 +22,13 @@ def planned(
     from tvm.relax.frontend.onnx import from_onnx
 
     from schedules import pipeline
+    from schedules.lookup import Lookup
 
     exported = export(parse_variant(variant_name), Weights(), cache_dir)
     target = find_target(target_name)
     handle = tvm.target.Target(resolve(target, threads))
     module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
-    return exported, pipeline.plan(module, target, handle), handle
+    return exported, pipeline.plan(module, target, handle, Lookup()), handle
 
 
 def test_every_kernel_of_the_network_comes_from_a_template(cache_dir: Path) -> None:
@@ -37,14 +38,11 @@ def test_every_kernel_of_the_network_comes_from_a_template(cache_dir: Path) -> N
     from tvm.relax.frontend.onnx import from_onnx
 
     from schedules import pipeline
-    from schedules.machine import machine_of
 
     exported = export(parse_variant("mobilenet_v2_1.0_224"), Weights(), cache_dir)
     handle = tvm.target.Target(resolve(NATIVE))
     module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
-    with handle:
-        passes = pipeline.graph_passes(NATIVE) + pipeline.fusion_passes(machine_of(handle))
-        fused = tvm.transform.Sequential(passes)(module)
+    fused = pipeline.fuse(module, NATIVE, handle)
     names = [n.name_hint for n, f in fused.functions_items() if isinstance(f, tirx.PrimFunc)]
     # 52 convolutions of 30 shapes, the pooling and the classifier; no transpose, no padding.
     assert len(names) == 32
@@ -106,22 +104,6 @@ def test_the_compiled_network_computes_what_pytorch_computes(
     assert compare(np.concatenate(outputs), reference).relative_l2_error < 1e-5
 
 
-def test_code_for_several_threads_computes_the_same(cache_dir: Path) -> None:
-    import tvm
-    from tvm.runtime import vm
-
-    from schedules import pipeline
-
-    exported, module, handle = planned("mobilenet_v2_0.5_160", cache_dir, threads=2)
-    assert "T.parallel" in str(module)
-    machine = vm.VirtualMachine(pipeline.build(module, handle), tvm.cpu())
-    inputs, reference = exported.reference()
-    outputs = [machine["main"](tvm.runtime.tensor(one[None])).numpy() for one in inputs]
-    assert compare(np.concatenate(outputs), reference).relative_l2_error < 1e-5
-    _, serial, _ = planned("mobilenet_v2_0.5_160", cache_dir)
-    assert "T.parallel" not in str(serial)
-
-
 def test_tensorflow_s_padding_is_compiled_too(cache_dir: Path) -> None:
     import onnx
     import tvm
@@ -129,12 +111,13 @@ def test_tensorflow_s_padding_is_compiled_too(cache_dir: Path) -> None:
     from tvm.runtime import vm
 
     from schedules import pipeline
+    from schedules.lookup import Lookup
 
     variant = parse_variant("mobilenet_v2_0.35_64")
     exported = export(variant, Weights(padding="same"), cache_dir)
     handle = tvm.target.Target(resolve(NATIVE))
     module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
-    built = pipeline.build(pipeline.plan(module, NATIVE, handle), handle)
+    built = pipeline.build(pipeline.plan(module, NATIVE, handle, Lookup()), handle)
     machine = vm.VirtualMachine(built, tvm.cpu())
     inputs, reference = exported.reference()
     outputs = [machine["main"](tvm.runtime.tensor(one[None])).numpy() for one in inputs]

@@ -19,6 +19,7 @@ from bench.variant import parse_variant
 from bench.workshop import Workshop
 from reports.record import Record
 from reports.store import Store
+from schedules.database import directories
 from targets.target import find_target
 
 VARIANTS = ("mobilenet_v2_0.35_32", "mobilenet_v2_0.35_64", "mobilenet_v2_0.35_32x64")
@@ -159,7 +160,7 @@ def _artifact(variant_name: str) -> Path:
     variant = parse_variant(variant_name)
     with Workshop(cache_directory(), 300) as workshop:
         exported = workshop.export(variant, Weights())
-        return workshop.build(variant, exported, find_target("native"), 1).directory
+        return workshop.build(variant, exported, find_target("native"), 1, directories()).directory
 
 
 def _is_gone(process: psutil.Process) -> bool:

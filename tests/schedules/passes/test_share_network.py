@@ -1,0 +1,84 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.artifact import build_artifact
+from bench.cell import infer_on_device
+from bench.fidelity import compare
+from bench.models.weights import Weights
+from bench.onnx_export import export
+from bench.runtimes.runtime import Workload
+from bench.variant import parse_variant
+from targets.target import find_target
+
+NATIVE = find_target("native")
+
+
+@pytest.mark.parametrize(("built_for", "run_on"), [(2, 2), (2, 1), (3, 2), (2, 3)])
+def test_any_number_of_threads_computes_what_pytorch_computes(
+    cache_dir: Path, built_for: int, run_on: int
+) -> None:
+    variant = parse_variant("mobilenet_v2_0.35_64x96")
+    exported = export(variant, Weights(), cache_dir)
+    artifact = build_artifact(
+        variant.name, exported.onnx_path, exported.onnx_sha256, NATIVE, built_for, (), cache_dir
+    )
+    inputs, reference = exported.reference()
+    workload = Workload(variant, Weights(), exported.onnx_path, artifact.library)
+    outputs = infer_on_device(NATIVE, run_on, workload, inputs, cache_dir, 60)
+    assert compare(outputs, reference).relative_l2_error < 1e-5
+
+
+def loop(kind: str, buffer: Any) -> Any:
+    from tvm import tirx
+
+    variable = tirx.Var("i", "int32")
+    store = tirx.BufferStore(buffer, buffer[variable] + 1.0, [variable])
+    return tirx.For(variable, 0, 7, getattr(tirx.ForKind, kind), store)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 9])
+def test_every_turn_of_a_loop_is_one_thread_s(threads: int) -> None:
+    import tvm
+    from tvm import tirx
+
+    from schedules.passes.share_network import PART, share
+
+    buffer = tirx.decl_buffer((7,), "float32")
+    part = share(tirx.PrimFunc([buffer], loop("PARALLEL", buffer)))
+    built = tvm.compile(tvm.IRModule({PART: part}), "llvm")
+    counts = tvm.runtime.tensor(np.zeros(7, np.float32))
+    shares = []
+    for thread in range(threads):
+        before = counts.numpy().sum()
+        built[PART](counts, thread, threads, None)
+        shares.append(counts.numpy().sum() - before)
+    assert counts.numpy().tolist() == [1.0] * 7
+    assert max(shares) - min(shares) <= 1
+
+
+def test_kernels_end_with_a_barrier_and_serial_ones_are_the_first_thread_s() -> None:
+    from tvm import tirx
+
+    from schedules.passes.share_network import share
+
+    buffer = tirx.decl_buffer((7,), "float32")
+    kernels = [loop(kind, buffer) for kind in ("PARALLEL", "SERIAL", "PARALLEL")]
+    shared = share(tirx.PrimFunc([buffer], tirx.SeqStmt(kernels)))
+    kinds = [type(statement).__name__ for statement in shared.body.seq]
+    assert kinds == ["For", "Evaluate", "IfThenElse", "Evaluate", "For"]
+    assert "mobilebench_barrier" in str(shared.body.seq[1])
+
+
+def test_code_for_one_thread_launches_nothing(cache_dir: Path) -> None:
+    variant = parse_variant("mobilenet_v2_0.35_32")
+    exported = export(variant, Weights(), cache_dir)
+    libraries = [
+        build_artifact(
+            variant.name, exported.onnx_path, exported.onnx_sha256, NATIVE, threads, (), cache_dir
+        ).library.read_bytes()
+        for threads in (1, 2)
+    ]
+    assert [b"mobilebench_barrier" in library for library in libraries] == [False, True]

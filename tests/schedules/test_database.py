@@ -1,0 +1,91 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from schedules.database import (
+    PACKAGED,
+    Database,
+    Entry,
+    find_databases,
+    read_database,
+    write_database,
+)
+from schedules.machine import Machine
+from targets.errors import BenchError
+
+MACHINE = Machine(vector_floats=16, registers=32)
+ENTRY = Entry("pointwise 7x7x32 over 16 #1f", 1, {"rows": 7, "panels": 2}, 3.25, 3.5, 8)
+
+
+def database(target: str = "x86-64-v4", vector_floats: int = 16, **other: str) -> Database:
+    return Database(target, vector_floats, 32, "a CPU", **other, entries=(ENTRY,))
+
+
+def test_a_written_database_is_read_back_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "x86-64-v4.json"
+    write_database(path, database())
+    assert read_database(path) == database()
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    assert sum("pointwise" in line for line in path.read_text().splitlines()) == 1
+
+
+def test_new_entries_take_the_place_of_old_ones_of_the_same_kernel_and_threads() -> None:
+    better = Entry(ENTRY.kernel, 1, {"rows": 5, "panels": 2}, 3.0, 3.5, 16)
+    other = Entry(ENTRY.kernel, 2, {"rows": 5, "panels": 2}, 2.0, 2.5, 16)
+    assert database().updated([better, other]).entries == (better, other)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: "",
+        lambda text: "[]",
+        lambda text: text.replace('"format": 1', '"format": 99'),
+        lambda text: text.replace('"tile"', '"tiles"'),
+        lambda text: text.replace('"target"', '"goal"'),
+    ],
+)
+def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, damage: object) -> None:
+    path = tmp_path / "x86-64-v4.json"
+    write_database(path, database())
+    assert callable(damage)
+    path.write_text(damage(path.read_text()))
+    found, refused = find_databases([tmp_path], "x86-64-v4", MACHINE)
+    assert found == []
+    (line,) = refused
+    assert str(path) in line
+    assert "best guesses" in line
+    assert "mobilebench tune" in line
+    assert "\n" not in line
+
+
+def test_another_version_of_tvm_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "x86-64-v4.json"
+    write_database(path, database(tvm_version="0.19.0"))
+    with pytest.raises(BenchError, match=r"made with TVM 0\.19\.0, this is"):
+        read_database(path)
+
+
+def test_a_target_s_own_database_comes_first_and_kindred_ones_follow(tmp_path: Path) -> None:
+    user, project = tmp_path / "user", tmp_path / "project"
+    write_database(project / "x86-64-v4.json", database("x86-64-v4"))
+    write_database(project / "x86-64-v3.json", database("x86-64-v3", vector_floats=8))
+    write_database(user / "native.json", database("native"))
+    directories = (user, project, tmp_path / "missing")
+    names = [one.target for one in find_databases(directories, "native", MACHINE)[0]]
+    assert names == ["native", "x86-64-v4"]
+    names = [one.target for one in find_databases(directories, "x86-64-v4", MACHINE)[0]]
+    assert names == ["x86-64-v4", "native"]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGED.glob("*.json")), ids=lambda path: path.stem)
+def test_what_comes_with_the_project_is_whole_and_small(path: Path) -> None:
+    found = read_database(path)
+    assert found.target == path.stem
+    assert {entry.threads for entry in found.entries} == {1, 2}
+    assert path.stat().st_size < 2_000_000
+    # The best was measured beside the guess, and kept only if it was better.
+    assert all(entry.microseconds <= entry.guess_microseconds for entry in found.entries)
+    assert json.loads(path.read_text())["entries"]

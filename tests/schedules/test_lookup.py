@@ -1,0 +1,51 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from schedules.database import Database, Entry
+
+
+@pytest.fixture(scope="module")
+def task(pointwise_kernel: Callable[..., Any]) -> Any:
+    from schedules.task import task_of
+
+    return task_of(pointwise_kernel(8, 8, 16, 32))
+
+
+def database(task: Any, tile: dict[str, Any], threads: int = 1, target: str = "a") -> Database:
+    return Database(target, 16, 32, "", entries=(Entry(task.key, threads, tile, 1.0, 2.0, 9),))
+
+
+GOOD = {"rows": 2, "panels": 1, "pixels_outermost": True}
+
+
+def test_a_kernel_that_was_tuned_is_a_hit(task: Any) -> None:
+    from schedules.lookup import Lookup
+
+    lookup = Lookup([database(task, GOOD)])
+    assert lookup.tile(task) == task.template.Tile(**GOOD)
+    assert (lookup.hits, lookup.misses, lookup.trials) == (1, 0, 9)
+
+
+@pytest.mark.parametrize(
+    ("tile", "threads"), [(GOOD, 2), ({"rows": 2}, 1), (GOOD | {"more": 1}, 1)]
+)
+def test_other_threads_and_outgrown_tiles_are_misses(
+    task: Any, tile: dict[str, Any], threads: int
+) -> None:
+    from schedules.lookup import Lookup
+
+    lookup = Lookup([database(task, tile, threads)])
+    assert lookup.tile(task) is None
+    assert (lookup.hits, lookup.misses) == (0, 1)
+
+
+def test_the_first_database_wins_and_none_expects_nothing(task: Any) -> None:
+    from schedules.lookup import Lookup
+
+    other = GOOD | {"rows": 3}
+    assert Lookup([database(task, GOOD), database(task, other)]).tile(task).rows == 2
+    lookup = Lookup()
+    assert lookup.tile(task) is None
+    assert (lookup.hits, lookup.misses) == (0, 0)

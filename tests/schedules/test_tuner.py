@@ -1,0 +1,106 @@
+"""The search on real kernels: built in processes, timed over RPC."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.models.weights import Weights
+from bench.onnx_export import export
+from bench.variant import parse_variant
+from targets.errors import BenchError
+from targets.target import find_target
+
+
+@pytest.fixture(scope="module")
+def network(cache_dir: Path) -> Path:
+    return export(parse_variant("mobilenet_v2_0.35_32"), Weights(), cache_dir).onnx_path
+
+
+@pytest.fixture
+def tuner(cache_dir: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
+    from schedules.tuner import Tuner
+
+    threads = getattr(request, "param", 1)
+    made = Tuner(find_target("native"), threads, cache_dir, tmp_path / "history", 60)
+    yield made
+    made.close()
+
+
+def steps(tuner: Any, stage: str | None = None) -> list[Any]:
+    found = []
+    while (step := tuner.step()) is not None:
+        found.append(step)
+        if step.stage == stage:
+            break
+    return found
+
+
+@pytest.mark.parametrize("tuner", [1, 2], indirect=True)
+def test_every_kernel_gets_a_tile_that_was_measured_beside_the_guess(
+    tuner: Any, network: Path
+) -> None:
+    kernels = tuner.add(network)
+    assert tuner.add(network) == kernels  # the same network has nothing new
+    assert tuner.begin(2) == 0
+    made = steps(tuner)
+    search = [step for step in made if step.stage == "search"]
+    assert search[-1].done == search[-1].total > kernels
+    assert made[-1].stage == "confirm"
+    assert made[-1].done == made[-1].total == kernels
+    entries = tuner.entries()
+    assert len({entry.kernel for entry in entries}) == kernels
+    for entry in entries:
+        assert 0 < entry.microseconds <= entry.guess_microseconds
+        assert 1 <= entry.trials <= 2
+    assert not list(Path(tuner._builder._directory).glob("*.so"))
+
+
+def test_an_interrupted_search_goes_on(tuner: Any, network: Path, cache_dir: Path) -> None:
+    from schedules.tuner import Tuner
+
+    tuner.add(network)
+    tuner.begin(1)
+    done = [tuner.step() for _ in range(5)][-1].done
+    again = Tuner(find_target("native"), 1, cache_dir, tuner._builder._directory.parent, 60)
+    try:
+        again.add(network)
+        assert again.begin(1) == done
+        assert steps(again, "confirm")[0].done > done
+    finally:
+        again.close()
+
+
+def test_a_candidate_that_crashes_costs_itself_alone(tuner: Any, network: Path) -> None:
+    """The batch is measured again one by one, on servers that are still alive."""
+    from tvm.s_tir import meta_schedule as ms
+
+    tuner.add(network)
+    tuner.begin(1)
+    task = next(iter(tuner._searches.values())).task
+    context = tuner._context(task)
+    (space, *_) = context.generate_design_space()
+    built = tuner._builder.build([ms.builder.BuilderInput(space.mod, tuner._tvm_target)] * 2)
+    assert [one.error_msg for one in built] == [None, None]
+    paths = [one.artifact_path for one in built]
+    Path(paths[1]).write_bytes(b"not a library")
+    arguments = ms.arg_info.ArgInfo.from_entry_func(context.mod, remove_preproc=False)
+    inputs = [ms.runner.RunnerInput(path, "llvm", arguments) for path in paths]
+    good, bad = (future.result() for future in tuner._runner().run(inputs))
+    assert len(good.run_secs) > 10
+    assert bad.run_secs is None
+    assert bad.error_msg
+
+
+def test_nothing_that_can_be_measured_is_an_error_with_the_reason(
+    tuner: Any, network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deaf() -> Any:
+        raise OSError("nobody answers")
+
+    tuner.add(network)
+    tuner.begin(1)
+    monkeypatch.setattr(tuner, "_connect", deaf)
+    with pytest.raises(BenchError, match=r"nothing can be measured; .*: nobody answers"):
+        tuner.step()
