@@ -90,6 +90,7 @@ def _search(
         machine = tuner.call("machine", timeout_s=limit_s)
         entries: list[Entry] = tuner.call("entries", timeout_s=limit_s)
         tuner.call("close", timeout_s=limit_s)
+        tuner.finish()
     return machine.vector_floats, machine.registers, entries
 
 

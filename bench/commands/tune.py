@@ -48,6 +48,7 @@ def tune_suite(suite: Suite, directory: Path, console: Console) -> bool:
                 cache_dir=cache_directory(),
                 time_limit_s=suite.time_limit_s,
             )
-            with TuningProgress(console, f"{target}, {threads} threads") as progress:
+            title = f"{target}, {threads} thread{'s' if threads > 1 else ''}"
+            with TuningProgress(console, title) as progress:
                 good &= tune(request, progress)
     return good
