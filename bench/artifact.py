@@ -13,6 +13,7 @@ import schedules
 from bench.cache import cached, content_key, file_sha256, source_key
 from schedules.database import Database, find_databases
 from schedules.machine import machine_of
+from schedules.preference import LATENCY
 from targets.errors import BenchError
 from targets.target import Target
 from targets.toolchain import Toolchain, find_toolchain
@@ -68,11 +69,13 @@ def build_artifact(
     threads: int,
     databases: Sequence[Path],
     cache_dir: Path,
+    prefer: str = LATENCY,
 ) -> Artifact:
     """Compile an ONNX file for a target and a number of threads, or find it compiled already.
 
     `databases` are the directories in which tuned tiles are looked for; without any, templates use
-    their best guesses. Raises BenchError if the target, the compiler or the file is refused.
+    their best guesses. `prefer` is one of PREFERENCES. Raises BenchError if the target, the
+    compiler or the file is refused.
     """
     toolchain = find_toolchain(target.toolchain)
     tvm_target = resolve(target, threads)
@@ -84,6 +87,7 @@ def build_artifact(
         versions,
         source_key(Path(schedules.__file__).parent),
         tuned,
+        prefer,
     )
 
     def fill(directory: Path) -> None:
@@ -91,7 +95,7 @@ def build_artifact(
 
         start = time.perf_counter()
         lookup = Lookup(tuned, threads)
-        sizes = _compile(onnx_path, target, tvm_target, lookup, toolchain, directory)
+        sizes = _compile(onnx_path, target, tvm_target, lookup, prefer, toolchain, directory)
         library = directory / LIBRARY
         manifest = Manifest(
             variant=variant,
@@ -153,6 +157,7 @@ def _compile(
     target: Target,
     tvm_target: dict[str, Any],
     lookup: "Lookup",
+    prefer: str,
     toolchain: Toolchain,
     directory: Path,
 ) -> dict[str, int]:
@@ -168,7 +173,8 @@ def _compile(
 
     imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
     tvm_handle = tvm.target.Target(tvm_target)
-    planned = pipeline.plan(imported, target, tvm_handle, lookup)
+    fused = pipeline.fuse(imported, target, tvm_handle)
+    planned = pipeline.plan(fused, tvm_handle, lookup, prefer)
     executable = pipeline.build(planned, tvm_handle)
     beside = [build_team(toolchain, directory)] if is_shared(planned) else []
     # Objects are left where the library is made.

@@ -11,6 +11,7 @@ import platformdirs
 
 from targets.errors import BenchError
 
+_SOURCES = (".py", ".cc")
 CACHE_VARIABLE = "MOBILEBENCH_CACHE"
 
 
@@ -44,8 +45,11 @@ def file_sha256(path: Path) -> str:
 
 
 def source_key(*paths: Path) -> str:
-    """Return a hash of source files and of all Python files below directories."""
-    files = [f for path in paths for f in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
+    """Return a hash of source files and of all Python and C++ files below directories."""
+    files: list[Path] = []
+    for path in paths:
+        below = [file for file in path.rglob("*") if file.suffix in _SOURCES]
+        files += sorted(below) if path.is_dir() else [path]
     return content_key(*((file.name, file.read_bytes()) for file in files))
 
 

@@ -19,21 +19,36 @@ class Lifetime:
         return self.first <= other.last and other.first <= self.last
 
 
-def plan(lifetimes: Sequence[Lifetime]) -> list[int]:
+def plan(lifetimes: Sequence[Lifetime], shared: bool = False) -> list[int]:
     """Return each buffer's offset in bytes, aligned; buffers alive together do not overlap.
 
     Largest first, each in the tightest gap that fits (Pisarchyk and Lee, arXiv 2001.03288,
-    "greedy by size for offset calculation").
+    "greedy by size for offset calculation"). In a shared arena, a buffer's middle lies where
+    another's does if that takes no more room: threads take the first and the last part of every
+    buffer, and what a thread has just had in its cache is not written by another then.
     """
     offsets: dict[int, int] = {}
+    middles: list[int] = []
+    top = 0
     for index in sorted(range(len(lifetimes)), key=lambda i: (-lifetimes[i].size, i)):
         buffer = lifetimes[index]
+        size = _aligned(buffer.size)
         taken = sorted(
             (offset, offset + _aligned(lifetimes[other].size))
             for other, offset in offsets.items()
             if buffer.overlaps(lifetimes[other])
         )
-        offsets[index] = _tightest_gap(taken, buffer.size)
+        offset = _tightest_gap(taken, buffer.size)
+        top = max(top, offset + size)
+        for middle in middles:
+            begin = middle - _aligned(size // 2)
+            free = all(begin + size <= start or begin >= stop for start, stop in taken)
+            if free and begin >= 0 and begin + size <= top:
+                offset = begin
+                break
+        if shared:
+            middles.append(offset + _aligned(size // 2))
+        offsets[index] = offset
     return [offsets[index] for index in range(len(lifetimes))]
 
 

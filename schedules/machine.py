@@ -14,6 +14,7 @@ class Machine:
     registers: int  # vector registers
     threads: int = 1  # that one inference runs on
     l1_bytes: int = 32 * 1024  # data cache of a core; no common core has less
+    l2_bytes: int = 512 * 1024  # second cache of a core; most have as much
 
     @property
     def vector_bytes(self) -> int:

@@ -10,14 +10,17 @@ from tvm import relax
 
 from schedules.lookup import Lookup
 from schedules.machine import Machine, machine_of
-from schedules.passes.flatten import flattening
+from schedules.passes.flatten import explicit_loops, flat_buffers
 from schedules.passes.fold_layout import FoldLayout
+from schedules.passes.fuse_blocks import FuseBlocks
 from schedules.passes.lower_operators import LowerOperators
+from schedules.passes.mark_kernels import MarkKernels
 from schedules.passes.merge_kernels import MergeKernels
 from schedules.passes.plan_arena import NETWORK_IN_ARENA, PlanArena
 from schedules.passes.relu6 import CanonicalizeReLU6
 from schedules.passes.schedule_kernels import ScheduleKernels
-from schedules.passes.share_network import PART, ShareNetwork, share
+from schedules.passes.share_network import PART, ShareNetwork, share, unshared
+from schedules.preference import LATENCY
 from targets.target import Target
 
 KERNEL = "main"
@@ -55,23 +58,27 @@ def fusion_passes(machine: Machine) -> list[Any]:
     ]
 
 
-def schedule_passes(machine: Machine, lookup: Lookup) -> list[Any]:
-    """Phase 3. Each kernel gets loops that fit the machine."""
+def schedule_passes(machine: Machine, lookup: Lookup, prefer: str, marked: bool) -> list[Any]:
+    """Phase 3. Each kernel gets loops that fit the machine; marked, it tells when it is done."""
     return [
         ScheduleKernels(machine, lookup),
+        *([MarkKernels()] if marked else []),
         MergeKernels(),
+        explicit_loops(),
+        FuseBlocks(machine, prefer),
     ]
 
 
-def memory_passes() -> list[Any]:
+def memory_passes(machine: Machine) -> list[Any]:
     """Phase 4. Calls write into buffers, which lie in one arena."""
     return [
         relax.transform.RewriteDataflowReshape(),
         relax.transform.ToNonDataflow(),
         relax.transform.RemovePurityChecking(),
         relax.transform.CallTIRRewrite(),
-        PlanArena(),
-        ShareNetwork(),
+        flat_buffers(),
+        PlanArena(machine),
+        ShareNetwork(machine),
     ]
 
 
@@ -94,10 +101,16 @@ def fuse(mod: tvm.IRModule, target: Target, tvm_target: Any) -> tvm.IRModule:
         return tvm.transform.Sequential(passes)(mod)
 
 
-def plan(mod: tvm.IRModule, target: Target, tvm_target: Any, lookup: Lookup) -> tvm.IRModule:
-    """Run phases 1 to 4: the module says which kernels run, in which order, in which storage."""
-    passes = [*schedule_passes(machine_of(tvm_target), lookup), *memory_passes()]
-    fused = fuse(mod, target, tvm_target)
+def plan(
+    fused: tvm.IRModule,
+    tvm_target: Any,
+    lookup: Lookup,
+    prefer: str = LATENCY,
+    marked: bool = False,
+) -> tvm.IRModule:
+    """Run phases 3 and 4: the module says which kernels run, in which order, in which storage."""
+    machine = machine_of(tvm_target)
+    passes = [*schedule_passes(machine, lookup, prefer, marked), *memory_passes(machine)]
     with tvm_target:
         return tvm.transform.Sequential(passes)(fused)
 
@@ -120,9 +133,10 @@ def build_kernel(kernel: tvm.IRModule, tvm_target: Any) -> Any:
 
     For several threads it needs `team.cc` linked beside it, as a network does.
     """
-    if machine_of(tvm_target).threads > 1:
-        (function,) = kernel.functions.values()
-        flat = flattening()(tvm.IRModule({KERNEL: function}))[KERNEL]
-        kernel = tvm.IRModule({PART: share(flat)})
+    threads = machine_of(tvm_target).threads
+    (function,) = kernel.functions.values()
+    lowered = tvm.IRModule({KERNEL: function})
+    flat = tvm.transform.Sequential([explicit_loops(), flat_buffers()])(lowered)[KERNEL]
+    kernel = tvm.IRModule({PART: share(flat, threads)} if threads > 1 else {KERNEL: unshared(flat)})
     with tvm.transform.PassContext(config=_CONFIG):
         return tvm.compile(kernel, tvm_target)

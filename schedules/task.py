@@ -6,7 +6,8 @@ from types import ModuleType
 from typing import Any
 
 import tvm_ffi
-from tvm import s_tir
+from tvm import relax, s_tir
+from tvm.ir import Op
 
 from schedules.templates.registry import template_of
 
@@ -46,6 +47,19 @@ def task_of(function: Any) -> Task | None:
     title = f"{family} {_times(spatial[1:])} over {_times(reduction)}"
     digest = tvm_ffi.structural_hash(function.without_attr("global_symbol"))
     return Task(title, f"{digest:016x}", prod(spatial) * prod(reduction), function, template)
+
+
+def kernel_calls(main: relax.Function) -> dict[str, int]:
+    """Return how often `main` calls each kernel, in the order of the first calls."""
+    found: dict[str, int] = {}
+
+    def visit(expr: Any) -> None:
+        if isinstance(expr, relax.Call) and expr.op == Op.get("relax.call_tir"):
+            name = expr.args[0].name_hint
+            found[name] = found.get(name, 0) + 1
+
+    relax.analysis.post_order_visit(main, visit)
+    return found
 
 
 def _times(extents: list[int]) -> str:

@@ -7,8 +7,7 @@ from typing import Any
 
 import onnx
 import tvm
-from tvm import relax, rpc
-from tvm.ir import Op
+from tvm import rpc
 from tvm.relax.frontend.onnx import from_onnx
 from tvm.s_tir import meta_schedule as ms
 
@@ -20,7 +19,7 @@ from schedules.progress import Progress
 from schedules.runner import TURNS, InterleavedRunner, median_seconds
 from schedules.search_strategy import InOrder
 from schedules.space import design_space, tile_number, tiles
-from schedules.task import Task, task_of
+from schedules.task import Task, kernel_calls, task_of
 from targets.device import Device
 from targets.errors import BenchError
 from targets.local import HOST, LocalServer
@@ -95,7 +94,7 @@ class Tuner:
         """Add the kernels of a network; returns how many different ones there are by now."""
         imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
         fused = pipeline.fuse(imported, self._target, self._tvm_target)
-        for name, calls in _calls(fused["main"]).items():
+        for name, calls in kernel_calls(fused["main"]).items():
             task = task_of(fused[name])
             if task is not None:
                 self._searches.setdefault(task.key, _Search(task)).weight += calls
@@ -262,19 +261,6 @@ class Tuner:
             best * 1e6 if best is not None else None,
             guess * 1e6 if guess is not None else None,
         )
-
-
-def _calls(main: relax.Function) -> dict[str, int]:
-    """Return how often each kernel is called."""
-    found: dict[str, int] = {}
-
-    def visit(expr: Any) -> None:
-        if isinstance(expr, relax.Call) and expr.op == Op.get("relax.call_tir"):
-            name = expr.args[0].name_hint
-            found[name] = found.get(name, 0) + 1
-
-    relax.analysis.post_order_visit(main, visit)
-    return found
 
 
 def _module(task: Task) -> tvm.IRModule:

@@ -4,8 +4,8 @@ import tvm
 from tvm import s_tir, tirx
 
 
-def flattening() -> tvm.transform.Sequential:
-    """Return the first half of TVM's own lowering: blocks go, buffers get one dimension."""
+def explicit_loops() -> tvm.transform.Sequential:
+    """Return the first steps of TVM's own lowering: blocks go, loops and tensors stay."""
     return tvm.transform.Sequential(
         [
             s_tir.transform.CanonicalizeLoop(),
@@ -17,7 +17,12 @@ def flattening() -> tvm.transform.Sequential:
             s_tir.transform.StmtSimplify(),
             s_tir.transform.AnnotateIrregularLoop(),
             s_tir.transform.LowerOpaqueBlock(),
-            tirx.transform.FlattenBuffer(),
-            tirx.transform.NarrowDataType(32),
         ]
+    )
+
+
+def flat_buffers() -> tvm.transform.Sequential:
+    """Return the steps after it: tensors get one dimension, and indices 32 bits."""
+    return tvm.transform.Sequential(
+        [tirx.transform.FlattenBuffer(), tirx.transform.NarrowDataType(32)]
     )

@@ -8,7 +8,7 @@ from tvm import relax, tirx
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
-from schedules.passes.flatten import flattening
+from schedules.machine import Machine
 from schedules.passes.merge_kernels import NETWORK
 
 NETWORK_IN_ARENA = "network_in_arena"
@@ -19,10 +19,13 @@ class PlanArena:
     """Give the buffers inside the merged network places in one tensor that `main` hands to it.
 
     TVM's planner reuses whole buffers, so a small tensor occupies a large one; offsets waste
-    nothing. Runs after CallTIRRewrite, on the network lowered to flat buffers: a sequence of
+    nothing. Runs after CallTIRRewrite, on the network with flat buffers: a sequence of
     declarations, allocations and loop nests, where a buffer lives from the first loop nest that
     mentions it to the last.
     """
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
         """Rewrite the network and its caller; does nothing where kernels were not merged."""
@@ -30,8 +33,7 @@ class PlanArena:
         if NETWORK not in names:
             return mod
         network = names[NETWORK]
-        flat = flattening()(tvm.IRModule({network: mod[network]}))[network]
-        placed, nbytes = _place_buffers(flat)
+        placed, nbytes = _place_buffers(mod[network], self._machine.threads > 1)
         caller = _Caller(mod, network, nbytes)
         caller.network_in_arena = caller.builder_.add_func(placed, NETWORK_IN_ARENA)
         caller.builder_.update_func(names["main"], caller.visit_expr(mod["main"]))
@@ -42,7 +44,7 @@ class PlanArena:
         )
 
 
-def _place_buffers(function: tirx.PrimFunc) -> tuple[tirx.PrimFunc, int]:
+def _place_buffers(function: tirx.PrimFunc, shared: bool) -> tuple[tirx.PrimFunc, int]:
     """Return the function with an arena as its last argument but one, and the arena's bytes."""
     statements = list(function.body.seq)
     allocations = [one for one in statements if isinstance(one, tirx.AllocBuffer)]
@@ -55,7 +57,7 @@ def _place_buffers(function: tirx.PrimFunc) -> tuple[tirx.PrimFunc, int]:
         Lifetime(_bytes(one.buffer), steps[one.buffer][0], steps[one.buffer][-1])
         for one in allocations
     ]
-    offsets = plan(lifetimes)
+    offsets = plan(lifetimes, shared)
     nbytes = total_bytes(lifetimes, offsets)
     arena = _bytes_buffer("arena", nbytes)
     view = _bytes_buffer("arena_bytes", nbytes)

@@ -6,8 +6,10 @@ import tvm
 from tvm import relax, tirx
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
+from schedules.machine import Machine
 from schedules.passes.plan_arena import NETWORK_IN_ARENA
 from schedules.passes.rewrite import rewrite_functions
+from schedules.passes.turns import find_turns, part_of, take_turns
 
 PART = "network_part"
 _BARRIER = "mobilebench_barrier"
@@ -17,20 +19,28 @@ _BARRIER = "mobilebench_barrier"
 class ShareNetwork:
     """Launch threads once for the whole network, and have them wait for each other between kernels.
 
-    Every thread runs the same code, with its own number: of a kernel whose outermost loop is
-    parallel it takes its share, and a kernel without such a loop is run by the first thread (a loop
-    further inside must not be parallel: threads that are at work cannot be launched again). What
-    launches them is `team.cc`. Runs after PlanArena; does nothing to networks for one thread.
+    Every thread runs the same code, with its own number: it takes its part of a kernel's parallel
+    loop, and a kernel without one is run by the first thread. Around the parallel loop there may
+    be nothing but loops, which every thread goes through (threads that are at work cannot be
+    launched again). What launches them is `team.cc`. For one thread nothing is launched, and
+    there are no barriers. Runs after PlanArena.
     """
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
         """Rewrite the network and its caller."""
         names = {name.name_hint: name for name in mod.functions}
         network = names.get(NETWORK_IN_ARENA)
-        if network is None or not any(map(_is_parallel, mod[network].body.seq)):
+        if network is None:
             return mod
+        if self._machine.threads == 1:
+            alone = tvm.IRModule(dict(mod.functions_items()), attrs=mod.attrs)
+            alone.update_func(network, unshared(mod[network]))
+            return alone
         functions = {name: f for name, f in mod.functions_items() if not name.same_as(network)}
-        functions[tvm.ir.GlobalVar(PART)] = share(mod[network])
+        functions[tvm.ir.GlobalVar(PART)] = share(mod[network], self._machine.threads)
         shared = tvm.IRModule(functions, attrs=mod.attrs)
         return rewrite_functions(shared, _Caller(shared, network))
 
@@ -40,44 +50,55 @@ def is_shared(mod: tvm.IRModule) -> bool:
     return any(name.name_hint == PART for name in mod.functions)
 
 
-def share(network: tirx.PrimFunc) -> tirx.PrimFunc:
-    """Return what one thread runs of flat code; three more arguments follow the network's."""
+def share(network: tirx.PrimFunc, parts: int) -> tirx.PrimFunc:
+    """Return what one thread runs of flat code; three more arguments follow the network's.
+
+    Each kernel is cut into so many parts, which threads take in turn: with as many threads, each
+    takes one. That the number is a constant lets TVM prove where tiles are whole.
+    """
     thread, threads = tirx.Var("thread", "int32"), tirx.Var("threads", "int32")
     barrier = tirx.Var("barrier", "handle")
     body = []
-    whole = network.body
-    for statement in whole.seq if isinstance(whole, tirx.SeqStmt) else [whole]:
+    for statement in _statements(network):
         if isinstance(statement, tirx.DeclBuffer):
             body.append(statement)
             continue
-        if _is_parallel(statement):
-            body.append(_share(statement, thread, threads))
-        else:
+        turns = find_turns(statement)
+        if turns is None:
             body.append(tirx.IfThenElse(thread == 0, statement, None))
+        else:
+            kind = str(turns.loop_var.ty.dtype)
+            part = tirx.Var("part", kind)
+            cut = take_turns(statement, *part_of(turns.extent.astype(kind), part, parts))
+            mine = tirx.floormod(part, threads.astype(kind)) == thread.astype(kind)
+            body.append(
+                tirx.For(part, 0, parts, tirx.ForKind.SERIAL, tirx.IfThenElse(mine, cut, None))
+            )
         body.append(tirx.Evaluate(tirx.call_extern("int32", _BARRIER, barrier)))
     params = [*network.params, thread, threads, barrier]
     del body[-1]  # whoever launched the threads waits for all of them anyway
-    sequence = tirx.SeqStmt(body) if len(body) > 1 else body[0]
-    part = tirx.PrimFunc(params, sequence, attrs=network.attrs)
-    return part.with_attr("global_symbol", PART)
+    shared = tirx.PrimFunc(params, _sequence(body), attrs=network.attrs)
+    return shared.with_attr("global_symbol", PART)
 
 
-def _is_parallel(statement: Any) -> bool:
-    if isinstance(statement, tirx.AttrStmt):  # what a schedule noted about the loop inside
-        return _is_parallel(statement.body)
-    return isinstance(statement, tirx.For) and statement.kind == tirx.ForKind.PARALLEL
+def unshared(network: tirx.PrimFunc) -> tirx.PrimFunc:
+    """Return flat code with every kernel's turns taken one after the other."""
+    body = []
+    for statement in _statements(network):
+        turns = find_turns(statement)
+        body.append(
+            take_turns(statement, turns.min, turns.min + turns.extent) if turns else statement
+        )
+    return network.with_body(_sequence(body))
 
 
-def _share(statement: Any, thread: Any, threads: Any) -> Any:
-    """Return the turns of a loop that are a thread's: as many as the others', or one fewer."""
-    if isinstance(statement, tirx.AttrStmt):
-        body = _share(statement.body, thread, threads)
-        return tirx.AttrStmt(statement.node, statement.attr_key, statement.value, body)
-    kind = str(statement.loop_var.ty.dtype)
-    extent = statement.extent.astype(kind)
-    begin = extent * thread.astype(kind) // threads.astype(kind)
-    end = extent * (thread.astype(kind) + 1) // threads.astype(kind)
-    return tirx.For(statement.loop_var, begin, end - begin, tirx.ForKind.SERIAL, statement.body)
+def _statements(network: tirx.PrimFunc) -> list[Any]:
+    whole = network.body
+    return list(whole.seq) if isinstance(whole, tirx.SeqStmt) else [whole]
+
+
+def _sequence(statements: list[Any]) -> Any:
+    return tirx.SeqStmt(statements) if len(statements) > 1 else statements[0]
 
 
 @mutator

@@ -15,7 +15,7 @@ from schedules.templates.block import (
     inline_neighbours,
     lanes_for,
     loops_inside,
-    share_among_threads,
+    share_turns,
     vectorize,
 )
 
@@ -73,7 +73,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.reorder(group, k_outer, k_inner, channel_inner)
     schedule.reverse_compute_at(output, group)
     vectorize(schedule, [k_inner, channel_inner], machine.vector_floats)
-    share_among_threads(schedule, group, machine)
+    share_turns(schedule, group)
     clear = schedule.decompose_reduction(product, k_outer)
     vectorize(schedule, loops_inside(schedule, clear, group), machine.vector_floats)
     stored = loops_inside(schedule, output, group)

@@ -12,12 +12,13 @@ from tvm import s_tir, te, tirx
 
 from schedules.machine import Machine
 from schedules.templates.block import (
-    Loop,
-    idle_share,
+    WINDOW,
     inline_neighbours,
     lanes_for,
     loops_inside,
-    share_among_threads,
+    row_span,
+    share_turns,
+    shares_rows,
     vectorize,
 )
 
@@ -66,6 +67,7 @@ def compute(
             axis=[tap_y, tap_x],
         ),
         name=CORE,
+        attrs={WINDOW: [stride[0], top, (taps_y - 1) * dilation[0] + 1]},
     )
 
 
@@ -85,32 +87,25 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     """Schedule a fused depthwise convolution."""
     core, output = inline_neighbours(schedule, CORE)
+    height, width = (int(schedule.get(loop).extent) for loop in schedule.get_loops(core)[1:3])
     schedule.set_scope(core, 0, "local")
     _, y, x, channel, tap_y, tap_x = schedule.get_loops(core)
     lanes = lanes_for(int(schedule.get(channel).extent), machine.vector_floats)
     y_outer, y_inner = schedule.split(y, [None, tile.rows])
     x_outer, x_inner = schedule.split(x, [None, tile.columns])
     channel_outer, channel_inner = schedule.split(channel, [None, lanes])
-    outer = [channel_outer, y_outer]
-    if _evener_by_rows(schedule, channel_outer, y_outer, machine):
-        outer.reverse()
-    schedule.reorder(*outer, x_outer, tap_y, tap_x, y_inner, x_inner, channel_inner)
+    schedule.reorder(channel_outer, y_outer, x_outer, tap_y, tap_x, y_inner, x_inner, channel_inner)
     schedule.reverse_compute_at(output, x_outer)
     vectorize(schedule, [tap_y, tap_x, y_inner, x_inner, channel_inner], lanes)
-    share_among_threads(schedule, outer[0], machine)
+    if shares_rows(height, machine):
+        share_turns(schedule, y_outer, row_span(schedule, core, tile.rows * width))
+    else:
+        share_turns(schedule, channel_outer)
     clear = schedule.decompose_reduction(core, tap_y)
     vectorize(schedule, loops_inside(schedule, clear, x_outer), lanes)
     vectorize(schedule, loops_inside(schedule, output, x_outer), lanes)
     for loop in (y_outer, x_outer):
         schedule.annotate(loop, "pragma_loop_partition_hint", 1)
-
-
-def _evener_by_rows(schedule: s_tir.Schedule, channels: Loop, rows: Loop, machine: Machine) -> bool:
-    """Whether threads have more equal shares of the rows than of the channels."""
-    by_channels, by_rows = (
-        idle_share(int(schedule.get(loop).extent), machine) for loop in (channels, rows)
-    )
-    return by_rows < by_channels
 
 
 def _cost(height: int, width: int, taps: int, tile: Tile, machine: Machine) -> float:

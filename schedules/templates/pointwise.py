@@ -7,6 +7,7 @@ the multipliers stay busy once both sides of the tile are 2 or more.
 """
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,18 +15,21 @@ from tvm import s_tir, te
 
 from schedules.machine import Machine
 from schedules.templates.block import (
+    Span,
     flatten_pixels,
     idle_share,
     inline_neighbours,
     lanes_for,
     loops_inside,
-    share_among_threads,
+    share_turns,
+    shares_rows,
     vectorize,
 )
 
 CORE = "pointwise_product"
 _LATENCY = 4.0  # cycles of a multiply-add; two are issued in each
 _STRIP_CYCLES = 4.0  # of a row's share of a cache line that is visited again
+_UNEVEN = 1.05  # tiles across the ends of rows cannot be fused into blocks
 _L2_BYTES_PER_CYCLE = 44.0  # measured on Zen 5; others are not far from it
 
 
@@ -73,6 +77,7 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
     loops = schedule.get_loops(schedule.get_sblock(CORE))
     _, height, width, channels, inputs = (int(schedule.get(loop).extent) for loop in loops)
     shape = (height * width, channels // machine.vector_floats, inputs)
+    by_rows = shares_rows(height, machine)
     found = []
     for panels in range(1, min(shape[1], 6) + 1):
         # One register for each vector of weights and one for the broadcast pixel.
@@ -80,14 +85,20 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
         for rows in range(1, min(tallest, shape[0], 28) + 1):
             for pixels_outermost in (True, False):
                 tile = Tile(rows, panels, pixels_outermost)
-                found.append((_cycles(shape, tile, machine), -rows, tile))
+                even = width % rows == 0 or (rows % width == 0 and height * width % rows == 0)
+                cycles = _cycles(shape, tile, machine) * (1.0 if even else _UNEVEN)
+                shared = height * width / rows if by_rows else shape[1] / panels
+                cycles *= idle_share(ceil(shared), machine)
+                found.append((cycles, -rows, tile))
     return [tile for _, _, tile in sorted(found, key=lambda entry: entry[:2])[:16]]
 
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     """Schedule a fused pointwise convolution."""
     product, output = inline_neighbours(schedule, CORE)
-    _, _, width, channels = (int(schedule.get(i).extent) for i in schedule.get_loops(output))
+    _, height, width, channels = (
+        int(schedule.get(loop).extent) for loop in schedule.get_loops(output)
+    )
     flatten_pixels(schedule, product, width)
     flatten_pixels(schedule, output, width)
     schedule.transform_layout(product, ("write", 0), lambda n, y, x, c: (y * width + x, c))
@@ -104,7 +115,10 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.reorder(*outer, k, row, channel_inner)
     schedule.reverse_compute_at(output, outer[-1])
     vectorize(schedule, [row, channel_inner], machine.vector_floats)
-    share_among_threads(schedule, outer[0], machine)
+    if shares_rows(height, machine):
+        share_turns(schedule, pixel_outer, Span(tile.rows))
+    else:
+        share_turns(schedule, channel_outer)
     clear = schedule.decompose_reduction(product, k)
     vectorize(schedule, loops_inside(schedule, clear, outer[-1]), machine.vector_floats)
     stored = loops_inside(schedule, output, outer[-1])
@@ -127,8 +141,7 @@ def _cycles(shape: tuple[int, int, int], tile: Tile, machine: Machine) -> float:
         # The input is read once per group of channels, and the output is written in strips.
         streaming += tile.rows * _STRIP_CYCLES / inputs
     pixel_tiles, panel_tiles = -(-pixels // tile.rows), -(-panels // tile.panels)
-    idle = idle_share(pixel_tiles if tile.pixels_outermost else panel_tiles, machine)
     # A tile cut off at both edges is computed under conditions that cost about half of the speed.
     ragged_pixels, ragged_panels = pixels % tile.rows > 0, panels % tile.panels > 0
     ragged = 2.0 if ragged_pixels and ragged_panels else 1.25 if ragged_panels else 1.0
-    return pixel_tiles * panel_tiles * max(arithmetic, loads, streaming) * ragged * idle
+    return pixel_tiles * panel_tiles * max(arithmetic, loads, streaming) * ragged

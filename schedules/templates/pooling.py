@@ -12,7 +12,7 @@ from schedules.templates.block import (
     inline_neighbours,
     lanes_for,
     loops_inside,
-    share_among_threads,
+    share_turns,
     vectorize,
 )
 
@@ -54,7 +54,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.reorder(outer, y, x, inner)
     schedule.reverse_compute_at(output, outer)
     vectorize(schedule, [inner], lanes)
-    share_among_threads(schedule, outer, machine)
+    share_turns(schedule, outer)
     clear = schedule.decompose_reduction(total, y)
     vectorize(schedule, loops_inside(schedule, clear, outer), lanes)
     vectorize(schedule, loops_inside(schedule, output, outer), lanes)

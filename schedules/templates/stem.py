@@ -14,10 +14,12 @@ from tvm import s_tir, te, tirx
 from schedules.machine import Machine
 from schedules.templates import pointwise
 from schedules.templates.block import (
+    WINDOW,
     inline_neighbours,
     lanes_for,
     loops_inside,
-    share_among_threads,
+    row_span,
+    share_turns,
     vectorize,
 )
 
@@ -74,6 +76,7 @@ def compute(
             axis=[tap_y, tap_x, k],
         ),
         name=CORE,
+        attrs={WINDOW: [stride[0], top, taps_y]},
     )
     return te.compute(
         (1, out_height, out_width, outputs), lambda n, y, x, c: product[n, y, x, c], name="stem"
@@ -99,6 +102,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     channels = int(schedule.get(schedule.get_loops(output)[-1]).extent)
     schedule.set_scope(product, 0, "local")
     _, y, x, channel, tap_y, tap_x, k = schedule.get_loops(product)
+    width = int(schedule.get(x).extent)
     x_outer, x_inner = schedule.split(x, [None, tile.columns])
     channel_outer, channel_inner = schedule.split(
         channel, [None, tile.panels * machine.vector_floats]
@@ -106,7 +110,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.reorder(y, channel_outer, x_outer, tap_y, tap_x, k, x_inner, channel_inner)
     schedule.reverse_compute_at(output, x_outer)
     vectorize(schedule, [tap_y, tap_x, k, x_inner, channel_inner], machine.vector_floats)
-    share_among_threads(schedule, y, machine)
+    share_turns(schedule, y, row_span(schedule, product, width))
     clear = schedule.decompose_reduction(product, tap_y)
     vectorize(schedule, loops_inside(schedule, clear, x_outer), machine.vector_floats)
     stored = loops_inside(schedule, output, x_outer)

@@ -6,8 +6,9 @@ import pytest
 from schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
 
 
-def places(lifetimes: list[Lifetime]) -> list[tuple[int, int]]:
-    return [(at, at + one.size) for one, at in zip(lifetimes, plan(lifetimes), strict=True)]
+def places(lifetimes: list[Lifetime], shared: bool = False) -> list[tuple[int, int]]:
+    offsets = plan(lifetimes, shared)
+    return [(at, at + one.size) for one, at in zip(lifetimes, offsets, strict=True)]
 
 
 def test_buffers_that_never_meet_share_their_place() -> None:
@@ -34,14 +35,24 @@ def test_a_small_buffer_goes_into_the_tightest_gap() -> None:
     assert offsets[5] == 11200
 
 
+def test_in_a_shared_arena_middles_lie_together() -> None:
+    lifetimes = [Lifetime(6400, 0, 1), Lifetime(3200, 2, 3), Lifetime(640, 4, 5)]
+    middles = {
+        at + one.size // 2 for at, one in zip(plan(lifetimes, shared=True), lifetimes, strict=True)
+    }
+    assert middles == {3200}
+    assert total_bytes(lifetimes, plan(lifetimes, shared=True)) == 6400
+
+
+@pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("seed", range(20))
-def test_what_lives_together_never_overlaps(seed: int) -> None:
+def test_what_lives_together_never_overlaps(seed: int, shared: bool) -> None:
     draw = random.Random(seed)
     lifetimes = []
     for _ in range(40):
         first = draw.randrange(50)
         lifetimes.append(Lifetime(draw.randrange(1, 5000), first, first + draw.randrange(6)))
-    placed = places(lifetimes)
+    placed = places(lifetimes, shared)
     for (one, (start, end)), (other, (low, high)) in itertools.combinations(
         zip(lifetimes, placed, strict=True), 2
     ):

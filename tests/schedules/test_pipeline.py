@@ -15,7 +15,11 @@ NATIVE = find_target("native")
 
 
 def planned(
-    variant_name: str, cache_dir: Path, target_name: str = "native", threads: int = 1
+    variant_name: str,
+    cache_dir: Path,
+    target_name: str = "native",
+    threads: int = 1,
+    prefer: str = "latency",
 ) -> tuple[Any, ...]:
     import onnx
     import tvm
@@ -28,7 +32,8 @@ def planned(
     target = find_target(target_name)
     handle = tvm.target.Target(resolve(target, threads))
     module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
-    return exported, pipeline.plan(module, target, handle, Lookup()), handle
+    fused = pipeline.fuse(module, target, handle)
+    return exported, pipeline.plan(fused, handle, Lookup(), prefer), handle
 
 
 def test_every_kernel_of_the_network_comes_from_a_template(cache_dir: Path) -> None:
@@ -63,8 +68,8 @@ def test_the_network_becomes_one_kernel_that_remembers_how_many_it_was(cache_dir
 @pytest.mark.parametrize(
     ("name", "arena_bytes"),
     [
-        # The first expansion and what its depthwise convolution makes of it.
-        ("mobilenet_v2_1.0_224", 112 * 112 * 96 * 4 + 56 * 56 * 96 * 4),
+        # The first expansion and what its depthwise convolution makes of it: small enough for a
+        # core's own cache, so not fused.
         ("mobilenet_v2_0.35_96", 48 * 48 * 48 * 4 + 24 * 24 * 48 * 4),
     ],
 )
@@ -75,6 +80,21 @@ def test_activations_take_what_two_neighbours_need_and_no_more(
 
     _, module, _ = planned(name, cache_dir)
     assert footprint(module).arena_bytes == arena_bytes
+
+
+def test_fused_blocks_take_less_than_their_expansion_and_least_if_memory_is_preferred(
+    cache_dir: Path,
+) -> None:
+    from bench.memory import footprint
+    from schedules.preference import LATENCY, MEMORY
+
+    default, least = (
+        footprint(planned("mobilenet_v2_1.0_224", cache_dir, prefer=preference)[1]).arena_bytes
+        for preference in (LATENCY, MEMORY)
+    )
+    expansion = 112 * 112 * 96 * 4
+    between_blocks = 112 * 112 * 16 * 4 + 56 * 56 * 24 * 4
+    assert between_blocks < least < default < expansion / 3
 
 
 @pytest.mark.parametrize(
@@ -117,7 +137,8 @@ def test_tensorflow_s_padding_is_compiled_too(cache_dir: Path) -> None:
     exported = export(variant, Weights(padding="same"), cache_dir)
     handle = tvm.target.Target(resolve(NATIVE))
     module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
-    built = pipeline.build(pipeline.plan(module, NATIVE, handle, Lookup()), handle)
+    fused = pipeline.fuse(module, NATIVE, handle)
+    built = pipeline.build(pipeline.plan(fused, handle, Lookup()), handle)
     machine = vm.VirtualMachine(built, tvm.cpu())
     inputs, reference = exported.reference()
     outputs = [machine["main"](tvm.runtime.tensor(one[None])).numpy() for one in inputs]

@@ -14,13 +14,17 @@ def run(module: Any, *inputs: np.ndarray) -> np.ndarray:
     import tvm
     from tvm.runtime import vm
 
+    from schedules.machine import Machine
+    from schedules.passes.flatten import explicit_loops, flat_buffers
     from schedules.passes.plan_arena import PlanArena
 
     passes = [
         tvm.relax.transform.ToNonDataflow(),
         tvm.relax.transform.RemovePurityChecking(),
         tvm.relax.transform.CallTIRRewrite(),
-        PlanArena(),
+        explicit_loops(),
+        flat_buffers(),
+        PlanArena(Machine(vector_floats=4, registers=16)),
     ]
     built = tvm.compile(tvm.transform.Sequential(passes)(module), target="llvm")
     machine = vm.VirtualMachine(built, tvm.cpu())

@@ -47,7 +47,7 @@ def test_every_turn_of_a_loop_is_one_thread_s(threads: int) -> None:
     from schedules.passes.share_network import PART, share
 
     buffer = tirx.decl_buffer((7,), "float32")
-    part = share(tirx.PrimFunc([buffer], loop("PARALLEL", buffer)))
+    part = share(tirx.PrimFunc([buffer], loop("PARALLEL", buffer)), threads)
     built = tvm.compile(tvm.IRModule({PART: part}), "llvm")
     counts = tvm.runtime.tensor(np.zeros(7, np.float32))
     shares = []
@@ -59,6 +59,24 @@ def test_every_turn_of_a_loop_is_one_thread_s(threads: int) -> None:
     assert max(shares) - min(shares) <= 1
 
 
+@pytest.mark.parametrize(("parts", "threads"), [(2, 1), (2, 3), (3, 2), (5, 2)])
+def test_parts_are_all_taken_whatever_the_number_of_threads(parts: int, threads: int) -> None:
+    import tvm
+    from tvm import tirx
+
+    from schedules.passes.share_network import PART, share
+
+    buffer = tirx.decl_buffer((7,), "float32")
+    inner = loop("PARALLEL", buffer)
+    outer = tirx.For(tirx.Var("o", "int32"), 0, 2, tirx.ForKind.SERIAL, inner)  # every part's
+    part = share(tirx.PrimFunc([buffer], outer), parts)
+    built = tvm.compile(tvm.IRModule({PART: part}), "llvm")
+    counts = tvm.runtime.tensor(np.zeros(7, np.float32))
+    for thread in range(threads):
+        built[PART](counts, thread, threads, None)
+    assert counts.numpy().tolist() == [2.0] * 7
+
+
 def test_kernels_end_with_a_barrier_and_serial_ones_are_the_first_thread_s() -> None:
     from tvm import tirx
 
@@ -66,7 +84,7 @@ def test_kernels_end_with_a_barrier_and_serial_ones_are_the_first_thread_s() -> 
 
     buffer = tirx.decl_buffer((7,), "float32")
     kernels = [loop(kind, buffer) for kind in ("PARALLEL", "SERIAL", "PARALLEL")]
-    shared = share(tirx.PrimFunc([buffer], tirx.SeqStmt(kernels)))
+    shared = share(tirx.PrimFunc([buffer], tirx.SeqStmt(kernels)), 2)
     kinds = [type(statement).__name__ for statement in shared.body.seq]
     assert kinds == ["For", "Evaluate", "IfThenElse", "Evaluate", "For"]
     assert "mobilebench_barrier" in str(shared.body.seq[1])

@@ -1,0 +1,287 @@
+"""Run the kernels of a block by strips of rows, so that what lies between them is never whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+import tvm
+import tvm_ffi
+from tvm import tirx
+from tvm.ir.expr import TensorLoad
+
+from schedules.machine import Machine
+from schedules.passes.merge_kernels import NETWORK
+from schedules.passes.turns import find_turns, part_of, take_turns
+from schedules.preference import MEMORY
+from schedules.templates.block import SPAN, Span
+
+_LENGTH = 3  # kernels of a block: expansion (or stem), depthwise, projection
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A kernel whose turns may be interleaved with those of its neighbours."""
+
+    statement: Any
+    marks: tuple[Any, ...]  # statements that belong to it
+    output: Any  # the buffer that it writes
+    span: Span
+    turns: int
+
+    @property
+    def height(self) -> int:
+        """Rows of the output."""
+        return int(self.output.shape[1])
+
+    @property
+    def width(self) -> int:
+        """Pixels of a row of the output."""
+        return int(self.output.shape[2])
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row of the output."""
+        itemsize = int(tvm.DataType(str(self.output.dtype)).itemsize)
+        return prod(int(extent) for extent in self.output.shape[2:]) * itemsize
+
+    def aligned(self) -> bool:
+        """Whether turns begin where rows begin, or a number of them makes a row."""
+        pixels, width = self.span.pixels, self.width
+        whole = self.turns * pixels == self.height * width
+        return whole and (pixels % width == 0 or width % pixels == 0)
+
+    def rows(self, begin: Any, end: Any) -> tuple[Any, Any]:
+        """Return the rows that some turns write, whole or in part."""
+        pixels, width = self.span.pixels, self.width
+        return begin * pixels // width, (end * pixels + width - 1) // width
+
+    def needs(self, begin: Any, end: Any, height: int) -> tuple[Any, Any]:
+        """Return the rows, of so many, that some turns read."""
+        first, last = self.rows(begin, end)
+        span = self.span
+        above = first * span.stride - span.padding
+        below = (last - 1) * span.stride - span.padding + span.taps
+        return _max(above, 0), _min(below, height)
+
+    def turns_for(self, first: Any, last: Any) -> tuple[Any, Any]:
+        """Return the turns that write some rows."""
+        pixels, width = self.span.pixels, self.width
+        return first * width // pixels, (last * width + pixels - 1) // pixels
+
+
+@tvm.transform.module_pass(opt_level=0, name="FuseBlocks")
+class FuseBlocks:
+    """Interleave the turns of an expansion, a depthwise convolution and a projection.
+
+    Section 5.1 of the MobileNetV2 paper, by rows instead of channels: a strip of the projection's
+    output is computed as soon as the rows that it needs are there, so the expanded tensors are as
+    high as a strip and stay in a near cache. Their rows take turns in a small buffer, and no row is
+    computed twice; but where the parts of two threads meet, each computes the rows that it needs.
+
+    A block whose expanded tensor fits a core's own cache is as fast kernel by kernel; it is fused
+    only if memory is preferred to latency. Strips are then as low as they can be, else as high as
+    fits half of that cache.
+
+    Runs on the merged network with explicit loops.
+    """
+
+    def __init__(self, machine: Machine, prefer: str) -> None:
+        """Take the machine, and which preference its code is made for."""
+        self._parts = machine.threads
+        memory = prefer == MEMORY
+        self._least_bytes = 0 if memory else machine.l2_bytes
+        self._strip_bytes = 0 if memory else machine.l2_bytes // 2
+
+    def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
+        """Rewrite the network; does nothing where kernels were not merged."""
+        names = {name.name_hint: name for name in mod.functions}
+        if NETWORK not in names:
+            return mod
+        network = mod[names[NETWORK]]
+        allocations = [one for one in network.body.seq if isinstance(one, tirx.AllocBuffer)]
+        kernels = _by_kernel(
+            [one for one in network.body.seq if not isinstance(one, tirx.AllocBuffer)]
+        )
+        body: list[Any] = []
+        while kernels:
+            block = self._block([_stage(one) for one in kernels[:_LENGTH]], kernels[_LENGTH:])
+            if block is None:
+                body += kernels.pop(0)
+                continue
+            del kernels[:_LENGTH]
+            body.append(block.statement)
+            allocations = [one for one in allocations if not _among(one.buffer, block.replaced)]
+            allocations += [tirx.AllocBuffer(buffer) for buffer in block.buffers]
+        result = tvm.IRModule(dict(mod.functions_items()), attrs=mod.attrs)
+        sequence = tirx.SeqStmt([*allocations, *body])
+        result.update_func(names[NETWORK], network.with_body(sequence))
+        return result
+
+    def _block(self, stages: Sequence[_Stage | None], rest: Sequence[list[Any]]) -> "_Block | None":
+        """Return the block that some kernels make; None if they are none, or better left alone."""
+        chain = [stage for stage in stages if stage is not None and stage.aligned()]
+        if len(chain) < _LENGTH or chain[1].span.taps == 1:
+            return None
+        if chain[0].row_bytes * chain[0].height <= self._least_bytes:
+            return None
+        for position, (stage, after) in enumerate(pairwise(chain)):
+            others = [one.statement for one in chain[position + 2 :]]
+            others += [statement for kernel in rest for statement in kernel]
+            if not _reads(after.statement, stage.output):
+                return None
+            if any(_reads(one, stage.output) for one in others):
+                return None
+        return _interleaved(chain, self._parts, self._strip_bytes)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """One statement in place of some kernels, with small buffers in place of whole tensors."""
+
+    statement: Any
+    buffers: list[Any]
+    replaced: list[Any]
+
+
+def _interleaved(chain: list[_Stage], parts: int, strip_bytes: int) -> _Block:
+    turns, depths = _strip(chain, parts, strip_bytes)
+    part, strip = tirx.Var("part", "int64"), tirx.Var("strip", "int64")
+    last = chain[-1]
+    begin, end = part_of(tirx.const(last.turns, "int64"), part, parts)
+    first = begin + strip * turns
+    ranges = _ranges(chain, strip == 0, first, tirx.min(first + turns, end))
+    whole = [stage.output for stage in chain[:-1]]
+    buffers = [
+        tirx.decl_buffer((parts, depth, *one.shape[2:]), one.dtype, one.name)
+        for one, depth in zip(whole, depths, strict=True)
+    ]
+    body: list[Any] = []
+    for stage, (from_turn, to_turn) in zip(chain, ranges, strict=True):
+        statement = take_turns(stage.statement, from_turn, to_turn)
+        for tensor, buffer in zip(whole, buffers, strict=True):
+            statement = _by_strips(statement, tensor, buffer, part)
+        body.append(statement)
+        body += [tirx.IfThenElse(part == 0, mark, None) for mark in stage.marks]
+    strips = (end - begin + turns - 1) // turns
+    loop = tirx.For(strip, 0, strips, tirx.ForKind.SERIAL, tirx.SeqStmt(body))
+    return _Block(tirx.For(part, 0, parts, tirx.ForKind.PARALLEL, loop), buffers, whole)
+
+
+def _ranges(chain: list[_Stage], is_first: Any, begin: Any, end: Any) -> list[tuple[Any, Any]]:
+    """Return the turns of each stage in a strip, given those of the last.
+
+    A stage goes on where it was in the strip before; in the first, it begins with what is needed.
+    """
+    found = [(begin, end)]
+    start = begin  # of the part, if this is its first strip
+    done, goal = begin, end
+    for stage, after in zip(chain[-2::-1], chain[:0:-1], strict=True):
+        first, _ = after.needs(start, start + 1, stage.height)
+        start, _ = stage.turns_for(first, first + 1)
+        done, goal = (
+            stage.turns_for(0, after.needs(0, turn, stage.height)[1])[1] for turn in (done, goal)
+        )
+        found.append((_choose(is_first, start, done), goal))
+    return found[::-1]
+
+
+def _strip(chain: list[_Stage], parts: int, strip_bytes: int) -> tuple[int, list[int]]:
+    """Return how many turns of the last stage make a strip, and how many rows each buffer has.
+
+    Strips are as high as so many bytes of buffers allow, and at least as high as one row.
+    """
+    last = chain[-1]
+    found: list[tuple[int, list[int]]] = []
+    for rows in range(1, last.height + 1):
+        turns = max(1, rows * last.width // last.span.pixels)
+        depths = _depths(chain, parts, turns)
+        nbytes = sum(d * s.row_bytes for d, s in zip(depths, chain[:-1], strict=True))
+        if found and nbytes > strip_bytes:
+            break
+        found.append((turns, depths))
+    return found[-1]
+
+
+def _depths(chain: list[_Stage], parts: int, turns: int) -> list[int]:
+    """Return how many rows of each buffer are needed at once: all strips are walked through."""
+    depths = [0] * (len(chain) - 1)
+    for part in range(parts):
+        begin, end = part_of(chain[-1].turns, part, parts)
+        for first in range(begin, end, turns):
+            ranges = _ranges(chain, first == begin, first, min(first + turns, end))
+            for index, (stage, after) in enumerate(pairwise(chain)):
+                written = stage.rows(*ranges[index])[1]
+                oldest, _ = after.needs(*ranges[index + 1], stage.height)
+                depths[index] = max(depths[index], written - oldest)
+    return depths
+
+
+def _by_strips(statement: Any, whole: Any, buffer: Any, part: Any) -> Any:
+    """Return a statement in which a buffer of some rows stands for the whole one."""
+    depth = int(buffer.shape[1])
+
+    def indices(old: Sequence[Any]) -> list[Any]:
+        row = old[1] if depth >= int(whole.shape[1]) else tirx.floormod(old[1], depth)
+        return [part, row, *old[2:]]
+
+    def load(node: Any) -> Any:
+        return buffer[tuple(indices(node.indices))] if node.source.same_as(whole) else node
+
+    def store(node: Any) -> Any:
+        if not node.buffer.same_as(whole):
+            return node
+        return tirx.BufferStore(buffer, node.value, indices(node.indices))
+
+    return tvm_ffi.structural_map(statement, [(TensorLoad, load), (tirx.BufferStore, store)])
+
+
+def _by_kernel(statements: Sequence[Any]) -> list[list[Any]]:
+    """Return the statements of each kernel: its loops, and calls that follow."""
+    kernels: list[list[Any]] = []
+    for statement in statements:
+        if kernels and isinstance(statement, tirx.Evaluate):
+            kernels[-1].append(statement)
+        else:
+            kernels.append([statement])
+    return kernels
+
+
+def _stage(kernel: list[Any]) -> _Stage | None:
+    statement, *marks = kernel
+    turns = find_turns(statement)
+    if turns is None or SPAN not in turns.annotations:
+        return None
+    (written,) = _written(turns)
+    span = Span(*(int(number) for number in turns.annotations[SPAN]))
+    return _Stage(statement, tuple(marks), written, span, int(turns.extent))
+
+
+def _written(turns: Any) -> list[Any]:
+    """Return the buffers that a nest writes and that were not made inside it."""
+    stored: list[Any] = []
+    tvm_ffi.structural_walk(turns, (tirx.BufferStore, lambda node: stored.append(node.buffer)))
+    return [one for one in tirx.analysis.undefined_vars(turns, []) if _among(one, stored)]
+
+
+def _reads(statement: Any, buffer: Any) -> bool:
+    return _among(buffer, tirx.analysis.undefined_vars(statement, []))
+
+
+def _among(buffer: Any, others: Sequence[Any]) -> bool:
+    return any(buffer.same_as(one) for one in others)
+
+
+def _choose(condition: Any, value: Any, otherwise: Any) -> Any:
+    if isinstance(condition, bool):
+        return value if condition else otherwise
+    return tirx.Select(condition, value, otherwise)
+
+
+def _min(one: Any, other: int) -> Any:
+    return min(one, other) if isinstance(one, int) else tirx.min(one, other)
+
+
+def _max(one: Any, other: int) -> Any:
+    return max(one, other) if isinstance(one, int) else tirx.max(one, other)

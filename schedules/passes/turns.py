@@ -1,0 +1,36 @@
+"""The loop of a kernel whose turns may be taken apart: by threads, or strip by strip."""
+
+from typing import Any
+
+import tvm_ffi
+from tvm import tirx
+
+
+def find_turns(statement: Any) -> Any | None:
+    """Return the parallel loop of a nest around which there are loops only; None without one."""
+    while isinstance(statement, (tirx.AttrStmt, tirx.For)):
+        if isinstance(statement, tirx.For) and statement.kind == tirx.ForKind.PARALLEL:
+            return statement
+        statement = statement.body
+    return None
+
+
+def take_turns(statement: Any, begin: Any, end: Any) -> Any:
+    """Return the nest with its parallel loop run in order, from one turn up to another."""
+    if isinstance(statement, tirx.AttrStmt):  # what a schedule noted about the loop inside
+        body = take_turns(statement.body, begin, end)
+        return tirx.AttrStmt(statement.node, statement.attr_key, statement.value, body)
+    variable, body = statement.loop_var, statement.body
+    if statement.kind == tirx.ForKind.PARALLEL:
+        # From zero: TVM's CanonicalizeLoop forgets the beginnings of loops inside such a loop.
+        shifted = tvm_ffi.structural_map(
+            body, (tirx.Var, lambda one: one + begin if one.same_as(variable) else one)
+        )
+        return tirx.For(variable, 0, end - begin, tirx.ForKind.SERIAL, shifted)
+    inner = take_turns(body, begin, end)
+    return tirx.For(variable, statement.min, statement.extent, statement.kind, inner)
+
+
+def part_of(extent: Any, part: Any, parts: int) -> tuple[Any, Any]:
+    """Return where a part of so many turns begins and ends; parts differ by one turn at most."""
+    return extent * part // parts, extent * (part + 1) // parts

@@ -1,0 +1,87 @@
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.artifact import build_artifact
+from bench.cell import infer_on_device
+from bench.fidelity import compare
+from bench.models.weights import Weights
+from bench.onnx_export import export
+from bench.runtimes.runtime import Workload
+from bench.variant import parse_variant
+from schedules.preference import MEMORY
+from targets.target import find_target
+
+
+@pytest.mark.parametrize(
+    ("name", "built_for", "run_on", "target"),
+    [
+        ("mobilenet_v2_0.35_64", 1, 1, "x86-64-v3"),
+        ("mobilenet_v2_0.5_64x96", 2, 2, "native"),
+        ("mobilenet_v2_0.35_96", 3, 2, "x86-64-v3"),
+        ("mobilenet_v2_0.35_160", 2, 1, "native"),
+    ],
+)
+def test_blocks_by_strips_compute_what_pytorch_computes(
+    cache_dir: Path, name: str, built_for: int, run_on: int, target: str
+) -> None:
+    variant, where = parse_variant(name), find_target(target)
+    exported = export(variant, Weights(), cache_dir)
+    artifact = build_artifact(
+        name, exported.onnx_path, exported.onnx_sha256, where, built_for, (), cache_dir, MEMORY
+    )
+    expansion = variant.height * variant.width // 4 * 48 * 4  # of the first block that has one
+    assert artifact.manifest.arena_bytes < expansion
+    inputs, reference = exported.reference()
+    workload = Workload(variant, Weights(), exported.onnx_path, artifact.library)
+    outputs = infer_on_device(where, run_on, workload, inputs, cache_dir, 60)
+    assert compare(outputs, reference).relative_l2_error < 1e-5
+
+
+def stage(height: int, pixels: int, width: int, stride: int = 1, taps: int = 1) -> Any:
+    from tvm import tirx
+
+    from schedules.passes.fuse_blocks import _Stage
+    from schedules.templates.block import Span
+
+    output = tirx.decl_buffer((1, height, width, 8), "float32")
+    span = Span(pixels, stride, taps // 2, taps)
+    return _Stage(None, (), output, span, height * width // pixels)
+
+
+CHAINS = [
+    (lambda: [stage(12, 4, 12), stage(12, 12, 12, 1, 3), stage(12, 6, 12)]),
+    (lambda: [stage(12, 12, 12), stage(6, 6, 6, 2, 3), stage(6, 3, 6)]),
+    (lambda: [stage(28, 14, 28), stage(14, 28, 14, 2, 3), stage(14, 28, 14)]),
+]
+
+
+@pytest.mark.parametrize("make", CHAINS)
+@pytest.mark.parametrize("parts", [1, 2, 3])
+@pytest.mark.parametrize("turns", [1, 2, 5])
+def test_every_strip_finds_its_rows_and_none_is_computed_twice(
+    make: Any, parts: int, turns: int
+) -> None:
+    from schedules.passes.fuse_blocks import _depths, _ranges
+    from schedules.passes.turns import part_of
+
+    chain = make()
+    depths = _depths(chain, parts, turns)
+    seen = []
+    for part in range(parts):
+        begin, end = part_of(chain[-1].turns, part, parts)
+        last: list[int | None] = [None] * len(chain)
+        for first in range(begin, end, turns):
+            ranges = _ranges(chain, first == begin, first, min(first + turns, end))
+            seen += list(range(*ranges[-1]))
+            for index, (start, stop) in enumerate(ranges):
+                assert last[index] in (None, start)
+                last[index] = stop
+            for index, (producer, consumer) in enumerate(pairwise(chain)):
+                oldest, newest = consumer.needs(*ranges[index + 1], producer.height)
+                written = producer.rows(0, ranges[index][1])[1]
+                assert newest <= written
+                assert written - oldest <= depths[index]
+    assert seen == list(range(chain[-1].turns))
