@@ -47,6 +47,7 @@ def make_record(
         runtime_version=RUNTIMES[attempt.runtime].version() or "",
         threads=cell.threads,
         trials=0,
+        prefer=context.suite.prefer,
         profile=context.suite.profile,
         weights=context.weights.label,
         status=attempt.status,

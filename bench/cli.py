@@ -66,6 +66,10 @@ def run(
             "first. Without this option the tuned databases are used as they are."
         ),
     ] = None,
+    prefer: Annotated[
+        str | None,
+        typer.Option(help="What TVM's code is made for: latency (default) or memory."),
+    ] = None,
     time_limit: Annotated[
         float | None,
         typer.Option(help="Seconds that compiling, loading or one round may take (300)."),
@@ -91,6 +95,7 @@ def run(
         "weights": weights,
         "seed": seed,
         "trials": trials,
+        "prefer": prefer,
         "time_limit_s": time_limit,
     }
     raise typer.Exit(run_command(suite, chosen, store, resume, out))

@@ -81,7 +81,12 @@ def _build(
         return None, []
     try:
         return workshop.build(
-            cell.variant, exported, cell.target, cell.threads, context.databases
+            cell.variant,
+            exported,
+            cell.target,
+            cell.threads,
+            context.databases,
+            context.suite.prefer,
         ), []
     except (BenchError, WorkerError) as error:
         return None, [Attempt(TVM, "compile_failed", str(error))]

@@ -10,7 +10,8 @@ from bench.latency import find_profile
 from bench.models.weights import RANDOM
 from bench.runtimes.runtime import default_runtimes, find_runtime
 from bench.variant import parse_variant, published_grid, small_grid
-from targets.errors import BenchError
+from schedules.preference import LATENCY, PREFERENCES
+from targets.errors import BenchError, unknown
 from targets.target import find_target
 
 GRIDS = {"published": published_grid, "small": small_grid}
@@ -31,6 +32,7 @@ class Suite:
     runtimes: tuple[str, ...] = ()
     threads: tuple[int, ...] = (1,)
     trials: int | None = None  # None: the databases as they are; 0: best guesses; else tune first
+    prefer: str = LATENCY  # what TVM's artifacts are made for
     profile: str = "quick"
     weights: str = RANDOM
     seed: int = 0
@@ -39,6 +41,7 @@ class Suite:
 
 _LISTS: dict[str, type] = {"variants": str, "targets": str, "runtimes": str, "threads": int}
 _SCALARS: dict[str, type | tuple[type, ...]] = {
+    "prefer": str,
     "profile": str,
     "weights": str,
     "seed": int,
@@ -93,6 +96,8 @@ def make_suite(chosen: dict[str, Any]) -> Suite:
                 f"runtime {name!r} is not installed; pip install 'mobilebench[{entry.extra}]'"
             )
     find_profile(suite.profile)
+    if suite.prefer not in PREFERENCES:
+        raise unknown("preference", suite.prefer, PREFERENCES)
     for count in suite.threads:
         if not 1 <= count <= MAX_THREADS:
             raise BenchError(f"threads: {count} is not a number of threads; give 1 or more")

@@ -8,6 +8,7 @@ from bench.artifact import Artifact
 from bench.models.weights import Weights
 from bench.onnx_export import Exported
 from bench.variant import Variant
+from schedules.preference import LATENCY
 from targets.target import Target
 from targets.worker import Worker
 
@@ -45,10 +46,12 @@ class Workshop:
         target: Target,
         threads: int,
         databases: Sequence[Path],
+        prefer: str = LATENCY,
     ) -> Artifact:
         """Return the variant's library for a target and a number of threads.
 
         `databases` are the directories of tuned tiles; none for the templates' best guesses.
+        `prefer` says what it is made for.
         """
         artifact: Artifact = self._call(
             _COMPILE,
@@ -60,6 +63,7 @@ class Workshop:
             threads,
             databases,
             self._cache_dir,
+            prefer,
         )
         return artifact
 

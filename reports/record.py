@@ -51,6 +51,7 @@ class Record:
     runtime_version: str
     threads: int
     trials: int
+    prefer: str  # what the code is made for: latency or memory
     profile: str
     weights: str
     status: Status

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from reports.errors import ReportError
 from reports.record import Record
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DEFAULT_URL = "sqlite:///mobilebench.sqlite"
 
 _TYPES: dict[type, Any] = {

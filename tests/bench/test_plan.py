@@ -55,6 +55,7 @@ def record(**others: Any) -> Record:
         "runtime_version": "1",
         "threads": 1,
         "trials": 0,
+        "prefer": "latency",
         "profile": "quick",
         "weights": "random(seed 0)",
         "status": "ok",

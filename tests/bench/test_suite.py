@@ -75,6 +75,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         ({"targets": ["naive"]}, "unknown target 'naive'; did you mean native"),
         ({"runtimes": ["pytorch"]}, "unknown runtime 'pytorch'; did you mean torch"),
         ({"profile": "slow"}, "unknown profile"),
+        ({"prefer": "speed"}, "unknown preference"),
         ({"threads": [0]}, "threads: 0"),
         ({"threads": [5000]}, "threads: 5000"),
         ({"time_limit_s": -1}, "time_limit_s: -1"),

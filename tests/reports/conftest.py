@@ -44,6 +44,7 @@ def make_record() -> RecordMaker:
             "runtime_version": "1.2.3",
             "threads": 1,
             "trials": 0,
+            "prefer": "latency",
             "profile": "quick",
             "weights": "random(seed 0)",
             "status": "ok",
