@@ -77,7 +77,7 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
     _, height, width, *_ = (int(schedule.get(loop).extent) for loop in loops)
     taps = int(schedule.get(loops[-2]).extent) * int(schedule.get(loops[-1]).extent)
     found = []
-    for rows in range(1, min(height, 4) + 1):
+    for rows in (rows for rows in range(1, 5) if height % rows == 0):
         for columns in range(1, min(width, 8) + 1):
             tile = Tile(rows, columns)
             found.append((_cost(height, width, taps, tile, machine), -columns, tile))

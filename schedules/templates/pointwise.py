@@ -29,7 +29,7 @@ from schedules.templates.block import (
 CORE = "pointwise_product"
 _LATENCY = 4.0  # cycles of a multiply-add; two are issued in each
 _STRIP_CYCLES = 4.0  # of a row's share of a cache line that is visited again
-_UNEVEN = 1.05  # tiles across the ends of rows cannot be fused into blocks
+_WORTH_FUSING = 1.1  # how much slower a tile may be that allows for fusing
 _L2_BYTES_PER_CYCLE = 44.0  # measured on Zen 5; others are not far from it
 
 
@@ -83,14 +83,22 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
         # One register for each vector of weights and one for the broadcast pixel.
         tallest = (machine.registers - panels - 1) // panels
         for rows in range(1, min(tallest, shape[0], 28) + 1):
+            turns = ceil(shape[0] / rows) if by_rows else ceil(shape[1] / panels)
             for pixels_outermost in (True, False):
                 tile = Tile(rows, panels, pixels_outermost)
-                even = width % rows == 0 or (rows % width == 0 and height * width % rows == 0)
-                cycles = _cycles(shape, tile, machine) * (1.0 if even else _UNEVEN)
-                shared = height * width / rows if by_rows else shape[1] / panels
-                cycles *= idle_share(ceil(shared), machine)
+                cycles = _cycles(shape, tile, machine) * idle_share(turns, machine)
                 found.append((cycles, -rows, tile))
-    return [tile for _, _, tile in sorted(found, key=lambda entry: entry[:2])[:16]]
+    found.sort(key=lambda entry: entry[:2])
+    # Tiles that end where rows end may be fused into blocks.
+    even = [entry for entry in found if _ends_with_rows(entry[2].rows, height, width)]
+    if even and even[0][0] <= _WORTH_FUSING * found[0][0]:
+        found = even
+    return [tile for _, _, tile in found[:16]]
+
+
+def _ends_with_rows(pixels: int, height: int, width: int) -> bool:
+    whole_rows = pixels % width == 0 and height % (pixels // width) == 0
+    return whole_rows or width % pixels == 0
 
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
