@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # it imports TVM
 
 LIBRARY = "library.so"
 MANIFEST = "manifest.json"
+MULTIPLY, READ = "multiply.so", "read.so"
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,24 @@ class Manifest:
     arena_bytes: int
     params_bytes: int
     functions: int
+    kernels: list[dict[str, Any]]  # a schedules.task.Kernel each, in the order of the first calls
     database_hits: int  # kernels whose tile tuning had found
     database_misses: int
     trials: int  # most candidates that were measured for one of them
     compile_s: float
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """Libraries that measure what no kernel can exceed."""
+
+    multiply: Path
+    read: Path
+    entry: str  # their function; it takes input and output
+    factors: int  # floats that `multiply` takes
+    sums: int  # floats that both write
+    macs: int  # multiply-adds of a run of `multiply`
+    read_bytes: int  # of a run of `read`
 
 
 @dataclass(frozen=True)
@@ -70,12 +85,13 @@ def build_artifact(
     databases: Sequence[Path],
     cache_dir: Path,
     prefer: str = LATENCY,
+    marked: bool = False,
 ) -> Artifact:
     """Compile an ONNX file for a target and a number of threads, or find it compiled already.
 
     `databases` are the directories in which tuned tiles are looked for; without any, templates use
-    their best guesses. `prefer` is one of PREFERENCES. Raises BenchError if the target, the
-    compiler or the file is refused.
+    their best guesses. `prefer` is one of PREFERENCES. A marked one tells how long each
+    kernel takes. Raises BenchError if the target, the compiler or the file is refused.
     """
     toolchain = find_toolchain(target.toolchain)
     tvm_target = resolve(target, threads)
@@ -88,6 +104,7 @@ def build_artifact(
         source_key(Path(schedules.__file__).parent),
         tuned,
         prefer,
+        marked,
     )
 
     def fill(directory: Path) -> None:
@@ -95,7 +112,9 @@ def build_artifact(
 
         start = time.perf_counter()
         lookup = Lookup(tuned, threads)
-        sizes = _compile(onnx_path, target, tvm_target, lookup, prefer, toolchain, directory)
+        sizes = _compile(
+            onnx_path, target, tvm_target, lookup, prefer, toolchain, marked, directory
+        )
         library = directory / LIBRARY
         manifest = Manifest(
             variant=variant,
@@ -117,6 +136,30 @@ def build_artifact(
 
     directory = cached(cache_dir / "artifacts" / f"{variant}-{target.name}-{key}", fill)
     return read_artifact(directory)
+
+
+def build_ceilings(target: Target, threads: int, cache_dir: Path) -> Ceilings:
+    """Compile what measures how fast a device multiplies and reads, or find it compiled already."""
+    toolchain = find_toolchain(target.toolchain)
+    tvm_target = resolve(target, threads)
+    key = content_key(
+        sorted(tvm_target.items()),
+        version("apache-tvm"),
+        toolchain.version(),
+        source_key(Path(schedules.__file__).parent),
+    )
+
+    def fill(directory: Path) -> None:
+        import tvm
+
+        from schedules.ceilings import write_ceilings
+
+        sizes = write_ceilings(tvm.target.Target(tvm_target), toolchain, directory)
+        (directory / MANIFEST).write_text(json.dumps(sizes) + "\n")
+
+    directory = cached(cache_dir / "ceilings" / f"{target.name}-{key}", fill)
+    sizes = json.loads((directory / MANIFEST).read_text())
+    return Ceilings(directory / MULTIPLY, directory / READ, **sizes)
 
 
 def check_target(target: Target, databases: Sequence[Path]) -> list[str]:
@@ -159,24 +202,28 @@ def _compile(
     lookup: "Lookup",
     prefer: str,
     toolchain: Toolchain,
+    marked: bool,
     directory: Path,
-) -> dict[str, int]:
-    """Write the library into `directory` and return what the plan says of its sizes."""
+) -> dict[str, Any]:
+    """Write the library into `directory`; return its sizes and kernels for the manifest."""
     import onnx
     import tvm
     from tvm.relax.frontend.onnx import from_onnx
 
     from bench.memory import footprint
     from schedules import pipeline
+    from schedules.native_code import MARKS, TEAM, build_object
     from schedules.passes.share_network import is_shared
-    from schedules.team import build_team
+    from schedules.task import kernels_of
 
     imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
     tvm_handle = tvm.target.Target(tvm_target)
     fused = pipeline.fuse(imported, target, tvm_handle)
-    planned = pipeline.plan(fused, tvm_handle, lookup, prefer)
+    planned = pipeline.plan(fused, tvm_handle, lookup, prefer, marked)
     executable = pipeline.build(planned, tvm_handle)
-    beside = [build_team(toolchain, directory)] if is_shared(planned) else []
+    names = [TEAM] if is_shared(planned) else []
+    names += [MARKS] if marked else []
+    beside = [build_object(name, toolchain, directory) for name in names]
     # Objects are left where the library is made.
     executable.export_library(
         os.fspath(directory / LIBRARY),
@@ -185,4 +232,4 @@ def _compile(
     )
     for leftover in directory.glob("*.o"):
         leftover.unlink()
-    return asdict(footprint(planned))
+    return asdict(footprint(planned)) | {"kernels": kernels_of(fused)}

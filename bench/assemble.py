@@ -65,6 +65,12 @@ def make_record(
         record = _with_fidelity(record, attempt)
     if record.status == "ok":
         record = _with_latency(record, attempt)
+    if result.inside and attempt.runtime == TVM:
+        record = replace(
+            record,
+            peak_macs_per_s=result.inside.peak_macs_per_s,
+            read_bytes_per_s=result.inside.read_bytes_per_s,
+        )
     return record
 
 
@@ -127,8 +133,7 @@ def _with_fidelity(record: Record, attempt: Attempt) -> Record:
 def _with_latency(record: Record, attempt: Attempt) -> Record:
     latency = Latency.from_rounds(attempt.rounds_ms)
     doubts = warnings_for(latency, record.calibration_before_ms, record.calibration_after_ms)
-    if record.warnings:
-        doubts = [record.warnings, *doubts]
+    doubts = [*filter(None, (record.warnings, attempt.remark)), *doubts]
     columns = {
         f"latency_{name}": value for name, value in asdict(latency).items() if name != "samples"
     }

@@ -1,17 +1,19 @@
 """One cell of a run: every runtime on one variant, device and thread count, side by side."""
 
+import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bench.artifact import Artifact, Ceilings
 from bench.fidelity import TOLERANCE, Fidelity, Floats, compare
 from bench.latency import Profile, is_complete, round_size
 from bench.onnx_export import Exported
 from bench.runtimes.convert import convert_for
 from bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
-from reports.record import Status
+from reports.record import KernelTime, Status
 from targets.device import DeviceState
 from targets.errors import BenchError
 from targets.target import Target
@@ -29,6 +31,16 @@ class Attempt:
     usage: Usage | None = None
     round_trip_ms: float | None = None
     rounds_ms: list[list[float]] = field(default_factory=list)
+    remark: str = ""  # what a reader of the row should know, though nothing failed
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What a look inside TVM's artifact found."""
+
+    kernels: list[KernelTime]
+    peak_macs_per_s: float
+    read_bytes_per_s: float
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,7 @@ class CellResult:
     """What became of a cell; a device state is None where the device could not be asked."""
 
     attempts: list[Attempt]
+    inside: Inside | None = None
     before: DeviceState | None = None
     after: DeviceState | None = None
 
@@ -78,6 +91,25 @@ def infer_on_device(
         return outputs
 
 
+def look_inside(bench: Bench, workload: Workload, marked: Artifact, ceilings: Ceilings) -> Inside:
+    """Time every kernel of a marked artifact inside the network; raises what the worker raises."""
+    limit_s = bench.time_limit_s
+    with open_device(bench.target, bench.threads, bench.cache_dir) as device:
+        peak, read = device.call("ceilings", ceilings, bench.threads, timeout_s=limit_s)
+        own = replace(workload, library=marked.library)
+        device.call("load", own, bench.threads, timeout_s=limit_s)
+        expected_ms = device.call("warm_up", bench.profile.warm_up_s, timeout_s=limit_s)
+        inferences = max(bench.profile.min_samples, round_size(bench.profile, expected_ms))
+        kernels = marked.manifest.kernels
+        taken = device.call("kernel_seconds", len(kernels), inferences, timeout_s=limit_s)
+    seconds = [statistics.median(one) for one in zip(*taken, strict=True)]
+    times = [
+        KernelTime(**kernel, microseconds=second * 1e6)
+        for kernel, second in zip(kernels, seconds, strict=True)
+    ]
+    return Inside(times, peak, read)
+
+
 def measure_cell(
     bench: Bench, runtimes: Sequence[str], workload: Workload, exported: Exported
 ) -> CellResult:
@@ -112,7 +144,7 @@ def measure_cell(
     finally:
         for worker in workers.values():
             worker.close()
-    return CellResult(attempts, before, _state(bench))
+    return CellResult(attempts, before=before, after=_state(bench))
 
 
 def _state(bench: Bench) -> DeviceState | None:

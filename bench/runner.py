@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bench.artifact import Artifact
 from bench.assemble import make_record
-from bench.cell import Attempt, Bench, CellResult, device_state, measure_cell
+from bench.cell import Attempt, Bench, CellResult, Inside, device_state, look_inside, measure_cell
 from bench.latency import find_profile
 from bench.onnx_export import Exported
 from bench.plan import Cell, Context, open_cells
@@ -36,10 +36,14 @@ def run_suite(context: Context, store: Store, progress: Progress) -> None:
             progress.say(f"{cell.title}: compile")
             artifact, unbuilt = _build(context, workshop, cell, exported)
             progress.say(f"{cell.title}: measure")
-            result = _measure(context, cell, exported, artifact, unexported or unbuilt)
+            result = _measure(context, workshop, cell, exported, artifact, unexported or unbuilt)
             for attempt in result.attempts:
                 record = make_record(context, cell, attempt, result, exported, artifact)
-                store.add(record, attempt.rounds_ms if record.status == "ok" else ())
+                good = record.status == "ok"
+                inside = result.inside if good and attempt.runtime == TVM else None
+                store.add(
+                    record, attempt.rounds_ms if good else (), inside.kernels if inside else ()
+                )
                 progress.done(record)
 
 
@@ -94,6 +98,7 @@ def _build(
 
 def _measure(
     context: Context,
+    workshop: Workshop,
     cell: Cell,
     exported: Exported | None,
     artifact: Artifact | None,
@@ -113,4 +118,35 @@ def _measure(
     library = artifact.library if artifact else None
     workload = Workload(cell.variant, context.weights, exported.onnx_path, library)
     result = measure_cell(bench, left, workload, exported)
-    return replace(result, attempts=[*failed, *result.attempts])
+    result = replace(result, attempts=[*failed, *result.attempts])
+    measured = {one.runtime: one for one in result.attempts if one.status == "ok"}
+    if context.suite.kernels and TVM in measured:
+        inside, reason = _look_inside(context, workshop, cell, bench, workload, exported)
+        measured[TVM].remark = reason
+        result = replace(result, inside=inside)
+    return result
+
+
+def _look_inside(
+    context: Context,
+    workshop: Workshop,
+    cell: Cell,
+    bench: Bench,
+    workload: Workload,
+    exported: Exported,
+) -> tuple[Inside | None, str]:
+    """Return how long each kernel takes, or why that is not known."""
+    try:
+        marked = workshop.build(
+            cell.variant,
+            exported,
+            cell.target,
+            cell.threads,
+            context.databases,
+            context.suite.prefer,
+            marked=True,
+        )
+        ceilings = workshop.build_ceilings(cell.target, cell.threads)
+        return look_inside(bench, workload, marked, ceilings), ""
+    except (BenchError, WorkerError) as error:
+        return None, f"kernels were not timed: {error}"

@@ -33,6 +33,7 @@ class Suite:
     threads: tuple[int, ...] = (1,)
     trials: int | None = None  # None: the databases as they are; 0: best guesses; else tune first
     prefer: str = LATENCY  # what TVM's artifacts are made for
+    kernels: bool = False  # time each kernel of TVM's artifacts too
     profile: str = "quick"
     weights: str = RANDOM
     seed: int = 0
@@ -40,8 +41,9 @@ class Suite:
 
 
 _LISTS: dict[str, type] = {"variants": str, "targets": str, "runtimes": str, "threads": int}
-_SCALARS: dict[str, type | tuple[type, ...]] = {
+_SCALARS: dict[str, Any] = {
     "prefer": str,
+    "kernels": bool,
     "profile": str,
     "weights": str,
     "seed": int,
@@ -64,8 +66,10 @@ def read_suite(path: Path) -> dict[str, Any]:
             good = isinstance(value, list) and all(type(item) is kind for item in value)
             expected = f"a list of {kind.__name__}"
         elif key in _SCALARS:
-            good = isinstance(value, _SCALARS[key]) and not isinstance(value, bool)
-            expected = "a string" if _SCALARS[key] is str else "a number"
+            good = isinstance(value, _SCALARS[key])
+            if _SCALARS[key] is not bool:  # to Python true is a number
+                good = good and not isinstance(value, bool)
+            expected = {str: "a string", bool: "true or false"}.get(_SCALARS[key], "a number")
         else:
             allowed = ", ".join(field.name for field in fields(Suite))
             raise BenchError(f"suite file {path}: unknown key {key!r}; allowed are {allowed}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from bench.artifact import Artifact
+from bench.artifact import Artifact, Ceilings
 from bench.models.weights import Weights
 from bench.onnx_export import Exported
 from bench.variant import Variant
@@ -47,11 +47,12 @@ class Workshop:
         threads: int,
         databases: Sequence[Path],
         prefer: str = LATENCY,
+        marked: bool = False,
     ) -> Artifact:
         """Return the variant's library for a target and a number of threads.
 
         `databases` are the directories of tuned tiles; none for the templates' best guesses.
-        `prefer` says what it is made for.
+        `prefer` says what it is made for; a marked one tells how long each kernel takes.
         """
         artifact: Artifact = self._call(
             _COMPILE,
@@ -64,8 +65,16 @@ class Workshop:
             databases,
             self._cache_dir,
             prefer,
+            marked,
         )
         return artifact
+
+    def build_ceilings(self, target: Target, threads: int) -> Ceilings:
+        """Return what measures how fast a target's device multiplies and reads."""
+        ceilings: Ceilings = self._call(
+            _COMPILE, "build_ceilings", target, threads, self._cache_dir
+        )
+        return ceilings
 
     def check_target(self, target: Target, databases: Sequence[Path]) -> list[str]:
         """Return a line for every tuned database that is refused.
@@ -86,4 +95,4 @@ class Workshop:
 
     def __exit__(self, *_exception: object) -> None:
         for worker in self._workers.values():
-            worker.close()
+            worker.finish() if worker.alive else worker.close()

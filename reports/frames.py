@@ -45,7 +45,7 @@ def gather(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write records.csv."""
+    """Write a frame as a file of comma-separated values."""
     frame.to_csv(path, index=False)
 
 

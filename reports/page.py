@@ -22,7 +22,9 @@ from reports.frames import (
     setups,
     write_csv,
 )
+from reports.kernels import family_tables, gather_kernels
 from reports.plots import Plot, draw
+from reports.roofline import draw_rooflines
 from reports.store import Store
 from reports.tables import Table
 
@@ -47,7 +49,7 @@ def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
     Files of an older report are replaced one by one, each whole. Raises ReportError if there is
     nothing to report or `out` cannot be written.
     """
-    frame = gather(store, run_ids)
+    frame, kernels = gather(store, run_ids), gather_kernels(store, run_ids)
     if frame.empty:
         raise ReportError(f"store {store.url}: {', '.join(run_ids)} has no rows to report yet")
     scratch = None
@@ -55,7 +57,7 @@ def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
         out.mkdir(parents=True, exist_ok=True)
         # Inside, not beside: where `out` is a mounted volume, files cannot be moved into it.
         scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=out))
-        _fill(scratch, frame, run_ids)
+        _fill(scratch, frame, kernels, run_ids)
         for file in sorted(scratch.iterdir(), key=lambda path: path.name == PAGE):  # it comes last
             file.replace(out / file.name)
     except OSError as error:
@@ -67,13 +69,17 @@ def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
     return out / PAGE
 
 
-def _fill(directory: Path, frame: pd.DataFrame, run_ids: Sequence[str]) -> None:
+def _fill(
+    directory: Path, frame: pd.DataFrame, kernels: pd.DataFrame, run_ids: Sequence[str]
+) -> None:
     glance = _glance(frame, run_ids)
-    plots = draw(frame, directory)
-    results = tables.result_tables(frame)
+    plots = [*draw(frame, directory), *draw_rooflines(kernels, directory)]
+    results = [*tables.result_tables(frame), *family_tables(kernels)]
     failed, noisy = tables.failed_table(frame), tables.warnings_table(frame)
     environment = tables.environment_table(frame)
     write_csv(frame, directory / "records.csv")
+    if len(kernels):
+        write_csv(kernels, directory / "kernels.csv")
     everything = [table for table in (failed, *results, noisy, environment) if table]
     (directory / "report.md").write_text(_markdown(glance, plots, everything), encoding="utf-8")
     template = Environment(loader=PackageLoader("reports", "."), autoescape=True).get_template(

@@ -26,10 +26,10 @@ from reports.frames import (
 from reports.published import SOURCE
 
 # Okabe and Ito's palette: told apart by the colour-blind. Markers and dashes tell it in grey.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = "osD^vPX<*>"  # more than colours, so that a colour that returns has another
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = "osD^vPX<*>"  # more than colours, so that a colour that returns has another
 _DASHES = ("-", "--", "-.", ":")
-_DPI = 130
+DPI = 130
 _INTERVAL = "Error bars: 95 % bootstrap interval of the median."
 
 
@@ -56,7 +56,7 @@ def draw(frame: pd.DataFrame, out: Path) -> list[Plot]:
             continue
         for name, figure, plot in _figures(setup, rows):
             file_name = f"{name}-{index}.png"
-            figure.savefig(out / file_name, dpi=_DPI)
+            figure.savefig(out / file_name, dpi=DPI)
             plots.append(Plot(file_name, *plot))
     return plots
 
@@ -78,7 +78,7 @@ def _figures(setup: Setup, rows: pd.DataFrame) -> Iterator[_Drawn]:
 
 
 def _latency_by_macs(setup: Setup, rows: pd.DataFrame) -> _Drawn:
-    figure, axes = _canvas("multiply-accumulates, millions", f"latency of {MAIN}, ms")
+    figure, axes = canvas("multiply-accumulates, millions", f"latency of {MAIN}, ms")
     lines = rows.groupby(["width_multiplier", "expansion_factor"])
     for index, ((multiplier, expansion), line) in enumerate(lines):
         axes.errorbar(
@@ -86,12 +86,12 @@ def _latency_by_macs(setup: Setup, rows: pd.DataFrame) -> _Drawn:
             line["latency_p50_ms"],
             yerr=_error_bars(line),
             label=f"{multiplier}" if expansion == 6 else f"{multiplier}, t{expansion}",
-            color=_COLOURS[index % len(_COLOURS)],
-            marker=_MARKERS[index % len(_MARKERS)],
+            color=COLOURS[index % len(COLOURS)],
+            marker=MARKERS[index % len(MARKERS)],
             linestyle=_DASHES[index % len(_DASHES)],
             capsize=2,
         )
-    _log(axes, "xy")
+    logarithmic(axes, "xy")
     axes.legend(title="width multiplier", frameon=False)
     title = "Latency against multiply-accumulates"
     lines_are = "a line per width multiplier"
@@ -133,7 +133,7 @@ def _heat_map(axes: Axes, rows: pd.DataFrame, column: str, unit: float, title: s
 
 
 def _accuracy_by_latency(setup: Setup, rows: pd.DataFrame) -> _Drawn:
-    figure, axes = _canvas(f"latency of {MAIN}, ms", "published top-1 on ImageNet, %")
+    figure, axes = canvas(f"latency of {MAIN}, ms", "published top-1 on ImageNet, %")
     front = pareto_front(rows, "latency_p50_ms", "published_top1_percent")
     beaten = rows.drop(index=front.index)
     if len(beaten):
@@ -152,7 +152,7 @@ def _accuracy_by_latency(setup: Setup, rows: pd.DataFrame) -> _Drawn:
         front["published_top1_percent"],
         xerr=_error_bars(front),
         capsize=2,
-        color=_COLOURS[0],
+        color=COLOURS[0],
         marker="o",
         label="Pareto front",
     )
@@ -166,7 +166,7 @@ def _accuracy_by_latency(setup: Setup, rows: pd.DataFrame) -> _Drawn:
             ha="left" if below else "right",
             fontsize=8,
         )
-    _log(axes, "x")
+    logarithmic(axes, "x")
     axes.margins(x=0.1, y=0.08)
     axes.legend(frameon=False, loc="lower right")
     title = "Which variant to choose: published accuracy against measured latency"
@@ -179,7 +179,7 @@ def _accuracy_by_latency(setup: Setup, rows: pd.DataFrame) -> _Drawn:
 def _runtimes(setup: Setup, rows: pd.DataFrame) -> _Drawn:
     variants = list(rows["variant"].unique())
     height = 1.6 + 0.28 * len(variants)
-    figure, axes = _canvas("latency, ms", "", size=(9, height))
+    figure, axes = canvas("latency, ms", "", size=(9, height))
     ratio = ratios(rows)
     for index, runtime in enumerate(runtimes_of(rows)):
         mine = rows[rows["runtime"] == runtime]
@@ -189,22 +189,23 @@ def _runtimes(setup: Setup, rows: pd.DataFrame) -> _Drawn:
             [variants.index(variant) for variant in mine["variant"]],
             xerr=_error_bars(mine),
             linestyle="none",
-            marker=_MARKERS[index % len(_MARKERS)],
-            color=_COLOURS[index % len(_COLOURS)],
+            marker=MARKERS[index % len(MARKERS)],
+            color=COLOURS[index % len(COLOURS)],
             label=f"{runtime}{times}",
             capsize=2,
         )
     axes.set_yticks(range(len(variants)), variants, fontsize=8)
     axes.set_ylim(-0.7, len(variants) - 0.3)
     axes.invert_yaxis()
-    _log(axes, "x")
+    logarithmic(axes, "x")
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     title = "Runtime against runtime"
     caption = f"{setup.title}. In brackets: geometric mean over the variants. {_INTERVAL}"
     return "runtimes", figure, (title, caption, _alt(title, rows))
 
 
-def _canvas(x: str, y: str, size: tuple[float, float] = (8, 5)) -> tuple[Figure, Axes]:
+def canvas(x: str, y: str, size: tuple[float, float] = (8, 5)) -> tuple[Figure, Axes]:
+    """Return an empty plot with labelled axes, its size in inches."""
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     axes.set_xlabel(x)
@@ -216,7 +217,7 @@ def _canvas(x: str, y: str, size: tuple[float, float] = (8, 5)) -> tuple[Figure,
     return figure, axes
 
 
-def _log(axes: Axes, which: str) -> None:
+def logarithmic(axes: Axes, which: str) -> None:
     """Make axes logarithmic with plain numbers at 1, 2 and 5 of each decade."""
 
     def plain(value: float, _position: int) -> str:

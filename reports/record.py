@@ -26,6 +26,17 @@ timed_out        the process that ran the model did not answer within the time l
 STATUSES: tuple[str, ...] = get_args(Status)
 
 
+@dataclass(frozen=True)
+class KernelTime:
+    """How long one kernel of a network takes inside it."""
+
+    title: str  # family, extents of its spatial and of its reduction loops
+    calls: int  # in an inference
+    macs: int  # of each call, lanes that pad channels to whole vectors included
+    nbytes: int  # of each call: input, weights and output once
+    microseconds: float  # of all calls of an inference; median over inferences
+
+
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """One variant on one target, device, runtime and thread count.
@@ -116,6 +127,8 @@ class Record:
     memory_total_bytes: int | None = None
     calibration_before_ms: float | None = None
     calibration_after_ms: float | None = None
+    peak_macs_per_s: float | None = None  # in registers, on as many threads
+    read_bytes_per_s: float | None = None  # of memory, on as many threads
 
     @property
     def key(self) -> tuple[str, str, str, str, int]:

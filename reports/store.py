@@ -10,7 +10,7 @@ from typing import Any, Self, get_args
 import sqlalchemy as sa
 
 from reports.errors import ReportError
-from reports.record import Record
+from reports.record import KernelTime, Record
 
 SCHEMA_VERSION = 2
 DEFAULT_URL = "sqlite:///mobilebench.sqlite"
@@ -54,6 +54,14 @@ _samples = sa.Table(
     _metadata,
     sa.Column("record_id", sa.ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("rounds_ms", sa.JSON, nullable=False),
+)
+
+
+_kernels = sa.Table(
+    "kernels",
+    _metadata,
+    sa.Column("record_id", sa.ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("kernels", sa.JSON, nullable=False),
 )
 
 
@@ -152,14 +160,22 @@ class Store:
             if not found.rowcount:
                 connection.execute(_runs.insert().values(**values))
 
-    def add(self, record: Record, rounds_ms: Sequence[Sequence[float]] = ()) -> None:
-        """Write a record and its raw samples (milliseconds, a list per round), at once."""
+    def add(
+        self,
+        record: Record,
+        rounds_ms: Sequence[Sequence[float]] = (),
+        kernels: Sequence[KernelTime] = (),
+    ) -> None:
+        """Write a record, its raw samples (milliseconds, a list per round) and kernels, at once."""
         with self._refusing(), self._engine.begin() as connection:
             insert = _records.insert().values(**asdict(record)).returning(_records.c.id)
             record_id = connection.scalar(insert)
             if rounds_ms:
                 rounds = [list(samples) for samples in rounds_ms]
                 connection.execute(_samples.insert().values(record_id=record_id, rounds_ms=rounds))
+            if kernels:
+                plain = [asdict(kernel) for kernel in kernels]
+                connection.execute(_kernels.insert().values(record_id=record_id, kernels=plain))
 
     def runs(self) -> list[Run]:
         """All runs, the oldest first."""
@@ -195,14 +211,20 @@ class Store:
 
     def rounds_ms(self, record: Record) -> list[list[float]]:
         """Return the raw samples of a record: milliseconds, a list per round."""
-        query = (
-            sa.select(_samples.c.rounds_ms)
-            .join(_records)
-            .where(*(_records.c[name] == getattr(record, name) for name in _KEY))
-        )
+        query = sa.select(_samples.c.rounds_ms).join(_records).where(*_is(record))
         with self._refusing(), self._engine.connect() as connection:
             found: list[list[float]] | None = connection.scalar(query)
             return json.loads(found) if isinstance(found, str) else found or []
+
+    def kernels(self, record: Record) -> list[KernelTime]:
+        """Return the kernels of a record, in the order in which they run; often there are none."""
+        query = sa.select(_kernels.c.kernels).join(_records).where(*_is(record))
+        with self._refusing(), self._engine.connect() as connection:
+            return [KernelTime(**one) for one in connection.scalar(query) or []]
+
+
+def _is(record: Record) -> list[Any]:
+    return [_records.c[name] == getattr(record, name) for name in _KEY]
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

@@ -10,7 +10,7 @@ from tvm.s_tir import meta_schedule as ms
 from tvm.support.popen_pool import PopenPoolExecutor, StatusKind
 
 from schedules.machine import machine_of
-from schedules.team import build_team
+from schedules.native_code import TEAM, build_object
 from targets.toolchain import Toolchain
 
 _START_LIMIT_S = 120.0
@@ -32,7 +32,7 @@ class KeptBuilder(ms.builder.PyBuilder):
         self._toolchain = toolchain
         self._directory = directory
         self._built = 0
-        self._team = build_team(toolchain, directory)
+        self._team = build_object(TEAM, toolchain, directory)
         self._pool = PopenPoolExecutor(workers, timeout=_START_LIMIT_S)
         list(self._pool.map_with_error_catching(_be_ready, range(workers)))
         self._pool._timeout = time_limit_s  # from here on it counts the build alone

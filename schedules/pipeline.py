@@ -133,10 +133,15 @@ def build_kernel(kernel: tvm.IRModule, tvm_target: Any) -> Any:
 
     For several threads it needs `team.cc` linked beside it, as a network does.
     """
-    threads = machine_of(tvm_target).threads
     (function,) = kernel.functions.values()
     lowered = tvm.IRModule({KERNEL: function})
     flat = tvm.transform.Sequential([explicit_loops(), flat_buffers()])(lowered)[KERNEL]
+    return build_loops(flat, tvm_target)
+
+
+def build_loops(flat: Any, tvm_target: Any) -> Any:
+    """Generate code for one kernel of loops over flat buffers; see `build_kernel`."""
+    threads = machine_of(tvm_target).threads
     kernel = tvm.IRModule({PART: share(flat, threads)} if threads > 1 else {KERNEL: unshared(flat)})
     with tvm.transform.PassContext(config=_CONFIG):
         return tvm.compile(kernel, tvm_target)

@@ -1,10 +1,11 @@
 """A task: a kernel that a template schedules, the same in every variant that contains it."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import prod
 from types import ModuleType
 from typing import Any
 
+import tvm
 import tvm_ffi
 from tvm import relax, s_tir
 from tvm.ir import Op
@@ -59,6 +60,32 @@ def kernel_calls(main: relax.Function) -> dict[str, int]:
             found[name] = found.get(name, 0) + 1
 
     relax.analysis.post_order_visit(main, visit)
+    return found
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What a kernel has to do in each call."""
+
+    title: str
+    calls: int  # in an inference
+    macs: int  # with the lanes that pad channels to whole vectors
+    nbytes: int  # that it reads and writes once: input, weights, output
+
+
+def kernels_of(fused: Any) -> list[dict[str, Any]]:
+    """Return the kernels of a fused module as plain data, in the order of their first calls."""
+    found = []
+    for name, calls in kernel_calls(fused["main"]).items():
+        function = fused[name]
+        task = task_of(function)
+        tensors = [buffer for buffer in function.params if hasattr(buffer, "shape")]
+        nbytes = sum(
+            prod(int(extent) for extent in tensor.shape) * tvm.DataType(str(tensor.dtype)).itemsize
+            for tensor in tensors
+        )
+        title, macs = (task.title, task.macs) if task else (name, 0)
+        found.append(asdict(Kernel(title, calls, macs, nbytes)))
     return found
 
 

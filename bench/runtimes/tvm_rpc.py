@@ -12,6 +12,7 @@ import tvm
 from tvm import rpc
 from tvm.runtime import vm
 
+from bench.artifact import Ceilings
 from bench.fidelity import Floats
 from bench.runtimes.runtime import Usage, Workload, warm_up
 from targets.device import Device, DeviceState
@@ -23,6 +24,8 @@ from targets.toolchain import find_toolchain
 
 ENTRY = "main"
 _ROUND_TRIPS = 5
+_CEILING_RUNS = 10
+_MOST_KERNELS = 1024  # as in marks.cc
 
 
 class TvmRuntime:
@@ -46,9 +49,9 @@ class TvmRuntime:
             raise BenchError(f"{workload.variant.name}: nothing was built for TVM to run")
         with self._noticing_loss():
             self._device.session.upload(str(workload.library))
-            library = self._device.session.load_module(workload.library.name)
+            self._library = self._device.session.load_module(workload.library.name)
             self._device.set_threads(threads)
-            self._vm = vm.VirtualMachine(library, self._tvm_device)
+            self._vm = vm.VirtualMachine(self._library, self._tvm_device)
             self._put(np.zeros(workload.variant.input_shape, np.float32))
             self._timers: dict[int, Any] = {}
 
@@ -83,6 +86,37 @@ class TvmRuntime:
                 self._round_trip(image)
                 times.append((time.perf_counter() - start) * 1000)
         return statistics.median(times)
+
+    def kernel_seconds(self, kernels: int, inferences: int) -> list[list[float]]:
+        """Return the seconds that each kernel of a marked artifact took, a list per inference."""
+        with self._noticing_loss():
+            for _ in range(inferences):
+                self._vm.invoke_stateful(ENTRY)
+            columns = np.zeros((inferences, _MOST_KERNELS), np.float64)
+            remote = tvm.runtime.tensor(columns, self._tvm_device)
+            self._library.get_function("kernel_seconds", True)(remote)
+            found: list[list[float]] = remote.numpy()[:, :kernels].tolist()
+            return found
+
+    def ceilings(self, libraries: Ceilings, threads: int) -> tuple[float, float]:
+        """Return how much the device does in a second at best: multiply-adds, bytes read."""
+        output = np.zeros(libraries.sums, np.float32)
+        runs = (
+            (libraries.multiply, np.full(libraries.factors, 0.5, np.float32), libraries.macs),
+            (libraries.read, np.ones(libraries.read_bytes // 4, np.float32), libraries.read_bytes),
+        )
+        rates = []
+        with self._noticing_loss():
+            self._device.set_threads(threads)
+            for path, data, amount in runs:
+                args = [tvm.runtime.tensor(array, self._tvm_device) for array in (data, output)]
+                self._device.session.upload(str(path))
+                library = self._device.session.load_module(path.name)
+                timer = library.time_evaluator(
+                    libraries.entry, self._tvm_device, number=1, repeat=_CEILING_RUNS
+                )
+                rates.append(amount / min(timer(*args).results))
+        return rates[0], rates[1]
 
     def usage(self) -> Usage:
         """Tell what memory the session's process took so far."""

@@ -55,6 +55,7 @@ def test_whatever_is_named_twice_is_measured_once(key: str, name: object) -> Non
         ("threads = [true]", "threads must be a list of int"),
         ("threads = [1.5]", "threads must be a list of int"),
         ("seed = true", "seed must be a number"),
+        ("kernels = 1", "kernels must be true or false"),
         ("profile = 3", "profile must be a string"),
     ],
 )

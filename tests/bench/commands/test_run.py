@@ -69,6 +69,30 @@ def test_a_run_measures_every_runtime_and_leaves_a_report(mobilebench: Any, tmp_
     assert sum(map(len, rounds)) == tvm.samples
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_look_inside_adds_up_to_the_whole(mobilebench: Any, tmp_path: Path, threads: int) -> None:
+    done = mobilebench(
+        "run", "--variant", VARIANTS[1], "--runtime", "tvm", "--threads", threads, "--kernels",
+        "--prefer", "memory",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (record,) = records_of(tmp_path)
+    assert record.prefer == "memory"
+    with Store(str(tmp_path / "mobilebench.sqlite")) as store:
+        kernels = store.kernels(record)
+    assert len(kernels) == record.functions
+    assert sum(kernel.calls for kernel in kernels) == 54  # 52 convolutions, pooling, classifier
+    assert all(kernel.microseconds > 0 for kernel in kernels)
+    assert record.latency_p50_ms is not None
+    inside_ms = sum(kernel.microseconds for kernel in kernels) / 1000
+    assert inside_ms == pytest.approx(record.latency_p50_ms, rel=0.9)  # noisy; not another unit
+    assert record.macs <= sum(kernel.macs * kernel.calls for kernel in kernels) < 3 * record.macs
+    assert record.peak_macs_per_s is not None
+    assert record.read_bytes_per_s is not None
+    assert (tmp_path / "mobilebench-report" / "roofline-0.png").exists()
+    assert (tmp_path / "mobilebench-report" / "kernels.csv").exists()
+
+
 def test_a_library_that_crashes_and_one_that_hangs_cost_a_row_each(
     mobilebench: Any, tmp_path: Path
 ) -> None:

@@ -1,0 +1,71 @@
+"""Where the time inside a network goes, kernel by kernel, beside what the device could do."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+
+import pandas as pd
+
+from reports.frames import MAIN, newest, setups
+from reports.record import COLUMNS, KernelTime, Record
+from reports.store import Store
+from reports.tables import Table
+
+_KERNEL = [field.name for field in fields(KernelTime)]
+_OF_RECORD = [
+    "variant", "target", "device", "threads", "emulated", "runtime", "macs", "width_multiplier",
+    "height", "peak_macs_per_s", "read_bytes_per_s",
+]  # fmt: skip
+
+
+def gather_kernels(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
+    """Return a row per kernel of each cell, the newest of a cell only; empty if none was timed.
+
+    Beside the fields of KernelTime and what identifies the cell: `family`, the first word of the
+    title; `share` of the cell's time; `floor_us`, the least time in which the device could multiply
+    and read so much.
+    """
+    records = [r for r in store.records(run_ids) if r.runtime == MAIN and r.peak_macs_per_s]
+    frame = newest(pd.DataFrame([asdict(r) for r in records], columns=list(COLUMNS)))
+    rows = [
+        {name: getattr(record, name) for name in _OF_RECORD}
+        | {f"kernel_{name}": value for name, value in asdict(kernel).items()}
+        for record in (Record(**row) for row in frame.to_dict("records"))
+        for kernel in store.kernels(record)
+    ]
+    columns = [*_OF_RECORD, *(f"kernel_{name}" for name in _KERNEL)]
+    kernels = pd.DataFrame(rows, columns=columns)
+    kernels["family"] = kernels["kernel_title"].str.split().str[0]
+    times = kernels["kernel_microseconds"]
+    cell = [kernels[name] for name in ("variant", "target", "device", "threads")]
+    kernels["share"] = times / times.groupby(cell).transform("sum")
+    arithmetic = kernels["kernel_macs"] / kernels["peak_macs_per_s"]
+    reading = kernels["kernel_nbytes"] / kernels["read_bytes_per_s"]
+    kernels["floor_us"] = 1e6 * kernels["kernel_calls"] * arithmetic.combine(reading, max)
+    return kernels
+
+
+def family_tables(kernels: pd.DataFrame) -> list[Table]:
+    """Return, for each setup, how much of each variant's time every family of kernels takes."""
+    tables = []
+    for setup, rows in setups(kernels):
+        families = list(dict.fromkeys(rows["family"]))
+        lines = []
+        for variant, own in rows.groupby("variant", sort=False):
+            total = own["kernel_microseconds"].sum()
+            arithmetic = own["kernel_macs"] * own["kernel_calls"] / own["peak_macs_per_s"]
+            shares = own.groupby("family")["share"].sum().reindex(families)
+            lines.append(
+                (
+                    str(variant),
+                    f"{total:.0f}",
+                    f"{100e6 * arithmetic.sum() / total:.0f}",
+                    *(f"{100 * share:.1f}" for share in shares),
+                )
+            )
+        caption = (
+            f"{setup.title}. All kernels together, microseconds; their arithmetic at the measured "
+            "peak, and each family, as a share of that time, %."
+        )
+        headers = ("variant", "kernels, µs", "of peak, %", *(f"{one}, %" for one in families))
+        tables.append(Table("Inside the network", caption, headers, tuple(lines)))
+    return tables

@@ -1,0 +1,66 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.kernels import family_tables, gather_kernels
+from reports.record import KernelTime
+from reports.roofline import draw_rooflines
+from reports.store import Store
+
+KERNELS = [
+    KernelTime("stem 8x8x16 over 3x3x3", 1, 1000, 4000, 30.0),
+    KernelTime("pointwise 8x8x16 over 16", 2, 4000, 1000, 60.0),
+    KernelTime("pointwise 4x4x16 over 16", 1, 2000, 1000, 10.0),
+]
+
+
+def add(store: Store, make_record: Any, **others: Any) -> Any:
+    record = make_record(peak_macs_per_s=1e9, read_bytes_per_s=1e9, **others)
+    store.add(record, kernels=KERNELS)
+    return record
+
+
+def test_kernels_come_back_as_they_were(store: Store, make_record: Any) -> None:
+    record = add(store, make_record)
+    other = make_record(threads=2)
+    store.add(other)
+    assert store.kernels(record) == KERNELS
+    assert store.kernels(other) == []
+
+
+def test_a_kernel_has_a_share_of_its_own_cell_and_a_floor(store: Store, make_record: Any) -> None:
+    record = add(store, make_record)
+    add(store, make_record, threads=2)
+    frame = gather_kernels(store, [record.run_id])
+    assert len(frame) == 6
+    alone = frame[frame["threads"] == 1]
+    assert alone["share"].tolist() == [0.3, 0.6, 0.1]
+    # Reading 4000 bytes; multiplying 4000 times, twice; multiplying 2000 times.
+    assert alone["floor_us"].tolist() == pytest.approx([4.0, 8.0, 2.0])
+
+
+def test_families_add_up(store: Store, make_record: Any) -> None:
+    record = add(store, make_record)
+    (table,) = family_tables(gather_kernels(store, [record.run_id]))
+    assert table.headers[3:] == ("stem, %", "pointwise, %")
+    # 1000 + 2 * 4000 + 2000 multiply-adds at 1e9 a second are 11 of 100 microseconds.
+    assert table.rows == (("mobilenet_v2_1.0_224", "100", "11", "30.0", "70.0"),)
+
+
+def test_emulated_kernels_are_under_no_roof(store: Store, make_record: Any, tmp_path: Path) -> None:
+    add(store, make_record)
+    add(store, make_record, target="board", emulated=True)
+    frame = gather_kernels(store, [make_record().run_id])
+    plots = draw_rooflines(frame, tmp_path)
+    assert [plot.file_name for plot in plots] == ["roofline-0.png"]
+    assert (tmp_path / "roofline-0.png").stat().st_size > 5000
+    assert "3 kernels" in plots[0].alt
+
+
+def test_without_kernels_there_is_nothing(store: Store, make_record: Any, tmp_path: Path) -> None:
+    store.add(make_record())
+    frame = gather_kernels(store, [make_record().run_id])
+    assert frame.empty
+    assert family_tables(frame) == []
+    assert draw_rooflines(frame, tmp_path) == []
