@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -93,21 +93,50 @@ def infer_on_device(
 
 def look_inside(bench: Bench, workload: Workload, marked: Artifact, ceilings: Ceilings) -> Inside:
     """Time every kernel of a marked artifact inside the network; raises what the worker raises."""
-    limit_s = bench.time_limit_s
     with open_device(bench.target, bench.threads, bench.cache_dir) as device:
-        peak, read = device.call("ceilings", ceilings, bench.threads, timeout_s=limit_s)
-        own = replace(workload, library=marked.library)
-        device.call("load", own, bench.threads, timeout_s=limit_s)
-        expected_ms = device.call("warm_up", bench.profile.warm_up_s, timeout_s=limit_s)
-        inferences = max(bench.profile.min_samples, round_size(bench.profile, expected_ms))
-        kernels = marked.manifest.kernels
-        taken = device.call("kernel_seconds", len(kernels), inferences, timeout_s=limit_s)
-    seconds = [statistics.median(one) for one in zip(*taken, strict=True)]
+        peak, read = device.call("ceilings", ceilings, bench.threads, timeout_s=bench.time_limit_s)
+    (microseconds,) = kernel_microseconds(bench, workload, [marked])
     times = [
-        KernelTime(**kernel, microseconds=second * 1e6)
-        for kernel, second in zip(kernels, seconds, strict=True)
+        KernelTime(**kernel, microseconds=taken)
+        for kernel, taken in zip(marked.manifest.kernels, microseconds, strict=True)
     ]
     return Inside(times, peak, read)
+
+
+def kernel_microseconds(
+    bench: Bench, workload: Workload, artifacts: Sequence[Artifact]
+) -> list[list[float]]:
+    """Return the median time of every kernel inside each marked artifact; artifacts take turns.
+
+    Raises what the worker raises.
+    """
+    limit_s = bench.time_limit_s
+    with ExitStack() as stack:
+        devices = []
+        expected_ms = []
+        for artifact in artifacts:
+            device = open_device(bench.target, bench.threads, bench.cache_dir)
+            devices.append(stack.enter_context(device))
+            own = replace(workload, library=artifact.library)
+            device.call("load", own, bench.threads, timeout_s=limit_s)
+            expected_ms.append(device.call("warm_up", bench.profile.warm_up_s, timeout_s=limit_s))
+            device.pause()
+        taken: list[list[list[float]]] = [[] for _ in artifacts]
+        for _ in range(bench.profile.rounds):
+            for device, artifact, expected, seconds in zip(
+                devices, artifacts, expected_ms, taken, strict=True
+            ):
+                device.resume()
+                device.call("time", 1, timeout_s=limit_s)  # caches and clocks again
+                kernels, samples = (
+                    len(artifact.manifest.kernels),
+                    round_size(bench.profile, expected),
+                )
+                seconds.extend(device.call("kernel_seconds", kernels, samples, timeout_s=limit_s))
+                device.pause()
+    return [
+        [1e6 * statistics.median(one) for one in zip(*seconds, strict=True)] for seconds in taken
+    ]
 
 
 def measure_cell(

@@ -98,19 +98,15 @@ class TuningProgress(_Screen):
         super().__init__(console, "done")
         self._title = title
         self._began = time.monotonic()
-        self._stage = ""
-        self._first = self._logged = 0.0
+        self._first: int | None = None  # trials when the search began or went on
+        self._logged = 0.0
 
     def step(self, step: Step) -> None:
         """Show what a step of the search did."""
-        if step.stage != self._stage:
-            self._stage = step.stage
-            self._began = time.monotonic()
-            self._first = step.done
-            for task in self._bar.task_ids:
-                self._bar.remove_task(task)
-            self._bar.add_task(step.stage, total=step.total)
-        what = f"{self._title}: {step.stage}, {step.kernel}: {_gain(step)}"
+        if self._first is None:
+            self._began, self._first = time.monotonic(), step.done
+            self._bar.add_task(self._title, total=step.total)
+        what = f"{self._title}: {step.kernel}: {_gain(step)}"
         for task in self._bar.task_ids:
             self._bar.update(task, description=what, completed=step.done)
         if not self._console.is_terminal and time.monotonic() > self._logged + _LOG_EVERY_S:
@@ -118,7 +114,7 @@ class TuningProgress(_Screen):
             logger.info("[%d/%d] %s%s", step.done, step.total, what, self._left(step))
 
     def _left(self, step: Step) -> str:
-        made = step.done - self._first
+        made = step.done - (self._first or 0)
         if not made:
             return ""
         seconds = (time.monotonic() - self._began) / made * (step.total - step.done)

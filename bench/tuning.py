@@ -1,13 +1,15 @@
 """Tuning: from the kernels of variants to a database of tiles, checked against PyTorch."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import schedules
 from bench.cache import content_key, source_key
-from bench.cell import device_state, infer_on_device
+from bench.cell import Bench, device_state, infer_on_device, kernel_microseconds
 from bench.fidelity import TOLERANCE, compare
+from bench.latency import find_profile
 from bench.models.weights import Weights
 from bench.onnx_export import Exported
 from bench.progress import TuningProgress
@@ -15,12 +17,14 @@ from bench.runtimes.runtime import Workload
 from bench.variant import Variant, parse_variant
 from bench.workshop import Workshop
 from schedules.database import Database, Entry, read_database, write_database
+from schedules.machine import Machine
 from targets.device import require_flags
 from targets.errors import BenchError
 from targets.probe import PROBE
 from targets.target import Target, find_target
 from targets.worker import Worker, WorkerError
 
+_WORTH_KEEPING = 0.99  # of the guess's time; what is gained above it is noise
 _TUNER = "schedules.tuner:Tuner"
 
 
@@ -38,7 +42,9 @@ class Tuning:
 
 
 def tune(request: Tuning, progress: TuningProgress) -> bool:
-    """Search tiles for the kernels of all variants, and keep what computes what PyTorch computes.
+    """Search tiles for the kernels of all variants; keep those that are faster in the networks.
+
+    Nothing is kept that does not compute what PyTorch computes.
 
     The history of the search is kept, so that the same request goes on after an interruption.
     Returns whether every variant was right. Raises BenchError for a request that cannot be met.
@@ -53,10 +59,10 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
         for variant in variants:
             progress.say(f"{variant.name}: export")
             exported[variant] = workshop.export(variant, Weights())
-        vector_floats, registers, entries = _search(request, target, exported, progress)
-        database = _old_database(request) or Database(
-            target.name, vector_floats, registers, state.cpu_model
-        )
+        machine, found = _search(request, target, exported, progress)
+        new = Database(target.name, machine.vector_floats, machine.registers, state.cpu_model)
+        entries = _confirm(request, target, exported, new.updated(found), workshop, progress)
+        database = _old_database(request) or new
         database = replace(database, cpu_model=state.cpu_model).updated(entries)
         good = _agrees_with_pytorch(request, target, exported, database, workshop, progress)
         if good:
@@ -67,8 +73,8 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
 
 def _search(
     request: Tuning, target: Target, exported: dict[Variant, Exported], progress: TuningProgress
-) -> tuple[int, int, list[Entry]]:
-    """Return the machine's vector unit, and what the search found for every kernel."""
+) -> tuple[Machine, list[Entry]]:
+    """Return the machine that is tuned for, and what the search found for every kernel."""
     limit_s = request.time_limit_s
     with Worker(
         _TUNER,
@@ -87,11 +93,59 @@ def _search(
             progress.say(f"{before} trials were made before")
         while (step := tuner.call("step", timeout_s=10 * limit_s)) is not None:
             progress.step(step)
-        machine = tuner.call("machine", timeout_s=limit_s)
+        machine: Machine = tuner.call("machine", timeout_s=limit_s)
         entries: list[Entry] = tuner.call("entries", timeout_s=limit_s)
         tuner.call("close", timeout_s=limit_s)
         tuner.finish()
-    return machine.vector_floats, machine.registers, entries
+    return machine, entries
+
+
+def _confirm(
+    request: Tuning,
+    target: Target,
+    exported: dict[Variant, Exported],
+    found: Database,
+    workshop: Workshop,
+    progress: TuningProgress,
+) -> list[Entry]:
+    """Return what holds where it counts: inside the networks, beside the best guesses.
+
+    By itself a kernel has its caches and its strips of rows otherwise than in a network. Networks
+    of found and of guessed tiles take turns; where the found one is not at least 1 % faster, the
+    guess is the best that is known.
+    """
+    bench = Bench(
+        target, request.threads, find_profile("quick"), request.time_limit_s, request.cache_dir
+    )
+    guessed: Counter[str] = Counter()  # microseconds in all networks, by kernel
+    tuned: Counter[str] = Counter()
+    calls: Counter[str] = Counter()
+    with TemporaryDirectory(prefix="mobilebench-") as directory:
+        write_database(Path(directory) / _path(request).name, found)
+        for number, (variant, one) in enumerate(exported.items(), 1):
+            progress.say(f"{variant.name}: confirm inside the network ({number}/{len(exported)})")
+            artifacts = [
+                workshop.build(variant, one, target, request.threads, databases, marked=True)
+                for databases in ((), (Path(directory),))
+            ]
+            workload = Workload(variant, Weights(), one.onnx_path)
+            times = kernel_microseconds(bench, workload, artifacts)
+            for kernel, guess, best in zip(artifacts[0].manifest.kernels, *times, strict=True):
+                guessed[kernel["name"]] += guess
+                tuned[kernel["name"]] += best
+                calls[kernel["name"]] += kernel["calls"]
+    return [_confirmed(e, *(c[e.kernel] for c in (guessed, tuned, calls))) for e in found.entries]
+
+
+def _confirmed(entry: Entry, guessed: float, tuned: float, calls: int) -> Entry:
+    """Return an entry with times inside networks, and without a tile that is no better there."""
+    better = tuned <= _WORTH_KEEPING * guessed
+    return replace(
+        entry,
+        tile=entry.tile if better else None,
+        microseconds=round((tuned if better else guessed) / calls, 2),
+        guess_microseconds=round(guessed / calls, 2),
+    )
 
 
 def _agrees_with_pytorch(

@@ -21,7 +21,7 @@ def gather_kernels(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
     """Return a row per kernel of each cell, the newest of a cell only; empty if none was timed.
 
     Beside the fields of KernelTime and what identifies the cell: `family`, the first word of the
-    title; `share` of the cell's time; `floor_us`, the least time in which the device could multiply
+    name; `share` of the cell's time; `floor_us`, the least time in which the device could multiply
     and read so much.
     """
     records = [r for r in store.records(run_ids) if r.runtime == MAIN and r.peak_macs_per_s]
@@ -34,7 +34,7 @@ def gather_kernels(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
     ]
     columns = [*_OF_RECORD, *(f"kernel_{name}" for name in _KERNEL)]
     kernels = pd.DataFrame(rows, columns=columns)
-    kernels["family"] = kernels["kernel_title"].str.split().str[0]
+    kernels["family"] = kernels["kernel_name"].str.split().str[0]
     times = kernels["kernel_microseconds"]
     cell = [kernels[name] for name in ("variant", "target", "device", "threads")]
     kernels["share"] = times / times.groupby(cell).transform("sum")

@@ -30,7 +30,7 @@ STATUSES: tuple[str, ...] = get_args(Status)
 class KernelTime:
     """How long one kernel of a network takes inside it."""
 
-    title: str  # family, extents of its spatial and of its reduction loops
+    name: str  # family, extents of its spatial and of its reduction loops, what else tells it
     calls: int  # in an inference
     macs: int  # of each call, lanes that pad channels to whole vectors included
     nbytes: int  # of each call: input, weights and output once

@@ -28,9 +28,9 @@ class Entry:
 
     kernel: str  # title and digest of the task
     threads: int
-    tile: dict[str, Any]
-    microseconds: float  # by itself, its weights not in a cache; median
-    guess_microseconds: float  # of the template's own best guess, measured beside it
+    tile: dict[str, Any] | None  # None: nothing was better than the template's best guess
+    microseconds: float  # of a call inside the networks that were tuned; median
+    guess_microseconds: float  # the same with the best guess, measured beside it
     trials: int  # candidates measured
 
 

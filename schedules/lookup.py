@@ -20,9 +20,12 @@ class Lookup:
             self._entries |= {e.kernel: e for e in database.entries if e.threads == threads}
 
     def tile(self, task: Task) -> Any | None:
-        """Return the best known tile, or None; a tile that its template has outgrown is a miss."""
-        entry = self._entries.get(task.key)
-        if entry is not None:
+        """Return the best known tile; None for the template's best guess.
+
+        A tile that its template has outgrown is a miss.
+        """
+        entry, tile = self._entries.get(task.key), None
+        if entry is not None and entry.tile is not None:
             try:
                 tile = task.template.Tile(**entry.tile)
             except TypeError:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 class Progress:
     """What a step of a search did."""
 
-    stage: str  # search, then confirm
     kernel: str  # worked on last
-    done: int  # trials in the search, kernels when confirming
+    done: int  # trials
     total: int
     best_microseconds: float | None
     guess_microseconds: float | None

@@ -12,7 +12,7 @@ from tvm.s_tir import meta_schedule as ms
 
 from targets.probe import SETTLE
 
-TURNS = 3
+_TURNS = 3
 _TURN_S = 0.006  # that a candidate is measured for in each turn, about
 _FEWEST, _MOST = 4, 60  # samples in a turn
 
@@ -28,12 +28,11 @@ class InterleavedRunner(ms.runner.PyRunner):
     the input near. Each batch has a session of its own, which takes a crash with it.
     """
 
-    def __init__(self, connect: Connect, entry: str, turns: int = TURNS) -> None:
-        """Take what opens sessions, the kernel's name in its library, and the number of turns."""
+    def __init__(self, connect: Connect, entry: str) -> None:
+        """Take what opens sessions, and the kernel's name in its library."""
         super().__init__()
         self._entry = entry
         self._connect = connect
-        self._turns = turns
         self._random = np.random.default_rng(0)
 
     def run(self, runner_inputs: list[Any]) -> list[Any]:
@@ -65,7 +64,7 @@ class InterleavedRunner(ms.runner.PyRunner):
         first = [_time(kernel, device, arguments, 2) for kernel in kernels]
         samples = [int(np.clip(_TURN_S / min(times), _FEWEST, _MOST)) for times in first]
         found: list[list[float]] = [[] for _ in kernels]
-        for _ in range(self._turns):
+        for _ in range(_TURNS):
             for seconds, kernel, count in zip(found, kernels, samples, strict=True):
                 seconds.extend(_time(kernel, device, arguments, count))
         return found

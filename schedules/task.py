@@ -67,7 +67,7 @@ def kernel_calls(main: relax.Function) -> dict[str, int]:
 class Kernel:
     """What a kernel has to do in each call."""
 
-    title: str
+    name: str  # of its task
     calls: int  # in an inference
     macs: int  # with the lanes that pad channels to whole vectors
     nbytes: int  # that it reads and writes once: input, weights, output
@@ -84,8 +84,8 @@ def kernels_of(fused: Any) -> list[dict[str, Any]]:
             prod(int(extent) for extent in tensor.shape) * tvm.DataType(str(tensor.dtype)).itemsize
             for tensor in tensors
         )
-        title, macs = (task.title, task.macs) if task else (name, 0)
-        found.append(asdict(Kernel(title, calls, macs, nbytes)))
+        key, macs = (task.key, task.macs) if task else (name, 0)
+        found.append(asdict(Kernel(key, calls, macs, nbytes)))
     return found
 
 

@@ -16,7 +16,7 @@ from schedules.builder import KeptBuilder
 from schedules.database import Entry
 from schedules.machine import Machine, machine_of
 from schedules.progress import Progress
-from schedules.runner import TURNS, InterleavedRunner, median_seconds
+from schedules.runner import InterleavedRunner, median_seconds
 from schedules.search_strategy import InOrder
 from schedules.space import design_space, tile_number, tiles
 from schedules.task import Task, kernel_calls, task_of
@@ -29,9 +29,6 @@ from targets.toolchain import find_toolchain
 from targets.tvm_target import resolve
 
 BATCH = 8
-_FINALISTS = 3
-_FINAL_TURNS = 8
-_WORTH_KEEPING = 0.99  # a winner takes at most so much of the guess's time; less is noise
 _FAILED = 1e9  # seconds, in the history, of a candidate that could not be measured
 
 
@@ -52,9 +49,25 @@ class _Search:
         weighed = self.weight * (best or self.task.macs)
         return (not self.seconds, weighed / (1 + self.batches))
 
+    def good(self) -> bool:
+        """Whether the best guess could be measured; what is better than it is then known."""
+        return self.seconds.get(0, _FAILED) < _FAILED
+
+    def entry(self, threads: int, machine: Machine) -> Entry:
+        """Return the best tile, with its time by itself and that of the best guess."""
+        best = min(self.seconds, key=lambda number: self.seconds[number])
+        return Entry(
+            kernel=self.task.key,
+            threads=threads,
+            tile=asdict(tiles(self.task, machine)[best]),
+            microseconds=self.seconds[best] * 1e6,
+            guess_microseconds=self.seconds[0] * 1e6,
+            trials=len(self.seconds),
+        )
+
 
 class Tuner:
-    """Measures candidates until the budget is spent, then confirms the best against the guess.
+    """Measures candidates of every kernel until the budget is spent.
 
     The history is kept in `directory`, as a database of MetaSchedule; begun with the same
     directory again, the search goes on where it was.
@@ -83,8 +96,6 @@ class Tuner:
         self._trials = 0
         self._measured = False  # anything at all, since begun
         self._reason = ""  # why a candidate failed last
-        self._unconfirmed: list[_Search] | None = None  # until the search is over
-        self._entries: list[Entry] = []
 
     def machine(self) -> Machine:
         """Return the machine that the templates see."""
@@ -114,19 +125,17 @@ class Tuner:
         return self._trials
 
     def step(self) -> Progress | None:
-        """Measure a batch of the search, or confirm a kernel; None when all is done."""
+        """Measure a batch; None when the budget is spent."""
         waiting = [one for one in self._searches.values() if not one.exhausted]
         if self._trials < self._budget and waiting:
             return self._search(max(waiting, key=_Search.stake))
-        if self._unconfirmed is None:
-            self._unconfirmed = list(self._searches.values())
-        if self._unconfirmed:
-            return self._confirm(self._unconfirmed.pop())
         return None
 
     def entries(self) -> list[Entry]:
-        """Return what was confirmed."""
-        return self._entries
+        """Return the best tile of every kernel whose best guess could be measured."""
+        return [
+            one.entry(self._threads, self._machine) for one in self._searches.values() if one.good()
+        ]
 
     def close(self) -> None:
         """End the processes that were started."""
@@ -169,7 +178,7 @@ class Tuner:
                 self._history.commit_tuning_record(record)
                 search.seconds[tile_number(candidate.sch.trace)] = median_seconds(record.run_secs)
             self._trials += len(candidates)
-        return self._progress("search", search, self._trials, self._budget)
+        return self._progress(search)
 
     def _context(self, task: Task) -> ms.TuneContext:
         return ms.TuneContext(
@@ -179,38 +188,6 @@ class Tuner:
             search_strategy=InOrder(),
             task_name=task.title,
         )
-
-    def _confirm(self, search: _Search) -> Progress:
-        """Measure the best few beside the guess once more, and keep the best of them."""
-        good = {number: s for number, s in search.seconds.items() if s < _FAILED}
-        finalists = sorted({0, *sorted(good, key=lambda number: good[number])[:_FINALISTS]})
-        module = _module(search.task)
-        spaces = design_space(search.task, self._machine).generate_design_space(module)
-        arguments = ms.arg_info.ArgInfo.from_entry_func(module, remove_preproc=False)
-        candidates = [ms.MeasureCandidate(spaces[number], arguments) for number in finalists]
-        measured = self._measure(candidates, self._runner(_FINAL_TURNS))
-        times = {
-            number: median_seconds(seconds)
-            for number, seconds in zip(finalists, measured, strict=True)
-            if seconds
-        }
-        if 0 in times:
-            best = min(times, key=lambda number: times[number])
-            if times[best] > _WORTH_KEEPING * times[0]:
-                best = 0
-            search.seconds |= times
-            self._entries.append(
-                Entry(
-                    kernel=search.task.key,
-                    threads=self._threads,
-                    tile=asdict(tiles(search.task, self._machine)[best]),
-                    microseconds=round(times[best] * 1e6, 2),
-                    guess_microseconds=round(times[0] * 1e6, 2),
-                    trials=len(search.seconds),
-                )
-            )
-        total = len(self._searches)
-        return self._progress("confirm", search, total - len(self._unconfirmed or ()), total)
 
     def _measure(self, candidates: list[Any], runner: Any) -> list[list[float] | None]:
         """Build and time candidates of one task; None for one that failed."""
@@ -234,8 +211,8 @@ class Tuner:
             Path(built[number].artifact_path).unlink()
         return times
 
-    def _runner(self, turns: int = TURNS) -> Any:
-        return InterleavedRunner(self._connect, pipeline.kernel_entry(self._machine), turns)
+    def _runner(self) -> Any:
+        return InterleavedRunner(self._connect, pipeline.kernel_entry(self._machine))
 
     def _connect(self) -> tuple[Any, Any]:
         """Open a session; its server is replaced if a crash has made it deaf."""
@@ -250,14 +227,13 @@ class Tuner:
         device.set_threads(self._threads)
         return session, device.tvm_device(self._target)
 
-    def _progress(self, stage: str, search: _Search, done: int, total: int) -> Progress:
+    def _progress(self, search: _Search) -> Progress:
         best = min(search.seconds.values(), default=None)
         guess = search.seconds.get(0)
         return Progress(
-            stage,
             search.task.title,
-            done,
-            total,
+            self._trials,
+            self._budget,
             best * 1e6 if best is not None else None,
             guess * 1e6 if guess is not None else None,
         )

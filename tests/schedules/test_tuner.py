@@ -28,27 +28,17 @@ def tuner(cache_dir: Path, tmp_path: Path, request: pytest.FixtureRequest) -> It
     made.close()
 
 
-def steps(tuner: Any, stage: str | None = None) -> list[Any]:
-    found = []
-    while (step := tuner.step()) is not None:
-        found.append(step)
-        if step.stage == stage:
-            break
-    return found
+def steps(tuner: Any) -> list[Any]:
+    return list(iter(tuner.step, None))
 
 
 @pytest.mark.parametrize("tuner", [1, 2], indirect=True)
-def test_every_kernel_gets_a_tile_that_was_measured_beside_the_guess(
-    tuner: Any, network: Path
-) -> None:
+def test_every_kernel_gets_a_tile_that_was_measured(tuner: Any, network: Path) -> None:
     kernels = tuner.add(network)
     assert tuner.add(network) == kernels  # the same network has nothing new
     assert tuner.begin(2) == 0
     made = steps(tuner)
-    search = [step for step in made if step.stage == "search"]
-    assert search[-1].done == search[-1].total > kernels
-    assert made[-1].stage == "confirm"
-    assert made[-1].done == made[-1].total == kernels
+    assert made[-1].done == made[-1].total > kernels
     entries = tuner.entries()
     assert len({entry.kernel for entry in entries}) == kernels
     for entry in entries:
@@ -67,7 +57,7 @@ def test_an_interrupted_search_goes_on(tuner: Any, network: Path, cache_dir: Pat
     try:
         again.add(network)
         assert again.begin(1) == done
-        assert steps(again, "confirm")[0].done > done
+        assert steps(again)[0].done > done
     finally:
         again.close()
 

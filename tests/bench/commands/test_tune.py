@@ -36,8 +36,12 @@ def tuned(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Path:
 def test_runs_use_what_was_tuned_without_being_asked(
     tuned: Path, mobilebench: Any, tmp_path: Path
 ) -> None:
-    kernels = len(read_database(tuned / "native.json").entries)
+    entries = read_database(tuned / "native.json").entries
+    kernels = len(entries)
     assert kernels > 25
+    # With one trial there is nothing but the guess.
+    assert all(entry.tile is None for entry in entries)
+    assert all(0 < one.microseconds == one.guess_microseconds for one in entries)
     select = ("--variant", VARIANT, "--variant", OTHER, "--runtime", "tvm")
     done = mobilebench("run", *select, MOBILEBENCH_DATABASES=str(tuned))
     assert done.returncode == 0, done.stderr
