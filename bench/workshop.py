@@ -93,6 +93,9 @@ class Workshop:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_exception: object) -> None:
+        """End the processes; by themselves unless something went wrong, then at once."""
         for worker in self._workers.values():
-            worker.finish() if worker.alive else worker.close()
+            if kind is None and worker.alive:
+                worker.finish()
+            worker.close()

@@ -13,7 +13,7 @@ def task(pointwise_kernel: Callable[..., Any]) -> Any:
     return task_of(pointwise_kernel(8, 8, 16, 32))
 
 
-def database(task: Any, tile: dict[str, Any], threads: int = 1, target: str = "a") -> Database:
+def database(task: Any, tile: dict[str, Any] | None, threads: int = 1, target: str = "a") -> Database:
     return Database(target, 16, 32, "", entries=(Entry(task.key, threads, tile, 1.0, 2.0, 9),))
 
 
@@ -25,6 +25,14 @@ def test_a_kernel_that_was_tuned_is_a_hit(task: Any) -> None:
 
     lookup = Lookup([database(task, GOOD)])
     assert lookup.tile(task) == task.template.Tile(**GOOD)
+    assert (lookup.hits, lookup.misses, lookup.trials) == (1, 0, 9)
+
+
+def test_a_best_guess_that_nothing_beat_is_a_hit(task: Any) -> None:
+    from schedules.lookup import Lookup
+
+    lookup = Lookup([database(task, None)])
+    assert lookup.tile(task) is None
     assert (lookup.hits, lookup.misses, lookup.trials) == (1, 0, 9)
 
 
