@@ -13,7 +13,9 @@ def task(pointwise_kernel: Callable[..., Any]) -> Any:
     return task_of(pointwise_kernel(8, 8, 16, 32))
 
 
-def database(task: Any, tile: dict[str, Any] | None, threads: int = 1, target: str = "a") -> Database:
+def database(
+    task: Any, tile: dict[str, Any] | None, threads: int = 1, target: str = "a"
+) -> Database:
     return Database(target, 16, 32, "", entries=(Entry(task.key, threads, tile, 1.0, 2.0, 9),))
 
 
