@@ -84,16 +84,23 @@ def _build(
     if exported is None or TVM not in cell.runtimes:
         return None, []
     try:
-        return workshop.build(
-            cell.variant,
-            exported,
-            cell.target,
-            cell.threads,
-            context.databases,
-            context.suite.prefer,
-        ), []
+        return _artifact(context, workshop, cell, exported), []
     except (BenchError, WorkerError) as error:
         return None, [Attempt(TVM, "compile_failed", str(error))]
+
+
+def _artifact(
+    context: Context, workshop: Workshop, cell: Cell, exported: Exported, marked: bool = False
+) -> Artifact:
+    return workshop.build(
+        cell.variant,
+        exported,
+        cell.target,
+        cell.threads,
+        context.databases,
+        context.suite.prefer,
+        marked,
+    )
 
 
 def _measure(
@@ -137,15 +144,7 @@ def _look_inside(
 ) -> tuple[Inside | None, str]:
     """Return how long each kernel takes, or why that is not known."""
     try:
-        marked = workshop.build(
-            cell.variant,
-            exported,
-            cell.target,
-            cell.threads,
-            context.databases,
-            context.suite.prefer,
-            marked=True,
-        )
+        marked = _artifact(context, workshop, cell, exported, marked=True)
         ceilings = workshop.build_ceilings(cell.target, cell.threads)
         return look_inside(bench, workload, marked, ceilings), ""
     except (BenchError, WorkerError) as error:

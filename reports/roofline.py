@@ -47,7 +47,8 @@ def _draw(setup: Setup, rows: pd.DataFrame, path: Path) -> Plot:
             label=family,
         )
     logarithmic(axes, "xy")
-    axes.legend(frameon=False, loc="lower right")
+    for handle in axes.legend(frameon=False, loc="lower right").legend_handles:
+        handle.set_sizes([_LARGEST / 4])  # the same for all families
     figure.savefig(path, dpi=DPI)
     title = "Every kernel under the roofline"
     variants = rows["variant"].nunique()
