@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.collections import PathCollection
 
 from reports.frames import Setup, setups
 from reports.plots import COLOURS, DPI, MARKERS, Plot, canvas, logarithmic
@@ -48,7 +49,8 @@ def _draw(setup: Setup, rows: pd.DataFrame, path: Path) -> Plot:
         )
     logarithmic(axes, "xy")
     for handle in axes.legend(frameon=False, loc="lower right").legend_handles:
-        handle.set_sizes([_LARGEST / 4])  # the same for all families
+        if isinstance(handle, PathCollection):
+            handle.set_sizes([_LARGEST / 4])  # the same for all families
     figure.savefig(path, dpi=DPI)
     title = "Every kernel under the roofline"
     variants = rows["variant"].nunique()
