@@ -96,7 +96,7 @@ def build_artifact(
     toolchain = find_toolchain(target.toolchain)
     tvm_target = resolve(target, threads)
     tuned, _ = _databases(target, tvm_target, databases)
-    versions = (version("apache-tvm"), version("apache-tvm-ffi"), toolchain.version())
+    versions = _versions(toolchain)
     key = content_key(
         onnx_sha256,
         (sorted(tvm_target.items()), target.layout),
@@ -144,8 +144,7 @@ def build_ceilings(target: Target, threads: int, cache_dir: Path) -> Ceilings:
     tvm_target = resolve(target, threads)
     key = content_key(
         sorted(tvm_target.items()),
-        version("apache-tvm"),
-        toolchain.version(),
+        _versions(toolchain),
         source_key(Path(schedules.__file__).parent),
     )
 
@@ -184,6 +183,10 @@ def read_artifact(directory: Path) -> Artifact:
             "have it rebuilt"
         )
     return Artifact(directory, manifest)
+
+
+def _versions(toolchain: Toolchain) -> tuple[str, str, str]:
+    return version("apache-tvm"), version("apache-tvm-ffi"), toolchain.version()
 
 
 def _databases(

@@ -126,13 +126,12 @@ def kernel_microseconds(
             for device, artifact, expected, seconds in zip(
                 devices, artifacts, expected_ms, taken, strict=True
             ):
+                samples = round_size(bench.profile, expected)
+                round_s = limit_s + 3 * samples * expected / 1000
+                kernels = len(artifact.manifest.kernels)
                 device.resume()
                 device.call("time", 1, timeout_s=limit_s)  # caches and clocks again
-                kernels, samples = (
-                    len(artifact.manifest.kernels),
-                    round_size(bench.profile, expected),
-                )
-                seconds.extend(device.call("kernel_seconds", kernels, samples, timeout_s=limit_s))
+                seconds.extend(device.call("kernel_seconds", kernels, samples, timeout_s=round_s))
                 device.pause()
     return [
         [1e6 * statistics.median(one) for one in zip(*seconds, strict=True)] for seconds in taken

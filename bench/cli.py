@@ -71,8 +71,9 @@ def run(
         typer.Option(help="What TVM's code is made for: latency (default) or memory."),
     ] = None,
     kernels: Annotated[
-        bool, typer.Option("--kernels", help="Time each kernel inside the network too.")
-    ] = False,
+        bool | None,
+        typer.Option("--kernels/--no-kernels", help="Time each kernel inside the network too."),
+    ] = None,
     time_limit: Annotated[
         float | None,
         typer.Option(help="Seconds that compiling, loading or one round may take (300)."),
@@ -99,7 +100,7 @@ def run(
         "seed": seed,
         "trials": trials,
         "prefer": prefer,
-        "kernels": kernels or None,
+        "kernels": kernels,
         "time_limit_s": time_limit,
     }
     raise typer.Exit(run_command(suite, chosen, store, resume, out))

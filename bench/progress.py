@@ -97,6 +97,7 @@ class TuningProgress(_Screen):
     def __init__(self, console: Console, title: str) -> None:
         super().__init__(console, "done")
         self._title = title
+        self._bar.add_task(title, total=None)
         self._began = time.monotonic()
         self._first: int | None = None  # trials when the search began or went on
         self._logged = 0.0
@@ -105,10 +106,9 @@ class TuningProgress(_Screen):
         """Show what a step of the search did."""
         if self._first is None:
             self._began, self._first = time.monotonic(), step.done
-            self._bar.add_task(self._title, total=step.total)
         what = f"{self._title}: {step.kernel}: {_gain(step)}"
         for task in self._bar.task_ids:
-            self._bar.update(task, description=what, completed=step.done)
+            self._bar.update(task, description=what, completed=step.done, total=step.total)
         if not self._console.is_terminal and time.monotonic() > self._logged + _LOG_EVERY_S:
             self._logged = time.monotonic()
             logger.info("[%d/%d] %s%s", step.done, step.total, what, self._left(step))

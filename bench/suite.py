@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.latency import find_profile
 from bench.models.weights import RANDOM
-from bench.runtimes.runtime import default_runtimes, find_runtime
+from bench.runtimes.runtime import TVM, default_runtimes, find_runtime
 from bench.variant import parse_variant, published_grid, small_grid
 from schedules.preference import LATENCY, PREFERENCES
 from targets.errors import BenchError, unknown
@@ -102,6 +102,8 @@ def make_suite(chosen: dict[str, Any]) -> Suite:
     find_profile(suite.profile)
     if suite.prefer not in PREFERENCES:
         raise unknown("preference", suite.prefer, PREFERENCES)
+    if suite.kernels and TVM not in suite.runtimes:
+        raise BenchError(f"kernels: only those of {TVM} can be timed; add it to the runtimes")
     for count in suite.threads:
         if not 1 <= count <= MAX_THREADS:
             raise BenchError(f"threads: {count} is not a number of threads; give 1 or more")

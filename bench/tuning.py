@@ -124,12 +124,15 @@ def _confirm(
         write_database(Path(directory) / _path(request).name, found)
         for number, (variant, one) in enumerate(exported.items(), 1):
             progress.say(f"{variant.name}: confirm inside the network ({number}/{len(exported)})")
-            artifacts = [
-                workshop.build(variant, one, target, request.threads, databases, marked=True)
-                for databases in ((), (Path(directory),))
-            ]
             workload = Workload(variant, Weights(), one.onnx_path)
-            times = kernel_microseconds(bench, workload, artifacts)
+            try:
+                artifacts = [
+                    workshop.build(variant, one, target, request.threads, databases, marked=True)
+                    for databases in ((), (Path(directory),))
+                ]
+                times = kernel_microseconds(bench, workload, artifacts)
+            except WorkerError as failure:
+                raise BenchError(f"{variant.name}: {failure}; nothing is kept") from failure
             for kernel, guess, best in zip(artifacts[0].manifest.kernels, *times, strict=True):
                 guessed[kernel["name"]] += guess
                 tuned[kernel["name"]] += best

@@ -14,7 +14,7 @@ from reports.record import COLUMNS, Record
 from reports.store import Store
 
 MAIN = "tvm"  # the runtime that the others are compared with
-_SETUP = ["target", "device", "threads", "emulated"]
+_SETUP = ["target", "device", "threads", "prefer", "emulated"]
 _CELL = ["variant", *_SETUP, "runtime"]
 _OPTIONAL = [field.name for field in fields(Record) if NoneType in get_args(field.type)]
 
@@ -26,14 +26,16 @@ class Setup:
     target: str
     device: str
     threads: int
+    prefer: str
     emulated: bool
 
     @property
     def title(self) -> str:
         """What headings call it."""
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        memory = ", memory preferred" if self.prefer == "memory" else ""
         emulated = ", emulated" if self.emulated else ""
-        return f"{self.target} on {self.device}, {threads}{emulated}"
+        return f"{self.target} on {self.device}, {threads}{memory}{emulated}"
 
 
 def gather(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:

@@ -12,9 +12,9 @@ from reports.tables import Table
 
 _KERNEL = [field.name for field in fields(KernelTime)]
 _OF_RECORD = [
-    "variant", "target", "device", "threads", "emulated", "runtime", "macs", "width_multiplier",
-    "height", "peak_macs_per_s", "read_bytes_per_s",
-]  # fmt: skip
+    *("variant", "target", "device", "threads", "prefer", "emulated", "runtime"),
+    *("macs", "width_multiplier", "height", "peak_macs_per_s", "read_bytes_per_s"),
+]
 
 
 def gather_kernels(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
@@ -36,7 +36,7 @@ def gather_kernels(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
     kernels = pd.DataFrame(rows, columns=columns)
     kernels["family"] = kernels["kernel_name"].str.split().str[0]
     times = kernels["kernel_microseconds"]
-    cell = [kernels[name] for name in ("variant", "target", "device", "threads")]
+    cell = [kernels[name] for name in ("variant", "target", "device", "threads", "prefer")]
     kernels["share"] = times / times.groupby(cell).transform("sum")
     arithmetic = kernels["kernel_macs"] / kernels["peak_macs_per_s"]
     reading = kernels["kernel_nbytes"] / kernels["read_bytes_per_s"]
@@ -64,7 +64,8 @@ def family_tables(kernels: pd.DataFrame) -> list[Table]:
             )
         caption = (
             f"{setup.title}. All kernels together, microseconds; their arithmetic at the measured "
-            "peak, and each family, as a share of that time, %."
+            "peak (lanes that pad channels to whole vectors included), and each family, as a share "
+            "of that time, %."
         )
         headers = ("variant", "kernels, µs", "of peak, %", *(f"{one}, %" for one in families))
         tables.append(Table("Inside the network", caption, headers, tuple(lines)))

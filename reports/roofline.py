@@ -58,7 +58,8 @@ def _draw(setup: Setup, rows: pd.DataFrame, path: Path) -> Plot:
         f"{setup.title}; {len(rows)} kernels of {variants} variants, as they run inside the "
         f"network. Line: {peak:.0f}·10⁹ multiply-accumulates a second, measured in registers, and "
         f"{reading:.0f}·10⁹ bytes a second, measured reading memory. Area: share of the "
-        "variant's time. Above the slope: what came from a cache."
+        "variant's time. Above the slope: what came from a cache. Lanes that pad channels to whole "
+        "vectors count as work."
     )
     best = rate.max() / peak
     alt = f"{title}: {len(rows)} kernels, the best at {100 * best:.0f} % of the peak."

@@ -55,8 +55,6 @@ _samples = sa.Table(
     sa.Column("record_id", sa.ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("rounds_ms", sa.JSON, nullable=False),
 )
-
-
 _kernels = sa.Table(
     "kernels",
     _metadata,

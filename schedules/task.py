@@ -84,7 +84,7 @@ def kernels_of(fused: Any) -> list[dict[str, Any]]:
             prod(int(extent) for extent in tensor.shape) * tvm.DataType(str(tensor.dtype)).itemsize
             for tensor in tensors
         )
-        key, macs = (task.key, task.macs) if task else (name, 0)
+        key, macs = (task.key, task.macs) if task else (f"other {name}", 0)
         found.append(asdict(Kernel(key, calls, macs, nbytes)))
     return found
 

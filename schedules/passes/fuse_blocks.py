@@ -111,7 +111,7 @@ class FuseBlocks:
                 body += kernels.pop(0)
                 continue
             del kernels[:_LENGTH]
-            body.append(block.statement)
+            body += block.statements
             allocations = [one for one in allocations if not _among(one.buffer, block.replaced)]
             allocations += [tirx.AllocBuffer(buffer) for buffer in block.buffers]
         result = tvm.IRModule(dict(mod.functions_items()), attrs=mod.attrs)
@@ -138,9 +138,9 @@ class FuseBlocks:
 
 @dataclass(frozen=True)
 class _Block:
-    """One statement in place of some kernels, with small buffers in place of whole tensors."""
+    """A loop nest in place of some kernels, with small buffers in place of whole tensors."""
 
-    statement: Any
+    statements: list[Any]
     buffers: list[Any]
     replaced: list[Any]
 
@@ -166,7 +166,10 @@ def _interleaved(chain: list[_Stage], parts: int, strip_bytes: int) -> _Block:
         body += [tirx.IfThenElse(part == 0, mark, None) for mark in stage.marks]
     strips = (end - begin + turns - 1) // turns
     loop = tirx.For(strip, 0, strips, tirx.ForKind.SERIAL, tirx.SeqStmt(body))
-    return _Block(tirx.For(part, 0, parts, tirx.ForKind.PARALLEL, loop), buffers, whole)
+    block = tirx.For(part, 0, parts, tirx.ForKind.PARALLEL, loop)
+    # Waiting for the other parts counts as the last kernel's.
+    statements = [block, *(chain[-1].marks if parts > 1 else ())]
+    return _Block(statements, buffers, whole)
 
 
 def _ranges(chain: list[_Stage], is_first: Any, begin: Any, end: Any) -> list[tuple[Any, Any]]:

@@ -21,8 +21,9 @@ class MarkKernels:
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
         """Add the calls to all kernels that `main` calls."""
         marked = tvm.IRModule(dict(mod.functions_items()), attrs=mod.attrs)
-        for number, name in enumerate(kernel_calls(mod["main"])):
-            before = [_call(_START)] if number == 0 else []
+        kernels = kernel_calls(mod["main"])
+        for number, name in enumerate(kernels):
+            before = [_call(_START, tirx.const(len(kernels), "int32"))] if number == 0 else []
             after = [_call(_DONE, tirx.const(number, "int32"))]
             marked.update_func(mod.get_global_var(name), _around(mod[name], before, after))
         return marked

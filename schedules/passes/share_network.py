@@ -63,6 +63,9 @@ def share(network: tirx.PrimFunc, parts: int) -> tirx.PrimFunc:
         if isinstance(statement, tirx.DeclBuffer):
             body.append(statement)
             continue
+        if isinstance(statement, tirx.Evaluate):  # a mark, which nobody waits for
+            body.append(tirx.IfThenElse(thread == 0, statement, None))
+            continue
         turns = find_turns(statement)
         if turns is None:
             body.append(tirx.IfThenElse(thread == 0, statement, None))
@@ -76,7 +79,8 @@ def share(network: tirx.PrimFunc, parts: int) -> tirx.PrimFunc:
             )
         body.append(tirx.Evaluate(tirx.call_extern("int32", _BARRIER, barrier)))
     params = [*network.params, thread, threads, barrier]
-    del body[-1]  # whoever launched the threads waits for all of them anyway
+    if isinstance(body[-1], tirx.Evaluate):
+        del body[-1]  # whoever launched the threads waits for all of them anyway
     shared = tirx.PrimFunc(params, _sequence(body), attrs=network.attrs)
     return shared.with_attr("global_symbol", PART)
 
@@ -86,9 +90,7 @@ def unshared(network: tirx.PrimFunc) -> tirx.PrimFunc:
     body = []
     for statement in _statements(network):
         turns = find_turns(statement)
-        body.append(
-            take_turns(statement, turns.min, turns.min + turns.extent) if turns else statement
-        )
+        body.append(take_turns(statement, 0, turns.extent) if turns else statement)
     return network.with_body(_sequence(body))
 
 

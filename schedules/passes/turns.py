@@ -22,7 +22,8 @@ def take_turns(statement: Any, begin: Any, end: Any) -> Any:
         return tirx.AttrStmt(statement.node, statement.attr_key, statement.value, body)
     variable, body = statement.loop_var, statement.body
     if statement.kind == tirx.ForKind.PARALLEL:
-        # From zero: TVM's CanonicalizeLoop forgets the beginnings of loops inside such a loop.
+        # From zero: where a loop begins elsewhere, TVM's CanonicalizeLoop shifts its variable, but
+        # not in the beginnings of the loops inside it, which would then be wrong.
         shifted = tvm_ffi.structural_map(
             body, (tirx.Var, lambda one: one + begin if one.same_as(variable) else one)
         )
@@ -32,5 +33,9 @@ def take_turns(statement: Any, begin: Any, end: Any) -> Any:
 
 
 def part_of(extent: Any, part: Any, parts: int) -> tuple[Any, Any]:
-    """Return where a part of so many turns begins and ends; parts differ by one turn at most."""
-    return extent * part // parts, extent * (part + 1) // parts
+    """Return where a part of so many turns begins and ends.
+
+    Parts differ by one turn at most, and none is longer than the first.
+    """
+    before = parts - 1  # rounds up
+    return (extent * part + before) // parts, (extent * (part + 1) + before) // parts

@@ -77,6 +77,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         ({"runtimes": ["pytorch"]}, "unknown runtime 'pytorch'; did you mean torch"),
         ({"profile": "slow"}, "unknown profile"),
         ({"prefer": "speed"}, "unknown preference"),
+        ({"kernels": True, "runtimes": ("torch",)}, "kernels: only those of tvm"),
         ({"threads": [0]}, "threads: 0"),
         ({"threads": [5000]}, "threads: 5000"),
         ({"time_limit_s": -1}, "time_limit_s: -1"),
