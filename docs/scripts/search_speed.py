@@ -49,12 +49,17 @@ def main() -> None:
     start = time.perf_counter()
     built = builder.build([ms.builder.BuilderInput(one.sch.mod, target) for one in candidates])
     inputs = [
-        ms.runner.RunnerInput(one.artifact_path, "llvm", arguments)
+        ms.runner.RunnerInput(one.artifact_path, "cpu", arguments)
         for one in built
         if one.error_msg is None
     ]
-    good = sum(one.result().run_secs is not None for one in runner.run(inputs))
+    measured = [one.result() for one in runner.run(inputs)]
+    good = sum(one.run_secs is not None for one in measured)
     theirs = good / (time.perf_counter() - start)
+    for one in (*built, *measured):
+        if one.error_msg is not None:
+            print(one.error_msg.strip().splitlines()[-1])
+            break
     print(f"LocalBuilder and LocalRunner: {good} of {len(candidates)}, {theirs:.2f} a second")
     print(f"ratio: {ours / theirs if theirs else float('inf'):.1f}")
 
