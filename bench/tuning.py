@@ -142,7 +142,7 @@ def _confirm(
 
 def _confirmed(entry: Entry, guessed: float, tuned: float, calls: int) -> Entry:
     """Return an entry with times inside networks, and without a tile that is no better there."""
-    better = tuned <= _WORTH_KEEPING * guessed
+    better = entry.tile is not None and tuned <= _WORTH_KEEPING * guessed
     return replace(
         entry,
         tile=entry.tile if better else None,

@@ -59,7 +59,7 @@ class _Search:
         return Entry(
             kernel=self.task.key,
             threads=threads,
-            tile=asdict(tiles(self.task, machine)[best]),
+            tile=asdict(tiles(self.task, machine)[best]) if best else None,
             microseconds=self.seconds[best] * 1e6,
             guess_microseconds=self.seconds[0] * 1e6,
             trials=len(self.seconds),
