@@ -15,6 +15,8 @@ class Machine:
     threads: int = 1  # that one inference runs on
     l1_bytes: int = 32 * 1024  # data cache of a core; no common core has less
     l2_bytes: int = 512 * 1024  # second cache of a core; most have as much
+    l2_bytes_per_cycle: float = 44.0  # that a core reads from it
+    by_lane: bool = False  # it multiplies a vector by one lane of another
 
     @property
     def vector_bytes(self) -> int:
@@ -22,8 +24,23 @@ class Machine:
         return self.vector_floats * FLOAT_BITS // 8
 
 
-# LLVM's feature name, register bits, architectural vector registers; the first that fits counts.
-_VECTOR_UNITS = (("avx512f", 512, 32), ("avx2", 256, 16), ("neon", 128, 32), ("sse2", 128, 16))
+@dataclass(frozen=True)
+class _VectorUnit:
+    feature: str  # LLVM's name
+    bits: int
+    registers: int  # architectural
+    l2_bytes_per_cycle: float
+    by_lane: bool = False
+
+
+# The first that a target has counts. What the second cache delivers was measured on Zen 5; Arm's
+# optimization guides of Cortex-A72 and A76 tell 16 to 32 bytes a cycle.
+_VECTOR_UNITS = (
+    _VectorUnit("avx512f", 512, 32, 44.0),
+    _VectorUnit("avx2", 256, 16, 44.0),
+    _VectorUnit("neon", 128, 32, 16.0, by_lane=True),
+    _VectorUnit("sse2", 128, 16, 44.0),
+)
 
 
 def machine_of(tvm_target: Any) -> Machine:
@@ -31,7 +48,13 @@ def machine_of(tvm_target: Any) -> Machine:
     from tvm.target import codegen
 
     threads = int(tvm_target.attrs.get("num-cores", 1))
-    for feature, bits, registers in _VECTOR_UNITS:
-        if codegen.target_has_features(feature, tvm_target):
-            return Machine(bits // FLOAT_BITS, registers, threads)
+    for unit in _VECTOR_UNITS:
+        if codegen.target_has_features(unit.feature, tvm_target):
+            return Machine(
+                unit.bits // FLOAT_BITS,
+                unit.registers,
+                threads,
+                l2_bytes_per_cycle=unit.l2_bytes_per_cycle,
+                by_lane=unit.by_lane,
+            )
     return Machine(vector_floats=4, registers=16, threads=threads)

@@ -4,6 +4,9 @@ Tile: `rows` pixels by `panels` vectors of output channels, kept in registers wh
 channels go by. Each step of the inner loop loads one vector per panel and broadcasts one value per
 row, for rows x panels multiply-adds; a core issues as many loads as multiply-adds in a cycle, so
 the multipliers stay busy once both sides of the tile are 2 or more.
+
+Where a vector can be multiplied by one lane of another (NEON), a row's values are loaded a vector
+at a time, for as many input channels. That takes a register per row, and rows that fill the tiles.
 """
 
 from dataclasses import dataclass
@@ -29,8 +32,8 @@ from schedules.templates.block import (
 CORE = "pointwise_product"
 _LATENCY = 4.0  # cycles of a multiply-add; two are issued in each
 _STRIP_CYCLES = 4.0  # of a row's share of a cache line that is visited again
+_SLOT_CYCLES = 0.2  # of a load beside multiply-adds, on narrow cores
 _WORTH_FUSING = 1.1  # how much slower a tile may be that allows for fusing
-_L2_BYTES_PER_CYCLE = 44.0  # measured on Zen 5; others are not far from it
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,10 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
     by_rows = shares_rows(height, machine)
     found = []
     for panels in range(1, min(shape[1], 6) + 1):
-        # One register for each vector of weights and one for the broadcast pixel.
-        tallest = (machine.registers - panels - 1) // panels
-        for rows in range(1, min(tallest, shape[0], 28) + 1):
+        for rows in range(1, min(machine.registers, shape[0], 28) + 1):
+            values = rows if _steps(shape, rows, machine) > 1 else 1
+            if rows * panels + panels + values > machine.registers:
+                continue
             turns = ceil(shape[0] / rows) if by_rows else ceil(shape[1] / panels)
             for pixels_outermost in (True, False):
                 tile = Tile(rows, panels, pixels_outermost)
@@ -111,6 +115,14 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     flatten_pixels(schedule, output, width)
     schedule.transform_layout(product, ("write", 0), lambda n, y, x, c: (y * width + x, c))
     schedule.set_scope(product, 0, "local")
+    pixels, panels, inputs = (int(schedule.get(one).extent) for one in schedule.get_loops(product))
+    steps = _steps((pixels, panels // machine.vector_floats, inputs), tile.rows, machine)
+    if steps > 1:
+        # Global scope is the stack, from where LLVM takes it into registers; "local" would be
+        # allocated by a call, because single values are read of it too.
+        values = schedule.cache_read(product, 0, "global")
+        flatten_pixels(schedule, values, width)
+        schedule.transform_layout(values, ("write", 0), lambda n, y, x, k: (y * width + x, k))
 
     pixel, channel, k = schedule.get_loops(product)
     pixel_outer, row = schedule.split(pixel, [None, tile.rows])
@@ -120,9 +132,13 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     outer = [channel_outer, pixel_outer]
     if tile.pixels_outermost:
         outer.reverse()
-    schedule.reorder(*outer, k, row, channel_inner)
+    k, step = schedule.split(k, [None, steps])
+    schedule.reorder(*outer, k, step, row, channel_inner)
     schedule.reverse_compute_at(output, outer[-1])
-    vectorize(schedule, [row, channel_inner], machine.vector_floats)
+    if steps > 1:
+        schedule.compute_at(values, k)
+        vectorize(schedule, loops_inside(schedule, values, k), steps)
+    vectorize(schedule, [step, row, channel_inner], machine.vector_floats)
     if shares_rows(height, machine):
         share_turns(schedule, pixel_outer, Span(tile.rows))
     else:
@@ -133,23 +149,35 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     vectorize(schedule, stored, lanes_for(channels, machine.vector_floats))
 
 
+def _steps(shape: tuple[int, int, int], rows: int, machine: Machine) -> int:
+    """Return for how many input channels a row's values are loaded at once."""
+    pixels, _, inputs = shape
+    lanes = machine.vector_floats
+    whole = pixels % rows == 0 and inputs % lanes == 0
+    return lanes if machine.by_lane and whole else 1
+
+
 def _cycles(shape: tuple[int, int, int], tile: Tile, machine: Machine) -> float:
     """Estimate cycles for pixels, panels and inputs: the slowest of arithmetic and loads."""
     pixels, panels, inputs = shape
     arithmetic = max(tile.rows * tile.panels / 2, _LATENCY)  # two multiply-adds in a cycle
-    loads = (tile.rows + tile.panels) / 2  # two loads in a cycle, from the nearest cache
+    values = tile.rows / _steps(shape, tile.rows, machine)
+    loads = (values + tile.panels) / 2  # two loads in a cycle, from the nearest cache
     # The loop inside goes through its weights again for every turn of the loop outside. Few enough
     # stay near; if not, they come from afar each time, and the first time from memory.
     read_again = panels if tile.pixels_outermost else tile.panels
     near = read_again * machine.vector_bytes * inputs < machine.l1_bytes / 2
-    streaming = 0.0 if near else tile.panels * machine.vector_bytes / _L2_BYTES_PER_CYCLE
+    streaming = 0.0 if near else tile.panels * machine.vector_bytes / machine.l2_bytes_per_cycle
     if tile.pixels_outermost and not near:
         streaming *= 2
     if not tile.pixels_outermost and panels > tile.panels:
         # The input is read once per group of channels, and the output is written in strips.
         streaming += tile.rows * _STRIP_CYCLES / inputs
+    cycles = max(arithmetic, loads, streaming)
+    if machine.by_lane:
+        cycles += _SLOT_CYCLES * loads
     pixel_tiles, panel_tiles = -(-pixels // tile.rows), -(-panels // tile.panels)
     # A tile cut off at both edges is computed under conditions that cost about half of the speed.
     ragged_pixels, ragged_panels = pixels % tile.rows > 0, panels % tile.panels > 0
     ragged = 2.0 if ragged_pixels and ragged_panels else 1.25 if ragged_panels else 1.0
-    return pixel_tiles * panel_tiles * max(arithmetic, loads, streaming) * ragged
+    return pixel_tiles * panel_tiles * cycles * ragged
