@@ -41,8 +41,8 @@ def make_record(
         width=variant.width,
         precision=variant.precision,
         target=cell.target.name,
-        device=local_device_name(),
-        emulated=False,
+        device=_device_name(cell, result),
+        emulated=cell.target.emulated or bool(result.before and result.before.emulated),
         runtime=attempt.runtime,
         runtime_version=RUNTIMES[attempt.runtime].version() or "",
         threads=cell.threads,
@@ -52,6 +52,8 @@ def make_record(
         weights=context.weights.label,
         status=attempt.status,
         error=attempt.error,
+        retries=attempt.retries,
+        warnings="; ".join(attempt.remarks),
         round_trip_ms=attempt.round_trip_ms,
         export_s=exported.export_s if exported else None,
         **asdict(size_of(variant)),
@@ -72,6 +74,13 @@ def make_record(
             read_bytes_per_s=result.inside.read_bytes_per_s,
         )
     return record
+
+
+def _device_name(cell: Cell, result: CellResult) -> str:
+    """Return the device's own name; of a farm's board that never answered there is only the key."""
+    if not cell.target.key:
+        return local_device_name()
+    return result.before.name if result.before else f"any {cell.target.key}"
 
 
 def _with_device(record: Record, result: CellResult) -> Record:
@@ -106,7 +115,7 @@ def _with_artifact(record: Record, artifact: Artifact) -> Record:
         trials=manifest.trials,
         database_hits=manifest.database_hits,
         database_misses=manifest.database_misses,
-        warnings=_untuned(manifest),
+        warnings="; ".join(filter(None, (record.warnings, _untuned(manifest)))),
     )
 
 
@@ -133,7 +142,7 @@ def _with_fidelity(record: Record, attempt: Attempt) -> Record:
 def _with_latency(record: Record, attempt: Attempt) -> Record:
     latency = Latency.from_rounds(attempt.rounds_ms)
     doubts = warnings_for(latency, record.calibration_before_ms, record.calibration_after_ms)
-    doubts = [*filter(None, (record.warnings, attempt.remark)), *doubts]
+    doubts = [*filter(None, (record.warnings,)), *doubts]
     columns = {
         f"latency_{name}": value for name, value in asdict(latency).items() if name != "samples"
     }

@@ -2,22 +2,25 @@
 
 import statistics
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bench.artifact import Artifact, Ceilings
 from bench.fidelity import TOLERANCE, Fidelity, Floats, compare
-from bench.latency import Profile, is_complete, round_size
+from bench.latency import PROFILES, Profile, is_complete, round_size
 from bench.onnx_export import Exported
 from bench.runtimes.convert import convert_for
 from bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
 from reports.record import KernelTime, Status
-from targets.device import DeviceState
-from targets.errors import BenchError
+from targets.device import LONGEST_COOLING_S, DeviceState, require_flags
+from targets.errors import BenchError, NoDeviceError
+from targets.farm import Farm
 from targets.target import Target
 from targets.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
+
+_LOST: tuple[Status, ...] = ("crashed", "timed_out")  # a board's fault, it may be
 
 
 @dataclass
@@ -31,7 +34,18 @@ class Attempt:
     usage: Usage | None = None
     round_trip_ms: float | None = None
     rounds_ms: list[list[float]] = field(default_factory=list)
-    remark: str = ""  # what a reader of the row should know, though nothing failed
+    remarks: list[str] = field(
+        default_factory=list
+    )  # what a reader should know, though none failed
+    retries: int = 0
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look inside TVM's artifact needs."""
+
+    marked: Artifact
+    ceilings: Ceilings
 
 
 @dataclass(frozen=True)
@@ -55,52 +69,52 @@ class CellResult:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where and how thoroughly a cell is measured."""
+    """Where and how thoroughly something is measured."""
 
     target: Target
     threads: int
-    profile: Profile
-    time_limit_s: float
+    time_limit_s: float  # of each request
     cache_dir: Path
+    farm: Farm | None = None  # where the target's boards are; None: this machine is the device
+    profile: Profile = PROFILES["quick"]
+    retries: int = 0  # on other boards, or later, after a board or a model has died
 
 
-def open_device(target: Target, threads: int, cache_dir: Path) -> Worker:
-    """Return a worker that holds a fresh session to the target's device."""
-    return Worker(RUNTIMES[TVM].factory, target, threads, cache_dir, blocked_modules=("torch",))
+def open_device(bench: Bench) -> tuple[Worker, DeviceState]:
+    """Return a worker that holds a session to the target's device, and the device's state.
+
+    Raises what the worker raises, and NoDeviceError if no board is free within the farm's wait.
+    """
+    device = Worker(
+        RUNTIMES[TVM].factory,
+        bench.target,
+        bench.threads,
+        bench.cache_dir,
+        bench.farm,
+        blocked_modules=("torch",),
+    )
+    waits_s = LONGEST_COOLING_S + (bench.farm.wait_s if bench.farm else 0.0)
+    try:
+        return device, device.call("connect", timeout_s=bench.time_limit_s + waits_s)
+    except BaseException:
+        device.close()
+        raise
 
 
-def device_state(target: Target, cache_dir: Path, time_limit_s: float) -> DeviceState:
-    """Describe a target's device; raises what the worker raises."""
-    with open_device(target, 1, cache_dir) as device:
-        state: DeviceState = device.call("device_state", timeout_s=time_limit_s)
-        return state
+def device_state(bench: Bench) -> DeviceState:
+    """Describe a target's device; raises what `open_device` raises."""
+    device, state = open_device(bench)
+    device.close()
+    return state
 
 
-def infer_on_device(
-    target: Target,
-    threads: int,
-    workload: Workload,
-    inputs: Floats,
-    cache_dir: Path,
-    time_limit_s: float,
-) -> Floats:
+def infer_on_device(bench: Bench, workload: Workload, inputs: Floats) -> Floats:
     """Return what an artifact computes on its device; raises what the worker raises."""
-    with open_device(target, threads, cache_dir) as device:
-        device.call("load", workload, threads, timeout_s=time_limit_s)
-        outputs: Floats = device.call("infer", inputs, timeout_s=time_limit_s)
+    device, _ = open_device(bench)
+    with device:
+        device.call("load", workload, bench.threads, timeout_s=bench.time_limit_s)
+        outputs: Floats = device.call("infer", inputs, timeout_s=bench.time_limit_s)
         return outputs
-
-
-def look_inside(bench: Bench, workload: Workload, marked: Artifact, ceilings: Ceilings) -> Inside:
-    """Time every kernel of a marked artifact inside the network; raises what the worker raises."""
-    with open_device(bench.target, bench.threads, bench.cache_dir) as device:
-        peak, read = device.call("ceilings", ceilings, bench.threads, timeout_s=bench.time_limit_s)
-    (microseconds,) = kernel_microseconds(bench, workload, [marked])
-    times = [
-        KernelTime(**kernel, microseconds=taken)
-        for kernel, taken in zip(marked.manifest.kernels, microseconds, strict=True)
-    ]
-    return Inside(times, peak, read)
 
 
 def kernel_microseconds(
@@ -110,82 +124,156 @@ def kernel_microseconds(
 
     Raises what the worker raises.
     """
+    device, _ = open_device(bench)
+    with device:
+        return _kernel_microseconds(device, bench, workload, artifacts)
+
+
+def _kernel_microseconds(
+    device: Worker, bench: Bench, workload: Workload, artifacts: Sequence[Artifact]
+) -> list[list[float]]:
     limit_s = bench.time_limit_s
-    with ExitStack() as stack:
-        devices = []
-        expected_ms = []
-        for artifact in artifacts:
-            device = open_device(bench.target, bench.threads, bench.cache_dir)
-            devices.append(stack.enter_context(device))
-            own = replace(workload, library=artifact.library)
-            device.call("load", own, bench.threads, timeout_s=limit_s)
-            expected_ms.append(device.call("warm_up", bench.profile.warm_up_s, timeout_s=limit_s))
-            device.pause()
-        taken: list[list[list[float]]] = [[] for _ in artifacts]
-        for _ in range(bench.profile.rounds):
-            for device, artifact, expected, seconds in zip(
-                devices, artifacts, expected_ms, taken, strict=True
-            ):
-                samples = round_size(bench.profile, expected)
-                round_s = limit_s + 3 * samples * expected / 1000
-                kernels = len(artifact.manifest.kernels)
-                device.resume()
-                device.call("time", 1, timeout_s=limit_s)  # caches and clocks again
-                seconds.extend(device.call("kernel_seconds", kernels, samples, timeout_s=round_s))
-                device.pause()
+    own = [replace(workload, library=artifact.library) for artifact in artifacts]
+    expected_ms = []
+    for one in own:
+        device.call("load", one, bench.threads, timeout_s=limit_s)
+        expected_ms.append(device.call("warm_up", bench.profile.warm_up_s, timeout_s=limit_s))
+    taken: list[list[list[float]]] = [[] for _ in artifacts]
+    for _ in range(bench.profile.rounds):
+        for one, artifact, expected, seconds in zip(
+            own, artifacts, expected_ms, taken, strict=True
+        ):
+            samples = round_size(bench.profile, expected)
+            round_s = limit_s + 3 * samples * expected / 1000
+            kernels = len(artifact.manifest.kernels)
+            device.call("load", one, bench.threads, timeout_s=limit_s)
+            device.call("time", 1, timeout_s=limit_s)  # caches and clocks again
+            seconds.extend(device.call("kernel_seconds", kernels, samples, timeout_s=round_s))
     return [
         [1e6 * statistics.median(one) for one in zip(*seconds, strict=True)] for seconds in taken
     ]
 
 
 def measure_cell(
-    bench: Bench, runtimes: Sequence[str], workload: Workload, exported: Exported
+    bench: Bench,
+    runtimes: Sequence[str],
+    workload: Workload,
+    exported: Exported,
+    look: Look | None = None,
 ) -> CellResult:
     """Validate every runtime against PyTorch, then time those that are right, round by round.
 
-    Each runtime has a process of its own, stopped while another is measured: thread pools spin
-    while they wait and would take the cores from each other. What fails costs its own row only.
+    On a farm, what a board or a model that died has spoilt is measured again, elsewhere or later.
+    """
+    result = _measure_once(bench, runtimes, workload, exported, look)
+    for retries in range(1, bench.retries + 1):
+        lost = [attempt.error for attempt in result.attempts if attempt.status in _LOST]
+        if bench.farm is None or not lost:
+            break
+        result = _measure_once(bench, runtimes, workload, exported, look)
+        for attempt in result.attempts:
+            attempt.retries = retries
+            attempt.remarks.insert(0, f"measured again, because {lost[0]}")
+    return result
+
+
+def _measure_once(
+    bench: Bench,
+    runtimes: Sequence[str],
+    workload: Workload,
+    exported: Exported,
+    look: Look | None,
+) -> CellResult:
+    """Each runtime has a process of its own, stopped while another is measured.
+
+    Thread pools spin while they wait and would take the cores from each other. What fails costs its
+    own row only.
     """
     attempts = [Attempt(name) for name in runtimes]
     workers: dict[str, Worker] = {}
+    before: DeviceState | None = None
+    inside: Inside | None = None
     try:
-        before = _state(bench)
-        expected_ms = {}
         for attempt in attempts:
-            with _excusing(attempt, "load_failed"):
-                own = convert_for(
-                    RUNTIMES[attempt.runtime], workload, bench.cache_dir, bench.time_limit_s
-                )
-                workers[attempt.runtime] = _start(attempt.runtime, bench)
-                _call(workers, attempt, bench, "load", own, bench.threads)
-            if attempt.status == "ok":
-                with _excusing(attempt):
-                    _validate(workers, attempt, exported, bench)
-                    if attempt.status == "ok":
-                        expected_ms[attempt.runtime] = _call(
-                            workers, attempt, bench, "warm_up", bench.profile.warm_up_s
-                        )
-            if attempt.runtime in workers and workers[attempt.runtime].alive:
-                workers[attempt.runtime].pause()
+            if attempt.runtime == TVM:
+                with _excusing(attempt, "load_failed"):
+                    workers[TVM], before = open_device(bench)
+                    require_flags(bench.target, before)
+                    workers[TVM].pause()
+        if before is None:
+            before = _state(bench)
+        expected_ms: dict[str, float] = {}
+        for attempt in attempts:
+            _get_ready(attempt, workers, workload, exported, bench, expected_ms)
         _take_rounds(attempts, workers, expected_ms, bench)
         _take_stock(attempts, workers, workload, bench)
+        for attempt in attempts:
+            if attempt.runtime == TVM and attempt.status == "ok" and look is not None:
+                inside = _look_inside(attempt, workers[TVM], bench, workload, look)
+        after = _state(bench, workers.get(TVM))
     finally:
         for worker in workers.values():
             worker.close()
-    return CellResult(attempts, before=before, after=_state(bench))
+    return CellResult(attempts, inside, before, after)
 
 
-def _state(bench: Bench) -> DeviceState | None:
+def _state(bench: Bench, device: Worker | None = None) -> DeviceState | None:
+    """Describe the device, through its session if there is one; another board is another device."""
     try:
-        return device_state(bench.target, bench.cache_dir, bench.time_limit_s)
+        if device is not None and device.alive:
+            device.resume()
+            state: DeviceState = device.call("device_state", timeout_s=bench.time_limit_s)
+            return state
+        return device_state(bench) if bench.farm is None else None
     except (BenchError, WorkerError):
         return None
 
 
-def _start(runtime: str, bench: Bench) -> Worker:
-    if runtime == TVM:
-        return open_device(bench.target, bench.threads, bench.cache_dir)
-    return Worker(RUNTIMES[runtime].factory)
+def _get_ready(
+    attempt: Attempt,
+    workers: dict[str, Worker],
+    workload: Workload,
+    exported: Exported,
+    bench: Bench,
+    expected_ms: dict[str, float],
+) -> None:
+    """Load the model into a runtime, compare what it computes, and warm it up."""
+    with _excusing(attempt, "load_failed"):
+        if attempt.status != "ok":
+            return
+        own = convert_for(RUNTIMES[attempt.runtime], workload, bench.cache_dir, bench.time_limit_s)
+        if attempt.runtime == TVM:
+            workers[TVM].resume()
+        else:
+            workers[attempt.runtime] = Worker(RUNTIMES[attempt.runtime].factory)
+        _call(workers, attempt, bench, "load", own, bench.threads)
+    if attempt.status == "ok":
+        with _excusing(attempt):
+            _validate(workers, attempt, exported, bench)
+            if attempt.status == "ok":
+                expected_ms[attempt.runtime] = _call(
+                    workers, attempt, bench, "warm_up", bench.profile.warm_up_s
+                )
+    if attempt.runtime in workers and workers[attempt.runtime].alive:
+        workers[attempt.runtime].pause()
+
+
+def _look_inside(
+    attempt: Attempt, device: Worker, bench: Bench, workload: Workload, look: Look
+) -> Inside | None:
+    """Time every kernel of the marked artifact inside the network."""
+    device.resume()
+    try:
+        peak, read = device.call("ceilings", look.ceilings, timeout_s=bench.time_limit_s)
+        (microseconds,) = _kernel_microseconds(device, bench, workload, [look.marked])
+    except (BenchError, WorkerError) as error:
+        attempt.remarks.append(f"kernels were not timed: {error}")
+        return None
+    times = [
+        KernelTime(**kernel, microseconds=taken)
+        for kernel, taken in zip(look.marked.manifest.kernels, microseconds, strict=True)
+    ]
+    return Inside(times, peak, read)
 
 
 def _call(
@@ -260,9 +348,11 @@ def _excusing(attempt: Attempt, otherwise: Status = "failed") -> Iterator[None]:
     """
     try:
         yield
-    except (BenchError, WorkerError) as error:
+    except (BenchError, NoDeviceError, WorkerError) as error:
         attempt.error = str(error)
-        if isinstance(error, WorkerCrashedError):
+        if isinstance(error, NoDeviceError):
+            attempt.status = "no_device"
+        elif isinstance(error, WorkerCrashedError):
             attempt.status = "crashed"
         elif isinstance(error, WorkerTimedOutError):
             attempt.status = "timed_out"

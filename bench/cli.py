@@ -21,6 +21,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+board = typer.Typer(help="Start and stop emulated boards on this machine.", no_args_is_help=True)
+app.add_typer(board, name="board")
+
 Variants = Annotated[
     list[str] | None,
     typer.Option(
@@ -40,6 +43,13 @@ Runtimes = Annotated[
         help="tvm, torch, onnxruntime, openvino, ncnn, mnn, litert, inductor; without this option "
         "all that are installed, inductor excepted.",
     ),
+]
+TrackerOption = Annotated[
+    str | None,
+    typer.Option("--tracker", help="HOST:PORT of the RPC tracker that knows the targets' boards."),
+]
+Wait = Annotated[
+    float | None, typer.Option("--wait", help="Seconds to wait for a free board (60).")
 ]
 StoreUrl = Annotated[str, typer.Option("--store", help="SQLite file or database URL.")]
 
@@ -78,6 +88,12 @@ def run(
         float | None,
         typer.Option(help="Seconds that compiling, loading or one round may take (300)."),
     ] = None,
+    tracker: TrackerOption = None,
+    wait: Wait = None,
+    retries: Annotated[
+        int | None,
+        typer.Option(help="On other boards, or later, after a board or the model has died (2)."),
+    ] = None,
     store: StoreUrl = STORE,
     resume: Annotated[
         str | None, typer.Option(help="Go on with an interrupted run: its name, or latest.")
@@ -102,6 +118,9 @@ def run(
         "prefer": prefer,
         "kernels": kernels,
         "time_limit_s": time_limit,
+        "tracker": tracker,
+        "wait_s": wait,
+        "retries": retries,
     }
     raise typer.Exit(run_command(suite, chosen, store, resume, out))
 
@@ -117,6 +136,8 @@ def tune(
     time_limit: Annotated[
         float | None, typer.Option(help="Seconds that one build or measurement may take (300).")
     ] = None,
+    tracker: TrackerOption = None,
+    wait: Wait = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Directory of databases; your own by default, where runs find it."),
@@ -134,6 +155,8 @@ def tune(
         "threads": threads,
         "trials": trials,
         "time_limit_s": time_limit,
+        "tracker": tracker,
+        "wait_s": wait,
     }
     raise typer.Exit(tune_command({k: v for k, v in chosen.items() if v not in (None, [])}, out))
 
@@ -169,11 +192,37 @@ def targets() -> None:
 
 
 @app.command()
-def devices() -> None:
-    """Show the devices that answer now, as they describe themselves."""
-    from bench.commands.listings import devices_command
+def devices(tracker: TrackerOption = None) -> None:
+    """Show this machine, or the boards of a tracker, as they describe themselves now."""
+    from bench.commands.devices import devices_command
 
-    devices_command()
+    devices_command(tracker)
+
+
+@board.command("start")
+def board_start(
+    target: Annotated[str, typer.Argument(help="An emulated target, e.g. emulated-arm.")],
+    boards: Annotated[int, typer.Option(min=1, max=64, help="How many, under one tracker.")] = 1,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    insecure_bind: Annotated[
+        bool,
+        typer.Option("--insecure-bind", help="Listen on an address that others can reach."),
+    ] = False,
+) -> None:
+    """Start emulated boards and their tracker; the first time, fetch what they are made of."""
+    from bench.commands.board import start_command
+
+    start_command(target, boards, host, insecure_bind)
+
+
+@board.command("stop")
+def board_stop(
+    target: Annotated[str, typer.Argument(help="An emulated target, e.g. emulated-arm.")],
+) -> None:
+    """End the processes that `board start` has started, and no others."""
+    from bench.commands.board import stop_command
+
+    stop_command(target)
 
 
 @app.command()

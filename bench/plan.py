@@ -5,11 +5,12 @@ from itertools import product
 from pathlib import Path
 
 from bench.models.weights import Weights
+from bench.runtimes.runtime import TVM
 from bench.suite import Suite
 from bench.variant import Variant, parse_variant
 from reports.store import Run, Store
 from schedules.database import directories
-from targets.local import local_device_name
+from targets.farm import Farm, find_farm
 from targets.target import Target, find_target
 
 
@@ -26,6 +27,16 @@ class Context:
     def databases(self) -> tuple[Path, ...]:
         """Where tuned tiles are looked for: nowhere if best guesses were asked for."""
         return () if self.suite.trials == 0 else directories()
+
+    @property
+    def targets(self) -> list[Target]:
+        """What is measured on."""
+        return [find_target(name) for name in self.suite.targets]
+
+    def farm(self, target: Target) -> Farm | None:
+        """Return where a target's boards are; None if this machine is its device."""
+        suite = self.suite
+        return find_farm(target, suite.tracker, self.cache_dir, suite.wait_s)
 
 
 @dataclass(frozen=True)
@@ -45,17 +56,21 @@ class Cell:
 
 
 def open_cells(context: Context, store: Store) -> list[Cell]:
-    """Return the cells of the suite, without what has a record in this run already."""
+    """Return the cells of the suite, without what has a record in this run already.
+
+    On boards only TVM runs. They come first, so that this machine has nothing else to do when it is
+    measured itself.
+    """
     suite = context.suite
     done = {record.key for record in store.records([context.run.run_id])}
-    device = local_device_name()
+    targets = sorted(context.targets, key=lambda target: target.key == "")
     cells = []
-    for name, target_name, threads in product(suite.variants, suite.targets, suite.threads):
-        target = find_target(target_name)
+    for target, name, threads in product(targets, suite.variants, suite.threads):
         runtimes = tuple(
             runtime
             for runtime in suite.runtimes
-            if (name, target.name, device, runtime, threads) not in done
+            if (name, target.name, runtime, threads) not in done
+            and (runtime == TVM or not target.key)
         )
         if runtimes:
             cells.append(Cell(parse_variant(name), target, threads, runtimes))

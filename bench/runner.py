@@ -1,11 +1,13 @@
 """The run: what the project does, step for step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bench.artifact import Artifact
 from bench.assemble import make_record
-from bench.cell import Attempt, Bench, CellResult, Inside, device_state, look_inside, measure_cell
+from bench.cell import Attempt, Bench, CellResult, Look, device_state, measure_cell
+from bench.dispatch import Dispatcher
 from bench.latency import find_profile
 from bench.onnx_export import Exported
 from bench.plan import Cell, Context, open_cells
@@ -14,8 +16,12 @@ from bench.runtimes.runtime import TVM, Workload
 from bench.workshop import Workshop
 from reports.store import Store
 from targets.device import require_flags
-from targets.errors import BenchError
+from targets.errors import BenchError, NoDeviceError
+from targets.target import Target
+from targets.tracker import boards_of
 from targets.worker import WorkerError
+
+Finish = Callable[[CellResult], None]
 
 
 def run_suite(context: Context, store: Store, progress: Progress) -> None:
@@ -30,21 +36,61 @@ def run_suite(context: Context, store: Store, progress: Progress) -> None:
     with Workshop(context.cache_dir, context.suite.time_limit_s) as workshop:
         _check_request(context, workshop, cells, progress)
         store.begin_run(context.run)
+        boards: Dispatcher[Callable[[], None]] = Dispatcher(partial(_count_boards, context))
         for cell in cells:
             progress.say(f"{cell.title}: export")
             exported, unexported = _export(context, workshop, cell)
             progress.say(f"{cell.title}: compile")
-            artifact, unbuilt = _build(context, workshop, cell, exported)
-            progress.say(f"{cell.title}: measure")
-            result = _measure(context, workshop, cell, exported, artifact, unexported or unbuilt)
-            for attempt in result.attempts:
-                record = make_record(context, cell, attempt, result, exported, artifact)
-                good = record.status == "ok"
-                inside = result.inside if good and attempt.runtime == TVM else None
-                store.add(
-                    record, attempt.rounds_ms if good else (), inside.kernels if inside else ()
-                )
-                progress.done(record)
+            artifact, look, unbuilt = _build(context, workshop, cell, exported)
+            measure = partial(_measure, context, cell, exported, artifact, look)
+            finish = partial(_finish, context, store, progress, cell, exported, artifact)
+            failed = [*unexported, *unbuilt]
+            if context.farm(cell.target):
+                # Boards measure while this machine compiles for the next.
+                boards.submit(cell.target.key, partial(_then, measure, failed, finish))
+                _keep(boards, wait=False)
+            else:
+                _keep(boards, wait=True)  # and are done before this machine is measured itself
+                progress.say(f"{cell.title}: measure")
+                finish(measure(failed))
+        progress.say("waiting for boards")
+        _keep(boards, wait=True)
+
+
+def _then(
+    measure: Callable[[list[Attempt]], CellResult], failed: list[Attempt], finish: Finish
+) -> Callable[[], None]:
+    """Measure on a board, in a thread; what is to be done with the result is for the main one."""
+    return partial(finish, measure(failed))
+
+
+def _keep(boards: Dispatcher[Callable[[], None]], *, wait: bool) -> None:
+    """Write the rows of cells that boards are done with."""
+    for finish in boards.results(wait=wait):
+        finish()
+
+
+def _count_boards(context: Context, key: str) -> int:
+    farms = (context.farm(target) for target in context.targets if target.key == key)
+    return max(len(boards_of(farm.tracker, key)) for farm in farms if farm)
+
+
+def _finish(
+    context: Context,
+    store: Store,
+    progress: Progress,
+    cell: Cell,
+    exported: Exported | None,
+    artifact: Artifact | None,
+    result: CellResult,
+) -> None:
+    """Write a cell's rows."""
+    for attempt in result.attempts:
+        record = make_record(context, cell, attempt, result, exported, artifact)
+        good = record.status == "ok"
+        inside = result.inside if good and attempt.runtime == TVM else None
+        store.add(record, attempt.rounds_ms if good else (), inside.kernels if inside else ())
+        progress.done(record)
 
 
 def _check_request(
@@ -55,7 +101,10 @@ def _check_request(
         try:
             for refusal in workshop.check_target(target, context.databases):
                 progress.warn(refusal)
-            state = device_state(target, context.cache_dir, context.suite.time_limit_s)
+            progress.say(f"{target.name}: ask the device")
+            state = device_state(_bench(context, target, threads=1))
+        except NoDeviceError as error:
+            raise BenchError(f"target {target.name}: {error}") from error
         except WorkerError as error:
             raise BenchError(f"target {target.name}: {error}; see `mobilebench doctor`") from error
         require_flags(target, state)
@@ -79,73 +128,55 @@ def _export(
 
 def _build(
     context: Context, workshop: Workshop, cell: Cell, exported: Exported | None
-) -> tuple[Artifact | None, list[Attempt]]:
-    """Return the artifact if TVM is to run, or its failed attempt."""
+) -> tuple[Artifact | None, Look | None, list[Attempt]]:
+    """Return the artifact if TVM is to run, and what a look inside needs; or its failed attempt."""
     if exported is None or TVM not in cell.runtimes:
-        return None, []
-    try:
-        return _artifact(context, workshop, cell, exported), []
-    except (BenchError, WorkerError) as error:
-        return None, [Attempt(TVM, "compile_failed", str(error))]
-
-
-def _artifact(
-    context: Context, workshop: Workshop, cell: Cell, exported: Exported, marked: bool = False
-) -> Artifact:
-    return workshop.build(
+        return None, None, []
+    make = partial(
+        workshop.build,
         cell.variant,
         exported,
         cell.target,
         cell.threads,
         context.databases,
         context.suite.prefer,
-        marked,
     )
+    try:
+        artifact = make()
+        look = None
+        if context.suite.kernels:
+            look = Look(make(marked=True), workshop.build_ceilings(cell.target, cell.threads))
+    except (BenchError, WorkerError) as error:
+        return None, None, [Attempt(TVM, "compile_failed", str(error))]
+    return artifact, look, []
 
 
 def _measure(
     context: Context,
-    workshop: Workshop,
     cell: Cell,
     exported: Exported | None,
     artifact: Artifact | None,
+    look: Look | None,
     failed: list[Attempt],
 ) -> CellResult:
     """Measure the runtimes that have not failed yet."""
     left = [name for name in cell.runtimes if name not in {one.runtime for one in failed}]
     if exported is None or not left:
         return CellResult(failed)
-    bench = Bench(
-        target=cell.target,
-        threads=cell.threads,
-        profile=find_profile(context.suite.profile),
-        time_limit_s=context.suite.time_limit_s,
-        cache_dir=context.cache_dir,
-    )
     library = artifact.library if artifact else None
     workload = Workload(cell.variant, context.weights, exported.onnx_path, library)
-    result = measure_cell(bench, left, workload, exported)
-    result = replace(result, attempts=[*failed, *result.attempts])
-    measured = {one.runtime: one for one in result.attempts if one.status == "ok"}
-    if context.suite.kernels and TVM in measured:
-        inside, reason = _look_inside(context, workshop, cell, bench, workload, exported)
-        measured[TVM].remark = reason
-        result = replace(result, inside=inside)
-    return result
+    bench = _bench(context, cell.target, cell.threads)
+    result = measure_cell(bench, left, workload, exported, look)
+    return replace(result, attempts=[*failed, *result.attempts])
 
 
-def _look_inside(
-    context: Context,
-    workshop: Workshop,
-    cell: Cell,
-    bench: Bench,
-    workload: Workload,
-    exported: Exported,
-) -> tuple[Inside | None, str]:
-    """Return how long each kernel takes, or why that is not known."""
-    try:
-        marked = _artifact(context, workshop, cell, exported, marked=True)
-        ceilings = workshop.build_ceilings(cell.target, cell.threads)
-        return look_inside(bench, workload, marked, ceilings), ""
-    except (BenchError, WorkerError) as error:
-        return None, f"kernels were not timed: {error}"
+def _bench(context: Context, target: Target, threads: int) -> Bench:
+    return Bench(
+        target=target,
+        threads=threads,
+        time_limit_s=context.suite.time_limit_s,
+        cache_dir=context.cache_dir,
+        farm=context.farm(target),
+        profile=find_profile(context.suite.profile),
+        retries=context.suite.retries,
+    )

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,15 @@ from bench.runtimes.runtime import TVM, default_runtimes, find_runtime
 from bench.variant import parse_variant, published_grid, small_grid
 from schedules.preference import LATENCY, PREFERENCES
 from targets.errors import BenchError, unknown
+from targets.farm import WAIT_S
 from targets.target import find_target
+from targets.tracker import parse_tracker
 
 GRIDS = {"published": published_grid, "small": small_grid}
 MAX_THREADS = 1024
 MAX_TRIALS = 10_000
 MAX_TIME_LIMIT_S = 86400.0
+MAX_RETRIES = 10
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,9 @@ class Suite:
     weights: str = RANDOM
     seed: int = 0
     time_limit_s: float = 300.0  # of each request to a worker, compilation included
+    tracker: str = ""  # HOST:PORT of the boards' tracker
+    wait_s: float = WAIT_S  # for a board
+    retries: int = 2  # on other boards, or later, after a board or the model had died
 
 
 _LISTS: dict[str, type] = {"variants": str, "targets": str, "runtimes": str, "threads": int}
@@ -49,6 +55,9 @@ _SCALARS: dict[str, Any] = {
     "seed": int,
     "trials": int,
     "time_limit_s": (int, float),
+    "tracker": str,
+    "wait_s": (int, float),
+    "retries": int,
 }
 
 
@@ -86,13 +95,17 @@ def make_suite(chosen: dict[str, Any]) -> Suite:
     """
     chosen = {key: value for key, value in chosen.items() if value not in (None, (), [])}
     chosen["variants"] = expand_variants(chosen.get("variants", ("small",)))
+    named = set(chosen)
     chosen.setdefault("runtimes", tuple(default_runtimes()))
     for key in _LISTS:
         if key in chosen:
             chosen[key] = tuple(dict.fromkeys(chosen[key]))  # what is named twice is measured once
     suite = Suite(**chosen)
-    for name in suite.targets:
-        find_target(name)
+    targets = [find_target(name) for name in suite.targets]
+    if all(target.key for target in targets):
+        suite = replace(suite, runtimes=_on_boards(suite.runtimes, "runtimes" in named))
+    if suite.tracker:
+        parse_tracker(suite.tracker)
     for name in suite.runtimes:
         entry = find_runtime(name)
         if entry.version() is None:
@@ -104,17 +117,35 @@ def make_suite(chosen: dict[str, Any]) -> Suite:
         raise unknown("preference", suite.prefer, PREFERENCES)
     if suite.kernels and TVM not in suite.runtimes:
         raise BenchError(f"kernels: only those of {TVM} can be timed; add it to the runtimes")
+    _check_numbers(suite)
+    return suite
+
+
+def _check_numbers(suite: Suite) -> None:
+    """Raise BenchError for a number that is out of range."""
     for count in suite.threads:
         if not 1 <= count <= MAX_THREADS:
             raise BenchError(f"threads: {count} is not a number of threads; give 1 or more")
     if suite.trials is not None and not 0 <= suite.trials <= MAX_TRIALS:
         raise BenchError(f"trials: {suite.trials} must be between 0 and {MAX_TRIALS} a kernel")
-    if not 0 < suite.time_limit_s <= MAX_TIME_LIMIT_S:
+    if not 0 <= suite.retries <= MAX_RETRIES:
+        raise BenchError(f"retries: {suite.retries} must be between 0 and {MAX_RETRIES}")
+    for name in ("time_limit_s", "wait_s"):
+        seconds = getattr(suite, name)
+        if not 0 < seconds <= MAX_TIME_LIMIT_S:
+            raise BenchError(
+                f"{name}: {seconds:g} must be above 0 and at most {MAX_TIME_LIMIT_S:g} seconds"
+            )
+
+
+def _on_boards(runtimes: Sequence[str], named: bool) -> tuple[str, ...]:
+    """Return what can run on boards; raises BenchError for a runtime that was named and cannot."""
+    others = [name for name in runtimes if name != TVM]
+    if named and others:
         raise BenchError(
-            f"time_limit_s: {suite.time_limit_s:g} must be above 0 and at most "
-            f"{MAX_TIME_LIMIT_S:g} seconds"
+            f"runtime {others[0]!r}: boards run {TVM} alone; leave it out, or add --target native"
         )
-    return suite
+    return (TVM,)
 
 
 def expand_variants(names: Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ import schedules
 from bench.cache import content_key, source_key
 from bench.cell import Bench, device_state, infer_on_device, kernel_microseconds
 from bench.fidelity import TOLERANCE, compare
-from bench.latency import find_profile
 from bench.models.weights import Weights
 from bench.onnx_export import Exported
 from bench.progress import TuningProgress
@@ -18,8 +17,9 @@ from bench.variant import Variant, parse_variant
 from bench.workshop import Workshop
 from schedules.database import Database, Entry, read_database, write_database
 from schedules.machine import Machine
-from targets.device import require_flags
-from targets.errors import BenchError
+from targets.device import DeviceState, require_flags
+from targets.errors import BenchError, NoDeviceError
+from targets.farm import Farm
 from targets.probe import PROBE
 from targets.target import Target, find_target
 from targets.worker import Worker, WorkerError
@@ -39,6 +39,7 @@ class Tuning:
     directory: Path
     cache_dir: Path
     time_limit_s: float  # of each build, measurement and inference
+    farm: Farm | None = None  # where the target's boards are
 
 
 def tune(request: Tuning, progress: TuningProgress) -> bool:
@@ -53,22 +54,34 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
     variants = [parse_variant(name) for name in request.variants]
     with Workshop(request.cache_dir, request.time_limit_s) as workshop:
         workshop.check_target(target, ())
-        state = device_state(target, request.cache_dir, request.time_limit_s)
-        require_flags(target, state)
+        bench = Bench(
+            target, request.threads, request.time_limit_s, request.cache_dir, request.farm
+        )
+        state = _ask(bench)
         exported = {}
         for variant in variants:
             progress.say(f"{variant.name}: export")
             exported[variant] = workshop.export(variant, Weights())
         machine, found = _search(request, target, exported, progress)
         new = Database(target.name, machine.vector_floats, machine.registers, state.cpu_model)
-        entries = _confirm(request, target, exported, new.updated(found), workshop, progress)
+        entries = _confirm(request, bench, exported, new.updated(found), workshop, progress)
         database = _old_database(request) or new
         database = replace(database, cpu_model=state.cpu_model).updated(entries)
-        good = _agrees_with_pytorch(request, target, exported, database, workshop, progress)
+        good = _agrees_with_pytorch(request, bench, exported, database, workshop, progress)
         if good:
             write_database(_path(request), database)
             progress.say(f"{len(entries)} kernels kept in {_path(request)}")
     return good
+
+
+def _ask(bench: Bench) -> DeviceState:
+    """Return what the device is; refuse now what would fail in every measurement."""
+    try:
+        state = device_state(bench)
+    except (NoDeviceError, WorkerError) as error:
+        raise BenchError(f"target {bench.target.name}: {error}") from error
+    require_flags(bench.target, state)
+    return state
 
 
 def _search(
@@ -83,6 +96,7 @@ def _search(
         request.cache_dir,
         _history(request, target),
         limit_s,
+        request.farm,
         blocked_modules=("torch",),
     ) as tuner:
         for variant, one in exported.items():
@@ -102,7 +116,7 @@ def _search(
 
 def _confirm(
     request: Tuning,
-    target: Target,
+    bench: Bench,
     exported: dict[Variant, Exported],
     found: Database,
     workshop: Workshop,
@@ -114,9 +128,6 @@ def _confirm(
     of found and of guessed tiles take turns; where the found one is not at least 1 % faster, the
     guess is the best that is known.
     """
-    bench = Bench(
-        target, request.threads, find_profile("quick"), request.time_limit_s, request.cache_dir
-    )
     guessed: Counter[str] = Counter()  # microseconds in all networks, by kernel
     tuned: Counter[str] = Counter()
     calls: Counter[str] = Counter()
@@ -127,11 +138,13 @@ def _confirm(
             workload = Workload(variant, Weights(), one.onnx_path)
             try:
                 artifacts = [
-                    workshop.build(variant, one, target, request.threads, databases, marked=True)
+                    workshop.build(
+                        variant, one, bench.target, bench.threads, databases, marked=True
+                    )
                     for databases in ((), (Path(directory),))
                 ]
                 times = kernel_microseconds(bench, workload, artifacts)
-            except WorkerError as failure:
+            except (NoDeviceError, WorkerError) as failure:
                 raise BenchError(f"{variant.name}: {failure}; nothing is kept") from failure
             for kernel, guess, best in zip(artifacts[0].manifest.kernels, *times, strict=True):
                 guessed[kernel["name"]] += guess
@@ -153,14 +166,13 @@ def _confirmed(entry: Entry, guessed: float, tuned: float, calls: int) -> Entry:
 
 def _agrees_with_pytorch(
     request: Tuning,
-    target: Target,
+    bench: Bench,
     exported: dict[Variant, Exported],
     database: Database,
     workshop: Workshop,
     progress: TuningProgress,
 ) -> bool:
     """Build every variant with a database that is not in its place yet, and compare outputs."""
-    limit_s = request.time_limit_s
     with TemporaryDirectory(prefix="mobilebench-") as directory:
         write_database(Path(directory) / _path(request).name, database)
         databases = [Path(directory)]
@@ -168,12 +180,10 @@ def _agrees_with_pytorch(
             progress.say(f"{variant.name}: check against PyTorch")
             inputs, reference = one.reference()
             try:
-                artifact = workshop.build(variant, one, target, request.threads, databases)
+                artifact = workshop.build(variant, one, bench.target, bench.threads, databases)
                 workload = Workload(variant, Weights(), one.onnx_path, artifact.library)
-                outputs = infer_on_device(
-                    target, request.threads, workload, inputs, request.cache_dir, limit_s
-                )
-            except WorkerError as failure:
+                outputs = infer_on_device(bench, workload, inputs)
+            except (NoDeviceError, WorkerError) as failure:
                 progress.warn(f"{variant.name}: {failure}; nothing is kept")
                 return False
             distance = compare(outputs, reference).relative_l2_error

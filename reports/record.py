@@ -8,6 +8,7 @@ Status = Literal[
     "wrong",
     "export_failed",
     "compile_failed",
+    "no_device",
     "load_failed",
     "failed",
     "crashed",
@@ -18,6 +19,7 @@ Status = Literal[
 wrong            outputs differ from PyTorch's by more than the tolerance; never timed
 export_failed    PyTorch or the ONNX checker refused the variant
 compile_failed   TVM or the linker failed, or took longer than the time limit
+no_device        no board of the target's key was free within the wait
 load_failed      the runtime refused the model, or is not installed
 failed           the runtime raised an error on a model that it had loaded
 crashed          the process that ran the model died
@@ -68,6 +70,7 @@ class Record:
     status: Status
     error: str = ""
     warnings: str = ""  # separated by "; "
+    retries: int = 0  # on other boards, or later, after a board or the model had died
 
     # latency of one inference on the device
     latency_p50_ms: float | None = None
@@ -131,9 +134,9 @@ class Record:
     read_bytes_per_s: float | None = None  # of memory, on as many threads
 
     @property
-    def key(self) -> tuple[str, str, str, str, int]:
+    def key(self) -> tuple[str, str, str, int]:
         """What a record is about; within a run no two records share it."""
-        return (self.variant, self.target, self.device, self.runtime, self.threads)
+        return (self.variant, self.target, self.runtime, self.threads)
 
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Record))

@@ -17,6 +17,7 @@ class Machine:
     l2_bytes: int = 512 * 1024  # second cache of a core; most have as much
     l2_bytes_per_cycle: float = 44.0  # that a core reads from it
     by_lane: bool = False  # it multiplies a vector by one lane of another
+    integer_clamp: bool = False  # it compares integers no later than floating-point numbers
 
     @property
     def vector_bytes(self) -> int:
@@ -31,6 +32,7 @@ class _VectorUnit:
     registers: int  # architectural
     l2_bytes_per_cycle: float
     by_lane: bool = False
+    integer_clamp: bool = False
 
 
 # The first that a target has counts. What the second cache delivers was measured on Zen 5; Arm's
@@ -38,7 +40,7 @@ class _VectorUnit:
 _VECTOR_UNITS = (
     _VectorUnit("avx512f", 512, 32, 44.0),
     _VectorUnit("avx2", 256, 16, 44.0),
-    _VectorUnit("neon", 128, 32, 16.0, by_lane=True),
+    _VectorUnit("neon", 128, 32, 16.0, by_lane=True, integer_clamp=True),
     _VectorUnit("sse2", 128, 16, 44.0),
 )
 
@@ -56,5 +58,6 @@ def machine_of(tvm_target: Any) -> Machine:
                 threads,
                 l2_bytes_per_cycle=unit.l2_bytes_per_cycle,
                 by_lane=unit.by_lane,
+                integer_clamp=unit.integer_clamp,
             )
     return Machine(vector_floats=4, registers=16, threads=threads)

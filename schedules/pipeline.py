@@ -13,6 +13,7 @@ from schedules.machine import Machine, machine_of
 from schedules.passes.flatten import explicit_loops, flat_buffers
 from schedules.passes.fold_layout import FoldLayout
 from schedules.passes.fuse_blocks import FuseBlocks
+from schedules.passes.integer_clamp import IntegerClamp
 from schedules.passes.lower_operators import LowerOperators
 from schedules.passes.mark_kernels import MarkKernels
 from schedules.passes.merge_kernels import MergeKernels
@@ -65,6 +66,7 @@ def schedule_passes(machine: Machine, lookup: Lookup, prefer: str, marked: bool)
         *([MarkKernels()] if marked else []),
         MergeKernels(),
         explicit_loops(),
+        IntegerClamp(machine),
         FuseBlocks(machine, prefer),
     ]
 
@@ -135,7 +137,8 @@ def build_kernel(kernel: tvm.IRModule, tvm_target: Any) -> Any:
     """
     (function,) = kernel.functions.values()
     lowered = tvm.IRModule({KERNEL: function})
-    flat = tvm.transform.Sequential([explicit_loops(), flat_buffers()])(lowered)[KERNEL]
+    passes = [explicit_loops(), IntegerClamp(machine_of(tvm_target)), flat_buffers()]
+    flat = tvm.transform.Sequential(passes)(lowered)[KERNEL]
     return build_loops(flat, tvm_target)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import onnx
 import tvm
-from tvm import rpc
 from tvm.relax.frontend.onnx import from_onnx
 from tvm.s_tir import meta_schedule as ms
 
@@ -20,9 +19,10 @@ from schedules.runner import InterleavedRunner, median_seconds
 from schedules.search_strategy import InOrder
 from schedules.space import design_space, tile_number, tiles
 from schedules.task import Task, kernel_calls, task_of
+from targets.connection import Connection, connect
 from targets.device import Device
 from targets.errors import BenchError
-from targets.local import HOST, LocalServer
+from targets.farm import Farm
 from targets.probe import build_probe
 from targets.target import Target
 from targets.toolchain import find_toolchain
@@ -74,15 +74,22 @@ class Tuner:
     """
 
     def __init__(
-        self, target: Target, threads: int, cache_dir: Path, directory: Path, time_limit_s: float
+        self,
+        target: Target,
+        threads: int,
+        cache_dir: Path,
+        directory: Path,
+        time_limit_s: float,
+        farm: Farm | None = None,
     ) -> None:
-        """Take a target whose device is this machine, and the limit of one build or batch."""
+        """Take where the target's device is, and the limit of one build or batch."""
         self._target = target
         self._threads = threads
         self._limit_s = time_limit_s
         self._tvm_target = tvm.target.Target(resolve(target, threads))
         self._machine = machine_of(self._tvm_target)
-        self._server: LocalServer | None = None
+        self._farm = farm
+        self._connection: Connection | None = None
         toolchain = find_toolchain(target.toolchain)
         self._probe = build_probe(toolchain, cache_dir)
         libraries = directory / "libraries"
@@ -140,8 +147,8 @@ class Tuner:
     def close(self) -> None:
         """End the processes that were started."""
         self._builder.close()
-        if self._server:
-            self._server.close()
+        if self._connection:
+            self._connection.close()
 
     def _recall(self, search: _Search) -> None:
         """Read a task's former measurements from the history."""
@@ -215,17 +222,14 @@ class Tuner:
         return InterleavedRunner(self._connect, pipeline.kernel_entry(self._machine))
 
     def _connect(self) -> tuple[Any, Any]:
-        """Open a session; its server is replaced if a crash has made it deaf."""
-        if self._server is None or self._server.session_end():
-            if self._server:
-                self._server.close()
-            self._server = LocalServer(self._threads)
-        session = rpc.connect(
-            HOST, self._server.port, self._server.key, session_timeout=int(self._limit_s)
-        )
-        device = Device(session, self._probe)
-        device.set_threads(self._threads)
-        return session, device.tvm_device(self._target)
+        """Open a session in place of the last one, and wait until the device is cool."""
+        if self._connection:
+            self._connection.close()
+        self._connection = connect(self._target, self._threads, self._farm)
+        device = Device(self._connection, self._probe)
+        device.set_threads(self._threads, self._target.cores)
+        device.cool_down(self._target)
+        return device.session, device.tvm_device(self._target)
 
     def _progress(self, search: _Search) -> Progress:
         best = min(search.seconds.values(), default=None)

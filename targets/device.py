@@ -1,20 +1,34 @@
 """A device: a live RPC session to a board, or to the local machine's own server."""
 
 import re
+import time
+from collections import Counter
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from targets.connection import Connection
 from targets.errors import BenchError
 from targets.target import Target
+
+_VERSION = re.compile(r"""^\s*__version__ = (?:version = )?['"]([^'"]+)""", re.MULTILINE)
+_COOLING_POLL_S = 1.0
+LONGEST_COOLING_S = 180.0
+_BIG_CORES = 1  # TVM's affinity mode; where all are alike, it means all of them
+_GIVEN_CORES = -2  # one of those that are named for each thread
 
 
 @dataclass(frozen=True)
 class DeviceState:
     """What a device says of itself at one moment; empty or None where it does not tell."""
 
+    address: str  # HOST:PORT of a board; empty for this machine
     host: str
     os: str
+    architecture: str  # of the code that runs there
+    emulated: bool  # the kernel below has another architecture
+    tvm_version: str
     cpu_model: str
     cpu_cores: int | None
     cpu_flags: frozenset[str]
@@ -25,6 +39,13 @@ class DeviceState:
     memory_total_bytes: int | None
     calibration_ms: float
 
+    @property
+    def name(self) -> str:
+        """What records call the device: its host name; boards that are emulated share one."""
+        if not self.emulated:
+            return self.host
+        return f"{self.host}:{self.address.rpartition(':')[2]} (emulated)"
+
 
 class Device:
     """An RPC session with the probe loaded into it.
@@ -33,12 +54,28 @@ class Device:
     machine are described in the same way.
     """
 
-    def __init__(self, session: Any, probe: Path) -> None:
-        self.session = session
-        session.upload(str(probe))
-        module = session.load_module(probe.name)
-        self._read_text = module.get_function("read_text")
-        self._calibrate = module.get_function("calibrate")
+    def __init__(self, connection: Connection, probe: Path) -> None:
+        """Load the probe; raises BenchError if the device cannot run code like it."""
+        self.session = connection.session
+        self._address = connection.address
+        self._where = f"board {self._address}" if self._address else "this machine"
+        self.session.upload(str(probe))
+        try:
+            module = self.session.load_module(probe.name)
+            self._read_text = module.get_function("read_text")
+            self._calibrate = module.get_function("calibrate")
+            self._pin = module.get_function("pin")
+            self._forget_peak = module.get_function("forget_peak")
+            self._architecture = str(module.get_function("architecture")())
+        except Exception as error:
+            reason = str(error).strip().splitlines()[-1].strip()
+            raise BenchError(
+                f"{self._where}: it cannot load code for the target ({reason}); is its processor "
+                "of that kind, and its TVM of this version?"
+            ) from error
+        if self._address:
+            self._require_same_tvm()
+            module.get_function("end_quietly")()
 
     def read_text(self, path: str) -> str:
         """Return a text file of the device; empty if it cannot be read."""
@@ -48,10 +85,70 @@ class Device:
         """Return TVM's handle of the processor that a target names."""
         return self.session.device(target.device, target.device_index)
 
-    def set_threads(self, threads: int) -> None:
-        """Let TVM's thread pool on the device use that many threads."""
-        any_cores = 1  # TVM's affinity mode kBig; without big cores it means all of them
-        self.session.get_function("runtime.config_threadpool")(any_cores, threads)
+    def set_threads(self, threads: int, cores: tuple[int, ...] = ()) -> None:
+        """Let TVM's thread pool on the device use that many threads, on these cores if any.
+
+        Raises BenchError if the device has fewer cores than threads or than are named.
+        """
+        configure = self.session.get_function("runtime.config_threadpool")
+        if cores:
+            others = (core for core in range(self._cores_online() or 0) if core not in cores)
+            order = [*cores, *others]
+            configure(_GIVEN_CORES, threads, [str(core) for core in order])
+            # TVM lets the first thread, which is this session's own, run on all of them.
+            if not self._pin(order[0]):
+                raise BenchError(
+                    f"{self._where}: it has no core {order[0]}; correct the target's cores"
+                )
+        else:
+            configure(_BIG_CORES, threads)
+        pool = int(self.session.get_function("runtime.NumThreads")())
+        if pool < threads:
+            raise BenchError(
+                f"{self._where}: TVM has {pool} threads there, not {threads}; ask for fewer, or "
+                f"start its server with TVM_NUM_THREADS={threads}"
+            )
+
+    def cool_down(self, target: Target) -> float | None:
+        """Wait until the device is as cool as the target asks, three minutes at most.
+
+        Returns its temperature then, in degrees Celsius; None if it does not tell.
+        """
+        end = time.monotonic() + LONGEST_COOLING_S
+        temperature = self._temperature_c()
+        while (
+            target.cool_below_c is not None
+            and temperature is not None
+            and temperature >= target.cool_below_c
+            and time.monotonic() < end
+        ):
+            time.sleep(_COOLING_POLL_S)
+            temperature = self._temperature_c()
+        return temperature
+
+    def tvm_version(self) -> str:
+        """Return the version of TVM on the device; empty where it is no Python package."""
+        for line in self.read_text("/proc/self/maps").splitlines():
+            path = line.rpartition(" ")[2]
+            if path.endswith("/tvm/lib/libtvm_runtime.so"):
+                package = path.removesuffix("/lib/libtvm_runtime.so")
+                for name in ("_version.py", "libinfo.py"):
+                    found = _VERSION.search(self.read_text(f"{package}/{name}"))
+                    if found:
+                        return found[1]
+        return ""
+
+    def _require_same_tvm(self) -> None:
+        there, here = self.tvm_version(), version("apache-tvm")
+        if there and there != here:
+            raise BenchError(
+                f"{self._where}: it has TVM {there}, this is {here}; pip install "
+                f"apache-tvm=={here} there"
+            )
+
+    def forget_peak(self) -> None:
+        """Let the peak of resident memory begin anew, where Linux allows that."""
+        self._forget_peak()
 
     def resident_bytes(self) -> tuple[int, int]:
         """Return resident memory of the session's process, now and at its peak, in bytes."""
@@ -60,17 +157,23 @@ class Device:
 
     def state(self) -> DeviceState:
         """Read what the device is and how it fares, and time the calibration kernel on it."""
-        cpu = _fields(self.read_text("/proc/cpuinfo"))
+        cpuinfo = self.read_text("/proc/cpuinfo")
+        cpu = _fields(cpuinfo)
+        kernel = self.read_text("/proc/sys/kernel/arch").strip()  # Linux 6.1 and later
         load = self.read_text("/proc/loadavg").split()
         memory = _fields(self.read_text("/proc/meminfo"))
         frequency = "/sys/devices/system/cpu/cpu0/cpufreq/"
         current_khz = self.read_text(frequency + "scaling_cur_freq").strip()
         mhz = float(current_khz) / 1000 if current_khz else _float(cpu.get("cpu MHz", ""))
         return DeviceState(
+            address=self._address,
             host=self.read_text("/proc/sys/kernel/hostname").strip(),
             os=self.read_text("/proc/sys/kernel/osrelease").strip(),
-            cpu_model=cpu.get("model name", cpu.get("Model", "")),
-            cpu_cores=_count_cores(self.read_text("/sys/devices/system/cpu/online").strip()),
+            architecture=self._architecture,
+            emulated=kernel not in ("", self._architecture),
+            tvm_version=self.tvm_version(),
+            cpu_model=cpu_model(cpuinfo),
+            cpu_cores=self._cores_online(),
             cpu_flags=frozenset(cpu.get("flags", cpu.get("Features", "")).split()),
             cpu_governor=self.read_text(frequency + "scaling_governor").strip(),
             cpu_mhz=mhz,
@@ -79,6 +182,9 @@ class Device:
             memory_total_bytes=_kib(memory["MemTotal"]) if "MemTotal" in memory else None,
             calibration_ms=float(self._calibrate()),
         )
+
+    def _cores_online(self) -> int | None:
+        return _count_cores(self.read_text("/sys/devices/system/cpu/online").strip())
 
     def _temperature_c(self) -> float | None:
         """Return the hottest thermal zone, in degrees Celsius."""
@@ -91,8 +197,63 @@ class Device:
         return max(readings, default=None)
 
 
+# Linux, arch/arm64/include/asm/cputype.h: implementer and part of MIDR_EL1.
+_ARM, _QUALCOMM, _AMPERE = "0x41", "0x51", "0xc0"
+_CORES = {
+    (_ARM, "0xd03"): "Cortex-A53",
+    (_ARM, "0xd04"): "Cortex-A35",
+    (_ARM, "0xd05"): "Cortex-A55",
+    (_ARM, "0xd07"): "Cortex-A57",
+    (_ARM, "0xd08"): "Cortex-A72",
+    (_ARM, "0xd09"): "Cortex-A73",
+    (_ARM, "0xd0a"): "Cortex-A75",
+    (_ARM, "0xd0b"): "Cortex-A76",
+    (_ARM, "0xd0c"): "Neoverse-N1",
+    (_ARM, "0xd0d"): "Cortex-A77",
+    (_ARM, "0xd40"): "Neoverse-V1",
+    (_ARM, "0xd41"): "Cortex-A78",
+    (_ARM, "0xd44"): "Cortex-X1",
+    (_ARM, "0xd46"): "Cortex-A510",
+    (_ARM, "0xd47"): "Cortex-A710",
+    (_ARM, "0xd48"): "Cortex-X2",
+    (_ARM, "0xd49"): "Neoverse-N2",
+    (_ARM, "0xd4d"): "Cortex-A715",
+    (_ARM, "0xd4e"): "Cortex-X3",
+    (_ARM, "0xd4f"): "Neoverse-V2",
+    (_ARM, "0xd80"): "Cortex-A520",
+    (_ARM, "0xd81"): "Cortex-A720",
+    (_ARM, "0xd82"): "Cortex-X4",
+    (_QUALCOMM, "0x802"): "Kryo 385 Gold",
+    (_QUALCOMM, "0x803"): "Kryo 385 Silver",
+    (_QUALCOMM, "0x804"): "Kryo 485 Gold",
+    (_QUALCOMM, "0x805"): "Kryo 485 Silver",
+    (_AMPERE, "0xac3"): "Ampere-1",
+}
+
+
+def cpu_model(cpuinfo: str) -> str:
+    """Return what a text of /proc/cpuinfo says of the processor.
+
+    x86 names its model; an Arm kernel tells each core's implementer and part, and a board its name.
+    """
+    fields = _fields(cpuinfo)
+    if "model name" in fields:
+        return fields["model name"]
+    implementers = re.findall(r"^CPU implementer\s*:\s*(\S+)", cpuinfo, re.M)
+    parts = re.findall(r"^CPU part\s*:\s*(\S+)", cpuinfo, re.M)
+    kinds = Counter(zip(implementers, parts, strict=False))
+    cores = " + ".join(
+        f"{count} x {_CORES.get(kind, f'part {kind[1]} of implementer {kind[0]}')}"
+        for kind, count in kinds.items()
+    )
+    board = fields.get("Model") or fields.get("Hardware", "")
+    return f"{board} ({cores})" if board and cores else board or cores
+
+
 def require_flags(target: Target, state: DeviceState) -> None:
     """Raise BenchError if the device lacks instructions that the target's code would use."""
+    if state.emulated:
+        return  # what it tells is the machine's below
     missing = [flag for flag in target.cpu_flags if flag not in state.cpu_flags]
     if missing:
         raise BenchError(

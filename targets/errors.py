@@ -20,3 +20,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> BenchError:
 
 class DeviceLostError(Exception):
     """The process or the board that ran the model went away in the middle of a request."""
+
+
+class NoDeviceError(Exception):
+    """No board of the target's key could be had within the wait; the text says where."""

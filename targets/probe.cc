@@ -1,77 +1,216 @@
 // What the suite asks of a device and a stock TVM server cannot answer.
 // Built for the target, shipped over RPC with each session and loaded there as a TVM module.
+//
+// Written against tvm-ffi's C interface and C's library alone, so that a board needs no C++ library
+// of this compiler's age.
 
-#include <tvm/ffi/reflection/registry.h>
-#include <tvm/ffi/tvm_ffi.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <tvm/ffi/c_api.h>
+#include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cstdint>
-#include <fstream>
-#include <iterator>
-#include <string>
-#include <vector>
+#define EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace {
 
-using tvm::ffi::String;
-
-// The text of a file, empty if it cannot be read. Files in /proc and /sys tell no size beforehand.
-String ReadText(String path) {
-  std::ifstream file(path.c_str());
-  return String(std::string(std::istreambuf_iterator<char>(file), {}));
+// An argument's characters, copied into `text`; false if it is no string or too long.
+bool GetString(const TVMFFIAny& argument, char* text, size_t size) {
+  const char* data;
+  size_t length;
+  if (argument.type_index == kTVMFFIRawStr) {
+    data = argument.v_c_str;
+    length = strlen(data);
+  } else if (argument.type_index == kTVMFFISmallStr) {
+    data = argument.v_bytes;
+    length = argument.small_str_len;
+  } else if (argument.type_index == kTVMFFIStr) {
+    const TVMFFIByteArray* bytes = TVMFFIBytesGetByteArrayPtr(argument.v_obj);
+    data = bytes->data;
+    length = bytes->size;
+  } else {
+    return false;
+  }
+  if (length >= size) return false;
+  memcpy(text, data, length);
+  text[length] = 0;
+  return true;
 }
+
+int Refuse(const char* message) {
+  TVMFFIErrorSetRaisedFromCStr("ValueError", message);
+  return -1;
+}
+
+int ReturnText(const char* data, size_t size, TVMFFIAny* result) {
+  TVMFFIByteArray bytes{data, size};
+  return TVMFFIStringFromByteArray(&bytes, result);
+}
+
+void ReturnInteger(int64_t value, TVMFFIAny* result) {
+  *result = TVMFFIAny{};
+  result->type_index = kTVMFFIInt;
+  result->v_int64 = value;
+}
+
+constexpr size_t kCells = 512 * 1024;  // 4 MB
 
 // A fixed piece of work: a chain of integer operations, which follows the core's frequency, and a
 // pass over 4 MB, which follows the caches' and the memory's load.
-uint64_t FixedWork(std::vector<uint64_t>& memory) {
+uint64_t FixedWork(uint64_t* memory) {
   uint64_t state = 88172645463325252ull;
   for (int step = 0; step < 1000000; ++step) {
     state ^= state << 13;
     state ^= state >> 7;
     state ^= state << 17;
   }
-  for (uint64_t& cell : memory) cell += state;
-  return memory[state % memory.size()];
+  for (size_t cell = 0; cell < kCells; ++cell) memory[cell] += state;
+  return memory[state % kCells];
 }
 
-// Median time of the fixed work in milliseconds, over nine repetitions on one thread.
-double Calibrate() {
-  std::vector<uint64_t> memory(512 * 1024);
-  std::vector<double> times;
-  volatile uint64_t sink = FixedWork(memory);
-  for (int repetition = 0; repetition < 9; ++repetition) {
-    auto start = std::chrono::steady_clock::now();
-    sink = FixedWork(memory);
-    std::chrono::duration<double, std::milli> spent = std::chrono::steady_clock::now() - start;
-    times.push_back(spent.count());
-  }
-  (void)sink;
-  std::nth_element(times.begin(), times.begin() + 4, times.end());
-  return times[4];
+double Milliseconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
 }
+
+int OrderDoubles(const void* left, const void* right) {
+  double difference = *static_cast<const double*>(left) - *static_cast<const double*>(right);
+  return difference < 0 ? -1 : difference > 0;
+}
+
+void EndQuietly(int) { _exit(0); }
 
 // Leaves the caches as a network leaves them to its next kernel: the input, the first argument, has
 // just been written and is near; weights are as far as they get when as much as a network's other
 // weights is read after them. TVM's time_evaluator calls this with the kernel's arguments before each
 // sample.
-void Settle(tvm::ffi::PackedArgs args, tvm::ffi::Any* result) {
-  static std::vector<uint64_t> filler(1024 * 1024, 1);  // 8 MB
+int Settle(void*, const TVMFFIAny* args, int32_t count, TVMFFIAny* result) {
+  constexpr size_t kFiller = 1024 * 1024;  // 8 MB
+  static uint64_t* filler = nullptr;
+  if (!filler) {
+    filler = static_cast<uint64_t*>(malloc(kFiller * sizeof(uint64_t)));
+    if (!filler) return Refuse("there is no memory to settle the caches with");
+    for (size_t cell = 0; cell < kFiller; ++cell) filler[cell] = 1;
+  }
   uint64_t sum = 0;
-  for (size_t cell = 0; cell < filler.size(); cell += 8) sum += filler[cell];
-  auto* input = args[0].cast<DLTensor*>();
+  for (size_t cell = 0; cell < kFiller; cell += 8) sum += filler[cell];
+  if (count < 1) return Refuse("there is no argument to bring near");
+  const DLTensor* input;
+  if (args[0].type_index == kTVMFFIDLTensorPtr) {
+    input = static_cast<const DLTensor*>(args[0].v_ptr);
+  } else if (args[0].type_index == kTVMFFITensor) {
+    input = TVMFFITensorGetDLTensorPtr(args[0].v_obj);
+  } else {
+    return Refuse("the first argument is no tensor");
+  }
   const auto* bytes = static_cast<const uint8_t*>(input->data) + input->byte_offset;
   size_t size = (input->dtype.bits * input->dtype.lanes + 7) / 8;
   for (int axis = 0; axis < input->ndim; ++axis) size *= input->shape[axis];
   for (size_t byte = 0; byte < size; byte += 64) sum += bytes[byte];
-  *result = static_cast<int64_t>(sum);
+  ReturnInteger(static_cast<int64_t>(sum), result);
+  return 0;
 }
 
-TVM_FFI_STATIC_INIT_BLOCK() {
-  tvm::ffi::reflection::GlobalDef().def_packed("mobilebench.settle", Settle);
+__attribute__((constructor)) void RegisterSettle() {
+  static const char name[] = "mobilebench.settle";
+  TVMFFIByteArray bytes{name, sizeof(name) - 1};
+  TVMFFIObjectHandle function;
+  if (TVMFFIFunctionCreate(nullptr, Settle, nullptr, &function) == 0) {
+    TVMFFIFunctionSetGlobal(&bytes, function, 1);
+    TVMFFIObjectDecRef(function);
+  }
 }
 
 }  // namespace
 
-TVM_FFI_DLL_EXPORT_TYPED_FUNC(read_text, ReadText);
-TVM_FFI_DLL_EXPORT_TYPED_FUNC(calibrate, Calibrate);
+// read_text(path): the text of a file, empty if it cannot be read. Files in /proc and /sys tell no
+// size beforehand.
+EXPORT int __tvm_ffi_read_text(void*, const TVMFFIAny* args, int32_t count, TVMFFIAny* result) {
+  char path[4096];
+  if (count != 1 || !GetString(args[0], path, sizeof(path))) return Refuse("give one path");
+  int file = open(path, O_RDONLY);
+  if (file < 0) return ReturnText("", 0, result);
+  size_t size = 0, capacity = 4096;
+  char* text = static_cast<char*>(malloc(capacity));
+  ssize_t got = 0;
+  while (text && (got = read(file, text + size, capacity - size)) > 0) {
+    size += got;
+    if (size == capacity) {
+      char* larger = static_cast<char*>(realloc(text, capacity *= 2));
+      if (!larger) free(text);
+      text = larger;
+    }
+  }
+  close(file);
+  int code = ReturnText(text ? text : "", text && got >= 0 ? size : 0, result);
+  free(text);
+  return code;
+}
+
+// calibrate(): median time of the fixed work in milliseconds, over nine repetitions on one thread.
+EXPORT int __tvm_ffi_calibrate(void*, const TVMFFIAny*, int32_t, TVMFFIAny* result) {
+  auto* memory = static_cast<uint64_t*>(calloc(kCells, sizeof(uint64_t)));
+  if (!memory) return Refuse("there is no memory for the calibration kernel");
+  volatile uint64_t sink = FixedWork(memory);
+  double times[9];
+  for (double& time : times) {
+    double start = Milliseconds();
+    sink = FixedWork(memory);
+    time = Milliseconds() - start;
+  }
+  (void)sink;
+  free(memory);
+  qsort(times, 9, sizeof(double), OrderDoubles);
+  *result = TVMFFIAny{};
+  result->type_index = kTVMFFIFloat;
+  result->v_float64 = times[4];
+  return 0;
+}
+
+// architecture(): what this library was compiled for, as Linux names it.
+EXPORT int __tvm_ffi_architecture(void*, const TVMFFIAny*, int32_t, TVMFFIAny* result) {
+#if defined(__aarch64__)
+  static const char name[] = "aarch64";
+#elif defined(__x86_64__)
+  static const char name[] = "x86_64";
+#else
+  static const char name[] = "";
+#endif
+  return ReturnText(name, sizeof(name) - 1, result);
+}
+
+// pin(core): keep the calling thread, which runs TVM's first task, on one core; false if refused.
+EXPORT int __tvm_ffi_pin(void*, const TVMFFIAny* args, int32_t count, TVMFFIAny* result) {
+  unsigned long mask[16] = {};
+  constexpr int64_t kBits = 8 * sizeof(mask[0]);
+  if (count != 1 || args[0].type_index != kTVMFFIInt || args[0].v_int64 < 0 ||
+      args[0].v_int64 >= 16 * kBits) {
+    return Refuse("give the number of one core");
+  }
+  mask[args[0].v_int64 / kBits] = 1ul << (args[0].v_int64 % kBits);
+  ReturnInteger(sched_setaffinity(0, sizeof(mask), reinterpret_cast<cpu_set_t*>(mask)) == 0, result);
+  return 0;
+}
+
+// end_quietly(): let a crash of this process look like the end of a session. A stock TVM server stops
+// listening when the process of a session dies of a signal; so one bad kernel would cost the board.
+EXPORT int __tvm_ffi_end_quietly(void*, const TVMFFIAny*, int32_t, TVMFFIAny* result) {
+  const int deaths[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+  for (int number : deaths) signal(number, EndQuietly);
+  *result = TVMFFIAny{};
+  return 0;
+}
+
+// forget_peak(): let the process's peak of resident memory begin anew, where Linux allows that.
+EXPORT int __tvm_ffi_forget_peak(void*, const TVMFFIAny*, int32_t, TVMFFIAny* result) {
+  int file = open("/proc/self/clear_refs", O_WRONLY);
+  bool done = file >= 0 && write(file, "5", 1) == 1;
+  if (file >= 0) close(file);
+  ReturnInteger(done, result);
+  return 0;
+}

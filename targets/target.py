@@ -29,9 +29,13 @@ class Target:
     layout: str = "NHWC"  # of convolutions
     toolchain: str = "host"
     cpu_flags: tuple[str, ...] = ()  # of /proc/cpuinfo, without which code traps
+    key: str = ""  # of its boards at an RPC tracker; empty: this machine is the device
+    cores: tuple[int, ...] = ()  # for an inference's threads, the best first; empty: TVM chooses
+    cool_below_c: float | None = None  # hottest that a board may be when a measurement begins
+    emulated: bool = False  # its times are an emulator's
 
 
-_KINDS: dict[str, type] = {
+_KINDS: dict[str, Any] = {
     "description": str,
     "device": str,
     "tvm": dict,
@@ -39,6 +43,10 @@ _KINDS: dict[str, type] = {
     "layout": str,
     "toolchain": str,
     "cpu_flags": list,
+    "key": str,
+    "cores": list,
+    "cool_below_c": (int, float),
+    "emulated": bool,
 }
 _ALLOWED = {"device": _DEVICES, "layout": _LAYOUTS, "toolchain": TOOLCHAINS}
 
@@ -77,7 +85,8 @@ def read_target(path: Path) -> Target:
         _check(table)
     except ValueError as error:
         raise BenchError(f"target file {path}: {error}") from error
-    table["cpu_flags"] = tuple(table.get("cpu_flags", ()))
+    for key in ("cpu_flags", "cores"):
+        table[key] = tuple(table.get(key, ()))
     return Target(name=path.stem, **table)
 
 
@@ -86,8 +95,10 @@ def _check(table: dict[str, Any]) -> None:
     for key, value in table.items():
         if key not in _KINDS:
             raise ValueError(f"unknown key {key!r}; allowed are {', '.join(_KINDS)}")
-        if type(value) is not _KINDS[key]:
-            raise ValueError(f"{key} must be of type {_KINDS[key].__name__}, not {value!r}")
+        kinds = _KINDS[key] if isinstance(_KINDS[key], tuple) else (_KINDS[key],)
+        if type(value) not in kinds:
+            names = " or ".join(kind.__name__ for kind in kinds)
+            raise ValueError(f"{key} must be of type {names}, not {value!r}")
         if key in _ALLOWED and value not in _ALLOWED[key]:
             raise ValueError(f"{key} is {value!r}; allowed are {', '.join(_ALLOWED[key])}")
     for key in ("description", "device", "tvm"):
@@ -98,9 +109,19 @@ def _check(table: dict[str, Any]) -> None:
             raise ValueError(f"unknown key {key!r} in [tvm]; allowed are {', '.join(_TVM_KEYS)}")
     if "kind" not in table["tvm"]:
         raise ValueError("kind is missing in [tvm]")
+    _check_values(table)
+
+
+def _check_values(table: dict[str, Any]) -> None:
+    """Raise ValueError for a value of the right type that means nothing."""
     for flag in table.get("cpu_flags", ()):
         if not isinstance(flag, str):
             raise ValueError(f"cpu_flags must be strings, not {flag!r}")
+    for core in table.get("cores", ()):
+        if type(core) is not int or core < 0:
+            raise ValueError(f"cores must be numbers of processors, not {core!r}")
+    if "key" in table and table["key"].split() != [table["key"]]:
+        raise ValueError(f"key must be one word, not {table['key']!r}")
     if table.get("device_index", 0) < 0:
         raise ValueError("device_index must be 0 or more")
 

@@ -1,17 +1,28 @@
 """Which C++ compiler links what is built for a target."""
 
+import importlib.util
 import os
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from targets.errors import BenchError
 
-TOOLCHAINS = ("host",)
-_CANDIDATES = ("g++", "clang++", "c++")
+HOST = "host"
+AARCH64_LINUX = "aarch64-linux"
+AARCH64_ANDROID = "aarch64-android"
+TOOLCHAINS = (HOST, AARCH64_LINUX, AARCH64_ANDROID)
+
+NDK_VARIABLE = "ANDROID_NDK_HOME"
+_HOST_CANDIDATES = ("g++", "clang++", "c++")
+_CROSS_GCC = "aarch64-linux-gnu-g++"
+_OLDEST_GLIBC = "2.28"  # what TVM's own aarch64 wheels ask for
+_ANDROID_API = 24
 
 
 @dataclass(frozen=True)
@@ -20,16 +31,17 @@ class Toolchain:
 
     name: str
     compiler: tuple[str, ...]  # path of the executable, behind a launcher such as ccache
+    link_flags: tuple[str, ...] = ()  # beside those of every shared library
 
     def version(self) -> str:
-        """Return the first line of the compiler's own account of itself."""
+        """Return the first line of the compiler's own account of itself, and how it is called."""
         lines = self._run(["--version"]).splitlines()
-        return lines[0] if lines else ""
+        return " ".join([lines[0] if lines else "", *self.compiler[1:]]).strip()
 
     def link_shared(self, output: str, inputs: str | list[str], options: object = None) -> None:
         """Link objects into a shared library; the signature is that of TVM's `fcompile`."""
         objects = [inputs] if isinstance(inputs, str) else [str(path) for path in inputs]
-        self._run(["-shared", "-fPIC", "-o", str(output), *objects])
+        self._run(["-shared", "-fPIC", *self.link_flags, "-o", str(output), *objects])
 
     def link_with(self, beside: Sequence[Path]) -> Callable[..., None]:
         """Return `link_shared` with further objects."""
@@ -41,7 +53,10 @@ class Toolchain:
 
     def compile_shared(self, output: Path, source: Path, flags: list[str]) -> None:
         """Compile one C++ source into a shared library."""
-        self._run(["-shared", "-fPIC", "-std=c++17", "-O2", *flags, "-o", str(output), str(source)])
+        with TemporaryDirectory() as directory:
+            compiled = Path(directory) / "source.o"
+            self.compile_object(compiled, source, flags)
+            self.link_shared(str(output), str(compiled))
 
     def compile_object(self, output: Path, source: Path, flags: list[str]) -> None:
         """Compile one C++ source into an object for a shared library."""
@@ -55,7 +70,7 @@ class Toolchain:
             reason = next(
                 (line for line in done.stderr.splitlines() if "error" in line), done.stderr[:300]
             )
-            raise BenchError(f"{self.compiler[-1]} failed: {reason.strip()}")
+            raise BenchError(f"{' '.join(self.compiler)} failed: {reason.strip()}")
         return done.stdout
 
 
@@ -64,15 +79,62 @@ def find_toolchain(name: str) -> Toolchain:
 
     Raises BenchError, saying what to install, if its compiler is not on this machine.
     """
+    return {HOST: _host, AARCH64_LINUX: _aarch64_linux, AARCH64_ANDROID: _aarch64_android}[name]()
+
+
+def _host() -> Toolchain:
     chosen = os.environ.get("CXX")
-    candidates = (chosen,) if chosen else _CANDIDATES
+    candidates = (chosen,) if chosen else _HOST_CANDIDATES
     for candidate in candidates:
         program, *rest = shlex.split(candidate)
         path = shutil.which(program)
         if path:
-            return Toolchain(name, (path, *rest))
+            return Toolchain(HOST, (path, *rest))
     looked_for = f"CXX={chosen}" if chosen else ", ".join(candidates)
     raise BenchError(
         f"no C++ compiler (looked for {looked_for}); install one (apt-get install g++) or point "
         "CXX at it"
     )
+
+
+def _aarch64_linux() -> Toolchain:
+    """Return Debian's cross compiler, or Zig's C and C++ compiler from its wheel."""
+    path = shutil.which(_CROSS_GCC)
+    if path:
+        return Toolchain(AARCH64_LINUX, (path,))
+    if _zig():
+        return Toolchain(AARCH64_LINUX, (*_zig(), "-target", f"aarch64-linux-gnu.{_OLDEST_GLIBC}"))
+    raise BenchError(
+        f"no compiler for 64-bit Arm Linux (looked for {_CROSS_GCC} and ziglang); apt-get install "
+        "g++-aarch64-linux-gnu, or pip install 'mobilebench[cross]'"
+    )
+
+
+def _aarch64_android() -> Toolchain:
+    """Return the NDK's clang; without an NDK, Zig's, which links to no library of Android.
+
+    What is built for a board calls a handful of functions that every C library has. It names none
+    to load them from: Android finds them in the process that loads it, as it does TVM's.
+    """
+    ndk = os.environ.get(NDK_VARIABLE)
+    pages = "-Wl,-z,max-page-size=16384"  # Android 15 has devices with such pages
+    if ndk:
+        pattern = f"toolchains/llvm/prebuilt/*/bin/aarch64-linux-android{_ANDROID_API}-clang++"
+        found = sorted(Path(ndk).glob(pattern))
+        if not found:
+            raise BenchError(f"{NDK_VARIABLE}={ndk} holds no {pattern}; point it at an Android NDK")
+        return Toolchain(AARCH64_ANDROID, (str(found[0]),), ("-static-libstdc++", pages))
+    if _zig():
+        # Zig has no Android headers; Musl's declare the same functions.
+        compiler = (*_zig(), "-target", "aarch64-linux-musl")
+        return Toolchain(AARCH64_ANDROID, compiler, ("-nostdlib", pages))
+    raise BenchError(
+        f"no compiler for 64-bit Arm Android ({NDK_VARIABLE} is not set, and ziglang is not "
+        f"there); point {NDK_VARIABLE} at an Android NDK, or pip install 'mobilebench[cross]'"
+    )
+
+
+def _zig() -> tuple[str, ...]:
+    """Return how Zig's wheel is called, if it is installed."""
+    found = importlib.util.find_spec("ziglang")
+    return (sys.executable, "-m", "ziglang", "c++") if found else ()

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import psutil
 
-from targets.errors import BenchError, DeviceLostError
+from targets.errors import BenchError, DeviceLostError, NoDeviceError
 from targets.process import die_with_parent
 
 START_LIMIT_S = 120.0
@@ -67,8 +67,9 @@ class Worker:
     def call(self, method: str, *args: Any, timeout_s: float) -> Any:
         """Return what the object's method returns.
 
-        Raises BenchError as the object raises it, WorkerError for any other error of the object,
-        WorkerCrashedError and WorkerTimedOutError; after the last two the worker is gone.
+        Raises BenchError and NoDeviceError as the object raises them, WorkerError for any other
+        error of the object, WorkerCrashedError and WorkerTimedOutError; after the last two the
+        worker is gone.
         """
         try:
             self._connection.send((method, args))
@@ -90,6 +91,8 @@ class Worker:
             raise WorkerCrashedError(self._obituary()) from error
         if outcome == "refused":
             raise BenchError(value)
+        if outcome == "absent":
+            raise NoDeviceError(value)
         if outcome == "crashed":
             self.close()
             raise WorkerCrashedError(value)
@@ -184,6 +187,8 @@ def _attempt(compute: Callable[..., Any], *args: Any) -> tuple[str, Any]:
         return "done", compute(*args)
     except BenchError as error:
         return "refused", str(error)
+    except NoDeviceError as error:
+        return "absent", str(error)
     except DeviceLostError as error:
         return "crashed", str(error)
     except Exception as error:

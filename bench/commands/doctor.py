@@ -3,8 +3,8 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Literal
@@ -13,12 +13,12 @@ from packaging.requirements import Requirement
 from rich.console import Console
 
 from bench.cache import cache_directory
-from bench.cell import device_state
+from bench.cell import Bench, device_state
 from bench.runtimes.runtime import RUNTIMES
 from targets.device import DeviceState
 from targets.errors import BenchError
 from targets.target import find_target
-from targets.toolchain import find_toolchain
+from targets.toolchain import AARCH64_ANDROID, AARCH64_LINUX, HOST, find_toolchain
 from targets.worker import WorkerError
 
 _SERVER_LIMIT_S = 60.0
@@ -60,7 +60,9 @@ def _examine() -> Iterator[Finding]:
     for entry in RUNTIMES.values():
         if entry.extra:
             yield _baseline(entry.name, entry.version(), entry.extra)
-    yield _attempted("C++ compiler", lambda: find_toolchain("host").version())
+    yield _attempted("C++ compiler", partial(_toolchain_version, HOST))
+    for name in (AARCH64_LINUX, AARCH64_ANDROID):
+        yield _advised(name, partial(_toolchain_version, name))
     yield _attempted("cache", lambda: str(cache_directory()))
     free = shutil.disk_usage(Path.cwd()).free
     yield Finding(
@@ -108,9 +110,19 @@ def _attempted(what: str, attempt: Callable[[], str]) -> Finding:
         return Finding("missing", what, problem, remedy)
 
 
+def _toolchain_version(name: str) -> str:
+    return find_toolchain(name).version()
+
+
+def _advised(what: str, attempt: Callable[[], str]) -> Finding:
+    """Report what only some targets need."""
+    found = _attempted(what, attempt)
+    return replace(found, verdict="advice") if found.verdict == "missing" else found
+
+
 def _meet(state: list[DeviceState]) -> str:
     """Start the RPC server that every measurement goes through, and ask it what it runs on."""
-    found = device_state(find_target("native"), cache_directory(), _SERVER_LIMIT_S)
+    found = device_state(Bench(find_target("native"), 1, _SERVER_LIMIT_S, cache_directory()))
     state.append(found)
     return (
         f"{found.cpu_model}, {found.cpu_cores} cores; its RPC server answers, calibration kernel "

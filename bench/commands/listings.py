@@ -1,4 +1,4 @@
-"""The commands that list what there is: variants, targets, devices and runs."""
+"""The commands that list what there is: variants, targets and runs."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,12 @@ from bench.suite import expand_variants
 from bench.variant import parse_variant
 from reports.published import find_published
 from reports.store import Store
-from targets.device import DeviceState
-from targets.target import all_targets, find_target
-
-_TIME_LIMIT_S = 60.0
+from targets.target import all_targets
 
 
 def variants_command(names: Sequence[str]) -> None:
     """Print variants with their size, counted, and with what was published about them."""
-    table = _table("variant", right=["MMAC", "params, M", "top-1 %", "top-5 %", "Pixel 1, ms"])
+    table = make_table("variant", right=["MMAC", "params, M", "top-1 %", "top-5 %", "Pixel 1, ms"])
     for name in expand_variants(names):
         variant = parse_variant(name)
         size = size_of(variant)
@@ -26,7 +23,7 @@ def variants_command(names: Sequence[str]) -> None:
         published = find_published(variant.width_multiplier, variant.height, variant.width)
         if published and variant.expansion_factor == 6:
             row += [f"{published.top1_percent:.1f}", f"{published.top5_percent:.1f}"]
-            row += [_or_dash(published.pixel1_large_core_ms, ".1f")]
+            row += [or_dash(published.pixel1_large_core_ms, ".1f")]
         else:
             row += ["-", "-", "-"]
         table.add_row(*row)
@@ -34,33 +31,22 @@ def variants_command(names: Sequence[str]) -> None:
         "MACs and params are counted on the architecture (params with batch norm's scale and "
         "shift); top-1, top-5 (ImageNet) and Pixel 1's large core are TF-slim's published figures."
     )
-    _print(table)
+    print_table(table)
 
 
 def targets_command() -> None:
     """Print the catalogue of targets."""
-    table = _table("target", "what it is", "CPU for LLVM", "needs")
+    table = make_table("target", "what it is", "CPU for LLVM", "needs", "boards' key")
     for target in all_targets():
         needs = ", ".join(target.cpu_flags) or "-"
-        table.add_row(target.name, target.description, target.tvm.get("mcpu", "-"), needs)
-    _print(table)
-
-
-def devices_command() -> None:
-    """Print the devices that answer now, as they describe themselves."""
-    from bench.cache import cache_directory
-    from bench.cell import device_state
-
-    state = device_state(find_target("native"), cache_directory(), _TIME_LIMIT_S)
-    table = _table("device", "what it says of itself")
-    for key, value in _describe(state).items():
-        table.add_row(key, value)
-    _print(table)
+        cpu = target.tvm.get("mcpu", "-")
+        table.add_row(target.name, target.description, cpu, needs, target.key or "this machine")
+    print_table(table)
 
 
 def runs_command(store_url: str) -> None:
     """Print the runs of a store."""
-    table = _table("run", "started (UTC)", "profile", "targets", right=["rows", "ok"])
+    table = make_table("run", "started (UTC)", "profile", "targets", right=["rows", "ok"])
     with Store(store_url, create=False) as store:
         for run in store.runs():
             statuses = [record.status for record in store.records([run.run_id])]
@@ -72,30 +58,16 @@ def runs_command(store_url: str) -> None:
                 str(len(statuses)),
                 str(statuses.count("ok")),
             )
-    _print(table)
+    print_table(table)
 
 
-def _describe(state: DeviceState) -> dict[str, str]:
-    memory = state.memory_total_bytes
-    return {
-        "name": state.host,
-        "CPU": state.cpu_model or "-",
-        "cores online": _or_dash(state.cpu_cores),
-        "frequency": _or_dash(state.cpu_mhz, ".0f", " MHz"),
-        "governor": state.cpu_governor or "-",
-        "temperature": _or_dash(state.temperature_c, ".1f", " °C"),
-        "load, 1 min": _or_dash(state.load_1m),
-        "memory": "-" if memory is None else f"{memory / 1e9:.1f} GB",
-        "kernel": state.os,
-        "calibration kernel": f"{state.calibration_ms:.2f} ms",
-    }
-
-
-def _or_dash(value: float | None, form: str = "", unit: str = "") -> str:
+def or_dash(value: float | None, form: str = "", unit: str = "") -> str:
+    """Format a number that may be unknown."""
     return "-" if value is None else f"{value:{form}}{unit}"
 
 
-def _table(*headers: str, right: Sequence[str] = ()) -> Table:
+def make_table(*headers: str, right: Sequence[str] = ()) -> Table:
+    """Return an empty table; columns in `right` hold numbers."""
     table = Table(box=None, pad_edge=False, caption_justify="left")
     for header in headers:
         table.add_column(header, overflow="fold")
@@ -104,5 +76,6 @@ def _table(*headers: str, right: Sequence[str] = ()) -> Table:
     return table
 
 
-def _print(table: Table) -> None:
+def print_table(table: Table) -> None:
+    """Print a table on standard output."""
     Console().print(table, highlight=False)

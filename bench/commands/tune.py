@@ -11,6 +11,8 @@ from bench.progress import TuningProgress
 from bench.suite import Suite, make_suite
 from bench.tuning import Tuning, tune
 from schedules.database import user_directory
+from targets.farm import find_farm
+from targets.target import find_target
 
 TRIALS = 16
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -47,6 +49,7 @@ def tune_suite(suite: Suite, directory: Path, console: Console) -> bool:
                 directory=directory,
                 cache_dir=cache_directory(),
                 time_limit_s=suite.time_limit_s,
+                farm=find_farm(find_target(target), suite.tracker, cache_directory(), suite.wait_s),
             )
             title = f"{target}, {threads} thread{'s' if threads > 1 else ''}"
             with TuningProgress(console, title) as progress:

@@ -4,20 +4,21 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tvm
-from tvm import rpc
 from tvm.runtime import vm
 
 from bench.artifact import Ceilings
 from bench.fidelity import Floats
 from bench.runtimes.runtime import Usage, Workload, warm_up
+from targets.connection import connect
 from targets.device import Device, DeviceState
 from targets.errors import BenchError, DeviceLostError
-from targets.local import HOST, LocalServer
+from targets.farm import Farm
 from targets.probe import build_probe
 from targets.target import Target
 from targets.toolchain import find_toolchain
@@ -27,15 +28,43 @@ _ROUND_TRIPS = 5
 _CEILING_RUNS = 10
 
 
-class TvmRuntime:
-    """A session on a fresh server: samples are taken on the device, so RPC is not in them."""
+@dataclass
+class _Loaded:
+    """A library on the device, and a virtual machine on it."""
 
-    def __init__(self, target: Target, threads: int, cache_dir: Path) -> None:
-        probe = build_probe(find_toolchain(target.toolchain), cache_dir)
-        self._server = LocalServer(threads)
-        self._device = Device(rpc.connect(HOST, self._server.port, self._server.key), probe)
-        self._tvm_device = self._device.tvm_device(target)
-        self._base_rss_bytes = self._device.resident_bytes()[0]
+    library: Any
+    machine: Any
+    timers: dict[int, Any] = field(default_factory=dict)
+
+
+class TvmRuntime:
+    """A session on a device: samples are taken there, so RPC is not in them."""
+
+    def __init__(
+        self, target: Target, threads: int, cache_dir: Path, farm: Farm | None = None
+    ) -> None:
+        """Take what is needed to `connect`; farm None is this machine."""
+        self._target = target
+        self._threads = threads
+        self._farm = farm
+        self._probe = build_probe(find_toolchain(target.toolchain), cache_dir)
+        self._loaded: dict[Path, _Loaded] = {}
+
+    def connect(self) -> DeviceState:
+        """Open the session, wait until the device is cool, and describe it as it is then.
+
+        Raises NoDeviceError if there is no board, BenchError for one that cannot be used.
+        """
+        self._connection = connect(self._target, self._threads, self._farm)
+        with self._noticing_loss():
+            self._device = Device(self._connection, self._probe)
+            self._tvm_device = self._device.tvm_device(self._target)
+            self._device.set_threads(self._threads, self._target.cores)
+            self._device.cool_down(self._target)
+            state = self._device.state()
+            self._device.forget_peak()  # the calibration kernel's
+            self._base_rss_bytes = self._device.resident_bytes()[0]
+            return state
 
     def device_state(self) -> DeviceState:
         """Describe the device as it is now."""
@@ -43,16 +72,20 @@ class TvmRuntime:
             return self._device.state()
 
     def load(self, workload: Workload, threads: int) -> None:
-        """Ship the library and open a virtual machine on it."""
+        """Ship the library and open a virtual machine on it; what is loaded already is taken up."""
         if workload.library is None:
             raise BenchError(f"{workload.variant.name}: nothing was built for TVM to run")
-        with self._noticing_loss():
-            self._device.session.upload(str(workload.library))
-            self._library = self._device.session.load_module(workload.library.name)
-            self._device.set_threads(threads)
-            self._vm = vm.VirtualMachine(self._library, self._tvm_device)
-            self._put(np.zeros(workload.variant.input_shape, np.float32))
-            self._timers: dict[int, Any] = {}
+        if workload.library not in self._loaded:
+            name = f"{len(self._loaded)}-{workload.library.name}"
+            with self._noticing_loss():
+                self._device.session.upload(str(workload.library), name)
+                library = self._device.session.load_module(name)
+                machine = vm.VirtualMachine(library, self._tvm_device)
+            self._loaded[workload.library] = _Loaded(library, machine)
+            self._current = self._loaded[workload.library]
+            with self._noticing_loss():
+                self._put(np.zeros(workload.variant.input_shape, np.float32))
+        self._current = self._loaded[workload.library]
 
     def infer(self, inputs: Floats) -> Floats:
         """Return outputs (N, classes) for inputs (N, 3, H, W), one at a time."""
@@ -69,11 +102,11 @@ class TvmRuntime:
         `number=1`: with more, each result would be a mean already and its percentiles too narrow.
         """
         with self._noticing_loss():
-            if samples not in self._timers:
-                self._timers[samples] = self._vm.time_evaluator(
+            if samples not in self._current.timers:
+                self._current.timers[samples] = self._current.machine.time_evaluator(
                     "invoke_stateful", self._tvm_device, number=1, repeat=samples
                 )
-            return [seconds * 1000 for seconds in self._timers[samples](ENTRY).results]
+            return [seconds * 1000 for seconds in self._current.timers[samples](ENTRY).results]
 
     def round_trip_ms(self, shape: tuple[int, ...]) -> float:
         """Return the median time of input over RPC, one inference and the output back."""
@@ -90,13 +123,13 @@ class TvmRuntime:
         """Return the seconds that each kernel of a marked artifact took, a list per inference."""
         with self._noticing_loss():
             for _ in range(inferences):
-                self._vm.invoke_stateful(ENTRY)
+                self._current.machine.invoke_stateful(ENTRY)
             remote = tvm.runtime.tensor(np.zeros((inferences, kernels)), self._tvm_device)
-            self._library.get_function("kernel_seconds", True)(remote)
+            self._current.library.get_function("kernel_seconds", True)(remote)
             found: list[list[float]] = remote.numpy().tolist()
             return found
 
-    def ceilings(self, libraries: Ceilings, threads: int) -> tuple[float, float]:
+    def ceilings(self, libraries: Ceilings) -> tuple[float, float]:
         """Return how much the device does in a second at best: multiply-adds, bytes read."""
         output = np.zeros(libraries.sums, np.float32)
         runs = (
@@ -105,7 +138,6 @@ class TvmRuntime:
         )
         rates = []
         with self._noticing_loss():
-            self._device.set_threads(threads)
             for path, data, amount in runs:
                 args = [tvm.runtime.tensor(array, self._tvm_device) for array in (data, output)]
                 self._device.session.upload(str(path))
@@ -122,12 +154,12 @@ class TvmRuntime:
             return Usage(self._base_rss_bytes, self._device.resident_bytes()[1])
 
     def _put(self, image: Floats) -> None:
-        self._vm.set_input(ENTRY, tvm.runtime.tensor(image, self._tvm_device))
+        self._current.machine.set_input(ENTRY, tvm.runtime.tensor(image, self._tvm_device))
 
     def _round_trip(self, image: Floats) -> Floats:
         self._put(image)
-        self._vm.invoke_stateful(ENTRY)
-        output: Floats = self._vm.get_outputs(ENTRY).numpy()
+        self._current.machine.invoke_stateful(ENTRY)
+        output: Floats = self._current.machine.get_outputs(ENTRY).numpy()
         return output
 
     @contextmanager
@@ -135,9 +167,10 @@ class TvmRuntime:
         """Tell an error that the device reports from the end of the process that reports them."""
         try:
             yield
+        except BenchError:
+            raise
         except Exception as error:
-            time.sleep(0.2)  # the server writes its log once its child is reaped
-            cause = self._server.session_end()
+            cause = self._connection.ended()
             if cause is None:
                 raise
             raise DeviceLostError(cause) from error

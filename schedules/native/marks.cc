@@ -1,48 +1,74 @@
 // When each kernel of a network was done, for a look inside.
 //
-// Linked into libraries whose kernels were marked. All calls come from one thread.
+// Linked into libraries whose kernels were marked. All calls come from one thread. Written against C's
+// library alone, as everything that goes to a board.
 
-#include <tvm/ffi/container/tensor.h>
-#include <tvm/ffi/tvm_ffi.h>
-
-#include <chrono>
-#include <cstdint>
-#include <cstring>
-#include <vector>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <tvm/ffi/c_api.h>
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-std::vector<std::vector<double>> inferences;  // seconds that each kernel took, all calls together
-Clock::time_point last;
+double* seconds = nullptr;  // that each kernel took, all calls together; inferences x kernels
+int64_t inferences = 0, capacity = 0;
+int32_t columns = 0;
+double last = 0;
 
-// Fills a float64 tensor (inferences, kernels) with the seconds of the last inferences.
-void KernelSeconds(tvm::ffi::TensorView out) {
-  auto rows = static_cast<size_t>(out.size(0)), columns = static_cast<size_t>(out.size(1));
-  if (rows > inferences.size() || (rows && columns != inferences.back().size())) {
-    TVM_FFI_THROW(ValueError) << "there are no times of so many inferences or kernels";
-  }
-  auto* seconds = static_cast<double*>(out.data_ptr());
-  size_t skipped = inferences.size() - rows;
-  for (size_t row = 0; row < rows; ++row) {
-    std::memcpy(seconds + row * columns, inferences[skipped + row].data(), columns * sizeof(double));
-  }
-  inferences.clear();
+double Now() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec + now.tv_nsec * 1e-9;
+}
+
+int Refuse(const char* message) {
+  TVMFFIErrorSetRaisedFromCStr("ValueError", message);
+  return -1;
 }
 
 }  // namespace
 
 extern "C" int32_t mobilebench_start(int32_t kernels) {
-  inferences.emplace_back(kernels, 0.0);
-  last = Clock::now();
+  if (inferences == capacity) {
+    capacity = capacity ? 2 * capacity : 64;
+    seconds = static_cast<double*>(realloc(seconds, capacity * kernels * sizeof(double)));
+    if (!seconds) abort();
+  }
+  columns = kernels;
+  memset(seconds + inferences * columns, 0, columns * sizeof(double));
+  ++inferences;
+  last = Now();
   return 0;
 }
 
 extern "C" int32_t mobilebench_done(int32_t kernel) {
-  Clock::time_point now = Clock::now();
-  inferences.back()[kernel] += std::chrono::duration<double>(now - last).count();
+  double now = Now();
+  seconds[(inferences - 1) * columns + kernel] += now - last;
   last = now;
   return 0;
 }
 
-TVM_FFI_DLL_EXPORT_TYPED_FUNC(kernel_seconds, KernelSeconds);
+// kernel_seconds(out): fills a float64 tensor (inferences, kernels) with the seconds of the last
+// inferences, and forgets all.
+extern "C" __attribute__((visibility("default"))) int __tvm_ffi_kernel_seconds(
+    void*, const TVMFFIAny* args, int32_t count, TVMFFIAny* result) {
+  const DLTensor* out = nullptr;
+  if (count == 1 && args[0].type_index == kTVMFFIDLTensorPtr) {
+    out = static_cast<const DLTensor*>(args[0].v_ptr);
+  } else if (count == 1 && args[0].type_index == kTVMFFITensor) {
+    out = TVMFFITensorGetDLTensorPtr(args[0].v_obj);
+  }
+  if (!out || out->ndim != 2 || out->dtype.code != kDLFloat || out->dtype.bits != 64) {
+    return Refuse("give one float64 tensor of inferences by kernels");
+  }
+  int64_t rows = out->shape[0];
+  if (rows > inferences || (rows && out->shape[1] != columns)) {
+    return Refuse("there are no times of so many inferences or kernels");
+  }
+  memcpy(static_cast<char*>(out->data) + out->byte_offset, seconds + (inferences - rows) * columns,
+         rows * columns * sizeof(double));
+  inferences = 0;
+  *result = TVMFFIAny{};
+  return 0;
+}

@@ -3,20 +3,20 @@
 //
 // Linked into libraries that are built for several threads. `network_part`, which is generated, takes
 // three arguments more than the network: which thread it is on, of how many, and their barrier.
+// Written against C's library alone, as everything that goes to a board.
 
+#include <sched.h>
+#include <stdint.h>
+#include <string.h>
 #include <tvm/ffi/c_api.h>
 #include <tvm/runtime/c_backend_api.h>
-
-#include <atomic>
-#include <cstdint>
-#include <thread>
-#include <vector>
 
 extern "C" int __tvm_ffi_network_part(void*, const TVMFFIAny*, int32_t, TVMFFIAny*);
 
 namespace {
 
 constexpr int kPatience = 20000;  // polls before a thread gives its core to others
+constexpr int kMostArgs = 32;     // of a network in its arena: input, output, the arena
 
 void Relax() {
 #if defined(__x86_64__)
@@ -30,26 +30,26 @@ struct alignas(64) Barrier {
   explicit Barrier(int threads) : threads(threads) {}
 
   void Wait() {
-    int turn = turns.load(std::memory_order_relaxed);
-    if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == threads) {
-      arrived.store(0, std::memory_order_relaxed);
-      turns.store(turn + 1, std::memory_order_release);
+    int turn = __atomic_load_n(&turns, __ATOMIC_RELAXED);
+    if (__atomic_add_fetch(&arrived, 1, __ATOMIC_ACQ_REL) == threads) {
+      __atomic_store_n(&arrived, 0, __ATOMIC_RELAXED);
+      __atomic_store_n(&turns, turn + 1, __ATOMIC_RELEASE);
       return;
     }
-    for (int polls = 0; turns.load(std::memory_order_acquire) == turn; ++polls) {
-      polls < kPatience ? Relax() : std::this_thread::yield();
+    for (int polls = 0; __atomic_load_n(&turns, __ATOMIC_ACQUIRE) == turn; ++polls) {
+      polls < kPatience ? Relax() : static_cast<void>(sched_yield());
     }
   }
 
   const int threads;
-  alignas(64) std::atomic<int> arrived{0};
-  alignas(64) std::atomic<int> turns{0};
+  alignas(64) int arrived = 0;
+  alignas(64) int turns = 0;
 };
 
 struct Call {
   const TVMFFIAny* args;
   int32_t count;
-  std::atomic<Barrier*> barrier{nullptr};
+  Barrier* barrier;
 };
 
 TVMFFIAny Integer(int64_t value) {
@@ -63,17 +63,19 @@ TVMFFIAny Integer(int64_t value) {
 int Part(int thread, TVMParallelGroupEnv* group, void* data) {
   auto* call = static_cast<Call*>(data);
   Barrier mine(group->num_task);
-  if (thread == 0) call->barrier.store(&mine, std::memory_order_release);
+  if (thread == 0) __atomic_store_n(&call->barrier, &mine, __ATOMIC_RELEASE);
   Barrier* barrier;
-  while (!(barrier = call->barrier.load(std::memory_order_acquire))) Relax();
-  std::vector<TVMFFIAny> args(call->args, call->args + call->count);
-  args.push_back(Integer(thread));
-  args.push_back(Integer(group->num_task));
-  args.push_back(TVMFFIAny{});
-  args.back().type_index = kTVMFFIOpaquePtr;
-  args.back().v_ptr = barrier;
+  while (!(barrier = __atomic_load_n(&call->barrier, __ATOMIC_ACQUIRE))) Relax();
+  TVMFFIAny args[kMostArgs + 3];
+  memcpy(args, call->args, call->count * sizeof(TVMFFIAny));
+  TVMFFIAny* more = args + call->count;
+  more[0] = Integer(thread);
+  more[1] = Integer(group->num_task);
+  more[2] = TVMFFIAny{};
+  more[2].type_index = kTVMFFIOpaquePtr;
+  more[2].v_ptr = barrier;
   TVMFFIAny result{};
-  int code = __tvm_ffi_network_part(nullptr, args.data(), static_cast<int32_t>(args.size()), &result);
+  int code = __tvm_ffi_network_part(nullptr, args, call->count + 3, &result);
   barrier->Wait();  // the first thread's stack holds it
   return code;
 }
@@ -88,6 +90,10 @@ extern "C" int32_t mobilebench_barrier(void* barrier) {
 extern "C" __attribute__((visibility("default"))) int __tvm_ffi_network_in_arena(
     void*, const TVMFFIAny* args, int32_t count, TVMFFIAny* result) {
   *result = TVMFFIAny{};
-  Call call{args, count};
+  if (count > kMostArgs) {
+    TVMFFIErrorSetRaisedFromCStr("ValueError", "the network has too many arguments");
+    return -1;
+  }
+  Call call{args, count, nullptr};
   return TVMBackendParallelLaunch(Part, &call, 0);
 }

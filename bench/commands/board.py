@@ -1,0 +1,36 @@
+"""`mobilebench board`: emulated boards on this machine."""
+
+from rich.console import Console
+
+from bench.cache import cache_directory
+from targets.emulated.board import start_boards, stop_boards
+from targets.target import find_target
+
+
+def start_command(name: str, boards: int, host: str, insecure_bind: bool) -> None:
+    """Start boards, showing what is being done; raises BenchError for what cannot be started."""
+    console = Console(stderr=True)
+    with console.status("starting") as status:
+
+        def say(what: str) -> None:
+            status.update(what)
+            if not console.is_terminal:
+                console.print(what, highlight=False, markup=False, soft_wrap=True)
+
+        running = start_boards(
+            find_target(name),
+            cache_directory(),
+            say,
+            count=boards,
+            host=host,
+            insecure_bind=insecure_bind,
+        )
+    plural = "s" if boards > 1 else ""
+    print(f"{boards} board{plural} of {name} at tracker {running.tracker}: ", end="")
+    print(f"mobilebench run --target {name}")
+
+
+def stop_command(name: str) -> None:
+    """Stop what was started."""
+    stopped = stop_boards(find_target(name), cache_directory())
+    print(f"{name}: stopped" if stopped else f"{name}: was not running")

@@ -1,0 +1,107 @@
+"""`mobilebench devices`: what answers now, as it describes itself."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from rich.table import Table
+
+from bench.cache import cache_directory
+from bench.cell import Bench, open_device
+from bench.commands.listings import make_table, or_dash, print_table
+from targets.device import DeviceState
+from targets.errors import BenchError, NoDeviceError
+from targets.farm import TRACKER_VARIABLE, Farm, find_farm
+from targets.target import Target, all_targets, find_target
+from targets.tracker import Queue, parse_tracker, queues
+from targets.worker import Worker, WorkerError
+
+_TIME_LIMIT_S = 60.0
+_WAIT_S = 5.0  # for boards that the tracker has just called free
+_DESCRIBED = (
+    *("address", "state", "name", "CPU", "cores", "governor", "MHz", "deg C", "memory", "load"),
+    *("TVM", "calibration"),
+)
+
+
+def devices_command(tracker: str | None) -> None:
+    """Print this machine, or every board of a tracker; raises BenchError if it does not answer."""
+    tracker = tracker or os.environ.get(TRACKER_VARIABLE)
+    if tracker:
+        print_table(_boards_table(tracker))
+        return
+    bench = Bench(find_target("native"), 1, _TIME_LIMIT_S, cache_directory())
+    device, state = open_device(bench)
+    device.close()
+    table = make_table("device", "what it says of itself")
+    for key, value in zip(_DESCRIBED[2:], _describe(state), strict=True):
+        table.add_row(key, value)
+    for target in all_targets():
+        if target.emulated and (farm := _emulated(target)):
+            table.add_row("emulated", f"{target.name} at tracker {farm.tracker}")
+    print_table(table)
+
+
+def _emulated(target: Target) -> Farm | None:
+    try:
+        return find_farm(target, None, cache_directory())
+    except BenchError:
+        return None
+
+
+def _boards_table(tracker: str) -> Table:
+    table = make_table("key", *_DESCRIBED)
+    found = queues(parse_tracker(tracker))
+    for queue in found:
+        for row in _rows(queue, tracker):
+            table.add_row(queue.key, *row)
+    if not any(queue.boards for queue in found):
+        table.caption = f"no boards are registered at tracker {tracker}"
+    return table
+
+
+def _rows(queue: Queue, tracker: str) -> Iterator[list[str]]:
+    """Describe every board of a key: the free ones by asking them, all at once."""
+    target = next((one for one in all_targets() if one.key == queue.key), None)
+    described: dict[str, list[str]] = {}
+    if target is not None and queue.free:
+        farm = Farm(parse_tracker(tracker), wait_s=_WAIT_S)
+        bench = Bench(target, 1, _TIME_LIMIT_S, cache_directory(), farm)
+        with ThreadPoolExecutor(queue.free) as pool:
+            answers = list(pool.map(lambda _: _ask(bench), range(queue.free)))
+        for worker, _ in answers:  # each was held until all had answered, or one would answer twice
+            if worker:
+                worker.close()
+        for _, answer in answers:
+            if isinstance(answer, DeviceState):
+                described[answer.address] = ["free", *_describe(answer)]
+            else:
+                yield ["-", f"does not answer: {answer}", *["-"] * (len(_DESCRIBED) - 2)]
+    for address in queue.boards:
+        unknown = "busy" if target else "no target has this key"
+        blank = [unknown, *["-"] * (len(_DESCRIBED) - 2)]
+        yield [address, *described.get(address, blank)]
+
+
+def _ask(bench: Bench) -> tuple[Worker | None, DeviceState | str]:
+    try:
+        return open_device(bench)
+    except (BenchError, NoDeviceError, WorkerError) as error:
+        return None, str(error)
+
+
+def _describe(state: DeviceState) -> list[str]:
+    memory = state.memory_total_bytes
+    emulated = f"emulated {state.architecture} on " if state.emulated else ""
+    return [
+        state.host,
+        emulated + (state.cpu_model or "-"),
+        or_dash(state.cpu_cores),
+        state.cpu_governor or "-",
+        or_dash(state.cpu_mhz, ".0f"),
+        or_dash(state.temperature_c, ".1f"),
+        "-" if memory is None else f"{memory / 1e9:.1f} GB",
+        or_dash(state.load_1m),
+        state.tvm_version or "-",
+        f"{state.calibration_ms:.2f} ms",
+    ]

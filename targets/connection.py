@@ -1,0 +1,92 @@
+"""A session on a device: on a fresh server of this machine, or on a board that a tracker grants."""
+
+import time
+from typing import Any, Protocol
+
+from targets.errors import DeviceLostError
+from targets.farm import Farm
+from targets.local import HOST, LocalServer
+from targets.target import Target
+from targets.tracker import request
+
+_LOG_DELAY_S = 0.2  # until a server writes that its child has died
+
+
+class Connection(Protocol):
+    """A live session, as TVM's RPCSession, and where it is."""
+
+    session: Any
+    address: str  # HOST:PORT of a board; empty for this machine
+
+    def ended(self) -> str | None:
+        """Return how the other side went away; None if it is still there."""
+
+    def close(self) -> None:
+        """End the session."""
+
+
+class LocalConnection:
+    """A session on a server that was started for it, and ends with it."""
+
+    address = ""
+
+    def __init__(self, threads: int) -> None:
+        from tvm import rpc
+
+        self._server = LocalServer(threads)
+        self.session = rpc.connect(HOST, self._server.port, self._server.key)
+
+    def ended(self) -> str | None:
+        """Return how the session's process died."""
+        time.sleep(_LOG_DELAY_S)
+        return self._server.session_end()
+
+    def close(self) -> None:
+        """End the server."""
+        self._server.close()
+
+
+class BoardConnection:
+    """A session on a board, which is free again when the session ends."""
+
+    def __init__(self, farm: Farm, key: str) -> None:
+        """Wait for a board and connect to it.
+
+        Raises NoDeviceError if there is none within the farm's wait, DeviceLostError if it went
+        away before the session began.
+        """
+        from tvm import rpc
+
+        grant = request(farm.tracker, key, farm.wait_s)
+        self.address = f"{grant.host}:{grant.port}"
+        try:
+            self.session = rpc.connect(
+                grant.host, grant.port, grant.match_key, session_timeout=int(farm.session_s)
+            )
+        except Exception as error:
+            reason = str(error).strip().splitlines()[-1].strip()
+            raise DeviceLostError(
+                f"board {self.address} does not accept a session: {reason}"
+            ) from error
+
+    def ended(self) -> str | None:
+        """Ask the board for something small."""
+        try:
+            self.session.get_function("runtime.NumThreads")()
+        except Exception:
+            return (
+                f"the session on board {self.address} ended: the model crashed there, or the board "
+                "went away"
+            )
+        return None
+
+    def close(self) -> None:
+        """End the session: the last reference to it goes."""
+        del self.session
+
+
+def connect(target: Target, threads: int, farm: Farm | None) -> Connection:
+    """Open a session on a target's device; see the two classes for what may be raised."""
+    if farm is None:
+        return LocalConnection(threads)
+    return BoardConnection(farm, target.key)

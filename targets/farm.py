@@ -1,0 +1,54 @@
+"""Boards behind a tracker: how long one is waited for, and how long one may be kept."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from targets.errors import BenchError
+from targets.target import Target
+from targets.tracker import Tracker, parse_tracker
+
+TRACKER_VARIABLE = "MOBILEBENCH_TRACKER"
+WAIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Farm:
+    """A tracker, and the limits of what is asked of its boards."""
+
+    tracker: Tracker
+    wait_s: float = WAIT_S  # for a board to register or to become free
+    session_s: float = 3600.0  # after which a board ends a session whose owner went away
+
+
+def running_file(cache_dir: Path, name: str) -> Path:
+    """Return the file that tells where the emulated boards of a target run, if they do."""
+    return cache_dir / "boards" / name / "running.json"
+
+
+def find_farm(
+    target: Target, tracker: str | None, cache_dir: Path, wait_s: float = WAIT_S
+) -> Farm | None:
+    """Return where a target's boards are; None if this machine is the device.
+
+    `tracker` is HOST:PORT; without it the environment's MOBILEBENCH_TRACKER counts, and before that
+    an emulated board that was started here. Raises BenchError if nothing tells where boards are.
+    """
+    if not target.key:
+        return None
+    if tracker:
+        return Farm(parse_tracker(tracker), wait_s)
+    state = running_file(cache_dir, target.name)
+    if state.exists():
+        return Farm(parse_tracker(json.loads(state.read_text())["tracker"]), wait_s)
+    if TRACKER_VARIABLE in os.environ:
+        return Farm(parse_tracker(os.environ[TRACKER_VARIABLE]), wait_s)
+    if target.emulated:
+        raise BenchError(
+            f"target {target.name}: its board does not run; `mobilebench board start {target.name}`"
+        )
+    raise BenchError(
+        f"target {target.name}: it runs on boards with key {target.key}; give their tracker as "
+        f"--tracker HOST:PORT or in {TRACKER_VARIABLE} (docs/farm.md)"
+    )
