@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from bench.onnx_export import Exported
 from bench.runtimes.convert import convert_for
 from bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
 from reports.record import KernelTime, Status
-from targets.device import LONGEST_COOLING_S, DeviceState, require_flags
+from targets.device import DeviceState, cool_down, require_flags
 from targets.errors import BenchError, NoDeviceError
 from targets.farm import Farm
 from targets.target import Target
@@ -93,9 +94,13 @@ def open_device(bench: Bench) -> tuple[Worker, DeviceState]:
         bench.farm,
         blocked_modules=("torch",),
     )
-    waits_s = LONGEST_COOLING_S + (bench.farm.wait_s if bench.farm else 0.0)
+    limit_s = bench.time_limit_s
+    wait_s = bench.farm.wait_s if bench.farm else 0.0
     try:
-        return device, device.call("connect", timeout_s=bench.time_limit_s + waits_s)
+        device.call("wait", timeout_s=limit_s + wait_s)
+        device.call("connect", timeout_s=limit_s)
+        cool_down(bench.target, partial(device.call, "temperature_c", timeout_s=limit_s))
+        return device, device.call("begin", timeout_s=limit_s)
     except BaseException:
         device.close()
         raise

@@ -63,9 +63,8 @@ def open_cells(context: Context, store: Store) -> list[Cell]:
     """
     suite = context.suite
     done = {record.key for record in store.records([context.run.run_id])}
-    targets = sorted(context.targets, key=lambda target: target.key == "")
     cells = []
-    for target, name, threads in product(targets, suite.variants, suite.threads):
+    for name, target, threads in product(suite.variants, context.targets, suite.threads):
         runtimes = tuple(
             runtime
             for runtime in suite.runtimes
@@ -74,4 +73,4 @@ def open_cells(context: Context, store: Store) -> list[Cell]:
         )
         if runtimes:
             cells.append(Cell(parse_variant(name), target, threads, runtimes))
-    return cells
+    return sorted(cells, key=lambda cell: cell.target.key == "")

@@ -19,8 +19,8 @@ from schedules.runner import InterleavedRunner, median_seconds
 from schedules.search_strategy import InOrder
 from schedules.space import design_space, tile_number, tiles
 from schedules.task import Task, kernel_calls, task_of
-from targets.connection import Connection, connect
-from targets.device import Device
+from targets.connection import Connection, Line
+from targets.device import Device, cool_down
 from targets.errors import BenchError
 from targets.farm import Farm
 from targets.probe import build_probe
@@ -225,10 +225,12 @@ class Tuner:
         """Open a session in place of the last one, and wait until the device is cool."""
         if self._connection:
             self._connection.close()
-        self._connection = connect(self._target, self._threads, self._farm)
+        line = Line(self._target, self._threads, self._farm)
+        line.wait()
+        self._connection = line.connect()
         device = Device(self._connection, self._probe)
         device.set_threads(self._threads, self._target.cores)
-        device.cool_down(self._target)
+        cool_down(self._target, device.temperature_c)
         return device.session, device.tvm_device(self._target)
 
     def _progress(self, search: _Search) -> Progress:

@@ -7,7 +7,7 @@ from targets.errors import DeviceLostError
 from targets.farm import Farm
 from targets.local import HOST, LocalServer
 from targets.target import Target
-from targets.tracker import request
+from targets.tracker import Grant, request
 
 _LOG_DELAY_S = 0.2  # until a server writes that its child has died
 
@@ -49,15 +49,13 @@ class LocalConnection:
 class BoardConnection:
     """A session on a board, which is free again when the session ends."""
 
-    def __init__(self, farm: Farm, key: str) -> None:
-        """Wait for a board and connect to it.
+    def __init__(self, farm: Farm, grant: Grant) -> None:
+        """Connect to a board that the tracker has granted.
 
-        Raises NoDeviceError if there is none within the farm's wait, DeviceLostError if it went
-        away before the session began.
+        Raises DeviceLostError if it went away before the session began.
         """
         from tvm import rpc
 
-        grant = request(farm.tracker, key, farm.wait_s)
         self.address = f"{grant.host}:{grant.port}"
         try:
             self.session = rpc.connect(
@@ -85,8 +83,25 @@ class BoardConnection:
         del self.session
 
 
-def connect(target: Target, threads: int, farm: Farm | None) -> Connection:
-    """Open a session on a target's device; see the two classes for what may be raised."""
-    if farm is None:
-        return LocalConnection(threads)
-    return BoardConnection(farm, target.key)
+class Line:
+    """The way to a target's device: first a board is waited for, then it is spoken to.
+
+    The two are apart because they have time limits of their own.
+    """
+
+    def __init__(self, target: Target, threads: int, farm: Farm | None) -> None:
+        self._target = target
+        self._threads = threads
+        self._farm = farm
+        self._grant: Grant | None = None
+
+    def wait(self) -> None:
+        """Have a board set aside; raises NoDeviceError if there is none within the farm's wait."""
+        if self._farm is not None:
+            self._grant = request(self._farm.tracker, self._target.key, self._farm.wait_s)
+
+    def connect(self) -> Connection:
+        """Open a session, with the board that was waited for, or on this machine."""
+        if self._farm is None or self._grant is None:
+            return LocalConnection(self._threads)
+        return BoardConnection(self._farm, self._grant)

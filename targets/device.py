@@ -3,6 +3,7 @@
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,9 +13,9 @@ from targets.connection import Connection
 from targets.errors import BenchError
 from targets.target import Target
 
-_VERSION = re.compile(r"""^\s*__version__ = (?:version = )?['"]([^'"]+)""", re.MULTILINE)
 _COOLING_POLL_S = 1.0
-LONGEST_COOLING_S = 180.0
+_LONGEST_COOLING_S = 180.0
+_VERSION = re.compile(r"""^\s*__version__ = (?:version = )?['"]([^'"]+)""", re.MULTILINE)
 _BIG_CORES = 1  # TVM's affinity mode; where all are alike, it means all of them
 _GIVEN_CORES = -2  # one of those that are named for each thread
 
@@ -109,23 +110,6 @@ class Device:
                 f"start its server with TVM_NUM_THREADS={threads}"
             )
 
-    def cool_down(self, target: Target) -> float | None:
-        """Wait until the device is as cool as the target asks, three minutes at most.
-
-        Returns its temperature then, in degrees Celsius; None if it does not tell.
-        """
-        end = time.monotonic() + LONGEST_COOLING_S
-        temperature = self._temperature_c()
-        while (
-            target.cool_below_c is not None
-            and temperature is not None
-            and temperature >= target.cool_below_c
-            and time.monotonic() < end
-        ):
-            time.sleep(_COOLING_POLL_S)
-            temperature = self._temperature_c()
-        return temperature
-
     def tvm_version(self) -> str:
         """Return the version of TVM on the device; empty where it is no Python package."""
         for line in self.read_text("/proc/self/maps").splitlines():
@@ -177,7 +161,7 @@ class Device:
             cpu_flags=frozenset(cpu.get("flags", cpu.get("Features", "")).split()),
             cpu_governor=self.read_text(frequency + "scaling_governor").strip(),
             cpu_mhz=mhz,
-            temperature_c=self._temperature_c(),
+            temperature_c=self.temperature_c(),
             load_1m=float(load[0]) if load else None,
             memory_total_bytes=_kib(memory["MemTotal"]) if "MemTotal" in memory else None,
             calibration_ms=float(self._calibrate()),
@@ -186,8 +170,8 @@ class Device:
     def _cores_online(self) -> int | None:
         return _count_cores(self.read_text("/sys/devices/system/cpu/online").strip())
 
-    def _temperature_c(self) -> float | None:
-        """Return the hottest thermal zone, in degrees Celsius."""
+    def temperature_c(self) -> float | None:
+        """Return the hottest thermal zone, in degrees Celsius; None if there is none."""
         readings = []
         for zone in range(32):
             text = self.read_text(f"/sys/class/thermal/thermal_zone{zone}/temp").strip()
@@ -248,6 +232,19 @@ def cpu_model(cpuinfo: str) -> str:
     )
     board = fields.get("Model") or fields.get("Hardware", "")
     return f"{board} ({cores})" if board and cores else board or cores
+
+
+def cool_down(target: Target, temperature_c: Callable[[], float | None]) -> None:
+    """Wait until a device is as cool as its target asks; three minutes at most.
+
+    What does not tell its temperature is not waited for.
+    """
+    end = time.monotonic() + _LONGEST_COOLING_S
+    while target.cool_below_c is not None and time.monotonic() < end:
+        temperature = temperature_c()
+        if temperature is None or temperature < target.cool_below_c:
+            return
+        time.sleep(_COOLING_POLL_S)
 
 
 def require_flags(target: Target, state: DeviceState) -> None:

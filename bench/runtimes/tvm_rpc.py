@@ -15,7 +15,7 @@ from tvm.runtime import vm
 from bench.artifact import Ceilings
 from bench.fidelity import Floats
 from bench.runtimes.runtime import Usage, Workload, warm_up
-from targets.connection import connect
+from targets.connection import Line
 from targets.device import Device, DeviceState
 from targets.errors import BenchError, DeviceLostError
 from targets.farm import Farm
@@ -26,6 +26,10 @@ from targets.toolchain import find_toolchain
 ENTRY = "main"
 _ROUND_TRIPS = 5
 _CEILING_RUNS = 10
+
+
+def _noise(shape: tuple[int, ...]) -> Floats:
+    return np.random.default_rng(0).standard_normal(shape, np.float32)
 
 
 @dataclass
@@ -43,24 +47,33 @@ class TvmRuntime:
     def __init__(
         self, target: Target, threads: int, cache_dir: Path, farm: Farm | None = None
     ) -> None:
-        """Take what is needed to `connect`; farm None is this machine."""
+        """Take what is needed to `wait` for a board and `connect`; farm None is this machine."""
         self._target = target
         self._threads = threads
-        self._farm = farm
+        self._line = Line(target, threads, farm)
         self._probe = build_probe(find_toolchain(target.toolchain), cache_dir)
         self._loaded: dict[Path, _Loaded] = {}
 
-    def connect(self) -> DeviceState:
-        """Open the session, wait until the device is cool, and describe it as it is then.
+    def wait(self) -> None:
+        """Wait for a free board; raises NoDeviceError if there is none in time."""
+        self._line.wait()
 
-        Raises NoDeviceError if there is no board, BenchError for one that cannot be used.
-        """
-        self._connection = connect(self._target, self._threads, self._farm)
+    def connect(self) -> None:
+        """Open the session; raises BenchError for a device that cannot be used."""
+        self._connection = self._line.connect()
         with self._noticing_loss():
             self._device = Device(self._connection, self._probe)
             self._tvm_device = self._device.tvm_device(self._target)
             self._device.set_threads(self._threads, self._target.cores)
-            self._device.cool_down(self._target)
+
+    def temperature_c(self) -> float | None:
+        """Return how hot the device is, in degrees Celsius; None if it does not tell."""
+        with self._noticing_loss():
+            return self._device.temperature_c()
+
+    def begin(self) -> DeviceState:
+        """Describe the device as it is before anything is measured."""
+        with self._noticing_loss():
             state = self._device.state()
             self._device.forget_peak()  # the calibration kernel's
             self._base_rss_bytes = self._device.resident_bytes()[0]
@@ -84,7 +97,8 @@ class TvmRuntime:
             self._loaded[workload.library] = _Loaded(library, machine)
             self._current = self._loaded[workload.library]
             with self._noticing_loss():
-                self._put(np.zeros(workload.variant.input_shape, np.float32))
+                # Zeros would be easier than an image: what is constant is fast to emulate.
+                self._put(_noise(workload.variant.input_shape))
         self._current = self._loaded[workload.library]
 
     def infer(self, inputs: Floats) -> Floats:

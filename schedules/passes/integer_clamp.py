@@ -14,10 +14,10 @@ from schedules.machine import Machine
 class IntegerClamp:
     """Compute `min(max(x, 0), c)` by comparing integers, on machines that do that sooner.
 
-    Read as integers, floating-point numbers with the sign bit are negative, and those without are in
-    the same order as what they stand for. On small Arm cores (Cortex-A53, A55) such a comparison
-    takes two to three cycles instead of four; on large ones it takes as long. Not a number becomes
-    0 or c, by its sign.
+    Read as integers, floating-point numbers with the sign bit are negative, and those without are
+    in the same order as what they stand for. On small Arm cores (Cortex-A55) such a comparison takes
+    two cycles instead of four, by Arm's optimization guides; on large ones it takes as long. Not a
+    number becomes 0 or c, by its sign.
     """
 
     def __init__(self, machine: Machine) -> None:

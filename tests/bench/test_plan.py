@@ -1,6 +1,7 @@
 """A run measures every cell once, and a resumed one what is still open."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,12 +107,22 @@ def test_a_cell_whose_runtimes_all_have_rows_is_closed(context: Context, store: 
     assert len(open_cells(context, store)) == 2 * 2 * 2 - 1
 
 
-@pytest.mark.parametrize("others", [{"run_id": "another"}, {"device": "another board"}])
-def test_rows_of_other_runs_and_devices_do_not_count(
-    context: Context, store: Store, others: dict[str, str]
-) -> None:
-    store.add(record(**others))
+def test_rows_of_other_runs_do_not_count(context: Context, store: Store) -> None:
+    store.add(record(run_id="another"))
     assert len(open_of(context, store)) == 2 * 2 * 2 * 2
+
+
+def test_boards_come_first_and_run_tvm_alone(context: Context, store: Store) -> None:
+    suite = replace(context.suite, targets=("native", "raspberry-pi-4"))
+    cells = open_cells(replace(context, suite=suite), store)
+    assert [cell.target.name for cell in cells] == ["raspberry-pi-4"] * 4 + ["native"] * 4
+    assert [cell.runtimes for cell in cells] == [("tvm",)] * 4 + [("tvm", "torch")] * 4
+
+
+def test_a_row_counts_whichever_board_it_is_from(context: Context, store: Store) -> None:
+    suite = replace(context.suite, targets=("raspberry-pi-4",))
+    store.add(record(target="raspberry-pi-4", device="the second pi"))
+    assert len(open_of(replace(context, suite=suite), store)) == 3
 
 
 @pytest.mark.parametrize(

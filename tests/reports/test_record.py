@@ -73,7 +73,6 @@ def test_a_row_is_ok_or_says_why_not() -> None:
     [
         ("variant", "mobilenet_v2_0.35_96"),
         ("target", "x86-64-v3"),
-        ("device", "board"),
         ("runtime", "torch"),
         ("threads", 2),
     ],

@@ -1,0 +1,215 @@
+"""Runs on a farm: real boards behind a real tracker, and what happens to them meanwhile."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.record import Record
+from reports.store import Store
+from tests.farm import KEY, RealFarm, soon
+
+VARIANTS = tuple(f"mobilenet_v2_0.35_{size}" for size in (32, 48, 64, 80))
+SELECTED = tuple(argument for name in VARIANTS for argument in ("--variant", name))
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[RealFarm]:
+    """Return a tracker without boards, and a target file for its key beside it."""
+    (tmp_path / "board.toml").write_text(_target(KEY))
+    directory = tmp_path / "farm"
+    directory.mkdir()
+    with RealFarm(directory) as farm:
+        yield farm
+
+
+def _target(key: str, toolchain: str = "host", tvm: str = 'mcpu = "native"') -> str:
+    return (
+        f'description = "a board"\ndevice = "cpu"\nkey = "{key}"\ntoolchain = "{toolchain}"\n'
+        f'[tvm]\nkind = "llvm"\n{tvm}\n'
+    )
+
+
+def records(directory: Path) -> list[Record]:
+    path = directory / "mobilebench.sqlite"
+    if not path.exists():
+        return []
+    with Store(str(path)) as store:
+        return store.records([run.run_id for run in store.runs()])
+
+
+def run(farm: RealFarm, *more: str) -> tuple[str, ...]:
+    return ("run", "--target", "board.toml", "--tracker", str(farm.tracker), *SELECTED, *more)
+
+
+def finish(process: "subprocess.Popen[str]") -> None:
+    _, stderr = process.communicate(timeout=400)
+    assert process.returncode == 0, stderr
+
+
+def check_every_row_is_there_once(directory: Path) -> list[Record]:
+    found = records(directory)
+    assert sorted(record.variant for record in found) == sorted(VARIANTS)
+    assert all(record.status == "ok" for record in found)
+    assert all(record.runtime == "tvm" for record in found)
+    return found
+
+
+def test_two_boards_of_one_key_work_at_once(farm: RealFarm, start: Start, tmp_path: Path) -> None:
+    first, second = farm.add_board(), farm.add_board()
+    process = start(*run(farm, "--profile", "standard"))  # a job takes longer than a compilation
+
+    def both_busy() -> bool:
+        return all(
+            board.log.read_text().count("connected from")
+            > board.log.read_text().count("finish serving")
+            for board in (first, second)
+        )
+
+    soon(both_busy, limit_s=120)
+    finish(process)
+    check_every_row_is_there_once(tmp_path)
+    assert first.sessions() + second.sessions() == len(VARIANTS) + 1  # one was asked beforehand
+    assert min(first.sessions(), second.sessions()) >= 2
+
+
+def test_a_board_that_is_killed_loses_nothing(farm: RealFarm, start: Start, tmp_path: Path) -> None:
+    victim, survivor = farm.add_board(), farm.add_board()
+    process = start(*run(farm))
+    soon(lambda: victim.sessions() >= 1 and survivor.sessions() >= 1, limit_s=120)
+    soon(lambda: victim.sessions() + survivor.sessions() >= 3, limit_s=120)
+    victim.kill()
+    finish(process)
+    found = check_every_row_is_there_once(tmp_path)
+    for record in found:
+        assert (record.retries > 0) == ("measured again, because" in record.warnings)
+
+
+def test_a_board_that_freezes_costs_its_time_limit_and_the_job_goes_elsewhere(
+    farm: RealFarm, start: Start, tmp_path: Path
+) -> None:
+    victim = farm.add_board()
+    process = start(*run(farm, "--time-limit", "20"))
+    soon(lambda: len(records(tmp_path)) >= 1, limit_s=120)
+    before = victim.sessions()
+    soon(lambda: victim.sessions() > before, limit_s=120)
+    victim.freeze()  # with a job on it, and the tracker does not know
+    farm.add_board()
+    finish(process)
+    found = check_every_row_is_there_once(tmp_path)
+    (retried,) = (record for record in found if record.retries)
+    assert "within 20 s" in retried.warnings, retried.warnings
+
+
+def test_a_tracker_that_goes_away_and_comes_back_is_survived(
+    farm: RealFarm, start: Start, tmp_path: Path
+) -> None:
+    farm.add_board()
+    process = start(*run(farm))
+    soon(lambda: len(records(tmp_path)) >= 1, limit_s=120)
+    farm.stop_tracker()
+    farm.start_tracker()
+    finish(process)
+    check_every_row_is_there_once(tmp_path)
+
+
+def test_a_board_lost_for_good_is_a_row_that_says_so(
+    farm: RealFarm, start: Start, tmp_path: Path
+) -> None:
+    board = farm.add_board()
+    process = start(*run(farm, "--wait", "2"))
+    soon(lambda: len(records(tmp_path)) >= 1, limit_s=120)
+    board.kill()
+    _, stderr = process.communicate(timeout=400)
+    assert process.returncode == 1, stderr
+    found = records(tmp_path)
+    assert sorted(record.variant for record in found) == sorted(VARIANTS)
+    lost = [record for record in found if record.status == "no_device"]
+    assert lost
+    assert all(f"no board with key {KEY}" in record.error for record in lost)
+
+
+def test_devices_tells_what_the_boards_say_of_themselves(farm: RealFarm, mobilebench: Any) -> None:
+    board = farm.add_board("x86-64-board")
+    done = mobilebench("devices", "--tracker", farm.tracker, COLUMNS="250")
+    assert done.returncode == 0, done.stderr
+    (row,) = (line for line in done.stdout.splitlines() if board.address in line)
+    assert "no target has this key" in row
+
+    farm.add_board("emulated-arm")  # it is none: its machine is an x86
+    done = mobilebench("devices", "--tracker", farm.tracker, COLUMNS="250")
+    assert "cannot load code for the target" in done.stdout
+
+
+def refused(done: "subprocess.CompletedProcess[str]") -> str:
+    assert done.returncode == 2, done.stderr
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("mobilebench: ")
+    assert "Traceback" not in done.stderr
+    return line
+
+
+def test_no_board_of_the_key_is_one_line(farm: RealFarm, mobilebench: Any, tmp_path: Path) -> None:
+    farm.add_board("another-key")
+    line = refused(mobilebench(*run(farm, "--wait", "1")))
+    assert f"no board with key {KEY} at tracker {farm.tracker} within 1 s" in line
+    assert records(tmp_path) == []
+
+
+def test_no_tracker_is_one_line(farm: RealFarm, mobilebench: Any) -> None:
+    farm.stop_tracker()
+    line = refused(mobilebench(*run(farm, "--wait", "1")))
+    assert f"tracker {farm.tracker} does not answer: Connection refused" in line
+
+
+def test_something_else_than_a_tracker_is_one_line(mobilebench: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        line = refused(mobilebench("devices", "--tracker", address))
+    assert f"tracker {address} does not answer" in line
+
+
+def test_code_for_another_architecture_is_one_line(
+    farm: RealFarm, mobilebench: Any, tmp_path: Path
+) -> None:
+    board = farm.add_board()
+    arm = _target(KEY, "aarch64-linux", 'mtriple = "aarch64-linux-gnu"\nmcpu = "cortex-a72"')
+    (tmp_path / "board.toml").write_text(arm)
+    line = refused(mobilebench(*run(farm)))
+    assert f"board {board.address}: it cannot load code for the target" in line
+
+
+def test_another_version_of_tvm_is_one_line(
+    farm: RealFarm, mobilebench: Any, tmp_path: Path
+) -> None:
+    import tvm
+
+    package = Path(tvm.__file__).parent
+    copy = tmp_path / "packages" / "tvm"
+    shutil.copytree(package, copy, copy_function=_link)
+    version = copy / "_version.py"
+    text = version.read_text()
+    version.unlink()  # it is the original's file too
+    version.write_text(text.replace(tvm.__version__, "0.26.0"))
+    board = farm.add_board(path=copy.parent)
+    line = refused(mobilebench(*run(farm)))
+    assert f"board {board.address}: it has TVM 0.26.0, this is {tvm.__version__}" in line
+
+
+def test_peers_cannot_be_asked_of_boards(farm: RealFarm, mobilebench: Any) -> None:
+    line = refused(mobilebench(*run(farm, "--runtime", "torch")))
+    assert "boards run tvm alone" in line
+
+
+def _link(source: str, destination: str) -> None:
+    """Make a hard link where that is possible: TVM's libraries are large."""
+    try:
+        os.link(source, destination)
+    except OSError:
+        shutil.copy2(source, destination)

@@ -1,0 +1,130 @@
+"""A real farm on loopback: TVM's stock tracker and stock servers, as processes of this machine."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from targets.errors import BenchError
+from targets.tracker import Tracker, boards_of
+
+KEY = "workbench"
+
+# The stock module, as `python -m` runs it; torch is kept out, which tvm-ffi would import.
+_RUN = (
+    "import runpy, sys; sys.modules['torch'] = None; "
+    "runpy.run_module(sys.argv.pop(1), run_name='__main__')"
+)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def soon(condition: Callable[[], bool], limit_s: float = 120) -> None:
+    end = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+
+
+@dataclass
+class Board:
+    """A stock server, which leads a process group."""
+
+    process: subprocess.Popen[bytes]
+    address: str
+    log: Path
+
+    def sessions(self) -> int:
+        """Return how many sessions it has begun."""
+        return len(re.findall(r"connected from", self.log.read_text()))
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def freeze(self) -> None:
+        self.signal(signal.SIGSTOP)
+
+    def signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+
+@dataclass
+class RealFarm:
+    """A tracker and its boards; all end with it."""
+
+    directory: Path
+    tracker: Tracker = field(default_factory=lambda: Tracker("127.0.0.1", free_port()))
+    boards: list[Board] = field(default_factory=list)
+    _tracker_process: subprocess.Popen[bytes] | None = None
+
+    def start_tracker(self) -> None:
+        port = self.tracker.port
+        command = ["tvm.exec.rpc_tracker", "--host", "127.0.0.1", *_ports(port)]
+        self._tracker_process = _start(command, self.directory / "tracker.log")
+        soon(self._listens)
+
+    def stop_tracker(self) -> None:
+        if self._tracker_process:
+            os.killpg(self._tracker_process.pid, signal.SIGKILL)
+            self._tracker_process.wait()
+            self._tracker_process = None
+
+    def add_board(self, key: str = KEY, path: Path | None = None) -> Board:
+        """Start a board; `path` is where its Python looks for packages first."""
+        port = free_port()
+        log = self.directory / f"board-{port}.log"
+        command = ["tvm.exec.rpc_server", "--host", "127.0.0.1", *_ports(port)]
+        command += ["--tracker", str(self.tracker), "--key", key]
+        environment = {"TVM_NUM_THREADS": "2", **({"PYTHONPATH": str(path)} if path else {})}
+        board = Board(_start(command, log, environment), f"127.0.0.1:{port}", log)
+        self.boards.append(board)
+        soon(lambda: board.address in boards_of(self.tracker, key))
+        return board
+
+    def _listens(self) -> bool:
+        with suppress(BenchError):
+            boards_of(self.tracker, KEY)
+            return True
+        return False
+
+    def __enter__(self) -> Self:
+        self.start_tracker()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        for board in self.boards:
+            board.kill()
+        self.stop_tracker()
+
+
+def _ports(port: int) -> list[str]:
+    return ["--port", str(port), "--port-end", str(port + 1)]
+
+
+def _start(
+    command: list[str], log: Path, environment: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-c", _RUN, *command],
+            env=os.environ | (environment or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )

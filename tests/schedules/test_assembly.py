@@ -1,0 +1,111 @@
+"""What LLVM makes of the schedules for Arm cores, as instructions."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.models.weights import Weights
+from bench.onnx_export import export
+from bench.variant import parse_variant
+from targets.target import find_target
+from targets.tvm_target import resolve
+
+_LABEL = re.compile(r"(\.LBB\w+):")
+_BRANCH = re.compile(r"\s(?:b\.\w+|cbnz|cbz|tbnz|tbz)\s.*?(\.LBB\w+)$")
+_VECTOR_REGISTER = re.compile(r"\b[vqds]\d+\b")
+_ON_THE_STACK = re.compile(r"\[sp\b")
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The instructions of an innermost loop that have to do with vector registers."""
+
+    multiply_adds: int
+    vector: int  # loads and stores included
+    on_the_stack: int
+
+    @staticmethod
+    def of(lines: list[str]) -> "Loop":
+        vector = [line for line in lines if _VECTOR_REGISTER.search(line)]
+        return Loop(
+            multiply_adds=sum(line.startswith("fmla") for line in vector),
+            vector=len(vector),
+            on_the_stack=sum(bool(_ON_THE_STACK.search(line)) for line in vector),
+        )
+
+
+def innermost_loops(assembly: str) -> Iterator[Loop]:
+    lines = assembly.splitlines()
+    labels: dict[str, int] = {}
+    for number, line in enumerate(lines):
+        if label := _LABEL.match(line):
+            labels[label[1]] = number
+        branch = _BRANCH.search(line.split("//")[0].rstrip())
+        if branch and branch[1] in labels:
+            body = lines[labels[branch[1]] + 1 : number]
+            if not any(_LABEL.match(one) for one in body):
+                yield Loop.of([one.strip() for one in body if one.startswith("\t")])
+
+
+def pointwise_assemblies(variant: str, target_name: str, cache_dir: Path) -> dict[str, str]:
+    """Return the assembly of each pointwise kernel of a variant, by the task's title."""
+    import onnx
+    import tvm
+    from tvm.relax.frontend.onnx import from_onnx
+
+    from schedules import pipeline
+    from schedules.machine import machine_of
+    from schedules.space import best_guess, schedule_task
+    from schedules.task import kernel_calls, task_of
+
+    exported = export(parse_variant(variant), Weights(), cache_dir)
+    target = find_target(target_name)
+    handle = tvm.target.Target(resolve(target))
+    machine = machine_of(handle)
+    module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
+    fused = pipeline.fuse(module, target, handle)
+    found: dict[str, str] = {}
+    for name in kernel_calls(fused["main"]):
+        task: Any = task_of(fused[name])
+        if task.title.startswith("pointwise"):
+            schedule = schedule_task(task, best_guess(task, machine), machine)
+            kernel = schedule.mod["main"].with_attr("global_symbol", "main")
+            built = pipeline.build_kernel(tvm.IRModule({"main": kernel}), handle)
+            found[task.title] = built.mod.inspect_source("asm")
+    return found
+
+
+@pytest.mark.parametrize("target", ["raspberry-pi-4", "raspberry-pi-5"])
+@pytest.mark.parametrize("variant", ["mobilenet_v2_0.35_96", "mobilenet_v2_1.0_224"])
+def test_pointwise_kernels_keep_their_sums_in_registers_and_mostly_multiply(
+    variant: str, target: str, cache_dir: Path
+) -> None:
+    assemblies = pointwise_assemblies(variant, target, cache_dir)
+    assert len(assemblies) > 10
+    for title, assembly in assemblies.items():
+        if int(title.rpartition(" ")[2]) <= 8:
+            continue  # LLVM unrolls the loop over so few input channels, and none is left
+        inner = max(innermost_loops(assembly), key=lambda loop: loop.multiply_adds)
+        assert inner.multiply_adds >= 36, title
+        assert inner.on_the_stack == 0, title
+        assert inner.multiply_adds >= 0.8 * inner.vector, (title, inner)
+
+
+def test_the_loop_finder_sees_spills_and_nesting() -> None:
+    assembly = """
+.LBB0_1:
+\tmovi v0.2d, #0
+.LBB0_2:
+\tldr q1, [sp, #16]
+\tldp q2, q3, [x1]
+\tfmla v0.4s, v1.4s, v2.s[0]
+\tsubs x2, x2, #1
+\tb.ne .LBB0_2
+\tstr q0, [x0]
+\tcbnz x3, .LBB0_1
+"""
+    assert list(innermost_loops(assembly)) == [Loop(1, 3, 1)]

@@ -1,0 +1,368 @@
+import contextlib
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from targets import tracker as client
+from targets.errors import BenchError, NoDeviceError
+from targets.tracker import Grant, Queue, Tracker, boards_of, parse_tracker, queues, request
+
+LOOPBACK = "127.0.0.1"
+MAGIC = struct.pack("<i", 0x2F271)
+PUT, UPDATE_INFO = 3, 5  # tvm/rpc/base.py
+NO_TRACKER = "what listens there is no TVM RPC tracker"
+# tvm-ffi imports torch where it finds it.
+PROGRAM = (
+    "import runpy, sys; sys.modules['torch'] = None; "
+    "runpy.run_module('tvm.exec.rpc_tracker', run_name='__main__')"
+)
+
+
+class Board:
+    """A server as far as a tracker sees one: it registers, and takes part in nothing else."""
+
+    def __init__(self, tracker: Tracker, key: str, port: int = 9090) -> None:
+        self.grant = Grant(LOOPBACK, port, f"{key}:0.{port}")
+        self._connection = socket.create_connection((tracker.host, tracker.port), 10)
+        self._connection.sendall(MAGIC)
+        assert self._take(4) == MAGIC
+        self._say([UPDATE_INFO, {"key": f"server:{key}", "addr": [None, port]}])
+        self._say([PUT, key, [port, self.grant.match_key], None])
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _say(self, value: Any) -> None:
+        self._connection.sendall(frame(value))
+        assert json.loads(self._take(struct.unpack("<i", self._take(4))[0])) == 0
+
+    def _take(self, size: int) -> bytes:
+        return self._connection.recv(size, socket.MSG_WAITALL)
+
+
+def frame(value: Any) -> bytes:
+    data = json.dumps(value).encode()
+    return struct.pack("<i", len(data)) + data
+
+
+def free_address() -> Tracker:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return Tracker(*probe.getsockname())
+
+
+@contextlib.contextmanager
+def tracker_process(at: Tracker) -> Iterator[None]:
+    """Start TVM's own tracker, which listens a few seconds later."""
+    ports = ["--host", at.host, "--port", str(at.port), "--port-end", str(at.port + 1)]
+    command = [sys.executable, "-c", PROGRAM, *ports]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True) as process:
+        try:
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def listener(answer: Callable[[socket.socket], None]) -> Iterator[Tracker]:
+    """Answer whoever connects to the address that is returned, one after the other."""
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):  # the socket's end is the thread's
+            while True:
+                connection, _ = server.accept()
+                with connection, contextlib.suppress(OSError):
+                    answer(connection)
+
+    with socket.create_server((LOOPBACK, 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield Tracker(*server.getsockname())
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def until(ready: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not ready():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def listens(tracker: Tracker) -> bool:
+    with contextlib.suppress(BenchError):
+        queues(tracker)
+        return True
+    return False
+
+
+def queue_of(tracker: Tracker, key: str) -> Queue | None:
+    return next((queue for queue in queues(tracker) if queue.key == key), None)
+
+
+@pytest.fixture(scope="session")
+def tracker() -> Iterator[Tracker]:
+    """Return TVM's own tracker, running."""
+    address = free_address()
+    with tracker_process(address):
+        until(lambda: listens(address))
+        yield address
+
+
+@pytest.fixture
+def key(request: pytest.FixtureRequest) -> str:
+    """Return a key that no other test uses."""
+    return str(request.node.name)
+
+
+@pytest.fixture
+def register(tracker: Tracker, key: str) -> Iterator[Callable[..., Board]]:
+    """Return what registers boards that go away with the test."""
+    boards: list[Board] = []
+
+    def register(port: int = 9090, key: str = key) -> Board:
+        boards.append(Board(tracker, key, port))
+        return boards[-1]
+
+    yield register
+    for board in boards:
+        board.close()
+
+
+@pytest.fixture
+def beside() -> Iterator[Callable[..., Future[Grant]]]:
+    """Return what asks for a board in another thread."""
+    with ThreadPoolExecutor() as pool:
+        yield lambda *arguments: pool.submit(request, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("127.0.0.1:9190", "127.0.0.1", 9190),
+        ("farm.local:1", "farm.local", 1),
+        ("farm:65535", "farm", 65535),
+        ("::1:9190", "::1", 9190),
+    ],
+)
+def test_a_tracker_is_read_and_written_as_host_and_port(text: str, host: str, port: int) -> None:
+    assert parse_tracker(text) == Tracker(host, port)
+    assert str(parse_tracker(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ":", "9190", "farm", "farm:", ":9190", "farm:0", "farm:65536", "farm:-1", "farm:http"],
+)
+def test_what_is_no_host_and_port_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(BenchError) as refusal:
+        parse_tracker(text)
+    assert str(refusal.value) == f"tracker {text!r}: give it as HOST:PORT, e.g. 127.0.0.1:9190"
+
+
+def test_the_boards_of_each_key_are_told(
+    tracker: Tracker, register: Callable[..., Board], key: str
+) -> None:
+    register(9092)
+    register(9091)
+    register(9093, key=f"{key}, another")
+    assert queue_of(tracker, key) == Queue(key, (f"{LOOPBACK}:9091", f"{LOOPBACK}:9092"), 2, 0)
+    assert boards_of(tracker, key) == (f"{LOOPBACK}:9091", f"{LOOPBACK}:9092")
+    assert boards_of(tracker, f"{key}, another") == (f"{LOOPBACK}:9093",)
+    keys = [queue.key for queue in queues(tracker)]
+    assert keys == sorted(keys)
+
+
+def test_a_key_without_boards_has_none(tracker: Tracker, key: str) -> None:
+    assert queue_of(tracker, key) is None
+    assert boards_of(tracker, key) == ()
+
+
+def test_a_board_that_is_granted_is_registered_and_not_free(
+    tracker: Tracker, register: Callable[..., Board], key: str
+) -> None:
+    board = register()
+    assert request(tracker, key, 10) == board.grant
+    assert queue_of(tracker, key) == Queue(key, (f"{LOOPBACK}:9090",), 0, 0)
+
+
+def test_a_board_that_went_away_is_not_told_any_more(
+    tracker: Tracker, register: Callable[..., Board], key: str
+) -> None:
+    register(9091)
+    register(9092).close()
+    until(lambda: queue_of(tracker, key) == Queue(key, (f"{LOOPBACK}:9091",), 1, 0))
+
+
+def test_boards_are_granted_by_key(
+    tracker: Tracker, register: Callable[..., Board], key: str
+) -> None:
+    other = register(9091, key=f"{key}, another")
+    mine = register(9092)
+    assert request(tracker, key, 10) == mine.grant
+    assert request(tracker, f"{key}, another", 10) == other.grant
+
+
+def test_a_request_waits_for_a_board_that_registers_later(
+    tracker: Tracker,
+    register: Callable[..., Board],
+    beside: Callable[..., Future[Grant]],
+    key: str,
+) -> None:
+    waiting = beside(tracker, key, 20)
+    until(lambda: queue_of(tracker, key) == Queue(key, (), 0, 1))
+    assert not waiting.done()
+    assert waiting.result(10) == register().grant
+
+
+def test_without_a_board_the_wait_ends_with_where_to_look(tracker: Tracker, key: str) -> None:
+    start = time.monotonic()
+    with pytest.raises(NoDeviceError) as refusal:
+        request(tracker, key, 0.3)
+    assert 0.3 <= time.monotonic() - start < 5
+    assert str(refusal.value) == (
+        f"no board with key {key} at tracker {tracker} within 0.3 s (none came free); see "
+        f"`mobilebench devices --tracker {tracker}`"
+    )
+
+
+def test_a_request_that_was_given_up_does_not_take_the_next_board(
+    tracker: Tracker, register: Callable[..., Board], key: str
+) -> None:
+    for _ in range(2):
+        with pytest.raises(NoDeviceError):
+            request(tracker, key, 0.1)
+    board = register()
+    until(lambda: queue_of(tracker, key) == Queue(key, (f"{LOOPBACK}:9090",), 1, 0))
+    assert request(tracker, key, 10) == board.grant
+
+
+def test_a_tracker_that_is_away_may_come_up_within_the_wait(
+    beside: Callable[..., Future[Grant]], key: str
+) -> None:
+    address = free_address()
+    waiting = beside(address, key, 30)
+    with tracker_process(address):
+        until(lambda: listens(address))
+        board = Board(address, key)
+        try:
+            assert waiting.result(10) == board.grant
+        finally:
+            board.close()
+
+
+def test_a_tracker_that_goes_away_meanwhile_may_come_back(key: str) -> None:
+    visits = 0
+
+    def restarted_once(connection: socket.socket) -> None:
+        nonlocal visits
+        visits += 1
+        connection.sendall(MAGIC)
+        connection.recv(4096)
+        if visits > 1:
+            connection.sendall(frame([0, ["board", 9090, "a key"]]))
+
+    with listener(restarted_once) as address:
+        assert request(address, key, 20) == Grant("board", 9090, "a key")
+    assert visits == 2
+
+
+def test_a_refused_connection_is_told_in_one_line() -> None:
+    address = free_address()
+    with pytest.raises(BenchError) as refusal:
+        queues(address)
+    assert str(refusal.value) == (
+        f"tracker {address} does not answer: Connection refused; start it with `python -m "
+        "tvm.exec.rpc_tracker`, or correct --tracker"
+    )
+
+
+def test_a_tracker_that_stays_away_is_why_there_is_no_board() -> None:
+    address = free_address()
+    reason = rf"within 0\.1 s \(tracker {address} does not answer: Connection refused; [^\n]*\)"
+    with pytest.raises(NoDeviceError, match=rf"\Ano board with key k at [^\n]* {reason}"):
+        request(address, "k", 0.1)
+
+
+def test_a_name_that_means_no_host_is_told() -> None:
+    with pytest.raises(BenchError, match=r"tracker nosuch\.invalid:9190 does not answer: .*name"):
+        queues(Tracker("nosuch.invalid", 9190))
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (b"", "it closed the connection"),
+        (b"220", "it closed the connection"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", NO_TRACKER),
+        (MAGIC, "it closed the connection"),
+        (MAGIC + struct.pack("<i", 100) + b"[0", "it closed the connection"),
+        (MAGIC + struct.pack("<i", -1), NO_TRACKER),
+        (MAGIC + struct.pack("<i", 2**31 - 1), NO_TRACKER),
+        (MAGIC + struct.pack("<i", 4) + b"what", NO_TRACKER),
+        (MAGIC + struct.pack("<i", 4) + b"\xff\xfe\xfd\xfc", NO_TRACKER),
+    ],
+)
+def test_something_else_that_listens_there_is_told_in_one_line(reply: bytes, reason: str) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(reply)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(4096):
+            pass
+
+    with listener(answer) as address:
+        with pytest.raises(BenchError) as refusal:
+            queues(address)
+        with pytest.raises(NoDeviceError) as none:
+            request(address, "k", 0.1)
+    assert str(refusal.value).startswith(f"tracker {address} does not answer: {reason}; start it")
+    assert f"({refusal.value})" in str(none.value)
+    assert "\n" not in str(none.value)
+
+
+@pytest.mark.parametrize("value", [3, "yes", [6], [0, None], [0, {}], {"code": 0}])
+def test_json_that_no_tracker_sends_is_told_too(value: Any) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(MAGIC + frame(value))
+        connection.recv(4096)
+
+    with listener(answer) as address, pytest.raises(BenchError, match=r"\Atracker [^\n]*\Z"):
+        queues(address)
+
+
+@pytest.mark.parametrize("value", [3, "yes", [4, "k", "", 1], [0, None], [0, ["host"]], {}])
+def test_json_that_grants_no_board_is_why_there_is_none(value: Any) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(MAGIC + frame(value))
+        connection.recv(4096)
+
+    with listener(answer) as address, pytest.raises(NoDeviceError, match=r"\Ano board [^\n]*\Z"):
+        request(address, "k", 0.1)
+
+
+def test_something_that_listens_and_says_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_ANSWER_LIMIT_S", 0.2)
+    with (
+        listener(lambda connection: connection.recv(4096) and None) as address,
+        pytest.raises(BenchError, match="does not answer"),
+    ):
+        queues(address)
+    with (
+        socket.create_server((LOOPBACK, 0)) as silent,
+        pytest.raises(BenchError, match=r"does not answer: timed out; start it"),
+    ):
+        queues(Tracker(*silent.getsockname()))
