@@ -63,7 +63,10 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
             progress.say(f"{variant.name}: export")
             exported[variant] = workshop.export(variant, Weights())
         machine, found = _search(request, target, exported, progress)
-        new = Database(target.name, machine.vector_floats, machine.registers, state.cpu_model)
+        emulated = target.emulated or state.emulated
+        new = Database(
+            target.name, machine.vector_floats, machine.registers, state.cpu_model, emulated
+        )
         entries = _confirm(request, bench, exported, new.updated(found), workshop, progress)
         database = _old_database(request) or new
         database = replace(database, cpu_model=state.cpu_model).updated(entries)

@@ -42,6 +42,7 @@ class Database:
     vector_floats: int
     registers: int
     cpu_model: str  # that the entries were measured on
+    emulated: bool = False  # the times are an emulator's, and say nothing of other targets
     tvm_version: str = field(default_factory=lambda: version("apache-tvm"))
     entries: tuple[Entry, ...] = ()
 
@@ -85,8 +86,10 @@ def find_databases(
             except BenchError as error:
                 refused.append(str(error))
                 continue
-            if database.fits(machine):
-                (own if database.target == target else kindred).append(database)
+            if database.target == target and database.fits(machine):
+                own.append(database)
+            elif database.fits(machine) and not database.emulated:
+                kindred.append(database)
     return own + kindred, refused
 
 

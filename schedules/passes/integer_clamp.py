@@ -12,12 +12,11 @@ from schedules.machine import Machine
 
 @tvm.transform.module_pass(opt_level=0, name="IntegerClamp")
 class IntegerClamp:
-    """Compute `min(max(x, 0), c)` by comparing integers, on machines that do that sooner.
+    """Compute `min(max(x, 0), c)` by comparing integers, on machines where that is no slower.
 
     Read as integers, floating-point numbers with the sign bit are negative, and those without are
-    in the same order as what they stand for. On small Arm cores (Cortex-A55) such a comparison takes
-    two cycles instead of four, by Arm's optimization guides; on large ones it takes as long. Not a
-    number becomes 0 or c, by its sign.
+    in the same order as what they stand for. Either way it is two instructions; in an emulator
+    those for integers are far quicker. Not a number becomes 0 or c, by its sign.
     """
 
     def __init__(self, machine: Machine) -> None:

@@ -80,6 +80,13 @@ def test_a_target_s_own_database_comes_first_and_kindred_ones_follow(tmp_path: P
     assert names == ["x86-64-v4", "native"]
 
 
+def test_what_an_emulator_measured_serves_no_other_target(tmp_path: Path) -> None:
+    write_database(tmp_path / "emulated-arm.json", database("emulated-arm", emulated=True))
+    assert find_databases([tmp_path], "raspberry-pi-4", MACHINE)[0] == []
+    (own,) = find_databases([tmp_path], "emulated-arm", MACHINE)[0]
+    assert own.emulated
+
+
 @pytest.mark.parametrize("path", sorted(PACKAGED.glob("*.json")), ids=lambda path: path.stem)
 def test_what_comes_with_the_project_is_whole_and_small(path: Path) -> None:
     found = read_database(path)
