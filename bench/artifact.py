@@ -1,7 +1,6 @@
 """The built library of a variant for a target, with its manifest."""
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -215,7 +214,7 @@ def _compile(
 
     from bench.memory import footprint
     from schedules import pipeline
-    from schedules.native_code import MARKS, TEAM, build_object
+    from schedules.native_code import MARKS, TEAM, link_library
     from schedules.passes.share_network import is_shared
     from schedules.task import kernels_of
 
@@ -226,13 +225,5 @@ def _compile(
     executable = pipeline.build(planned, tvm_handle)
     names = [TEAM] if is_shared(planned) else []
     names += [MARKS] if marked else []
-    beside = [build_object(name, toolchain, directory) for name in names]
-    # Objects are left where the library is made.
-    executable.export_library(
-        os.fspath(directory / LIBRARY),
-        fcompile=toolchain.link_with(beside),
-        workspace_dir=os.fspath(directory),
-    )
-    for leftover in directory.glob("*.o"):
-        leftover.unlink()
+    link_library(executable, directory / LIBRARY, toolchain, names)
     return asdict(footprint(planned)) | {"kernels": kernels_of(fused)}

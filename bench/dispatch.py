@@ -28,18 +28,18 @@ class Dispatcher(Generic[Result]):
         self._running: dict[str, int] = defaultdict(int)
         self._known: dict[str, int] = defaultdict(int)  # boards, when they could be asked for last
         self._done: queue.Queue[Result | BaseException] = queue.Queue()
-        self._open = 0  # jobs whose results were not handed out yet
+        self.open = 0  # jobs whose results were not handed out yet
 
     def submit(self, key: str, job: Callable[[], Result]) -> None:
         """Have a job run on a board of a key."""
-        self._open += 1
+        self.open += 1
         with self._lock:
             self._waiting[key].append(job)
         self._fill(key)
 
     def results(self, *, wait: bool) -> Iterator[Result]:
         """Yield what is done; with `wait`, until all is. Raises what a job raised."""
-        while self._open:
+        while self.open:
             try:
                 result = self._done.get(timeout=_POLL_S if wait else 0.0)
             except queue.Empty:
@@ -48,7 +48,7 @@ class Dispatcher(Generic[Result]):
                 for key in list(self._waiting):
                     self._fill(key)  # boards may have come
                 continue
-            self._open -= 1
+            self.open -= 1
             if isinstance(result, BaseException):
                 raise result
             yield result

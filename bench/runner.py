@@ -48,13 +48,13 @@ def run_suite(context: Context, store: Store, progress: Progress) -> None:
             if context.farm(cell.target):
                 # Boards measure while this machine compiles for the next.
                 boards.submit(cell.target.key, partial(_then, measure, failed, finish))
-                _keep(boards, wait=False)
+                _keep(boards, progress, wait=False)
             else:
-                _keep(boards, wait=True)  # and are done before this machine is measured itself
+                # They are done before this machine is measured itself.
+                _keep(boards, progress, wait=True)
                 progress.say(f"{cell.title}: measure")
                 finish(measure(failed))
-        progress.say("waiting for boards")
-        _keep(boards, wait=True)
+        _keep(boards, progress, wait=True)
 
 
 def _then(
@@ -64,8 +64,10 @@ def _then(
     return partial(finish, measure(failed))
 
 
-def _keep(boards: Dispatcher[Callable[[], None]], *, wait: bool) -> None:
+def _keep(boards: Dispatcher[Callable[[], None]], progress: Progress, *, wait: bool) -> None:
     """Write the rows of cells that boards are done with."""
+    if wait and boards.open:
+        progress.say("waiting for boards")
     for finish in boards.results(wait=wait):
         finish()
 

@@ -1,6 +1,5 @@
 """Candidates of a search, built in processes that are kept."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from tvm.s_tir import meta_schedule as ms
 from tvm.support.popen_pool import PopenPoolExecutor, StatusKind
 
 from schedules.machine import machine_of
-from schedules.native_code import TEAM, build_object
+from schedules.native_code import TEAM, build_object, link_library
 from targets.toolchain import Toolchain
 
 _START_LIMIT_S = 120.0
@@ -61,10 +60,7 @@ def _build(job: tuple[tvm.IRModule, Any, Toolchain, Path, Path]) -> str:
     module, target, toolchain, team, library = job
     executable = pipeline.build_kernel(module, target)
     beside = [team] if machine_of(target).threads > 1 else []
-    with tempfile.TemporaryDirectory() as objects:
-        executable.export_library(
-            str(library), fcompile=toolchain.link_with(beside), workspace_dir=objects
-        )
+    link_library(executable, library, toolchain, objects=beside)
     return str(library)
 
 

@@ -1,6 +1,5 @@
 """What no kernel can exceed: multiply-adds in registers, and reading memory."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ from tvm import tirx
 
 from schedules import pipeline
 from schedules.machine import Machine, machine_of
-from schedules.native_code import TEAM, build_object
+from schedules.native_code import TEAM, link_library
 from targets.toolchain import Toolchain
 
 STEPS = 200_000  # of multiply-adds; a fraction of a millisecond
@@ -23,17 +22,10 @@ def write_ceilings(tvm_target: Any, toolchain: Toolchain, directory: Path) -> di
     does, is returned.
     """
     machine = machine_of(tvm_target)
-    beside = [build_object(TEAM, toolchain, directory)] if machine.threads > 1 else []
+    beside = [TEAM] if machine.threads > 1 else []
     for name, loops in (("multiply", _multiply(machine)), ("read", _read(machine))):
         executable = pipeline.build_loops(loops, tvm_target)
-        with tempfile.TemporaryDirectory() as objects:
-            executable.export_library(
-                str(directory / f"{name}.so"),
-                fcompile=toolchain.link_with(beside),
-                workspace_dir=objects,
-            )
-    for leftover in directory.glob("*.o"):
-        leftover.unlink()
+        link_library(executable, directory / f"{name}.so", toolchain, beside)
     sums = machine.threads * _CHAINS * machine.vector_floats
     return {
         "entry": pipeline.kernel_entry(machine),

@@ -1,6 +1,9 @@
 """What is linked beside a network: C++ of our own, compiled for its target."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from targets.toolchain import Toolchain
 
@@ -20,3 +23,23 @@ def build_object(name: str, toolchain: Toolchain, directory: Path) -> Path:
     flags = [f"-I{path}" for path in includes]
     toolchain.compile_object(output, _SOURCES / f"{name}.cc", flags)
     return output
+
+
+def link_library(
+    executable: Any,
+    library: Path,
+    toolchain: Toolchain,
+    names: Sequence[str] = (),
+    objects: Sequence[Path] = (),
+) -> None:
+    """Link what TVM has built into a shared library, with code of our own beside it.
+
+    `names` are TEAM and MARKS, to be compiled; `objects` have been already.
+    """
+    with TemporaryDirectory(prefix="mobilebench-") as directory:
+        compiled = [build_object(name, toolchain, Path(directory)) for name in names]
+        executable.export_library(
+            str(library),
+            fcompile=toolchain.link_with([*objects, *compiled]),
+            workspace_dir=directory,
+        )

@@ -73,6 +73,12 @@ class Kernel:
     nbytes: int  # that it reads and writes once: input, weights, output
 
 
+def tensor_bytes(tensor: Any) -> int:
+    """Return the size of a TIR buffer of constant shape."""
+    elements = prod(int(extent) for extent in tensor.shape)
+    return elements * int(tvm.DataType(str(tensor.dtype)).itemsize)
+
+
 def kernels_of(fused: Any) -> list[dict[str, Any]]:
     """Return the kernels of a fused module as plain data, in the order of their first calls."""
     found = []
@@ -80,10 +86,7 @@ def kernels_of(fused: Any) -> list[dict[str, Any]]:
         function = fused[name]
         task = task_of(function)
         tensors = [buffer for buffer in function.params if hasattr(buffer, "shape")]
-        nbytes = sum(
-            prod(int(extent) for extent in tensor.shape) * tvm.DataType(str(tensor.dtype)).itemsize
-            for tensor in tensors
-        )
+        nbytes = sum(map(tensor_bytes, tensors))
         key, macs = (task.key, task.macs) if task else (f"other {name}", 0)
         found.append(asdict(Kernel(key, calls, macs, nbytes)))
     return found

@@ -17,7 +17,6 @@ _COOLING_POLL_S = 1.0
 _LONGEST_COOLING_S = 180.0
 _VERSION = re.compile(r"""^\s*__version__ = (?:version = )?['"]([^'"]+)""", re.MULTILINE)
 _BIG_CORES = 1  # TVM's affinity mode; where all are alike, it means all of them
-_GIVEN_CORES = -2  # one of those that are named for each thread
 
 
 @dataclass(frozen=True)
@@ -42,10 +41,12 @@ class DeviceState:
 
     @property
     def name(self) -> str:
-        """What records call the device: its host name; boards that are emulated share one."""
-        if not self.emulated:
-            return self.host
-        return f"{self.host}:{self.address.rpartition(':')[2]} (emulated)"
+        """What records call the device: its host name; emulated boards share one, as phones do."""
+        if self.emulated:
+            return f"{self.host}:{self.address.rpartition(':')[2]} (emulated)"
+        if self.address and self.host in ("", "localhost"):
+            return self.address
+        return self.host
 
 
 class Device:
@@ -65,6 +66,7 @@ class Device:
             module = self.session.load_module(probe.name)
             self._read_text = module.get_function("read_text")
             self._calibrate = module.get_function("calibrate")
+            self._use_cores = module.get_function("use_cores")
             self._pin = module.get_function("pin")
             self._forget_peak = module.get_function("forget_peak")
             self._architecture = str(module.get_function("architecture")())
@@ -91,18 +93,17 @@ class Device:
 
         Raises BenchError if the device has fewer cores than threads or than are named.
         """
-        configure = self.session.get_function("runtime.config_threadpool")
         if cores:
             others = (core for core in range(self._cores_online() or 0) if core not in cores)
             order = [*cores, *others]
-            configure(_GIVEN_CORES, threads, [str(core) for core in order])
+            self._use_cores(threads, *order)
             # TVM lets the first thread, which is this session's own, run on all of them.
             if not self._pin(order[0]):
                 raise BenchError(
                     f"{self._where}: it has no core {order[0]}; correct the target's cores"
                 )
         else:
-            configure(_BIG_CORES, threads)
+            self.session.get_function("runtime.config_threadpool")(_BIG_CORES, threads)
         pool = int(self.session.get_function("runtime.NumThreads")())
         if pool < threads:
             raise BenchError(

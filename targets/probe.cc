@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -182,6 +183,36 @@ EXPORT int __tvm_ffi_architecture(void*, const TVMFFIAny*, int32_t, TVMFFIAny* r
   static const char name[] = "";
 #endif
   return ReturnText(name, sizeof(name) - 1, result);
+}
+
+// use_cores(threads, core...): let TVM's thread pool have so many threads, each on the next of these
+// cores. It asks the device's own runtime, because an array cannot be an argument over RPC.
+EXPORT int __tvm_ffi_use_cores(void*, const TVMFFIAny* args, int32_t count, TVMFFIAny* result) {
+  constexpr int32_t kMost = 1024;
+  constexpr int64_t kOneCorePerThread = -2;  // tvm::runtime::threading::ThreadGroup::AffinityMode
+  if (count < 2 || count > kMost) return Refuse("give a number of threads, and cores");
+  TVMFFIObjectHandle make_array, configure;
+  TVMFFIByteArray array_name{"ffi.Array", 9}, configure_name{"runtime.config_threadpool", 25};
+  if (TVMFFIFunctionGetGlobal(&array_name, &make_array)) return -1;
+  if (TVMFFIFunctionGetGlobal(&configure_name, &configure)) return -1;
+  if (!make_array || !configure) return Refuse("this runtime has no thread pool");
+  char text[kMost][24];
+  TVMFFIAny cores[kMost] = {};
+  for (int32_t index = 1; index < count; ++index) {
+    snprintf(text[index], sizeof(text[index]), "%lld", (long long)args[index].v_int64);
+    cores[index].type_index = kTVMFFIRawStr;
+    cores[index].v_c_str = text[index];
+  }
+  TVMFFIAny array{};
+  if (TVMFFIFunctionCall(make_array, cores + 1, count - 1, &array)) return -1;
+  TVMFFIAny mode{};
+  ReturnInteger(kOneCorePerThread, &mode);
+  TVMFFIAny arguments[] = {mode, args[0], array};
+  int code = TVMFFIFunctionCall(configure, arguments, 3, result);
+  TVMFFIObjectDecRef(array.v_obj);
+  TVMFFIObjectDecRef(make_array);
+  TVMFFIObjectDecRef(configure);
+  return code;
 }
 
 // pin(core): keep the calling thread, which runs TVM's first task, on one core; false if refused.

@@ -17,11 +17,8 @@ from targets.tracker import Queue, parse_tracker, queues
 from targets.worker import Worker, WorkerError
 
 _TIME_LIMIT_S = 60.0
+_NO_TARGET = "no target has this key"
 _WAIT_S = 5.0  # for boards that the tracker has just called free
-_DESCRIBED = (
-    *("address", "state", "name", "CPU", "cores", "governor", "MHz", "deg C", "memory", "load"),
-    *("TVM", "calibration"),
-)
 
 
 def devices_command(tracker: str | None) -> None:
@@ -34,7 +31,7 @@ def devices_command(tracker: str | None) -> None:
     device, state = open_device(bench)
     device.close()
     table = make_table("device", "what it says of itself")
-    for key, value in zip(_DESCRIBED[2:], _describe(state), strict=True):
+    for key, value in _describe(state).items():
         table.add_row(key, value)
     for target in all_targets():
         if target.emulated and (farm := _emulated(target)):
@@ -50,7 +47,7 @@ def _emulated(target: Target) -> Farm | None:
 
 
 def _boards_table(tracker: str) -> Table:
-    table = make_table("key", *_DESCRIBED)
+    table = make_table("key", "address", "state", "what it says of itself")
     found = queues(parse_tracker(tracker))
     for queue in found:
         for row in _rows(queue, tracker):
@@ -63,7 +60,7 @@ def _boards_table(tracker: str) -> Table:
 def _rows(queue: Queue, tracker: str) -> Iterator[list[str]]:
     """Describe every board of a key: the free ones by asking them, all at once."""
     target = next((one for one in all_targets() if one.key == queue.key), None)
-    described: dict[str, list[str]] = {}
+    described: dict[str, str] = {}
     if target is not None and queue.free:
         farm = Farm(parse_tracker(tracker), wait_s=_WAIT_S)
         bench = Bench(target, 1, _TIME_LIMIT_S, cache_directory(), farm)
@@ -74,13 +71,15 @@ def _rows(queue: Queue, tracker: str) -> Iterator[list[str]]:
                 worker.close()
         for _, answer in answers:
             if isinstance(answer, DeviceState):
-                described[answer.address] = ["free", *_describe(answer)]
+                said = _describe(answer).items()
+                described[answer.address] = ", ".join(f"{k} {v}" for k, v in said if v != "-")
             else:
-                yield ["-", f"does not answer: {answer}", *["-"] * (len(_DESCRIBED) - 2)]
+                yield ["-", "no answer", answer]
     for address in queue.boards:
-        unknown = "busy" if target else "no target has this key"
-        blank = [unknown, *["-"] * (len(_DESCRIBED) - 2)]
-        yield [address, *described.get(address, blank)]
+        if address in described:
+            yield [address, "free", described[address]]
+        else:
+            yield [address, "busy" if target else "unknown", "" if target else _NO_TARGET]
 
 
 def _ask(bench: Bench) -> tuple[Worker | None, DeviceState | str]:
@@ -90,18 +89,18 @@ def _ask(bench: Bench) -> tuple[Worker | None, DeviceState | str]:
         return None, str(error)
 
 
-def _describe(state: DeviceState) -> list[str]:
+def _describe(state: DeviceState) -> dict[str, str]:
     memory = state.memory_total_bytes
-    emulated = f"emulated {state.architecture} on " if state.emulated else ""
-    return [
-        state.host,
-        emulated + (state.cpu_model or "-"),
-        or_dash(state.cpu_cores),
-        state.cpu_governor or "-",
-        or_dash(state.cpu_mhz, ".0f"),
-        or_dash(state.temperature_c, ".1f"),
-        "-" if memory is None else f"{memory / 1e9:.1f} GB",
-        or_dash(state.load_1m),
-        state.tvm_version or "-",
-        f"{state.calibration_ms:.2f} ms",
-    ]
+    return {
+        "name": state.name,
+        "CPU": state.cpu_model or "-",
+        "cores online": or_dash(state.cpu_cores),
+        "frequency": or_dash(state.cpu_mhz, ".0f", " MHz"),
+        "governor": state.cpu_governor or "-",
+        "temperature": or_dash(state.temperature_c, ".1f", " °C"),
+        "load, 1 min": or_dash(state.load_1m),
+        "memory": "-" if memory is None else f"{memory / 1e9:.1f} GB",
+        "kernel": state.os,
+        "TVM": state.tvm_version or "-",
+        "calibration kernel": f"{state.calibration_ms:.2f} ms",
+    }

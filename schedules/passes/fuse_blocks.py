@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import prod
 from typing import Any
 
 import tvm
@@ -15,6 +14,7 @@ from schedules.machine import Machine
 from schedules.passes.merge_kernels import NETWORK
 from schedules.passes.turns import find_turns, part_of, take_turns
 from schedules.preference import MEMORY
+from schedules.task import tensor_bytes
 from schedules.templates.block import SPAN, Span
 
 _LENGTH = 3  # kernels of a block: expansion (or stem), depthwise, projection
@@ -43,8 +43,7 @@ class _Stage:
     @property
     def row_bytes(self) -> int:
         """Bytes of a row of the output."""
-        itemsize = int(tvm.DataType(str(self.output.dtype)).itemsize)
-        return prod(int(extent) for extent in self.output.shape[2:]) * itemsize
+        return tensor_bytes(self.output) // self.height
 
     def aligned(self) -> bool:
         """Whether turns begin where rows begin, or a number of them makes a row."""

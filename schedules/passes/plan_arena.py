@@ -1,6 +1,5 @@
 """Put all activations into one piece of memory."""
 
-from math import prod
 from typing import Any
 
 import tvm
@@ -10,6 +9,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 from schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
 from schedules.machine import Machine
 from schedules.passes.merge_kernels import NETWORK
+from schedules.task import tensor_bytes
 
 NETWORK_IN_ARENA = "network_in_arena"
 
@@ -54,7 +54,7 @@ def _place_buffers(function: tirx.PrimFunc, shared: bool) -> tuple[tirx.PrimFunc
             for variable in tirx.analysis.undefined_vars(statement, []):
                 steps.setdefault(variable, []).append(step)
     lifetimes = [
-        Lifetime(_bytes(one.buffer), steps[one.buffer][0], steps[one.buffer][-1])
+        Lifetime(tensor_bytes(one.buffer), steps[one.buffer][0], steps[one.buffer][-1])
         for one in allocations
     ]
     offsets = plan(lifetimes, shared)
@@ -95,8 +95,3 @@ class _Caller(PyExprMutator):
 
 def _bytes_buffer(name: str, nbytes: int) -> Any:
     return tirx.decl_buffer((nbytes,), "uint8", name, data_alignment=ALIGNMENT)
-
-
-def _bytes(buffer: Any) -> int:
-    elements = prod(int(extent) for extent in buffer.shape)
-    return elements * int(tvm.DataType(str(buffer.dtype)).itemsize)

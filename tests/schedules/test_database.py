@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ MACHINE = Machine(vector_floats=16, registers=32)
 ENTRY = Entry("pointwise 7x7x32 over 16 #1f", 1, {"rows": 7, "panels": 2}, 3.25, 3.5, 8)
 
 
-def database(target: str = "x86-64-v4", vector_floats: int = 16, **other: str) -> Database:
+def database(target: str = "x86-64-v4", vector_floats: int = 16, **other: Any) -> Database:
     return Database(target, vector_floats, 32, "a CPU", **other, entries=(ENTRY,))
 
 

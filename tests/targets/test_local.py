@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -31,7 +32,12 @@ def device(server: LocalServer, cache_dir: Path) -> Any:
     from tvm import rpc
 
     probe = build_probe(find_toolchain("host"), cache_dir)
-    return Device(rpc.connect(HOST, server.port, server.key), probe)
+    return Device(over(rpc.connect(HOST, server.port, server.key)), probe)
+
+
+def over(session: Any) -> Any:
+    """Return a connection that is already there."""
+    return SimpleNamespace(session=session, address="")
 
 
 def processes() -> list[psutil.Process]:
@@ -143,7 +149,7 @@ def test_a_session_that_dies_is_told_and_the_next_server_works(
     assert soon(server.session_end) == f"the process that ran the model ended {end}"
     with LocalServer() as following:
         probe = build_probe(find_toolchain("host"), cache_dir)
-        again = Device(rpc.connect(HOST, following.port, following.key), probe)
+        again = Device(over(rpc.connect(HOST, following.port, following.key)), probe)
         assert again.resident_bytes()[0] > 0
 
 
@@ -182,3 +188,28 @@ def test_the_server_s_kernels_get_the_threads_asked_for(threads: int) -> None:
     with LocalServer(threads) as server:
         session = rpc.connect(HOST, server.port, server.key)
         assert session.get_function("runtime.NumThreads")() == threads
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="needs two processors")
+def test_threads_run_on_the_cores_that_a_target_names(cache_dir: Path) -> None:
+    from tvm import rpc
+
+    probe = build_probe(find_toolchain("host"), cache_dir)
+    with LocalServer(2) as server:
+        device = Device(over(rpc.connect(HOST, server.port, server.key)), probe)
+        device.set_threads(1, (1, 0))
+        assert _allowed(device.read_text("/proc/thread-self/status")) == "1"
+        device.set_threads(2, (0, 1))
+        assert _allowed(device.read_text("/proc/thread-self/status")) == "0"
+        with pytest.raises(BenchError, match="it has no core 1000; correct the target's cores"):
+            device.set_threads(1, (1000,))
+
+
+def test_more_threads_than_the_device_has_are_refused(device: Device) -> None:
+    with pytest.raises(BenchError, match="TVM has 1 threads there, not 64; ask for fewer"):
+        device.set_threads(64)
+
+
+def _allowed(status: str) -> str:
+    (line,) = (line for line in status.splitlines() if line.startswith("Cpus_allowed_list"))
+    return line.split()[1]

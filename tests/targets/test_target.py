@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from targets.errors import BenchError
-from targets.target import SEARCH_PATH_VARIABLE, all_targets, find_target, read_target
+from targets.target import CATALOG, SEARCH_PATH_VARIABLE, all_targets, find_target, read_target
+from targets.toolchain import AARCH64_ANDROID, AARCH64_LINUX, HOST
 
 GOOD = 'description = "a board"\ndevice = "cpu"\n'
 TVM = '[tvm]\nkind = "llvm"\n'
@@ -29,6 +30,43 @@ def test_every_target_of_the_catalogue_is_good_and_described() -> None:
 def test_a_file_of_one_s_own_is_named_by_its_path(write: Any) -> None:
     target = find_target(str(write(GOOD + 'cpu_flags = ["neon"]\n' + TVM)))
     assert (target.name, target.layout, target.cpu_flags) == ("board", "NHWC", ("neon",))
+
+
+def test_a_board_s_keys_are_read(write: Any) -> None:
+    keys = 'key = "pi-4"\ncores = [3, 0]\ncool_below_c = 62.5\nemulated = true\n'
+    target = read_target(write(GOOD + keys + TVM))
+    assert (target.key, target.cores, target.cool_below_c) == ("pi-4", (3, 0), 62.5)
+    assert target.emulated
+
+
+def test_a_target_is_this_machine_unless_its_file_says_otherwise(write: Any) -> None:
+    target = read_target(write(GOOD + TVM))
+    assert (target.key, target.cores, target.cool_below_c) == ("", (), None)
+    assert not target.emulated
+
+
+@pytest.mark.parametrize("keys", ["cores = []", "cores = [0]", "cool_below_c = 65"])
+def test_these_are_good_too(write: Any, keys: str) -> None:
+    target = read_target(write(f"{GOOD}{keys}\n{TVM}"))
+    assert target.cores in {(), (0,)}
+    assert target.cool_below_c in {None, 65}
+
+
+def test_boards_of_the_catalogue_have_code_of_their_own() -> None:
+    boards = [target for target in map(read_target, CATALOG.glob("*.toml")) if target.key]
+    assert boards
+    assert len({target.key for target in boards}) == len(boards)
+    triples = {AARCH64_LINUX: "aarch64-linux-gnu", AARCH64_ANDROID: "aarch64-linux-android"}
+    for target in boards:
+        assert target.toolchain != HOST
+        assert target.tvm["mtriple"] == triples[target.toolchain]
+        assert target.tvm["mcpu"] != "native"
+
+
+def test_emulated_targets_of_the_catalogue_are_boards() -> None:
+    emulated = [target for target in map(read_target, CATALOG.glob("*.toml")) if target.emulated]
+    assert emulated
+    assert all(target.key for target in emulated)
 
 
 def test_a_directory_of_one_s_own_wins_over_the_catalogue(
@@ -66,6 +104,19 @@ def test_an_unknown_target_names_the_nearest() -> None:
         (GOOD + 'toolchain = "gcc"\n' + TVM, "toolchain is 'gcc'; allowed are host"),
         (GOOD + "tvm = 3", "tvm must be of type dict"),
         (GOOD + "cpu_flags = [3]\n" + TVM, "cpu_flags"),
+        (GOOD + "device_index = -1\n" + TVM, "device_index must be 0 or more"),
+        (GOOD + "key = 4\n" + TVM, "key must be of type str, not 4"),
+        (GOOD + 'key = ""\n' + TVM, "key must be one word, not ''"),
+        (GOOD + 'key = "pi 4"\n' + TVM, "key must be one word, not 'pi 4'"),
+        (GOOD + 'key = " pi"\n' + TVM, "key must be one word, not ' pi'"),
+        (GOOD + "cores = 3\n" + TVM, "cores must be of type list, not 3"),
+        (GOOD + "cores = [0, -1]\n" + TVM, "cores must be numbers of processors, not -1"),
+        (GOOD + 'cores = ["0"]\n' + TVM, "cores must be numbers of processors, not '0'"),
+        (GOOD + "cores = [true]\n" + TVM, "cores must be numbers of processors, not True"),
+        (GOOD + 'cool_below_c = "65"\n' + TVM, "cool_below_c must be of type int or float"),
+        (GOOD + "cool_below_c = true\n" + TVM, "cool_below_c must be of type int or float"),
+        (GOOD + 'emulated = "yes"\n' + TVM, "emulated must be of type bool, not 'yes'"),
+        (GOOD + "emulated = 1\n" + TVM, "emulated must be of type bool, not 1"),
     ],
 )
 def test_a_bad_file_is_refused_with_file_key_and_what_is_allowed(

@@ -28,6 +28,12 @@ PROGRAM = (
     "runpy.run_module('tvm.exec.rpc_tracker', run_name='__main__')"
 )
 
+UNCHECKED = pytest.mark.xfail(
+    strict=True,
+    raises=(KeyError, TypeError, ValueError),
+    reason="targets/tracker.py takes what an answer looks like for granted",
+)
+
 
 class Board:
     """A server as far as a tracker sees one: it registers, and takes part in nothing else."""
@@ -94,6 +100,14 @@ def listener(answer: Callable[[socket.socket], None]) -> Iterator[Tracker]:
         finally:
             server.shutdown(socket.SHUT_RDWR)
             thread.join()
+
+
+def answer_once(connection: socket.socket, value: Any) -> None:
+    """Answer as a tracker the first request of a connection, unless the value is None."""
+    connection.sendall(MAGIC)
+    assert connection.recv(4, socket.MSG_WAITALL) == MAGIC
+    if connection.recv(4096) and value is not None:
+        connection.sendall(frame(value))
 
 
 def until(ready: Callable[[], bool]) -> None:
@@ -272,14 +286,35 @@ def test_a_tracker_that_goes_away_meanwhile_may_come_back(key: str) -> None:
     def restarted_once(connection: socket.socket) -> None:
         nonlocal visits
         visits += 1
-        connection.sendall(MAGIC)
-        connection.recv(4096)
-        if visits > 1:
-            connection.sendall(frame([0, ["board", 9090, "a key"]]))
+        answer_once(connection, [0, ["board", 9090, "a key"]] if visits > 1 else None)
 
     with listener(restarted_once) as address:
         assert request(address, key, 20) == Grant("board", 9090, "a key")
     assert visits == 2
+
+
+@pytest.mark.xfail(strict=True, reason="targets/tracker.py asks once more when the wait is over")
+def test_a_board_that_is_granted_late_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_RETRY_S", 0.3)
+    grants = 0
+
+    def away_at_first(connection: socket.socket) -> None:
+        nonlocal grants
+        connection.sendall(MAGIC)
+        connection.recv(4)
+        if time.monotonic() > start + 0.2 and connection.recv(4096):
+            grants += 1
+            time.sleep(0.05)  # the way to the tracker and back
+            connection.sendall(frame([0, ["board", 9090, "a key"]]))
+
+    start = time.monotonic()
+    with listener(away_at_first) as address:
+        taken = 1
+        try:
+            request(address, "k", 0.1)
+        except NoDeviceError:
+            taken = 0
+    assert taken == grants
 
 
 def test_a_refused_connection_is_told_in_one_line() -> None:
@@ -300,7 +335,9 @@ def test_a_tracker_that_stays_away_is_why_there_is_no_board() -> None:
 
 
 def test_a_name_that_means_no_host_is_told() -> None:
-    with pytest.raises(BenchError, match=r"tracker nosuch\.invalid:9190 does not answer: .*[Nn]ame"):
+    with pytest.raises(
+        BenchError, match=r"tracker nosuch\.invalid:9190 does not answer: .*[Nn]ame"
+    ):
         queues(Tracker("nosuch.invalid", 9190))
 
 
@@ -317,8 +354,13 @@ def test_a_name_that_means_no_host_is_told() -> None:
         (MAGIC + struct.pack("<i", 4) + b"what", NO_TRACKER),
         (MAGIC + struct.pack("<i", 4) + b"\xff\xfe\xfd\xfc", NO_TRACKER),
     ],
+    ids=["nothing", "short", "http", "magic", "half", "negative", "huge", "text", "no text"],
 )
-def test_something_else_that_listens_there_is_told_in_one_line(reply: bytes, reason: str) -> None:
+def test_something_else_that_listens_there_is_told_in_one_line(
+    reply: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_RETRY_S", 0.05)
+
     def answer(connection: socket.socket) -> None:
         connection.sendall(reply)
         connection.shutdown(socket.SHUT_WR)
@@ -335,35 +377,42 @@ def test_something_else_that_listens_there_is_told_in_one_line(reply: bytes, rea
     assert "\n" not in str(none.value)
 
 
-@pytest.mark.parametrize("value", [3, "yes", [6], [0, None], [0, {}], {"code": 0}])
-def test_json_that_no_tracker_sends_is_told_too(value: Any) -> None:
-    def answer(connection: socket.socket) -> None:
-        connection.sendall(MAGIC + frame(value))
-        connection.recv(4096)
-
-    with listener(answer) as address, pytest.raises(BenchError, match=r"\Atracker [^\n]*\Z"):
+@UNCHECKED
+@pytest.mark.parametrize("value", [3, "yes", [6], [0, None], [0, {}], {}], ids=json.dumps)
+def test_json_that_no_tracker_sends_is_told_in_one_line(value: Any) -> None:
+    with (
+        listener(lambda connection: answer_once(connection, value)) as address,
+        pytest.raises(BenchError, match=r"\Atracker [^\n]*\Z"),
+    ):
         queues(address)
 
 
-@pytest.mark.parametrize("value", [3, "yes", [4, "k", "", 1], [0, None], [0, ["host"]], {}])
+@UNCHECKED
+@pytest.mark.parametrize(
+    "value", [3, "yes", [4, "k", "", 1], [0, None], [0, ["host"]], {}], ids=json.dumps
+)
 def test_json_that_grants_no_board_is_why_there_is_none(value: Any) -> None:
-    def answer(connection: socket.socket) -> None:
-        connection.sendall(MAGIC + frame(value))
-        connection.recv(4096)
-
-    with listener(answer) as address, pytest.raises(NoDeviceError, match=r"\Ano board [^\n]*\Z"):
+    with (
+        listener(lambda connection: answer_once(connection, value)) as address,
+        pytest.raises(NoDeviceError, match=r"\Ano board [^\n]*\Z"),
+    ):
         request(address, "k", 0.1)
 
 
-def test_something_that_listens_and_says_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_ANSWER_LIMIT_S", 0.2)
+def test_a_tracker_that_does_not_tell_its_boards_is_refused() -> None:
     with (
-        listener(lambda connection: connection.recv(4096) and None) as address,
-        pytest.raises(BenchError, match="does not answer"),
+        listener(lambda connection: answer_once(connection, [-1, None])) as address,
+        pytest.raises(BenchError, match=f"tracker {address}: it does not tell its boards"),
     ):
         queues(address)
-    with (
-        socket.create_server((LOOPBACK, 0)) as silent,
-        pytest.raises(BenchError, match=r"does not answer: timed out; start it"),
-    ):
-        queues(Tracker(*silent.getsockname()))
+
+
+def test_something_that_listens_and_says_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_ANSWER_LIMIT_S", 0.1)
+    reason = "does not answer: timed out; start it"
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        address = Tracker(*silent.getsockname())
+        with pytest.raises(BenchError, match=reason):
+            queues(address)
+        with pytest.raises(NoDeviceError, match=reason):
+            request(address, "k", 0.1)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bench.artifact import build_artifact
-from bench.cell import infer_on_device
+from bench.cell import Bench, infer_on_device
 from bench.fidelity import compare
 from bench.models.weights import Weights
 from bench.onnx_export import export
@@ -36,7 +36,7 @@ def test_blocks_by_strips_compute_what_pytorch_computes(
     assert artifact.manifest.arena_bytes < expansion
     inputs, reference = exported.reference()
     workload = Workload(variant, Weights(), exported.onnx_path, artifact.library)
-    outputs = infer_on_device(where, run_on, workload, inputs, cache_dir, 60)
+    outputs = infer_on_device(Bench(where, run_on, 60, cache_dir), workload, inputs)
     assert compare(outputs, reference).relative_l2_error < 1e-5
 
 
