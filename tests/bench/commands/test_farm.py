@@ -31,7 +31,8 @@ def farm(tmp_path: Path) -> Iterator[RealFarm]:
 
 def _target(key: str, toolchain: str = "host", tvm: str = 'mcpu = "native"') -> str:
     return (
-        f'description = "a board"\ndevice = "cpu"\nkey = "{key}"\ntoolchain = "{toolchain}"\ncores = [0]\n'
+        f'description = "a board"\ndevice = "cpu"\nkey = "{key}"\ntoolchain = "{toolchain}"\n'
+        "cores = [0]\n"
         f'[tvm]\nkind = "llvm"\n{tvm}\n'
     )
 
