@@ -155,7 +155,7 @@ class Device:
             host=self.read_text("/proc/sys/kernel/hostname").strip(),
             os=self.read_text("/proc/sys/kernel/osrelease").strip(),
             architecture=self._architecture,
-            emulated=kernel not in ("", self._architecture),
+            emulated="" not in (kernel, self._architecture) and kernel != self._architecture,
             tvm_version=self.tvm_version(),
             cpu_model=cpu_model(cpuinfo),
             cpu_cores=self._cores_online(),

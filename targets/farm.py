@@ -1,10 +1,10 @@
 """Boards behind a tracker: how long one is waited for, and how long one may be kept."""
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from targets.emulated.running import running_boards
 from targets.errors import BenchError
 from targets.target import Target
 from targets.tracker import Tracker, parse_tracker
@@ -22,11 +22,6 @@ class Farm:
     session_s: float = 3600.0  # after which a board ends a session whose owner went away
 
 
-def running_file(cache_dir: Path, name: str) -> Path:
-    """Return the file that tells where the emulated boards of a target run, if they do."""
-    return cache_dir / "boards" / name / "running.json"
-
-
 def find_farm(
     target: Target, tracker: str | None, cache_dir: Path, wait_s: float = WAIT_S
 ) -> Farm | None:
@@ -39,11 +34,11 @@ def find_farm(
         return None
     if tracker:
         return Farm(parse_tracker(tracker), wait_s)
-    state = running_file(cache_dir, target.name)
-    if state.exists():
-        return Farm(parse_tracker(json.loads(state.read_text())["tracker"]), wait_s)
-    if TRACKER_VARIABLE in os.environ:
-        return Farm(parse_tracker(os.environ[TRACKER_VARIABLE]), wait_s)
+    running = running_boards(cache_dir, target.name)
+    if running is not None:
+        return Farm(parse_tracker(running.tracker), wait_s)
+    if from_environment := os.environ.get(TRACKER_VARIABLE):
+        return Farm(parse_tracker(from_environment), wait_s)
     if target.emulated:
         raise BenchError(
             f"target {target.name}: its board does not run; `mobilebench board start {target.name}`"

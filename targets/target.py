@@ -120,6 +120,10 @@ def _check_values(table: dict[str, Any]) -> None:
     for core in table.get("cores", ()):
         if type(core) is not int or core < 0:
             raise ValueError(f"cores must be numbers of processors, not {core!r}")
+    if not 0 < table.get("cool_below_c", 1) < 200:
+        raise ValueError("cool_below_c must be a temperature in degrees Celsius")
+    if table.get("emulated") and "key" not in table:
+        raise ValueError("emulated boards have a key; key is missing")
     if "key" in table and table["key"].split() != [table["key"]]:
         raise ValueError(f"key must be one word, not {table['key']!r}")
     if table.get("device_index", 0) < 0:

@@ -41,7 +41,8 @@ class Toolchain:
     def link_shared(self, output: str, inputs: str | list[str], options: object = None) -> None:
         """Link objects into a shared library; the signature is that of TVM's `fcompile`."""
         objects = [inputs] if isinstance(inputs, str) else [str(path) for path in inputs]
-        self._run(["-shared", "-fPIC", *self.link_flags, "-o", str(output), *objects])
+        flags = ["-shared", "-fPIC", "-Wl,--as-needed", *self.link_flags]
+        self._run([*flags, "-o", str(output), *objects])
 
     def link_with(self, beside: Sequence[Path]) -> Callable[..., None]:
         """Return `link_shared` with further objects."""

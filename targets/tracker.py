@@ -21,7 +21,10 @@ _MAGIC = 0x2F271  # tvm/rpc/base.py
 _SUCCESS, _REQUEST, _SUMMARY = 0, 4, 6  # TrackerCode there
 _CONNECT_LIMIT_S = 5.0
 _ANSWER_LIMIT_S = 10.0
+_LEAST_WAIT_S = 1.0
 _RETRY_S = 0.5
+# A host's name that is none, a connection that fails, and answers of another shape.
+_TROUBLE = (OSError, UnicodeError, ValueError, TypeError, KeyError, AttributeError)
 _LONGEST_FRAME = 64 * 1024 * 1024
 
 
@@ -58,7 +61,10 @@ class Grant:
 def parse_tracker(text: str) -> Tracker:
     """Read HOST:PORT; raises BenchError for anything else."""
     host, colon, port = text.rpartition(":")
-    if not (colon and host and port.isdecimal() and 0 < int(port) < 65536):
+    if host.startswith("[") and host.endswith("]"):  # as an IPv6 address is set apart from a port
+        host = host[1:-1]
+    good = colon and host and not set(host) & set("/[] ")
+    if not (good and port.isdecimal() and 0 < int(port) < 65536):
         raise BenchError(f"tracker {text!r}: give it as HOST:PORT, e.g. 127.0.0.1:{DEFAULT_PORT}")
     return Tracker(host, int(port))
 
@@ -68,11 +74,15 @@ def queues(tracker: Tracker) -> list[Queue]:
     try:
         with _connected(tracker) as connection:
             _send(connection, [_SUMMARY])
-            code, found = _receive(connection)
-    except OSError as error:
+            return _queues(_receive(connection))
+    except _TROUBLE as error:
         raise BenchError(_unreachable(tracker, error)) from error
+
+
+def _queues(answer: Any) -> list[Queue]:
+    code, found = answer
     if code != _SUCCESS:
-        raise BenchError(f"tracker {tracker}: it does not tell its boards; restart it")
+        raise ConnectionError(f"it refuses, with code {code}")
     boards: dict[str, list[str]] = {}
     for server in found["server_info"]:
         host, port = server["addr"]
@@ -101,27 +111,31 @@ def request(tracker: Tracker, key: str, wait_s: float) -> Grant:
     NoDeviceError if there is no board by then.
     """
     deadline = time.monotonic() + wait_s
-    reason = "none came free"
     while True:
         try:
             with _connected(tracker) as connection:
                 _send(connection, [_REQUEST, key, "", 1])
-                left = max(deadline - time.monotonic(), 0)
+                # What is asked for is waited for: a board granted to nobody is busy for a while.
+                left = max(deadline - time.monotonic(), _LEAST_WAIT_S)
                 if select.select([connection], [], [], left)[0]:
-                    code, value = _receive(connection)
-                    if code == _SUCCESS:
-                        return Grant(*value)
-                    reason = f"it answered {code}"
-                else:
-                    reason = "none came free"
-        except OSError as error:
+                    return _grant(_receive(connection))
+                reason = "none came free"
+        except _TROUBLE as error:
             reason = _unreachable(tracker, error)
-        if time.monotonic() >= deadline:
+        if time.monotonic() + _RETRY_S >= deadline:
             raise NoDeviceError(
                 f"no board with key {key} at tracker {tracker} within {wait_s:g} s ({reason}); see "
                 f"`mobilebench devices --tracker {tracker}`"
             )
         time.sleep(_RETRY_S)
+
+
+def _grant(answer: Any) -> Grant:
+    code, value = answer
+    if code != _SUCCESS:
+        raise ConnectionError(f"it refuses, with code {code}")
+    host, port, match_key = value
+    return Grant(host, port, match_key)
 
 
 @contextmanager
@@ -160,8 +174,13 @@ def _take(connection: socket.socket, size: int) -> bytes:
     return data
 
 
-def _unreachable(tracker: Tracker, error: OSError) -> str:
-    reason = error.strerror or str(error) or type(error).__name__
+def _unreachable(tracker: Tracker, error: Exception) -> str:
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error) or type(error).__name__
+    elif isinstance(error, UnicodeError):
+        reason = "that is no host's name"
+    else:
+        reason = "what listens there is no TVM RPC tracker"
     return (
         f"tracker {tracker} does not answer: {reason}; start it with `python -m "
         "tvm.exec.rpc_tracker`, or correct --tracker"

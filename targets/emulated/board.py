@@ -7,7 +7,6 @@ RPC tracker and stock servers run in it, on loopback.
 
 import hashlib
 import importlib.util
-import json
 import os
 import shutil
 import signal
@@ -17,15 +16,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
 
+from targets.emulated.running import Running, note_running, running_boards, running_file
 from targets.errors import BenchError
-from targets.farm import running_file
 from targets.target import Target
 from targets.tracker import Tracker, boards_of
 
@@ -66,14 +64,6 @@ _TRACKER = (
 )
 
 
-@dataclass(frozen=True)
-class Running:
-    """An emulated farm that runs."""
-
-    tracker: str  # HOST:PORT
-    processes: tuple[tuple[int, float], ...]  # leaders of process groups: PID, when it was made
-
-
 def start_boards(
     target: Target,
     cache_dir: Path,
@@ -92,14 +82,13 @@ def start_boards(
     if not target.emulated:
         raise BenchError(f"target {target.name}: it is no emulated board; emulated-arm is one")
     _require_loopback(host, insecure_bind)
-    state = running_file(cache_dir, target.name)
-    if running_boards(target, cache_dir):
+    if running_boards(cache_dir, target.name):
         raise BenchError(
             f"target {target.name}: its boards run already; `mobilebench board stop {target.name}`"
         )
     python = make_board(cache_dir, say)
-    state.parent.mkdir(parents=True, exist_ok=True)
-    log = state.with_name("log.txt")
+    log = running_file(cache_dir, target.name).with_name("log.txt")
+    log.parent.mkdir(parents=True, exist_ok=True)
     port = _free_port(host)
     tracker = Tracker(host, port)
     say(f"starting a tracker at {tracker}")
@@ -123,33 +112,17 @@ def start_boards(
         _end(started)
         raise
     running = Running(str(tracker), tuple((one.pid, one.create_time()) for one in started))
-    scratch = state.with_suffix(".writing")
-    scratch.write_text(json.dumps({"tracker": running.tracker, "processes": running.processes}))
-    scratch.replace(state)
+    note_running(cache_dir, target.name, running)
     return running
-
-
-def running_boards(target: Target, cache_dir: Path) -> Running | None:
-    """Return the emulated farm of a target; None if it does not run, or not any more."""
-    try:
-        found = json.loads(running_file(cache_dir, target.name).read_text())
-    except FileNotFoundError:
-        return None
-    running = Running(found["tracker"], tuple((pid, made) for pid, made in found["processes"]))
-    if _alive(running):
-        return running
-    running_file(cache_dir, target.name).unlink()
-    return None
 
 
 def stop_boards(target: Target, cache_dir: Path) -> bool:
     """End exactly the processes that were started; returns whether any were left."""
-    running = running_boards(target, cache_dir)
-    if running is None:
-        return False
-    _end(_alive(running))
-    running_file(cache_dir, target.name).unlink()
-    return True
+    running = running_boards(cache_dir, target.name)
+    if running is not None:
+        _end(list(running.alive()))
+    running_file(cache_dir, target.name).unlink(missing_ok=True)
+    return running is not None
 
 
 def make_board(cache_dir: Path, say: Say) -> Path:
@@ -269,17 +242,6 @@ def _free_port(host: str) -> int:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _alive(running: Running) -> list[psutil.Process]:
-    """Return the processes that are still those that were started; numbers are used again."""
-    found = []
-    for pid, made in running.processes:
-        with suppress(psutil.NoSuchProcess):
-            process = psutil.Process(pid)
-            if process.create_time() == made and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
 
 
 def _end(processes: Sequence[psutil.Process]) -> None:

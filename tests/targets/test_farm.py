@@ -1,11 +1,12 @@
 import dataclasses
-import json
 from pathlib import Path
 
+import psutil
 import pytest
 
+from targets.emulated.running import Running, note_running, running_file
 from targets.errors import BenchError
-from targets.farm import TRACKER_VARIABLE, WAIT_S, Farm, find_farm, running_file
+from targets.farm import TRACKER_VARIABLE, WAIT_S, Farm, find_farm
 from targets.target import Target, find_target
 from targets.tracker import Tracker
 
@@ -19,10 +20,10 @@ def unset(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def started(target: Target, cache: Path, tracker: str) -> None:
-    """Leave in the cache what an emulated board leaves there when it is started."""
-    state = running_file(cache, target.name)
-    state.parent.mkdir(parents=True)
-    state.write_text(json.dumps({"tracker": tracker, "processes": [[1, 0.0]]}))
+    """Leave in the cache what emulated boards that run leave there; this process is one of them."""
+    running_file(cache, target.name).parent.mkdir(parents=True)
+    this = psutil.Process()
+    note_running(cache, target.name, Running(tracker, ((this.pid, this.create_time()),)))
 
 
 def test_without_a_key_this_machine_is_the_device(
@@ -44,6 +45,20 @@ def test_a_board_that_was_started_here_comes_before_the_environment(
     started(EMULATED, tmp_path, "emulated:1")
     monkeypatch.setenv(TRACKER_VARIABLE, "environment:2")
     assert find_farm(EMULATED, None, tmp_path) == Farm(Tracker("emulated", 1), WAIT_S)
+
+
+def test_a_board_that_has_ended_or_is_not_to_be_read_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TRACKER_VARIABLE, "environment:2")
+    started(EMULATED, tmp_path, "emulated:1")
+    file = running_file(tmp_path, EMULATED.name)
+    # Of a process with this number, but made at another time.
+    note_running(tmp_path, EMULATED.name, Running("emulated:1", ((psutil.Process().pid, 1.0),)))
+    assert find_farm(EMULATED, None, tmp_path) == Farm(Tracker("environment", 2), WAIT_S)
+    for damage in ("", "{}", "3", '{"tracker": "emulated:1", "processes": 5}'):
+        file.write_text(damage)
+        assert find_farm(EMULATED, None, tmp_path) == Farm(Tracker("environment", 2), WAIT_S)
 
 
 def test_another_target_s_board_does_not_count(

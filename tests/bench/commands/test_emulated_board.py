@@ -13,7 +13,7 @@ import pytest
 from reports.store import Store
 from schedules.database import DIRECTORY_VARIABLE
 from targets.emulated.board import make_board
-from targets.farm import running_file
+from targets.emulated.running import running_file
 from targets.target import find_target
 
 VARIANTS = ("mobilenet_v2_0.35_32", "mobilenet_v2_0.35_96")
