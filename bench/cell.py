@@ -1,24 +1,20 @@
 """One cell of a run: every runtime on one variant, device and thread count, side by side."""
 
-import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench.artifact import Artifact, Ceilings
-from bench.fidelity import TOLERANCE, Fidelity, Floats, compare
-from bench.latency import PROFILES, Profile, is_complete, round_size
+from bench.fidelity import TOLERANCE, Fidelity, compare
+from bench.latency import is_complete, round_size
+from bench.on_device import Bench, device_state, open_device, time_kernels
 from bench.onnx_export import Exported
 from bench.runtimes.convert import convert_for
 from bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
 from reports.record import KernelTime, Status
-from targets.device import DeviceState, cool_down, require_flags
+from targets.device import DeviceState, require_flags
 from targets.errors import BenchError, NoDeviceError
-from targets.farm import Farm
-from targets.target import Target
 from targets.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
 
 _LOST: tuple[Status, ...] = ("crashed", "timed_out")  # a board's fault, it may be
@@ -66,97 +62,6 @@ class CellResult:
     inside: Inside | None = None
     before: DeviceState | None = None
     after: DeviceState | None = None
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Where and how thoroughly something is measured."""
-
-    target: Target
-    threads: int
-    time_limit_s: float  # of each request
-    cache_dir: Path
-    farm: Farm | None = None  # where the target's boards are; None: this machine is the device
-    profile: Profile = PROFILES["quick"]
-    retries: int = 0  # on other boards, or later, after a board or a model has died
-
-
-def open_device(bench: Bench) -> tuple[Worker, DeviceState]:
-    """Return a worker that holds a session to the target's device, and the device's state.
-
-    Raises what the worker raises, and NoDeviceError if no board is free within the farm's wait.
-    """
-    device = Worker(
-        RUNTIMES[TVM].factory,
-        bench.target,
-        bench.threads,
-        bench.cache_dir,
-        bench.farm,
-        blocked_modules=("torch",),
-    )
-    limit_s = bench.time_limit_s
-    wait_s = bench.farm.wait_s if bench.farm else 0.0
-    try:
-        device.call("wait", timeout_s=limit_s + wait_s)
-        device.call("connect", timeout_s=limit_s)
-        cool_down(bench.target, partial(device.call, "temperature_c", timeout_s=limit_s))
-        return device, device.call("begin", timeout_s=limit_s)
-    except BaseException:
-        device.close()
-        raise
-
-
-def device_state(bench: Bench) -> DeviceState:
-    """Describe a target's device; raises what `open_device` raises."""
-    device, state = open_device(bench)
-    device.close()
-    return state
-
-
-def infer_on_device(bench: Bench, workload: Workload, inputs: Floats) -> Floats:
-    """Return what an artifact computes on its device; raises what the worker raises."""
-    device, _ = open_device(bench)
-    with device:
-        device.call("load", workload, bench.threads, timeout_s=bench.time_limit_s)
-        outputs: Floats = device.call("infer", inputs, timeout_s=bench.time_limit_s)
-        return outputs
-
-
-def kernel_microseconds(
-    bench: Bench, workload: Workload, artifacts: Sequence[Artifact]
-) -> list[list[float]]:
-    """Return the median time of every kernel inside each marked artifact; artifacts take turns.
-
-    Raises what the worker raises.
-    """
-    device, _ = open_device(bench)
-    with device:
-        return _kernel_microseconds(device, bench, workload, artifacts)
-
-
-def _kernel_microseconds(
-    device: Worker, bench: Bench, workload: Workload, artifacts: Sequence[Artifact]
-) -> list[list[float]]:
-    limit_s = bench.time_limit_s
-    own = [replace(workload, library=artifact.library) for artifact in artifacts]
-    expected_ms = []
-    for one in own:
-        device.call("load", one, bench.threads, timeout_s=limit_s)
-        expected_ms.append(device.call("warm_up", bench.profile.warm_up_s, timeout_s=limit_s))
-    taken: list[list[list[float]]] = [[] for _ in artifacts]
-    for _ in range(bench.profile.rounds):
-        for one, artifact, expected, seconds in zip(
-            own, artifacts, expected_ms, taken, strict=True
-        ):
-            samples = round_size(bench.profile, expected)
-            round_s = limit_s + 3 * samples * expected / 1000
-            kernels = len(artifact.manifest.kernels)
-            device.call("load", one, bench.threads, timeout_s=limit_s)
-            device.call("time", 1, timeout_s=limit_s)  # caches and clocks again
-            seconds.extend(device.call("kernel_seconds", kernels, samples, timeout_s=round_s))
-    return [
-        [1e6 * statistics.median(one) for one in zip(*seconds, strict=True)] for seconds in taken
-    ]
 
 
 def measure_cell(
@@ -270,7 +175,7 @@ def _look_inside(
     device.resume()
     try:
         peak, read = device.call("ceilings", look.ceilings, timeout_s=bench.time_limit_s)
-        (microseconds,) = _kernel_microseconds(device, bench, workload, [look.marked])
+        (microseconds,) = time_kernels(device, bench, workload, [look.marked])
     except (BenchError, WorkerError) as error:
         attempt.remarks.append(f"kernels were not timed: {error}")
         return None

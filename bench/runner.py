@@ -6,9 +6,10 @@ from functools import partial
 
 from bench.artifact import Artifact
 from bench.assemble import make_record
-from bench.cell import Attempt, Bench, CellResult, Look, device_state, measure_cell
+from bench.cell import Attempt, CellResult, Look, measure_cell
 from bench.dispatch import Dispatcher
 from bench.latency import find_profile
+from bench.on_device import Bench, device_state
 from bench.onnx_export import Exported
 from bench.plan import Cell, Context, open_cells
 from bench.progress import Progress

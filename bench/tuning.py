@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 
 import schedules
 from bench.cache import content_key, source_key
-from bench.cell import Bench, device_state, infer_on_device, kernel_microseconds
 from bench.fidelity import TOLERANCE, compare
 from bench.models.weights import Weights
+from bench.on_device import Bench, device_state, infer_on_device, kernel_microseconds
 from bench.onnx_export import Exported
 from bench.progress import TuningProgress
 from bench.runtimes.runtime import Workload

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,6 +10,7 @@ from typing import Any
 
 from targets.connection import Connection
 from targets.errors import BenchError
+from targets.proc_files import count_cores, cpu_model, fields_of, kib, number
 from targets.target import Target
 
 _COOLING_POLL_S = 1.0
@@ -137,19 +137,19 @@ class Device:
 
     def resident_bytes(self) -> tuple[int, int]:
         """Return resident memory of the session's process, now and at its peak, in bytes."""
-        status = _fields(self.read_text("/proc/self/status"))
-        return _kib(status.get("VmRSS", "0")), _kib(status.get("VmHWM", "0"))
+        status = fields_of(self.read_text("/proc/self/status"))
+        return kib(status.get("VmRSS", "0")), kib(status.get("VmHWM", "0"))
 
     def state(self) -> DeviceState:
         """Read what the device is and how it fares, and time the calibration kernel on it."""
         cpuinfo = self.read_text("/proc/cpuinfo")
-        cpu = _fields(cpuinfo)
+        cpu = fields_of(cpuinfo)
         kernel = self.read_text("/proc/sys/kernel/arch").strip()  # Linux 6.1 and later
         load = self.read_text("/proc/loadavg").split()
-        memory = _fields(self.read_text("/proc/meminfo"))
+        memory = fields_of(self.read_text("/proc/meminfo"))
         frequency = "/sys/devices/system/cpu/cpu0/cpufreq/"
         current_khz = self.read_text(frequency + "scaling_cur_freq").strip()
-        mhz = float(current_khz) / 1000 if current_khz else _float(cpu.get("cpu MHz", ""))
+        mhz = float(current_khz) / 1000 if current_khz else number(cpu.get("cpu MHz", ""))
         return DeviceState(
             address=self._address,
             host=self.read_text("/proc/sys/kernel/hostname").strip(),
@@ -164,12 +164,12 @@ class Device:
             cpu_mhz=mhz,
             temperature_c=self.temperature_c(),
             load_1m=float(load[0]) if load else None,
-            memory_total_bytes=_kib(memory["MemTotal"]) if "MemTotal" in memory else None,
+            memory_total_bytes=kib(memory["MemTotal"]) if "MemTotal" in memory else None,
             calibration_ms=float(self._calibrate()),
         )
 
     def _cores_online(self) -> int | None:
-        return _count_cores(self.read_text("/sys/devices/system/cpu/online").strip())
+        return count_cores(self.read_text("/sys/devices/system/cpu/online").strip())
 
     def temperature_c(self) -> float | None:
         """Return the hottest thermal zone, in degrees Celsius; None if there is none."""
@@ -180,59 +180,6 @@ class Device:
                 break
             readings.append(float(text) / 1000)
         return max(readings, default=None)
-
-
-# Linux, arch/arm64/include/asm/cputype.h: implementer and part of MIDR_EL1.
-_ARM, _QUALCOMM, _AMPERE = "0x41", "0x51", "0xc0"
-_CORES = {
-    (_ARM, "0xd03"): "Cortex-A53",
-    (_ARM, "0xd04"): "Cortex-A35",
-    (_ARM, "0xd05"): "Cortex-A55",
-    (_ARM, "0xd07"): "Cortex-A57",
-    (_ARM, "0xd08"): "Cortex-A72",
-    (_ARM, "0xd09"): "Cortex-A73",
-    (_ARM, "0xd0a"): "Cortex-A75",
-    (_ARM, "0xd0b"): "Cortex-A76",
-    (_ARM, "0xd0c"): "Neoverse-N1",
-    (_ARM, "0xd0d"): "Cortex-A77",
-    (_ARM, "0xd40"): "Neoverse-V1",
-    (_ARM, "0xd41"): "Cortex-A78",
-    (_ARM, "0xd44"): "Cortex-X1",
-    (_ARM, "0xd46"): "Cortex-A510",
-    (_ARM, "0xd47"): "Cortex-A710",
-    (_ARM, "0xd48"): "Cortex-X2",
-    (_ARM, "0xd49"): "Neoverse-N2",
-    (_ARM, "0xd4d"): "Cortex-A715",
-    (_ARM, "0xd4e"): "Cortex-X3",
-    (_ARM, "0xd4f"): "Neoverse-V2",
-    (_ARM, "0xd80"): "Cortex-A520",
-    (_ARM, "0xd81"): "Cortex-A720",
-    (_ARM, "0xd82"): "Cortex-X4",
-    (_QUALCOMM, "0x802"): "Kryo 385 Gold",
-    (_QUALCOMM, "0x803"): "Kryo 385 Silver",
-    (_QUALCOMM, "0x804"): "Kryo 485 Gold",
-    (_QUALCOMM, "0x805"): "Kryo 485 Silver",
-    (_AMPERE, "0xac3"): "Ampere-1",
-}
-
-
-def cpu_model(cpuinfo: str) -> str:
-    """Return what a text of /proc/cpuinfo says of the processor.
-
-    x86 names its model; an Arm kernel tells each core's implementer and part, and a board its name.
-    """
-    fields = _fields(cpuinfo)
-    if "model name" in fields:
-        return fields["model name"]
-    implementers = re.findall(r"^CPU implementer\s*:\s*(\S+)", cpuinfo, re.M)
-    parts = re.findall(r"^CPU part\s*:\s*(\S+)", cpuinfo, re.M)
-    kinds = Counter(zip(implementers, parts, strict=False))
-    cores = " + ".join(
-        f"{count} x {_CORES.get(kind, f'part {kind[1]} of implementer {kind[0]}')}"
-        for kind, count in kinds.items()
-    )
-    board = fields.get("Model") or fields.get("Hardware", "")
-    return f"{board} ({cores})" if board and cores else board or cores
 
 
 def cool_down(target: Target, temperature_c: Callable[[], float | None]) -> None:
@@ -258,29 +205,3 @@ def require_flags(target: Target, state: DeviceState) -> None:
             f"target {target.name}: {state.host} ({state.cpu_model}) lacks {', '.join(missing)}; "
             "choose another target, e.g. native"
         )
-
-
-def _fields(text: str) -> dict[str, str]:
-    """Return the `name : value` lines of a /proc file; the first of a name counts."""
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        name, separator, value = line.partition(":")
-        if separator:
-            found.setdefault(name.strip(), value.strip())
-    return found
-
-
-def _kib(value: str) -> int:
-    return int(value.split(maxsplit=1)[0]) * 1024
-
-
-def _float(text: str) -> float | None:
-    return float(text) if text else None
-
-
-def _count_cores(online: str) -> int | None:
-    """Count a kernel's list of processors, e.g. `0-3,6`."""
-    if not re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", online):
-        return None
-    ranges = (part.split("-") for part in online.split(","))
-    return sum(int(ends[-1]) - int(ends[0]) + 1 for ends in ranges)

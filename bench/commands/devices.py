@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from rich.table import Table
 
 from bench.cache import cache_directory
-from bench.cell import Bench, open_device
 from bench.commands.listings import make_table, or_dash, print_table
+from bench.on_device import Bench, open_device
 from targets.device import DeviceState
 from targets.errors import BenchError, NoDeviceError
 from targets.farm import TRACKER_VARIABLE, Farm, find_farm

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from rich.console import Console
 
 from bench.cache import cache_directory
-from bench.cell import Bench, device_state
+from bench.on_device import Bench, device_state
 from bench.runtimes.runtime import RUNTIMES
 from targets.device import DeviceState
 from targets.errors import BenchError

@@ -2,7 +2,8 @@ import dataclasses
 
 import pytest
 
-from targets.device import DeviceState, cpu_model
+from targets.device import DeviceState
+from targets.proc_files import cpu_model
 
 EPYC = """\
 processor\t: 0

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from bench.artifact import build_artifact
-from bench.cell import Bench, infer_on_device
 from bench.fidelity import compare
 from bench.models.weights import Weights
+from bench.on_device import Bench, infer_on_device
 from bench.onnx_export import export
 from bench.runtimes.runtime import Workload
 from bench.variant import parse_variant
