@@ -104,7 +104,8 @@ def _check_request(
         try:
             for refusal in workshop.check_target(target, context.databases):
                 progress.warn(refusal)
-            progress.say(f"{target.name}: ask the device")
+            if target.key:
+                progress.say(f"{target.name}: wait for a board")
             state = device_state(_bench(context, target, threads=1))
         except NoDeviceError as error:
             raise BenchError(f"target {target.name}: {error}") from error
