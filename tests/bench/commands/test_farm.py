@@ -75,6 +75,7 @@ def compile_beforehand(cache_dir: Path, directory: Path) -> None:
             workshop.build(variant, workshop.export(variant, Weights()), target, 1, directories())
 
 
+@pytest.mark.slow
 def test_two_boards_of_one_key_work_at_once(
     farm: RealFarm, start: Start, cache_dir: Path, tmp_path: Path
 ) -> None:
@@ -108,6 +109,7 @@ def test_a_board_that_is_killed_loses_nothing(farm: RealFarm, start: Start, tmp_
         assert (record.retries > 0) == ("measured again, because" in record.warnings)
 
 
+@pytest.mark.slow
 def test_a_board_that_freezes_costs_its_time_limit_and_the_job_goes_elsewhere(
     farm: RealFarm, start: Start, tmp_path: Path
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_board_that_freezes_costs_its_time_limit_and_the_job_goes_elsewhere(
     assert "within 20 s" in retried.warnings, retried.warnings
 
 
+@pytest.mark.slow
 def test_a_tracker_that_goes_away_and_comes_back_is_survived(
     farm: RealFarm, start: Start, tmp_path: Path
 ) -> None:
@@ -136,6 +139,7 @@ def test_a_tracker_that_goes_away_and_comes_back_is_survived(
     check_every_row_is_there_once(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_board_lost_for_good_is_a_row_that_says_so(
     farm: RealFarm, start: Start, tmp_path: Path
 ) -> None:
