@@ -145,6 +145,7 @@ class Device:
         cpuinfo = self.read_text("/proc/cpuinfo")
         cpu = fields_of(cpuinfo)
         kernel = self.read_text("/proc/sys/kernel/arch").strip()  # Linux 6.1 and later
+        emulated = "" not in (kernel, self._architecture) and kernel != self._architecture
         load = self.read_text("/proc/loadavg").split()
         memory = fields_of(self.read_text("/proc/meminfo"))
         frequency = "/sys/devices/system/cpu/cpu0/cpufreq/"
@@ -155,9 +156,9 @@ class Device:
             host=self.read_text("/proc/sys/kernel/hostname").strip(),
             os=self.read_text("/proc/sys/kernel/osrelease").strip(),
             architecture=self._architecture,
-            emulated="" not in (kernel, self._architecture) and kernel != self._architecture,
+            emulated=emulated,
             tvm_version=self.tvm_version(),
-            cpu_model=cpu_model(cpuinfo),
+            cpu_model=cpu_model(cpuinfo) + (" (emulated)" if emulated else ""),
             cpu_cores=self._cores_online(),
             cpu_flags=frozenset(cpu.get("flags", cpu.get("Features", "")).split()),
             cpu_governor=self.read_text(frequency + "scaling_governor").strip(),

@@ -76,7 +76,7 @@ def test_a_board_is_started_measured_tuned_and_stopped(
         assert record.status == "ok"
         assert record.emulated
         assert "emulated" in record.device
-        assert record.cpu_model == "1 x Cortex-A72"
+        assert record.cpu_model == "1 x Cortex-A72 (emulated)"
         assert record.relative_l2_error is not None
         assert record.relative_l2_error < 1e-5
         assert record.retries == 0
