@@ -11,11 +11,15 @@ from targets.toolchain import Toolchain
 
 
 def build_once(
-    toolchain: Toolchain, directory: Path, sources: Sequence[Path], include: Sequence[Path], *of: str
+    toolchain: Toolchain,
+    directory: Path,
+    sources: Sequence[Path],
+    include: Sequence[Path],
+    *of: str,
 ) -> Path:
     """Return the shared library of the first source, compiled if it is not in `directory` yet.
 
-    The file's name carries a hash of the sources, of the compiler, and of what else it is made `of`.
+    The file's name carries a hash of the sources, the compiler, and what else it is made `of`.
     """
     texts = (source.read_text() for source in sources)
     parts = (*texts, toolchain.version(), toolchain.name, *of)
