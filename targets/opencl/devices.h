@@ -61,8 +61,8 @@ class OneDevice {
     return static_cast<int64_t>(value);
   }
 
-  // Calls `enqueue(queue, event)`. While a timer runs, commands go to a queue that takes their times:
-  // some drivers are slower with one.
+  // Calls `enqueue(queue, event)`. While a timer runs, commands go to a queue that takes their times,
+  // so that nobody else pays for that.
   template <typename Enqueue>
   void Submit(const std::string& what, Enqueue enqueue) {
     std::lock_guard<std::mutex> guard(lock_);

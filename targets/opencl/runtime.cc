@@ -481,6 +481,7 @@ ffi::Module LoadModule(ffi::Bytes bytes) {
 }
 
 TVM_FFI_STATIC_INIT_BLOCK() {
+  if (ffi::Function::GetGlobal("device_api.opencl")) return;  // this TVM has OpenCL of its own
   ffi::reflection::GlobalDef()
       .def_packed("device_api.opencl",
                   [](ffi::PackedArgs, ffi::Any* result) {
