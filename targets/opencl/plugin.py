@@ -10,8 +10,9 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from targets.errors import BenchError
 from targets.shared_library import build_once
-from targets.toolchain import Toolchain
+from targets.toolchain import AARCH64_ANDROID, Toolchain
 
 OPENCL_VARIABLE = "MOBILEBENCH_OPENCL"
 """Names the OpenCL library that the plug-in opens; without it, the system's ICD loader."""
@@ -23,8 +24,17 @@ def build_plugin(toolchain: Toolchain, cache_dir: Path) -> Path:
     """Return the plug-in's shared library, compiled into `cache_dir` if it is not there yet.
 
     It is of no use to another TVM than the one whose headers it was compiled with.
+
+    Raises BenchError for a compiler that cannot make one.
     """
     import tvm_ffi
+
+    # Errors pass from the plug-in into TVM, so both need one C++ library, GNU's in TVM's wheels.
+    if toolchain.name == AARCH64_ANDROID or "ziglang" in toolchain.compiler:
+        raise BenchError(
+            f"the OpenCL plug-in cannot be compiled by {' '.join(toolchain.compiler)}: it needs "
+            "GNU's C++ library, as TVM's wheels do; apt-get install g++-aarch64-linux-gnu"
+        )
 
     include = [_package("tvm") / "include", Path(tvm_ffi.libinfo.find_include_path())]
     versions = (version("apache-tvm"), tvm_ffi.__version__)

@@ -1,4 +1,5 @@
 import ctypes.util
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from targets.opencl.plugin import (
     find_icd_loader,
     opencl_environment,
 )
-from targets.toolchain import find_toolchain
+from targets.toolchain import AARCH64_LINUX, Toolchain, find_toolchain
 
 
 @pytest.fixture
@@ -45,6 +46,18 @@ def test_the_plug_in_is_compiled_once(plugin: Path, cache_dir: Path) -> None:
     before = plugin.stat().st_mtime_ns
     assert build_plugin(find_toolchain("host"), cache_dir) == plugin
     assert plugin.stat().st_mtime_ns == before
+
+
+def test_a_compiler_with_another_c_plus_plus_library_is_refused(tmp_path: Path) -> None:
+    zig = Toolchain(AARCH64_LINUX, (sys.executable, "-m", "ziglang", "c++"))
+    with pytest.raises(BenchError, match=r"needs GNU's C\+\+ library"):
+        build_plugin(zig, tmp_path)
+
+
+@pytest.mark.skipif(not shutil.which("aarch64-linux-gnu-g++"), reason="no cross compiler")
+def test_it_is_compiled_for_arm_too(tmp_path: Path) -> None:
+    library = build_plugin(find_toolchain(AARCH64_LINUX), tmp_path)
+    assert int.from_bytes(library.read_bytes()[18:20], "little") == 183  # ELF's number of AArch64
 
 
 def test_the_suite_s_own_process_has_no_opencl(plugin: Path) -> None:
