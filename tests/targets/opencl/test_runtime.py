@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from targets.local import HOST, LocalServer
+from targets.opencl import plugin as plugin_module
 from targets.opencl.plugin import OPENCL_VARIABLE
+from targets.toolchain import find_toolchain
 from tests.targets.opencl.conftest import on
 from tests.targets.opencl.kernels import add_scalars, compile_for_opencl, export, matmul, scale
 
@@ -231,6 +233,23 @@ def test_a_machine_without_opencl_says_so_in_one_line(
         with pytest.raises(Exception, match=reason) as told:
             on(device, [1.0])
         assert re.match(reason, str(told.value).splitlines()[-1])
+
+
+def test_opencl_without_a_driver_is_told_with_the_error_s_name(
+    plugin: Path, tmp_path: Path
+) -> None:
+    from tvm import rpc
+
+    declared = Path(plugin_module.__file__).with_name("opencl.h").read_text()
+    names = re.findall(r"X\(\w+, (\w+),", declared)
+    source, library = tmp_path / "loader.cc", tmp_path / "loader.so"
+    source.write_text("".join(f'extern "C" int cl{name}() {{ return -1001; }}\n' for name in names))
+    find_toolchain("host").compile_shared(library, source, [])
+    with LocalServer(1, [plugin], {OPENCL_VARIABLE: str(library)}) as server:
+        device = rpc.connect(HOST, server.port, server.key).device("opencl")
+        assert not device.exist
+        with pytest.raises(Exception, match=r"OpenCL: no device \(CL_PLATFORM_NOT_FOUND_KHR\)"):
+            on(device, [1.0])
 
 
 def test_without_the_plug_in_there_is_no_opencl() -> None:
