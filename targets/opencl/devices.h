@@ -61,8 +61,8 @@ class OneDevice {
     return static_cast<int64_t>(value);
   }
 
-  // Calls `enqueue(queue, event)`. While a timer runs, commands go to a queue that takes their times,
-  // so that nobody else pays for that.
+  // Calls `enqueue(queue, event)`. While a timer runs, commands go to a queue that takes their
+  // times, so that nobody else pays for that.
   template <typename Enqueue>
   void Submit(const std::string& what, Enqueue enqueue) {
     std::lock_guard<std::mutex> guard(lock_);
@@ -100,8 +100,8 @@ class OneDevice {
     return memory;
   }
 
-  // Workspaces come and go with every call, in the same sizes; so they are kept. A kernel that still
-  // uses one is done before the next begins.
+  // Workspaces come and go with every call, in the same sizes; so they are kept. A kernel that
+  // still uses one is done before the next begins.
   Memory TakeWorkspace(size_t size) {
     {
       std::lock_guard<std::mutex> guard(lock_);
@@ -135,8 +135,8 @@ class OneDevice {
   std::multimap<size_t, Memory> workspaces_;
 };
 
-// Every device of every platform, GPUs first; found at the first use. It is never destroyed: drivers
-// may be gone when a process ends.
+// Every device of every platform, GPUs first; found at the first use. It is never destroyed:
+// drivers may be gone when a process ends.
 class Devices {
  public:
   static Devices& All() {

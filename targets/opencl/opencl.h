@@ -1,5 +1,5 @@
-// What the runtime uses of OpenCL: functions and constants of the 1.2 specification, and the names of
-// its errors. No headers of OpenCL are needed, and no library until the first use.
+// What the runtime uses of OpenCL: functions and constants of the 1.2 specification, and the names
+// of its errors. No headers of OpenCL are needed, and no library until the first use.
 //
 // Included by runtime.cc alone.
 #pragma once

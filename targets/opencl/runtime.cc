@@ -27,7 +27,7 @@
 
 #include "devices.h"
 
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "integers are narrowed to their first bytes");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "integers are cut to their first bytes");
 
 namespace {
 
@@ -163,8 +163,8 @@ class OpenCLDeviceAPI final : public runtime::DeviceAPI {
   }
 };
 
-// From the start of the first command to the end of the last one, on the device's own clock. What the
-// device waits in between is in it: an inference takes that time too.
+// From the start of the first command to the end of the last one, on the device's own clock. What
+// the device waits in between is in it: an inference takes that time too.
 class OpenCLTimer final : public runtime::TimerNode {
  public:
   explicit OpenCLTimer(Device device) : device_(Devices::All().At(device.device_id)) {}

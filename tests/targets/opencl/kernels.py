@@ -33,17 +33,21 @@ def matmul(size: int) -> Any:
     return te.create_prim_func([a, b, out])
 
 
+def shares(rows: int, columns: int) -> Any:
+    """Return `out = a / (the sum of its row)`, two kernels with the sums between them."""
+    a = te.placeholder((rows, columns), name="a")
+    k = te.reduce_axis((0, columns), name="k")
+    sums = te.compute((rows,), lambda i: te.sum(a[i, k], axis=k), name="sums")
+    out = te.compute((rows, columns), lambda i, j: a[i, j] / sums[i], name="out")
+    return te.create_prim_func([a, out])
+
+
 def compile_for_opencl(function: Any) -> Any:
     """Return the executable whose `main` is the function on a device."""
     module = tvm.IRModule({"main": function.with_attr("global_symbol", "main")})
     with TARGET:
         module = dl.ApplyDefaultSchedule(dl.gpu.Matmul(), dl.gpu.Fallback())(module)
     return tvm.compile(module, target=TARGET)
-
-
-def source_of(executable: Any) -> str:
-    """Return the OpenCL C of an executable."""
-    return str(executable.mod.imports[0].inspect_source())
 
 
 def export(function: Any, library: Path) -> Path:

@@ -18,7 +18,14 @@ from targets.opencl import plugin as plugin_module
 from targets.opencl.plugin import OPENCL_VARIABLE
 from targets.toolchain import find_toolchain
 from tests.targets.opencl.conftest import on
-from tests.targets.opencl.kernels import add_scalars, compile_for_opencl, export, matmul, scale
+from tests.targets.opencl.kernels import (
+    add_scalars,
+    compile_for_opencl,
+    export,
+    matmul,
+    scale,
+    shares,
+)
 
 ROOT = Path(__file__).parents[3]
 _NUMBERS = itertools.count()
@@ -152,6 +159,20 @@ def test_a_matmul_in_tiles_of_shared_memory_is_numpy_s(
     out = on(device, np.zeros((128, 128)))
     module["main"](on(device, a), on(device, b), out)
     np.testing.assert_allclose(out.numpy(), a @ b, rtol=1e-4, atol=1e-4)
+
+
+def test_kernels_of_one_function_hand_on_what_they_computed(
+    session: Any, device: Any, tmp_path: Path
+) -> None:
+    function = shares(70, 30)
+    assert "TVMBackendAllocWorkspace" in compile_for_opencl(function).mod.inspect_source()
+    module = load(session, function, tmp_path)
+    data = np.random.default_rng(0).random((5, 70, 30), np.float32)
+    pairs = [(on(device, one), on(device, np.zeros((70, 30)))) for one in data]
+    for pair in pairs:
+        module["main"](*pair)
+    for one, (_, out) in zip(data, pairs, strict=True):
+        np.testing.assert_allclose(out.numpy(), one / one.sum(1, keepdims=True), rtol=1e-5)
 
 
 def test_the_timer_takes_the_device_s_time(session: Any, device: Any, tmp_path: Path) -> None:
