@@ -8,6 +8,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from targets.errors import BenchError
@@ -27,18 +30,27 @@ class LocalServer:
     answers to a random key.
     """
 
-    def __init__(self, threads: int = 1) -> None:
-        """Start a server whose kernels may use so many threads."""
+    def __init__(
+        self,
+        threads: int = 1,
+        libraries: Sequence[Path] = (),
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Start a server whose kernels may use so many threads.
+
+        It loads the libraries beside TVM's runtime, e.g. the OpenCL plug-in, and has the variables
+        of the environment beside this process's own.
+        """
         self.key = secrets.token_hex(16)
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed in close()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "targets.rpc_server"],
+            [sys.executable, "-m", "targets.rpc_server", *map(str, libraries)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
             # Without it TVM takes half of an x86 machine's processors for hyper-threads.
-            env=os.environ | {"TVM_NUM_THREADS": str(threads)},
+            env=os.environ | {"TVM_NUM_THREADS": str(threads)} | dict(environment),
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None

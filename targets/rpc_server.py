@@ -1,10 +1,11 @@
 """The program of the local device: a TVM RPC server on loopback, without torch in its memory.
 
-Run as `python -m targets.rpc_server`; the key comes on standard input and the port goes out on
-standard output, so neither shows in the list of processes. Serving each session in a fresh fork
-is TVM's own doing.
+Run as `python -m targets.rpc_server [LIBRARY...]`; the key comes on standard input and the port
+goes out on standard output, so neither shows in the list of processes. The libraries are loaded
+beside TVM's runtime. Serving each session in a fresh fork is TVM's own doing.
 """
 
+import ctypes
 import os
 import sys
 
@@ -21,6 +22,8 @@ def main() -> None:
     from tvm.rpc.server import PopenRPCServerState
 
     key = sys.stdin.readline().strip()
+    for library in sys.argv[1:]:
+        ctypes.CDLL(library, ctypes.RTLD_GLOBAL)
     server = PopenRPCServerState("127.0.0.1", 9091, 9999, key=key, silent=True)
     print(server.port, flush=True)
     server.thread.join()

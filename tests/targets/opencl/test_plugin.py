@@ -1,0 +1,134 @@
+import ctypes.util
+import shutil
+import subprocess
+import sys
+import time
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import pytest
+
+from targets.errors import BenchError
+from targets.local import LocalServer
+from targets.opencl import plugin as module
+from targets.opencl.plugin import (
+    OPENCL_VARIABLE,
+    build_plugin,
+    find_icd_loader,
+    opencl_environment,
+)
+from targets.toolchain import AARCH64_LINUX, Toolchain, find_toolchain
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return the prefix of a machine without OpenCL."""
+    monkeypatch.delenv(OPENCL_VARIABLE, raising=False)
+    monkeypatch.delenv("OCL_ICD_VENDORS", raising=False)
+    monkeypatch.setattr(ctypes.util, "find_library", lambda _name: None)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda _name: None)
+    return tmp_path
+
+
+def with_pyopencl(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
+    """Put the libraries of pyopencl's wheel there; return their folder."""
+    libraries = folder / "pyopencl" / ".libs"
+    libraries.mkdir(parents=True)
+    for name in ("libOpenCL-5519dec5.so.1.0.0", "libpocl-21062cec.so"):
+        (libraries / name).touch()
+    spec = ModuleSpec("pyopencl", None, origin=str(folder / "pyopencl" / "__init__.py"))
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda _name: spec)
+    return libraries
+
+
+def test_the_plug_in_is_compiled_once(plugin: Path, cache_dir: Path) -> None:
+    before = plugin.stat().st_mtime_ns
+    assert build_plugin(find_toolchain("host"), cache_dir) == plugin
+    assert plugin.stat().st_mtime_ns == before
+
+
+def test_a_compiler_with_another_c_plus_plus_library_is_refused(tmp_path: Path) -> None:
+    zig = Toolchain(AARCH64_LINUX, (sys.executable, "-m", "ziglang", "c++"))
+    with pytest.raises(BenchError, match=r"needs GNU's C\+\+ library"):
+        build_plugin(zig, tmp_path)
+
+
+@pytest.mark.skipif(not shutil.which("aarch64-linux-gnu-g++"), reason="no cross compiler")
+def test_it_is_compiled_for_arm_too(tmp_path: Path) -> None:
+    library = build_plugin(find_toolchain(AARCH64_LINUX), tmp_path)
+    assert int.from_bytes(library.read_bytes()[18:20], "little") == 183  # ELF's number of AArch64
+
+
+def test_the_suite_s_own_process_has_no_opencl(plugin: Path) -> None:
+    import tvm
+
+    assert plugin.exists()
+    assert tvm.get_global_func("device_api.opencl", allow_missing=True) is None
+
+
+def test_loading_the_plug_in_opens_no_opencl(plugin: Path) -> None:
+    code = (
+        "import ctypes, sys, tvm; ctypes.CDLL(sys.argv[1], ctypes.RTLD_GLOBAL);"
+        "print('OpenCL' in open('/proc/self/maps').read())"
+    )
+    command = [sys.executable, "-c", code, str(plugin)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "False"
+
+
+def test_a_library_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"did not start: OSError: .*nosuch.so: cannot open"):
+        LocalServer(libraries=[tmp_path / "nosuch.so"])
+
+
+def test_a_machine_without_opencl_has_nothing_to_add(bare: Path) -> None:
+    assert find_icd_loader() is None
+    assert opencl_environment() == {}
+
+
+def test_pyopencl_s_loader_is_found_and_told_of_pocl(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    libraries = with_pyopencl(monkeypatch, bare)
+    assert find_icd_loader() == libraries / "libOpenCL-5519dec5.so.1.0.0"
+    assert opencl_environment() == {
+        OPENCL_VARIABLE: str(libraries / "libOpenCL-5519dec5.so.1.0.0"),
+        "PYOPENCL_HOME": str(libraries.parent),
+        "OCL_ICD_VENDORS": str(libraries / "libpocl-21062cec.so"),
+    }
+
+
+def test_intel_s_runtime_wins_over_pocl(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_pyopencl(monkeypatch, bare)
+    (bare / "lib").mkdir()
+    (bare / "lib" / "libintelocl.so").touch()
+    assert opencl_environment() == {OPENCL_VARIABLE: str(bare / "lib" / "libintelocl.so")}
+
+
+def test_what_the_variable_or_the_system_names_wins(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_pyopencl(monkeypatch, bare)
+    monkeypatch.setenv(OPENCL_VARIABLE, "/opt/libmali.so")
+    assert opencl_environment() == {}
+    monkeypatch.delenv(OPENCL_VARIABLE)
+    monkeypatch.setattr(ctypes.util, "find_library", lambda _name: "libOpenCL.so.1")
+    assert opencl_environment() == {}
+
+
+def test_a_session_that_used_opencl_ends_in_peace(
+    plugin: Path, environment: dict[str, str]
+) -> None:
+    from tvm import rpc
+
+    from targets.local import HOST
+    from tests.targets.opencl.conftest import on
+
+    with LocalServer(1, [plugin], environment) as server:
+        for _ in range(2):
+            session = rpc.connect(HOST, server.port, server.key)
+            assert on(session.device("opencl"), [1.0]).numpy() == [1.0]
+            del session
+            time.sleep(1.0)
+        assert server.session_end() is None

@@ -1,0 +1,352 @@
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from targets.local import HOST, LocalServer
+from targets.opencl import plugin as plugin_module
+from targets.opencl.plugin import OPENCL_VARIABLE
+from targets.toolchain import find_toolchain
+from tests.targets.opencl.conftest import on
+from tests.targets.opencl.kernels import (
+    add_scalars,
+    compile_for_opencl,
+    export,
+    matmul,
+    scale,
+    shares,
+)
+
+ROOT = Path(__file__).parents[3]
+_NUMBERS = itertools.count()
+
+
+def load(session: Any, function: Any, directory: Path) -> Any:
+    """Send a function to the session; return the module there, with the function as `main`."""
+    # A library that is loaded must not be overwritten.
+    library = export(function, directory / f"kernel-{next(_NUMBERS)}.so")
+    session.upload(str(library))
+    return session.load_module(library.name)
+
+
+@contextmanager
+def rewriting(pattern: str, text: str) -> Iterator[None]:
+    """Let TVM write other OpenCL C than it would."""
+    import tvm_ffi
+
+    name = "tvm_callback_opencl_postproc"
+    tvm_ffi.register_global_func(name, lambda code, _target: re.sub(pattern, text, code))
+    try:
+        yield
+    finally:
+        tvm_ffi.remove_global_func(name)
+
+
+def test_the_device_tells_what_it_is(device: Any) -> None:
+    assert device.exist
+    assert device.device_name
+    assert device.driver_version
+    assert device.max_threads_per_block >= 1
+    assert device.warp_size == 1
+    assert device.max_shared_memory_per_block >= 16 * 1024
+    assert 1 <= device.multi_processor_count <= os.cpu_count()
+    assert device.max_clock_rate >= 0
+    assert float(device.compute_version) >= 1.2
+    assert device.api_version == round(100 * float(device.compute_version))
+    assert len(device.max_thread_dimensions) == 3
+    assert device.total_global_memory > 0
+
+
+def test_a_device_too_many_does_not_exist(session: Any) -> None:
+    assert not session.device("opencl", 99).exist
+    with pytest.raises(Exception, match="there is no device 99; there are"):
+        on(session.device("opencl", 99), [1.0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "int64", "uint16"])
+def test_data_comes_back_as_it_was(device: Any, dtype: str) -> None:
+    import tvm
+
+    data = np.random.default_rng(0).integers(0, 100, (7, 5)).astype(dtype)
+    assert np.array_equal(tvm.runtime.tensor(data, device).numpy(), data)
+
+
+def test_an_empty_tensor_is_a_tensor(device: Any) -> None:
+    assert on(device, np.zeros((0, 3))).numpy().shape == (0, 3)
+
+
+def test_a_part_of_a_buffer_is_copied_both_ways(plugin: Path, environment: dict[str, str]) -> None:
+    # Over RPC TVM forgets where a view begins, on every kind of device.
+    code = """
+import ctypes, sys
+import numpy as np, tvm
+ctypes.CDLL(sys.argv[1], ctypes.RTLD_GLOBAL)
+on = lambda values: tvm.runtime.tensor(np.asarray(values, np.float32), tvm.opencl(0))
+whole = on(range(16))
+view = lambda first: whole._create_view((4,), "float32", relative_byte_offset=4 * first)
+print(view(8).numpy().tolist())
+view(8).copyfrom(np.zeros(4, np.float32))
+on([1, 2, 3, 4]).copyto(view(12))
+view(0).copyto(view(4))
+print(whole.numpy().tolist())
+"""
+    part, whole = _run(code, environment, str(plugin))
+    assert json.loads(part) == [8, 9, 10, 11]
+    assert json.loads(whole) == [0, 1, 2, 3, 0, 1, 2, 3, 0, 0, 0, 0, 1, 2, 3, 4]
+
+
+def test_data_goes_from_device_to_device(session: Any) -> None:
+    if not session.device("opencl", 1).exist:
+        pytest.skip("there is one OpenCL device only")
+    data = np.arange(100, dtype=np.float32)
+    there = on(session.device("opencl", 1), np.zeros(100))
+    on(session.device("opencl", 0), data).copyto(there)
+    assert np.array_equal(there.numpy(), data)
+
+
+def test_each_device_runs_kernels(session: Any, tmp_path: Path) -> None:
+    module = load(session, scale(100), tmp_path)
+    data = np.arange(100, dtype=np.float32)
+    for index in range(2):
+        device = session.device("opencl", index)
+        if device.exist:
+            out = on(device, np.zeros(100))
+            module["main"](on(device, data), 3.0, out)
+            assert np.array_equal(out.numpy(), 3 * data)
+
+
+def test_numbers_are_passed_in_the_width_that_is_declared(
+    session: Any, device: Any, tmp_path: Path
+) -> None:
+    values = {"int8": -7, "uint16": 65535, "int32": -100_000, "int64": 2**33, "float32": 0.5}
+    module = load(session, add_scalars(list(values)), tmp_path)
+    data = np.arange(64, dtype=np.float32)
+    out = on(device, np.zeros(64))
+    module["main"](on(device, data), *values.values(), out)
+    np.testing.assert_allclose(out.numpy(), data + sum(values.values()), rtol=1e-6)
+
+
+@pytest.mark.parametrize("length", [0, 1, 300])
+def test_shapes_may_be_known_at_run_time_only(
+    session: Any, device: Any, tmp_path: Path, length: int
+) -> None:
+    from tvm import te
+
+    module = load(session, scale(te.var("n", "int64")), tmp_path)
+    data = np.arange(length, dtype=np.float32)
+    out = on(device, np.zeros(length))
+    module["main"](on(device, data), 2.0, out)
+    assert np.array_equal(out.numpy(), 2 * data)
+
+
+def test_a_matmul_in_tiles_of_shared_memory_is_numpy_s(
+    session: Any, device: Any, tmp_path: Path
+) -> None:
+    function = matmul(128)
+    assert "__local" in compile_for_opencl(function).mod.imports[0].inspect_source()
+    module = load(session, function, tmp_path)
+    a, b = np.random.default_rng(0).standard_normal((2, 128, 128), np.float32)
+    out = on(device, np.zeros((128, 128)))
+    module["main"](on(device, a), on(device, b), out)
+    np.testing.assert_allclose(out.numpy(), a @ b, rtol=1e-4, atol=1e-4)
+
+
+def test_kernels_of_one_function_hand_on_what_they_computed(
+    session: Any, device: Any, tmp_path: Path
+) -> None:
+    function = shares(70, 30)
+    assert "TVMBackendAllocWorkspace" in compile_for_opencl(function).mod.inspect_source()
+    module = load(session, function, tmp_path)
+    data = np.random.default_rng(0).random((5, 70, 30), np.float32)
+    pairs = [(on(device, one), on(device, np.zeros((70, 30)))) for one in data]
+    for pair in pairs:
+        module["main"](*pair)
+    for one, (_, out) in zip(data, pairs, strict=True):
+        np.testing.assert_allclose(out.numpy(), one / one.sum(1, keepdims=True), rtol=1e-5)
+
+
+def test_the_timer_takes_the_device_s_time(session: Any, device: Any, tmp_path: Path) -> None:
+    module = load(session, matmul(256), tmp_path)
+    tensors = [on(device, np.ones((256, 256))) for _ in range(3)]
+    module["main"](*tensors)
+    start = time.perf_counter()
+    times = module.time_evaluator("main", device, number=2, repeat=5)(*tensors).results
+    wall = time.perf_counter() - start
+    assert len(times) == 5
+    assert min(times) > 0
+    assert 2 * sum(times) < wall
+
+
+def test_a_longer_kernel_takes_longer(session: Any, device: Any, tmp_path: Path) -> None:
+    medians = []
+    for size in (64, 512):
+        module = load(session, matmul(size), tmp_path)
+        tensors = [on(device, np.ones((size, size))) for _ in range(3)]
+        medians.append(module.time_evaluator("main", device, number=1, repeat=7)(*tensors).median)
+    assert medians[1] > 4 * medians[0]
+
+
+def test_source_that_does_not_compile_is_told_with_the_compiler_s_words(
+    session: Any, device: Any, tmp_path: Path
+) -> None:
+    with rewriting(r"\{\n", "{\n  abacus += 1;\n"):
+        module = load(session, scale(8), tmp_path)
+    x = on(device, np.ones(8))
+    with pytest.raises(
+        Exception, match=r"cannot build the module: CL_BUILD_PROGRAM_FAILURE"
+    ) as told:
+        module["main"](x, 2.0, x)
+    assert "undeclared identifier 'abacus'" in str(told.value)
+
+
+def test_a_kernel_that_is_not_there_is_told_by_name(
+    session: Any, device: Any, tmp_path: Path
+) -> None:
+    with rewriting("main_kernel", "another"):
+        module = load(session, scale(8), tmp_path)
+    x = on(device, np.ones(8))
+    with pytest.raises(Exception, match=r"kernel main_kernel: CL_INVALID_KERNEL_NAME"):
+        module["main"](x, 2.0, x)
+
+
+def test_a_launch_that_is_refused_is_told_by_the_error_s_name(
+    session: Any, device: Any, tmp_path: Path
+) -> None:
+    import tvm
+
+    length = 2 * device.max_threads_per_block
+    schedule = tvm.s_tir.Schedule(scale(length))
+    (loop,) = schedule.get_loops(schedule.get_sblock("out"))
+    schedule.bind(loop, "threadIdx.x")  # a work group of all
+    module = load(session, schedule.mod["main"].with_attr("tirx.is_scheduled", True), tmp_path)
+    x = on(device, np.ones(length))
+    with pytest.raises(Exception, match="kernel main_kernel: CL_INVALID_WORK_GROUP_SIZE"):
+        module["main"](x, 2.0, x)
+        device.sync()
+
+
+@pytest.mark.parametrize(
+    ("library", "reason"),
+    [
+        ("/nosuch.so", r"OpenCL: no library \(/nosuch.so: cannot open .*\); install an ICD loader"),
+        ("libm.so.6", "OpenCL: the library has no clGetPlatformIDs"),
+    ],
+)
+def test_a_machine_without_opencl_says_so_in_one_line(
+    plugin: Path, library: str, reason: str
+) -> None:
+    from tvm import rpc
+
+    with LocalServer(1, [plugin], {OPENCL_VARIABLE: library}) as server:
+        session = rpc.connect(HOST, server.port, server.key)
+        device = session.device("opencl")
+        assert not device.exist
+        with pytest.raises(Exception, match=reason) as told:
+            on(device, [1.0])
+        assert re.match(reason, str(told.value).splitlines()[-1])
+
+
+def test_opencl_without_a_driver_is_told_with_the_error_s_name(
+    plugin: Path, tmp_path: Path
+) -> None:
+    from tvm import rpc
+
+    declared = Path(plugin_module.__file__).with_name("opencl.h").read_text()
+    names = re.findall(r"X\(\w+, (\w+),", declared)
+    source, library = tmp_path / "loader.cc", tmp_path / "loader.so"
+    source.write_text("".join(f'extern "C" int cl{name}() {{ return -1001; }}\n' for name in names))
+    find_toolchain("host").compile_shared(library, source, [])
+    with LocalServer(1, [plugin], {OPENCL_VARIABLE: str(library)}) as server:
+        device = rpc.connect(HOST, server.port, server.key).device("opencl")
+        assert not device.exist
+        with pytest.raises(Exception, match=r"OpenCL: no device \(CL_PLATFORM_NOT_FOUND_KHR\)"):
+            on(device, [1.0])
+
+
+def test_without_the_plug_in_there_is_no_opencl() -> None:
+    from tvm import rpc
+
+    with LocalServer() as server:
+        assert not rpc.connect(HOST, server.port, server.key).device("opencl").exist
+
+
+def test_a_stock_server_loads_it(plugin: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    from tvm import rpc
+
+    command = [sys.executable, "-m", "tvm.exec.rpc_server", "--host=127.0.0.1", "--port=9600"]
+    command += ["--port-end=9699", f"--load-library={plugin}"]
+    log = tmp_path / "log"
+    with (
+        log.open("w") as out,
+        subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | environment) as server,
+    ):
+        try:
+            end = time.monotonic() + 60
+            while not (bound := re.search(r"bind to 127.0.0.1:(\d+)", log.read_text())):
+                assert time.monotonic() < end
+                time.sleep(0.1)
+            session = rpc.connect(HOST, int(bound[1]))
+            device = session.device("opencl")
+            assert device.exist
+            out_tensor = on(device, np.zeros(8))
+            load(session, scale(8), tmp_path)["main"](on(device, np.ones(8)), 4.0, out_tensor)
+            assert np.array_equal(out_tensor.numpy(), np.full(8, 4.0))
+        finally:
+            import psutil
+
+            for process in psutil.Process(server.pid).children(recursive=True):
+                process.kill()
+            server.kill()
+
+
+def test_what_is_compiled_beside_the_plug_in_is_what_the_wheel_compiles(
+    plugin: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    code = """
+import ctypes, json, sys
+import tvm
+from tests.targets.opencl.kernels import compile_for_opencl, scale
+plain = compile_for_opencl(scale(8))
+ctypes.CDLL(sys.argv[1], ctypes.RTLD_GLOBAL)
+ours = compile_for_opencl(scale(8))
+for executable, name in ((plain, "plain.so"), (ours, "ours.so")):
+    executable.export_library(f"{sys.argv[2]}/{name}")
+modules = [executable.mod.imports[0] for executable in (plain, ours)]
+print(json.dumps([[m.is_runnable(), m.inspect_source()] for m in modules]))
+"""
+    *_, told = _run(code, environment, str(plugin), str(tmp_path))
+    (was_runnable, was), (is_runnable, now) = json.loads(told)
+    assert (was_runnable, is_runnable) == (False, True)
+    assert was == now
+    packed = [_packed(tmp_path / name) for name in ("plain.so", "ours.so")]
+    assert packed[0] == packed[1]
+
+
+def _run(code: str, environment: dict[str, str], *arguments: str) -> list[str]:
+    """Return the lines that a program prints; no plug-in is loaded into the tests' own process."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def _packed(library: Path) -> bytes:
+    """Return a library's OpenCL module as it was written."""
+    content = library.read_bytes()
+    start = content.index(b"opencl", content.index(b"_lib"))
+    return content[start : content.index(b"}\n\n", start)]
