@@ -27,6 +27,8 @@ from tests.targets.opencl.kernels import (
     shares,
 )
 
+pytestmark = pytest.mark.slow  # a server for each
+
 ROOT = Path(__file__).parents[3]
 _NUMBERS = itertools.count()
 
