@@ -142,8 +142,12 @@ def _with_fidelity(record: Record, attempt: Attempt) -> Record:
 def _with_latency(record: Record, attempt: Attempt) -> Record:
     latency = Latency.from_rounds(attempt.rounds_ms)
     doubts = warnings_for(latency, record.calibration_before_ms, record.calibration_after_ms)
-    doubts = [*filter(None, (record.warnings,)), *doubts]
     columns = {
         f"latency_{name}": value for name, value in asdict(latency).items() if name != "samples"
     }
-    return replace(record, samples=latency.samples, warnings="; ".join(doubts), **columns)
+    return replace(
+        record,
+        samples=latency.samples,
+        warnings="; ".join(filter(None, (record.warnings, *doubts))),
+        **columns,
+    )

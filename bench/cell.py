@@ -31,9 +31,7 @@ class Attempt:
     usage: Usage | None = None
     round_trip_ms: float | None = None
     rounds_ms: list[list[float]] = field(default_factory=list)
-    remarks: list[str] = field(
-        default_factory=list
-    )  # what a reader should know, though none failed
+    remarks: list[str] = field(default_factory=list)  # what a reader of the row should know
     retries: int = 0
 
 

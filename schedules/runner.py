@@ -46,10 +46,11 @@ class InterleavedRunner(ms.runner.PyRunner):
         try:
             return [_result(seconds) for seconds in self._in_turns(paths, shapes)]
         except Exception as error:
-            if len(paths) == 1:
-                lines = str(error).strip().splitlines() or [type(error).__name__]
-                return [ms.runner.RunnerResult(None, lines[-1])]
-            return [self._measure([path], shapes)[0] for path in paths]
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+        # Not before the error is gone, which holds the session that it came from.
+        if len(paths) == 1:
+            return [ms.runner.RunnerResult(None, lines[-1])]
+        return [self._measure([path], shapes)[0] for path in paths]
 
     def _in_turns(self, paths: list[Path], shapes: list[tuple[int, ...]]) -> list[list[float]]:
         session, device = self._connect()

@@ -88,7 +88,7 @@ class Tuner:
         self._limit_s = time_limit_s
         self._tvm_target = tvm.target.Target(resolve(target, threads))
         self._machine = machine_of(self._tvm_target)
-        self._farm = farm
+        self._line = Line(target, threads, farm)
         self._connection: Connection | None = None
         toolchain = find_toolchain(target.toolchain)
         self._probe = build_probe(toolchain, cache_dir)
@@ -149,6 +149,7 @@ class Tuner:
         self._builder.close()
         if self._connection:
             self._connection.close()
+        self._line.close()
 
     def _recall(self, search: _Search) -> None:
         """Read a task's former measurements from the history."""
@@ -225,9 +226,9 @@ class Tuner:
         """Open a session in place of the last one, and wait until the device is cool."""
         if self._connection:
             self._connection.close()
-        line = Line(self._target, self._threads, self._farm)
-        line.wait()
-        self._connection = line.connect()
+            self._connection = None
+        self._line.wait()
+        self._connection = self._line.connect()
         device = Device(self._connection, self._probe)
         device.set_threads(self._threads, self._target.cores)
         cool_down(self._target, device.temperature_c)

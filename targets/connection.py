@@ -26,15 +26,15 @@ class Connection(Protocol):
 
 
 class LocalConnection:
-    """A session on a server that was started for it, and ends with it."""
+    """A session on a server of this machine."""
 
     address = ""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, server: LocalServer) -> None:
         from tvm import rpc
 
-        self._server = LocalServer(threads)
-        self.session = rpc.connect(HOST, self._server.port, self._server.key)
+        self._server = server
+        self.session = rpc.connect(HOST, server.port, server.key)
 
     def ended(self) -> str | None:
         """Return how the session's process died."""
@@ -42,8 +42,8 @@ class LocalConnection:
         return self._server.session_end()
 
     def close(self) -> None:
-        """End the server."""
-        self._server.close()
+        """End the session: the last reference to it goes."""
+        del self.session
 
 
 class BoardConnection:
@@ -86,7 +86,8 @@ class BoardConnection:
 class Line:
     """The way to a target's device: first a board is waited for, then it is spoken to.
 
-    The two are apart because they have time limits of their own.
+    The two are apart because they have time limits of their own. This machine's server is kept from
+    session to session, until a crash has made it deaf.
     """
 
     def __init__(self, target: Target, threads: int, farm: Farm | None) -> None:
@@ -94,6 +95,7 @@ class Line:
         self._threads = threads
         self._farm = farm
         self._grant: Grant | None = None
+        self._server: LocalServer | None = None
 
     def wait(self) -> None:
         """Have a board set aside; raises NoDeviceError if there is none within the farm's wait."""
@@ -102,6 +104,14 @@ class Line:
 
     def connect(self) -> Connection:
         """Open a session, with the board that was waited for, or on this machine."""
-        if self._farm is None or self._grant is None:
-            return LocalConnection(self._threads)
-        return BoardConnection(self._farm, self._grant)
+        if self._farm is not None and self._grant is not None:
+            return BoardConnection(self._farm, self._grant)
+        if self._server is None or self._server.session_end():
+            self.close()
+            self._server = LocalServer(self._threads)
+        return LocalConnection(self._server)
+
+    def close(self) -> None:
+        """End this machine's server, if there is one."""
+        if self._server:
+            self._server.close()
