@@ -226,4 +226,4 @@ def _compile(
     names = [TEAM] if is_shared(planned) else []
     names += [MARKS] if marked else []
     link_library(executable, directory / LIBRARY, toolchain, names)
-    return asdict(footprint(planned)) | {"kernels": kernels_of(fused)}
+    return asdict(footprint(planned)) | {"kernels": kernels_of(fused, machine_of(tvm_handle))}

@@ -16,7 +16,7 @@ from bench.runtimes.runtime import Workload
 from bench.variant import Variant, parse_variant
 from bench.workshop import Workshop
 from schedules.database import Database, Entry, read_database, write_database
-from schedules.machine import Machine
+from schedules.machine import Processor
 from targets.device import DeviceState, require_flags
 from targets.errors import BenchError, NoDeviceError
 from targets.farm import Farm
@@ -65,7 +65,12 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
         machine, found = _search(request, target, exported, progress)
         emulated = target.emulated or state.emulated
         new = Database(
-            target.name, machine.vector_floats, machine.registers, state.cpu_model, emulated
+            target.name,
+            machine.vector_floats,
+            machine.registers,
+            state.cpu_model,
+            machine.device,
+            emulated,
         )
         entries = _confirm(request, bench, exported, new.updated(found), workshop, progress)
         database = _old_database(request) or new
@@ -89,7 +94,7 @@ def _ask(bench: Bench) -> DeviceState:
 
 def _search(
     request: Tuning, target: Target, exported: dict[Variant, Exported], progress: TuningProgress
-) -> tuple[Machine, list[Entry]]:
+) -> tuple[Processor, list[Entry]]:
     """Return the machine that is tuned for, and what the search found for every kernel."""
     limit_s = request.time_limit_s
     with Worker(
@@ -110,7 +115,7 @@ def _search(
             progress.say(f"{before} trials were made before")
         while (step := tuner.call("step", timeout_s=10 * limit_s)) is not None:
             progress.step(step)
-        machine: Machine = tuner.call("machine", timeout_s=limit_s)
+        machine: Processor = tuner.call("machine", timeout_s=limit_s)
         entries: list[Entry] = tuner.call("entries", timeout_s=limit_s)
         tuner.call("close", timeout_s=limit_s)
         tuner.finish()

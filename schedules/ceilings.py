@@ -1,17 +1,18 @@
 """What no kernel can exceed: multiply-adds in registers, and reading memory."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tvm import tirx
 
 from schedules import pipeline
-from schedules.machine import Machine, machine_of
+from schedules.machine import Gpu, Machine, Processor, machine_of
 from schedules.native_code import TEAM, link_library
 from targets.toolchain import Toolchain
 
-STEPS = 200_000  # of multiply-adds; a fraction of a millisecond
-READ_BYTES = 256 * 1024 * 1024  # more than any cache
+_STEPS = {"cpu": 200_000, "opencl": 2_000}  # of multiply-adds; a fraction of a millisecond
+_READ_BYTES = {"cpu": 256 << 20, "opencl": 64 << 20}  # more than any cache
 _CHAINS = 12  # independent sums: two multiply-adds a cycle, of four cycles' latency, need 8
 
 
@@ -26,17 +27,28 @@ def write_ceilings(tvm_target: Any, toolchain: Toolchain, directory: Path) -> di
     for name, loops in (("multiply", _multiply(machine)), ("read", _read(machine))):
         executable = pipeline.build_loops(loops, tvm_target)
         link_library(executable, directory / f"{name}.so", toolchain, beside)
-    sums = machine.threads * _CHAINS * machine.vector_floats
+    sums = _parts(machine) * _CHAINS * machine.vector_floats
     return {
         "entry": pipeline.kernel_entry(machine),
         "factors": 2 * machine.vector_floats,
         "sums": sums,
-        "macs": STEPS * sums,
-        "read_bytes": READ_BYTES,
+        "macs": _STEPS[machine.device] * sums,
+        "read_bytes": _read_steps(machine) * sums * 4,
     }
 
 
-def _multiply(machine: Machine) -> tirx.PrimFunc:
+def _parts(machine: Processor) -> int:
+    """Return how many threads or work items share the work."""
+    if isinstance(machine, Gpu):
+        return -(-machine.busy_items // machine.subgroup) * machine.subgroup
+    return machine.threads
+
+
+def _read_steps(machine: Processor) -> int:
+    return _READ_BYTES[machine.device] // 4 // (_parts(machine) * _CHAINS * machine.vector_floats)
+
+
+def _multiply(machine: Processor) -> tirx.PrimFunc:
     """Chains of `sum = sum * x + y`, as many as keep the multipliers busy."""
     lanes = machine.vector_floats
     factors = tirx.decl_buffer((2 * lanes,), "float32", "factors")
@@ -44,28 +56,32 @@ def _multiply(machine: Machine) -> tirx.PrimFunc:
     def step(total: Any, _step: Any, _chain: Any, lane: Any) -> Any:
         return total * factors[lane] + factors[lanes + lane]
 
-    return _chains(machine, factors, STEPS, step)
+    return _chains(machine, factors, _STEPS[machine.device], step)
 
 
-def _read(machine: Machine) -> tirx.PrimFunc:
-    """Sums over memory, each thread over a part of it."""
-    lanes = machine.vector_floats
-    steps = READ_BYTES // 4 // machine.threads // (_CHAINS * lanes)
-    memory = tirx.decl_buffer((READ_BYTES // 4,), "float32", "memory")
+def _read(machine: Processor) -> tirx.PrimFunc:
+    """Sums over memory: each part over its own piece of it, or side by side if they run in step."""
+    lanes, parts, steps = machine.vector_floats, _parts(machine), _read_steps(machine)
+    memory = tirx.decl_buffer((parts * steps * _CHAINS * lanes,), "float32", "memory")
 
     def step(total: Any, at: Any, chain: Any, lane: Any) -> Any:
         part, turn = at
-        return total + memory[((part * steps + turn) * _CHAINS + chain) * lanes + lane]
+        if isinstance(machine, Gpu) and machine.subgroup > 1:
+            vector = (turn * _CHAINS + chain) * parts + part
+        else:
+            vector = (part * steps + turn) * _CHAINS + chain
+        return total + memory[vector * lanes + lane]
 
     return _chains(machine, memory, steps, step)
 
 
-def _chains(machine: Machine, source: Any, steps: int, step: Any) -> tirx.PrimFunc:
+def _chains(machine: Processor, source: Any, steps: int, step: Any) -> tirx.PrimFunc:
     """Return a kernel in which each part updates its sums so many times."""
-    lanes = machine.vector_floats
+    lanes, parts = machine.vector_floats, _parts(machine)
     sums = _CHAINS * lanes
-    part, turn = tirx.Var("part", "int32"), tirx.Var("turn", "int32")
-    output = tirx.decl_buffer((machine.threads * sums,), "float32", "output")
+    turn = tirx.Var("turn", "int32")
+    part, run = _work_items(machine) if isinstance(machine, Gpu) else _threads(machine)
+    output = tirx.decl_buffer((parts * sums,), "float32", "output")
     local = tirx.decl_buffer((sums,), "float32", "sums", scope="local")
 
     def all_sums(value: Any, into: Any, base: Any) -> Any:
@@ -84,6 +100,26 @@ def _chains(machine: Machine, source: Any, steps: int, step: Any) -> tirx.PrimFu
             all_sums(lambda _chain, _lane, at: local[at], output, part * sums),
         ]
     )
-    loop = tirx.For(part, 0, machine.threads, tirx.ForKind.PARALLEL, body)
-    kernel = tirx.PrimFunc([source, output], loop).with_attr("global_symbol", pipeline.KERNEL)
-    return kernel.with_attr("tirx.noalias", True)
+    kernel = tirx.PrimFunc([source, output], run(body))
+    return kernel.with_attr("global_symbol", pipeline.KERNEL).with_attr("tirx.noalias", True)
+
+
+def _work_items(machine: Gpu) -> tuple[Any, Callable[[Any], Any]]:
+    """Return the number of a work item, and what runs a body for each of them."""
+    group, item = tirx.Var("group", "int32"), tirx.Var("item", "int32")
+
+    def bound(variable: Any, extent: int, axis: str, body: Any) -> Any:
+        thread = tirx.IterVar(None, tirx.Var(axis, "int32"), tirx.IterVar.ThreadIndex, axis)
+        return tirx.For(variable, 0, extent, tirx.ForKind.THREAD_BINDING, body, thread)
+
+    def run(body: Any) -> Any:
+        items = bound(item, machine.subgroup, "threadIdx.x", body)
+        return bound(group, _parts(machine) // machine.subgroup, "blockIdx.x", items)
+
+    return group * machine.subgroup + item, run
+
+
+def _threads(machine: Machine) -> tuple[Any, Callable[[Any], Any]]:
+    """Return the number of a thread, and what runs a body for each of them."""
+    part = tirx.Var("part", "int32")
+    return part, lambda body: tirx.For(part, 0, machine.threads, tirx.ForKind.PARALLEL, body)

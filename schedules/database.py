@@ -14,7 +14,7 @@ from typing import Any
 
 import platformdirs
 
-from schedules.machine import Machine
+from schedules.machine import Processor
 from targets.errors import BenchError
 
 PACKAGED = Path(__file__).parent / "databases"
@@ -42,13 +42,15 @@ class Database:
     vector_floats: int
     registers: int
     cpu_model: str  # that the entries were measured on
+    device: str = "cpu"  # device kind of TVM's runtime
     emulated: bool = False  # the times are an emulator's, and say nothing of other targets
     tvm_version: str = field(default_factory=lambda: version("apache-tvm"))
     entries: tuple[Entry, ...] = ()
 
-    def fits(self, machine: Machine) -> bool:
+    def fits(self, machine: Processor) -> bool:
         """Whether code for that machine may use the entries."""
-        return (self.vector_floats, self.registers) == (machine.vector_floats, machine.registers)
+        own = (self.device, self.vector_floats, self.registers)
+        return own == (machine.device, machine.vector_floats, machine.registers)
 
     def updated(self, entries: Iterable[Entry]) -> "Database":
         """Return a database with these entries in place of those of the same kernels."""
@@ -69,7 +71,7 @@ def directories() -> tuple[Path, ...]:
 
 
 def find_databases(
-    directories: Iterable[Path], target: str, machine: Machine
+    directories: Iterable[Path], target: str, machine: Processor
 ) -> tuple[list[Database], list[str]]:
     """Return the databases that serve a target, the most specific first, and what was refused.
 
@@ -88,9 +90,14 @@ def find_databases(
                 continue
             if database.target == target and database.fits(machine):
                 own.append(database)
-            elif database.fits(machine) and not database.emulated:
+            elif _serves_others(database) and database.fits(machine):
                 kindred.append(database)
     return own + kindred, refused
+
+
+def _serves_others(database: Database) -> bool:
+    """Whether what was measured on one device may hold for another: not on GPUs, or emulated."""
+    return database.device == "cpu" and not database.emulated
 
 
 def read_database(path: Path) -> Database:

@@ -1,7 +1,7 @@
 """What a schedule needs to know of a processor."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 FLOAT_BITS = 32
 
@@ -10,6 +10,7 @@ FLOAT_BITS = 32
 class Machine:
     """The vector unit of a CPU core."""
 
+    device: ClassVar = "cpu"
     vector_floats: int  # float32 lanes of a register
     registers: int  # vector registers
     threads: int = 1  # that one inference runs on
@@ -23,6 +24,30 @@ class Machine:
     def vector_bytes(self) -> int:
         """Bytes of a vector register."""
         return self.vector_floats * FLOAT_BITS // 8
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A device that runs work items in groups, as OpenCL sees it."""
+
+    device: ClassVar = "opencl"
+    vector_floats: int  # that a work item loads or multiplies at once
+    registers: int  # vectors that a work item may hold before fewer of them run at a time
+    work_group: int  # most work items of a group
+    local_bytes: int  # that a group shares
+    subgroup: int  # work items in step; 1 on a CPU, where they run one after the other
+    compute_units: int
+    threads: int = 1  # of the host
+
+    @property
+    def busy_items(self) -> int:
+        """How many work items keep it busy."""
+        return self.compute_units * self.subgroup * _SUBGROUPS_TO_BE_BUSY
+
+
+Processor = Machine | Gpu
+_SUBGROUPS_TO_BE_BUSY = 8  # of a compute unit, so that some compute while others wait for memory
+_ITEM_VECTORS = 32  # of four floats: half of what an Arm Valhall or Adreno work item can have
 
 
 @dataclass(frozen=True)
@@ -45,10 +70,12 @@ _VECTOR_UNITS = (
 )
 
 
-def machine_of(tvm_target: Any) -> Machine:
-    """Return what LLVM says of a target's CPU."""
+def machine_of(tvm_target: Any) -> Processor:
+    """Return what LLVM says of a target's CPU, or what the target says of an OpenCL device."""
     from tvm.target import codegen
 
+    if str(tvm_target.kind.name) == "opencl":
+        return _gpu(tvm_target.attrs)
     threads = int(tvm_target.attrs.get("num-cores", 1))
     for unit in _VECTOR_UNITS:
         if codegen.target_has_features(unit.feature, tvm_target):
@@ -61,3 +88,14 @@ def machine_of(tvm_target: Any) -> Machine:
                 integer_clamp=unit.integer_clamp,
             )
     return Machine(vector_floats=4, registers=16, threads=threads)
+
+
+def _gpu(attrs: Any) -> Gpu:
+    return Gpu(
+        vector_floats=int(attrs.get("feature.vector_floats", 4)),
+        registers=_ITEM_VECTORS,
+        work_group=int(attrs["max_num_threads"]),
+        local_bytes=int(attrs["max_shared_memory_per_block"]),
+        subgroup=int(attrs["thread_warp_size"]),
+        compute_units=int(attrs.get("feature.compute_units", 1)),
+    )

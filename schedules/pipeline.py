@@ -7,9 +7,10 @@ from typing import Any
 
 import tvm
 from tvm import relax
+from tvm.s_tir import dlight
 
 from schedules.lookup import Lookup
-from schedules.machine import Machine, machine_of
+from schedules.machine import Gpu, Processor, machine_of
 from schedules.passes.flatten import explicit_loops, flat_buffers
 from schedules.passes.fold_layout import FoldLayout
 from schedules.passes.fuse_blocks import FuseBlocks
@@ -21,6 +22,8 @@ from schedules.passes.plan_arena import NETWORK_IN_ARENA, PlanArena
 from schedules.passes.relu6 import CanonicalizeReLU6
 from schedules.passes.schedule_kernels import ScheduleKernels
 from schedules.passes.share_network import PART, ShareNetwork, share, unshared
+from schedules.passes.store_half import StoreHalf
+from schedules.precision import FLOAT16, FLOAT32
 from schedules.preference import LATENCY
 from targets.target import Target
 
@@ -47,7 +50,7 @@ def graph_passes(target: Target) -> list[Any]:
     ]
 
 
-def fusion_passes(machine: Machine) -> list[Any]:
+def fusion_passes(machine: Processor, precision: str) -> list[Any]:
     """Phase 2. Operators become TIR; bias, ReLU6 and residual join their convolution."""
     return [
         LowerOperators(machine),
@@ -56,11 +59,21 @@ def fusion_passes(machine: Machine) -> list[Any]:
         relax.transform.FuseOps(),
         relax.transform.FuseTIR(),
         relax.transform.DeadCodeElimination(),
+        *([StoreHalf()] if precision == FLOAT16 else []),
     ]
 
 
-def schedule_passes(machine: Machine, lookup: Lookup, prefer: str, marked: bool) -> list[Any]:
-    """Phase 3. Each kernel gets loops that fit the machine; marked, it tells when it is done."""
+def schedule_passes(machine: Processor, lookup: Lookup, prefer: str, marked: bool) -> list[Any]:
+    """Phase 3. Each kernel gets loops that fit the machine; marked, it tells when it is done.
+
+    On a GPU nothing is marked or merged: it launches kernels one by one, and tells their times.
+    """
+    if isinstance(machine, Gpu):
+        # What no template knows gets TVM's own schedule.
+        return [
+            ScheduleKernels(machine, lookup),
+            dlight.ApplyDefaultSchedule(dlight.gpu.Fallback()),
+        ]
     return [
         ScheduleKernels(machine, lookup),
         *([MarkKernels()] if marked else []),
@@ -71,17 +84,17 @@ def schedule_passes(machine: Machine, lookup: Lookup, prefer: str, marked: bool)
     ]
 
 
-def memory_passes(machine: Machine) -> list[Any]:
-    """Phase 4. Calls write into buffers, which lie in one arena."""
-    return [
+def memory_passes(machine: Processor) -> list[Any]:
+    """Phase 4. Calls write into buffers, which lie in one arena; a GPU's are used again whole."""
+    explicit = [
         relax.transform.RewriteDataflowReshape(),
         relax.transform.ToNonDataflow(),
         relax.transform.RemovePurityChecking(),
         relax.transform.CallTIRRewrite(),
-        flat_buffers(),
-        PlanArena(machine),
-        ShareNetwork(machine),
     ]
+    if isinstance(machine, Gpu):
+        return [*explicit, relax.transform.StaticPlanBlockMemory()]
+    return [*explicit, flat_buffers(), PlanArena(machine), ShareNetwork(machine)]
 
 
 def machine_passes() -> list[Any]:
@@ -96,9 +109,11 @@ def machine_passes() -> list[Any]:
     ]
 
 
-def fuse(mod: tvm.IRModule, target: Target, tvm_target: Any) -> tvm.IRModule:
+def fuse(
+    mod: tvm.IRModule, target: Target, tvm_target: Any, precision: str = FLOAT32
+) -> tvm.IRModule:
     """Run phases 1 and 2: the module calls kernels that are not scheduled yet."""
-    passes = [*graph_passes(target), *fusion_passes(machine_of(tvm_target))]
+    passes = [*graph_passes(target), *fusion_passes(machine_of(tvm_target), precision)]
     with tvm_target:
         return tvm.transform.Sequential(passes)(mod)
 
@@ -125,7 +140,7 @@ def build(planned: tvm.IRModule, tvm_target: Any) -> Any:
         )
 
 
-def kernel_entry(machine: Machine) -> str:
+def kernel_entry(machine: Processor) -> str:
     """Return the name under which the library of a kernel built by itself has it."""
     return NETWORK_IN_ARENA if machine.threads > 1 else KERNEL
 
@@ -136,15 +151,21 @@ def build_kernel(kernel: tvm.IRModule, tvm_target: Any) -> Any:
     For several threads it needs `team.cc` linked beside it, as a network does.
     """
     (function,) = kernel.functions.values()
+    machine = machine_of(tvm_target)
+    if isinstance(machine, Gpu):
+        return tvm.compile(kernel, tvm_target)
     lowered = tvm.IRModule({KERNEL: function})
-    passes = [explicit_loops(), IntegerClamp(machine_of(tvm_target)), flat_buffers()]
+    passes = [explicit_loops(), IntegerClamp(machine), flat_buffers()]
     flat = tvm.transform.Sequential(passes)(lowered)[KERNEL]
     return build_loops(flat, tvm_target)
 
 
 def build_loops(flat: Any, tvm_target: Any) -> Any:
     """Generate code for one kernel of loops over flat buffers; see `build_kernel`."""
-    threads = machine_of(tvm_target).threads
+    machine = machine_of(tvm_target)
+    if isinstance(machine, Gpu):
+        return tvm.compile(tvm.IRModule({KERNEL: flat}), tvm_target)
+    threads = machine.threads
     kernel = tvm.IRModule({PART: share(flat, threads)} if threads > 1 else {KERNEL: unshared(flat)})
     with tvm.transform.PassContext(config=_CONFIG):
         return tvm.compile(kernel, tvm_target)

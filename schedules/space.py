@@ -5,31 +5,31 @@ from typing import Any
 from tvm import s_tir
 from tvm.s_tir import meta_schedule as ms
 
-from schedules.machine import Machine
+from schedules.machine import Processor
 from schedules.task import Task
 
 Tile = Any  # a template's own frozen dataclass
 
 
-def tiles(task: Task, machine: Machine) -> list[Tile]:
+def tiles(task: Task, machine: Processor) -> list[Tile]:
     """Return the tiles worth trying for a task, the best guess first."""
     found: list[Tile] = task.template.tiles(s_tir.Schedule(task.function), machine)
     return found
 
 
-def best_guess(task: Task, machine: Machine) -> Tile:
+def best_guess(task: Task, machine: Processor) -> Tile:
     """Return the tile that the template would take without measuring."""
     return tiles(task, machine)[0]
 
 
-def schedule_task(task: Task, tile: Tile, machine: Machine) -> s_tir.Schedule:
+def schedule_task(task: Task, tile: Tile, machine: Processor) -> s_tir.Schedule:
     """Return the task's kernel with a tile applied."""
     schedule = s_tir.Schedule(task.function)
     task.template.apply(schedule, tile, machine)
     return schedule
 
 
-def design_space(task: Task, machine: Machine) -> ms.SpaceGenerator:
+def design_space(task: Task, machine: Processor) -> ms.SpaceGenerator:
     """Return the space in which each tile is one schedule, in the order of `tiles`.
 
     The number of a tile is sampled as the first step of its trace, so that a record tells which

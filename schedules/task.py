@@ -10,6 +10,7 @@ import tvm_ffi
 from tvm import relax, s_tir
 from tvm.ir import Op
 
+from schedules.machine import Processor
 from schedules.templates.registry import template_of
 
 
@@ -32,10 +33,10 @@ class Task:
         return f"{self.title} #{self.digest}"
 
 
-def task_of(function: Any) -> Task | None:
+def task_of(function: Any, machine: Processor) -> Task | None:
     """Return the task that a kernel is; None for one that no template knows."""
     schedule = s_tir.Schedule(function)
-    template = template_of(schedule)
+    template = template_of(schedule, machine)
     if template is None:
         return None
     core = schedule.get(schedule.get_sblock(template.CORE))
@@ -79,12 +80,12 @@ def tensor_bytes(tensor: Any) -> int:
     return elements * int(tvm.DataType(str(tensor.dtype)).itemsize)
 
 
-def kernels_of(fused: Any) -> list[dict[str, Any]]:
+def kernels_of(fused: Any, machine: Processor) -> list[dict[str, Any]]:
     """Return the kernels of a fused module as plain data, in the order of their first calls."""
     found = []
     for name, calls in kernel_calls(fused["main"]).items():
         function = fused[name]
-        task = task_of(function)
+        task = task_of(function, machine)
         tensors = [buffer for buffer in function.params if hasattr(buffer, "shape")]
         nbytes = sum(map(tensor_bytes, tensors))
         key, macs = (task.key, task.macs) if task else (f"other {name}", 0)

@@ -13,7 +13,7 @@ from tvm.s_tir import meta_schedule as ms
 from schedules import pipeline
 from schedules.builder import KeptBuilder
 from schedules.database import Entry
-from schedules.machine import Machine, machine_of
+from schedules.machine import Processor, machine_of
 from schedules.progress import Progress
 from schedules.runner import InterleavedRunner, median_seconds
 from schedules.search_strategy import InOrder
@@ -53,7 +53,7 @@ class _Search:
         """Whether the best guess could be measured; what is better than it is then known."""
         return self.seconds.get(0, _FAILED) < _FAILED
 
-    def entry(self, threads: int, machine: Machine) -> Entry:
+    def entry(self, threads: int, machine: Processor) -> Entry:
         """Return the best tile, with its time by itself and that of the best guess."""
         best = min(self.seconds, key=lambda number: self.seconds[number])
         return Entry(
@@ -104,7 +104,7 @@ class Tuner:
         self._measured = False  # anything at all, since begun
         self._reason = ""  # why a candidate failed last
 
-    def machine(self) -> Machine:
+    def machine(self) -> Processor:
         """Return the machine that the templates see."""
         return self._machine
 
@@ -113,7 +113,7 @@ class Tuner:
         imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
         fused = pipeline.fuse(imported, self._target, self._tvm_target)
         for name, calls in kernel_calls(fused["main"]).items():
-            task = task_of(fused[name])
+            task = task_of(fused[name], self._machine)
             if task is not None:
                 self._searches.setdefault(task.key, _Search(task)).weight += calls
         return len(self._searches)

@@ -15,9 +15,10 @@ from tvm import te
 from tvm.s_tir import meta_schedule as ms
 
 from bench.cache import cache_directory
+from schedules.operators.pointwise import compute
 from schedules.space import design_space
 from schedules.task import task_of
-from schedules.templates import pointwise
+from schedules.templates.cpu.pointwise import pack
 from schedules.tuner import Tuner
 from targets.target import find_target
 
@@ -26,15 +27,17 @@ HEIGHT, WIDTH, INPUTS, OUTPUTS = 14, 14, 96, 576
 
 def main() -> None:
     """Print both rates and their ratio."""
-    packed = pointwise.pack(np.zeros((INPUTS, OUTPUTS), np.float32), 16)
+    packed = pack(np.zeros((INPUTS, OUTPUTS), np.float32), 16)
     data = te.placeholder((1, HEIGHT, WIDTH, INPUTS), "float32", name="data")
     weight = te.placeholder(packed.shape, "float32", name="weight")
-    function = te.create_prim_func([data, weight, pointwise.compute(data, weight, OUTPUTS)])
+    function = te.create_prim_func([data, weight, compute(data, weight, OUTPUTS)])
     module = tvm.IRModule({"main": function.with_attr("global_symbol", "main")})
     with tempfile.TemporaryDirectory() as directory:
         tuner = Tuner(find_target("native"), 1, cache_directory(), Path(directory), 300)
         target = tuner._tvm_target
-        spaces = design_space(task_of(function), tuner.machine()).generate_design_space(module)
+        spaces = design_space(
+            task_of(function, tuner.machine()), tuner.machine()
+        ).generate_design_space(module)
         arguments = ms.arg_info.ArgInfo.from_entry_func(module, remove_preproc=False)
         candidates = [ms.MeasureCandidate(space, arguments) for space in spaces]
         tuner._measure(candidates[:2], tuner._runner())  # workers are up

@@ -15,7 +15,7 @@ from schedules.passes.merge_kernels import NETWORK
 from schedules.passes.turns import find_turns, part_of, take_turns
 from schedules.preference import MEMORY
 from schedules.task import tensor_bytes
-from schedules.templates.block import SPAN, Span
+from schedules.templates.cpu.turns import SPAN, Span
 
 _LENGTH = 3  # kernels of a block: expansion (or stem), depthwise, projection
 

@@ -7,9 +7,10 @@ from tvm import relax
 from tvm.ir import GenericConst, Op
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from schedules.machine import Machine
+from schedules.machine import Processor
+from schedules.operators import classifier, depthwise, pointwise, pooling, stem
 from schedules.passes.rewrite import rewrite_functions
-from schedules.templates import classifier, depthwise, pointwise, pooling, stem
+from schedules.templates.registry import templates_of
 
 _OUT_ELEMENTWISE_FUSABLE = 4  # TVM's op pattern: what follows element by element may be fused
 
@@ -22,7 +23,7 @@ class LowerOperators:
     template knows is left for LegalizeOps.
     """
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Processor) -> None:
         self._machine = machine
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
@@ -32,9 +33,10 @@ class LowerOperators:
 
 @mutator
 class _Lowerer(PyExprMutator):
-    def __init__(self, mod: tvm.IRModule, machine: Machine) -> None:
+    def __init__(self, mod: tvm.IRModule, machine: Processor) -> None:
         super().__init__(mod)
         self._vector = machine.vector_floats
+        self._templates = templates_of(machine)
 
     def visit_call_(self, call: Any) -> Any:
         call = self.visit_expr_post_order(call)
@@ -57,14 +59,14 @@ class _Lowerer(PyExprMutator):
         inputs = int(data.ty.shape[3])
         plain = attrs.groups == 1 and dilation == (1, 1)
         if plain and (taps_y, taps_x) == (1, 1) and stride == (1, 1) and not any(padding):
-            packed = relax.const(pointwise.pack(values[0, 0], self._vector))
+            packed = relax.const(self._templates.pointwise.pack(values[0, 0], self._vector))
             return self._emit(pointwise.compute, data, packed, outputs)
         if attrs.groups == inputs == outputs:
             kernel = relax.const(values.reshape(taps_y, taps_x, outputs))
             return self._emit(depthwise.compute, data, kernel, stride, padding, dilation)
         planar = self._before_transpose(data)
         if plain and planar is not None:
-            packed = relax.const(stem.pack(values, self._vector))
+            packed = relax.const(self._templates.stem.pack(values, self._vector))
             return self._emit(stem.compute, planar, packed, outputs, stride, padding)
         return call
 
@@ -79,7 +81,7 @@ class _Lowerer(PyExprMutator):
         values = self._values(weight)
         if values is None or values.ndim != 2 or _integers(data.ty.shape) != (1, len(values)):
             return call
-        packed = relax.const(classifier.pack(values, self._vector))
+        packed = relax.const(self._templates.classifier.pack(values, self._vector))
         return self._emit(classifier.compute, data, packed, values.shape[1])
 
     def _emit(self, compute: Any, *args: Any) -> Any:

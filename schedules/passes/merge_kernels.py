@@ -4,7 +4,8 @@ from typing import Any
 
 import tvm
 from tvm import relax, tirx
-from tvm.ir import GenericConst, Op
+
+from schedules.passes.steps import is_constant, steps_of
 
 NETWORK = "network"
 KERNELS = "mobilebench.kernels"  # attribute: how many kernels were merged
@@ -21,7 +22,7 @@ class MergeKernels:
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
         """Rewrite `main`."""
-        steps = _steps(mod["main"])
+        steps = steps_of(mod["main"])
         if steps is None:
             return mod
         image = mod["main"].params[0]
@@ -29,7 +30,7 @@ class MergeKernels:
             {name: f for name, f in mod.functions_items() if isinstance(f, tirx.PrimFunc)}
         )
         builder = relax.BlockBuilder(merged)
-        weights = [arg for call in steps.values() for arg in call.args[1] if _is_constant(arg)]
+        weights = [arg for call in steps.values() for arg in call.args[1] if is_constant(arg)]
         inner = [relax.Var(f"weight{index}", one.ty) for index, one in enumerate(weights)]
         self._write_network(builder, steps, image, inner)
         outer = relax.Var(image.name, image.ty)
@@ -59,7 +60,7 @@ class MergeKernels:
         with builder.function(NETWORK, [data, *inner], attrs=attributes, private=True):
             with builder.dataflow():
                 for variable, call in steps.items():
-                    args = [next(unused) if _is_constant(a) else values[a] for a in call.args[1]]
+                    args = [next(unused) if is_constant(a) else values[a] for a in call.args[1]]
                     kernel = builder.get().get_global_var(call.args[0].name_hint)
                     step = relax.call_tir(kernel, args, out_ty=variable.ty)
                     values[variable] = last = builder.emit(step)
@@ -67,33 +68,5 @@ class MergeKernels:
             builder.emit_func_output(result)
 
 
-def _steps(main: relax.Function) -> dict[Any, relax.Call] | None:
-    """Return the calls of kernels by the variable that each defines; None if there is more.
-
-    The last of them must be what `main` returns.
-    """
-    bindings = [binding for block in main.body.blocks for binding in block.bindings]
-    steps: dict[Any, relax.Call] = {}
-    returned = main.body.body
-    for binding in bindings:
-        value = binding.value
-        if isinstance(value, relax.Call) and value.op == Op.get("relax.call_tir"):
-            steps[binding.var] = value
-        elif binding.var.same_as(returned) and isinstance(value, relax.Var):
-            returned = value
-        else:
-            return None
-    known = {main.params[0], *steps}
-    arguments = [argument for call in steps.values() for argument in call.args[1]]
-    plain = all(_is_constant(argument) or argument in known for argument in arguments)
-    last = next(reversed(steps), None)
-    one_input = len(main.params) == 1
-    return steps if plain and one_input and last is not None and last.same_as(returned) else None
-
-
 def _count(steps: dict[Any, relax.Call]) -> int:
     return len({call.args[0].name_hint for call in steps.values()})
-
-
-def _is_constant(expr: Any) -> bool:
-    return isinstance(expr, GenericConst)

@@ -6,7 +6,7 @@ import tvm
 from tvm import tirx
 
 from schedules.lookup import Lookup
-from schedules.machine import Machine
+from schedules.machine import Processor
 from schedules.space import best_guess, schedule_task
 from schedules.task import task_of
 
@@ -15,7 +15,7 @@ from schedules.task import task_of
 class ScheduleKernels:
     """Apply the tile that tuning found, or else the template's best guess."""
 
-    def __init__(self, machine: Machine, lookup: Lookup) -> None:
+    def __init__(self, machine: Processor, lookup: Lookup) -> None:
         self._machine = machine
         self._lookup = lookup
 
@@ -23,7 +23,7 @@ class ScheduleKernels:
         """Replace the kernels by their scheduled forms."""
         scheduled = {}
         for name, function in mod.functions_items():
-            task = task_of(function) if isinstance(function, tirx.PrimFunc) else None
+            task = task_of(function, self._machine) if isinstance(function, tirx.PrimFunc) else None
             if task is not None:
                 tile = self._lookup.tile(task) or best_guess(task, self._machine)
                 schedule = schedule_task(task, tile, self._machine)

@@ -14,9 +14,10 @@ def pointwise_kernel() -> Callable[..., Any]:
     def make(height: int, width: int, inputs: int, outputs: int, hint: str = "kernel") -> Any:
         from tvm import te
 
-        from schedules.templates import pointwise
+        from schedules.operators import pointwise
+        from schedules.templates.cpu.pointwise import pack
 
-        packed = pointwise.pack(np.zeros((inputs, outputs), np.float32), 16)
+        packed = pack(np.zeros((inputs, outputs), np.float32), 16)
         data = te.placeholder((1, height, width, inputs), "float32", name=f"{hint}_data")
         weight = te.placeholder(packed.shape, "float32", name=f"{hint}_weight")
         return te.create_prim_func([data, weight, pointwise.compute(data, weight, outputs)])

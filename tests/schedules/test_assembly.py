@@ -70,7 +70,7 @@ def pointwise_assemblies(variant: str, target_name: str, cache_dir: Path) -> dic
     fused = pipeline.fuse(module, target, handle)
     found: dict[str, str] = {}
     for name in kernel_calls(fused["main"]):
-        task: Any = task_of(fused[name])
+        task: Any = task_of(fused[name], machine)
         if task.title.startswith("pointwise"):
             schedule = schedule_task(task, best_guess(task, machine), machine)
             kernel = schedule.mod["main"].with_attr("global_symbol", "main")

@@ -4,13 +4,14 @@ from typing import Any
 import pytest
 
 from schedules.database import Database, Entry
+from schedules.machine import Machine
 
 
 @pytest.fixture(scope="module")
 def task(pointwise_kernel: Callable[..., Any]) -> Any:
     from schedules.task import task_of
 
-    return task_of(pointwise_kernel(8, 8, 16, 32))
+    return task_of(pointwise_kernel(8, 8, 16, 32), Machine(16, 32))
 
 
 def database(

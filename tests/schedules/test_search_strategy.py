@@ -13,10 +13,11 @@ def context(function: Any) -> Any:
     from schedules.space import design_space
     from schedules.task import task_of
 
+    machine = Machine(16, 32)
     return ms.TuneContext(
         tvm.IRModule({"main": function.with_attr("global_symbol", "main")}),
         target={"kind": "llvm", "num-cores": 1},
-        space_generator=design_space(task_of(function), Machine(16, 32)),
+        space_generator=design_space(task_of(function, machine), machine),
         search_strategy=InOrder(),
     )
 

@@ -1,13 +1,18 @@
 from collections.abc import Callable
 from typing import Any
 
+from schedules.machine import Machine
+
+MACHINE = Machine(16, 32)
+
 
 def test_names_do_not_make_another_task_but_shapes_do(pointwise_kernel: Callable[..., Any]) -> None:
     from schedules.task import task_of
 
-    one = task_of(pointwise_kernel(8, 6, 16, 32, "one"))
-    same = task_of(pointwise_kernel(8, 6, 16, 32, "same").with_attr("global_symbol", "other"))
-    narrow = task_of(pointwise_kernel(8, 6, 8, 32))
+    one = task_of(pointwise_kernel(8, 6, 16, 32, "one"), MACHINE)
+    renamed = pointwise_kernel(8, 6, 16, 32, "same").with_attr("global_symbol", "other")
+    same = task_of(renamed, MACHINE)
+    narrow = task_of(pointwise_kernel(8, 6, 8, 32), MACHINE)
     assert one.key == same.key
     assert one.key != narrow.key
     assert one.title == "pointwise 8x6x32 over 16"
@@ -21,4 +26,4 @@ def test_what_no_template_knows_is_no_task() -> None:
 
     x = te.placeholder((4,), "float32")
     doubled = te.create_prim_func([x, te.compute((4,), lambda i: x[i] * 2)])
-    assert task_of(doubled) is None
+    assert task_of(doubled, MACHINE) is None

@@ -44,7 +44,7 @@ def stage(height: int, pixels: int, width: int, stride: int = 1, taps: int = 1) 
     from tvm import tirx
 
     from schedules.passes.fuse_blocks import _Stage
-    from schedules.templates.block import Span
+    from schedules.templates.cpu.turns import Span
 
     output = tirx.decl_buffer((1, height, width, 8), "float32")
     span = Span(pixels, stride, taps // 2, taps)

@@ -9,21 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from tvm import s_tir, te, tirx
+from tvm import s_tir
 
 from schedules.machine import Machine
-from schedules.templates import pointwise
-from schedules.templates.block import (
-    WINDOW,
-    inline_neighbours,
-    lanes_for,
-    loops_inside,
-    row_span,
-    share_turns,
-    vectorize,
-)
-
-CORE = "stem_product"
+from schedules.operators.stem import CORE
+from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+from schedules.templates.cpu import pointwise
+from schedules.templates.cpu.turns import row_span, share_turns
 
 
 @dataclass(frozen=True)
@@ -39,48 +31,6 @@ def pack(weight: NDArray[np.float32], vector: int) -> NDArray[np.float32]:
     taps_y, taps_x, inputs, outputs = weight.shape
     panels = pointwise.pack(weight.reshape(-1, outputs), vector)
     return panels.reshape(-1, taps_y, taps_x, inputs, vector)
-
-
-def compute(
-    data: te.Tensor,
-    weight: te.Tensor,
-    outputs: int,
-    stride: tuple[int, int],
-    padding: tuple[int, int, int, int],
-) -> te.Tensor:
-    """Return the convolution (1, H', W', outputs) of data (1, K, H, W) by packed weights.
-
-    `padding` is top, left, bottom, right.
-    """
-    _, inputs, height, width = (int(extent) for extent in data.shape)
-    panels, taps_y, taps_x, _, vector = (int(extent) for extent in weight.shape)
-    top, left, bottom, right = padding
-    out_height = (height + top + bottom - taps_y) // stride[0] + 1
-    out_width = (width + left + right - taps_x) // stride[1] + 1
-    padded = te.compute(
-        (1, inputs, height + top + bottom, width + left + right),
-        lambda n, k, y, x: tirx.if_then_else(
-            tirx.all(y >= top, y < height + top, x >= left, x < width + left),
-            data[n, k, y - top, x - left],
-            tirx.const(0.0, data.dtype),
-        ),
-        name="padded",
-    )
-    tap_y, tap_x = te.reduce_axis((0, taps_y), "tap_y"), te.reduce_axis((0, taps_x), "tap_x")
-    k = te.reduce_axis((0, inputs), "k")
-    product = te.compute(
-        (1, out_height, out_width, panels * vector),
-        lambda n, y, x, c: te.sum(
-            padded[n, k, y * stride[0] + tap_y, x * stride[1] + tap_x]
-            * weight[c // vector, tap_y, tap_x, k, c % vector],
-            axis=[tap_y, tap_x, k],
-        ),
-        name=CORE,
-        attrs={WINDOW: [stride[0], top, taps_y]},
-    )
-    return te.compute(
-        (1, out_height, out_width, outputs), lambda n, y, x, c: product[n, y, x, c], name="stem"
-    )
 
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:

@@ -8,21 +8,12 @@ and interior, where the condition is gone.
 
 from dataclasses import dataclass
 
-from tvm import s_tir, te, tirx
+from tvm import s_tir
 
 from schedules.machine import Machine
-from schedules.templates.block import (
-    WINDOW,
-    inline_neighbours,
-    lanes_for,
-    loops_inside,
-    row_span,
-    share_turns,
-    shares_rows,
-    vectorize,
-)
-
-CORE = "depthwise_sum"
+from schedules.operators.depthwise import CORE
+from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+from schedules.templates.cpu.turns import row_span, share_turns, shares_rows
 
 
 @dataclass(frozen=True)
@@ -31,44 +22,6 @@ class Tile:
 
     rows: int
     columns: int
-
-
-def compute(
-    data: te.Tensor,
-    weight: te.Tensor,
-    stride: tuple[int, int],
-    padding: tuple[int, int, int, int],
-    dilation: tuple[int, int],
-) -> te.Tensor:
-    """Return the convolution of data (1, H, W, C) by weights (R, S, C).
-
-    `padding` is top, left, bottom, right.
-    """
-    _, height, width, channels = (int(extent) for extent in data.shape)
-    taps_y, taps_x = int(weight.shape[0]), int(weight.shape[1])
-    top, left, bottom, right = padding
-    out_height = (height + top + bottom - (taps_y - 1) * dilation[0] - 1) // stride[0] + 1
-    out_width = (width + left + right - (taps_x - 1) * dilation[1] - 1) // stride[1] + 1
-    padded = te.compute(
-        (1, height + top + bottom, width + left + right, channels),
-        lambda n, y, x, c: tirx.if_then_else(
-            tirx.all(y >= top, y < height + top, x >= left, x < width + left),
-            data[n, y - top, x - left, c],
-            tirx.const(0.0, data.dtype),
-        ),
-        name="padded",
-    )
-    tap_y, tap_x = te.reduce_axis((0, taps_y), "tap_y"), te.reduce_axis((0, taps_x), "tap_x")
-    return te.compute(
-        (1, out_height, out_width, channels),
-        lambda n, y, x, c: te.sum(
-            padded[n, y * stride[0] + tap_y * dilation[0], x * stride[1] + tap_x * dilation[1], c]
-            * weight[tap_y, tap_x, c],
-            axis=[tap_y, tap_x],
-        ),
-        name=CORE,
-        attrs={WINDOW: [stride[0], top, (taps_y - 1) * dilation[0] + 1]},
-    )
 
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:

@@ -14,22 +14,19 @@ from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
-from tvm import s_tir, te
+from tvm import s_tir
 
 from schedules.machine import Machine
+from schedules.operators.pointwise import CORE
 from schedules.templates.block import (
-    Span,
     flatten_pixels,
-    idle_share,
     inline_neighbours,
     lanes_for,
     loops_inside,
-    share_turns,
-    shares_rows,
     vectorize,
 )
+from schedules.templates.cpu.turns import Span, idle_share, share_turns, shares_rows
 
-CORE = "pointwise_product"
 _LATENCY = 4.0  # cycles of a multiply-add; two are issued in each
 _STRIP_CYCLES = 4.0  # of a row's share of a cache line that is visited again
 _SLOT_CYCLES = 0.2  # of a load beside multiply-adds, on narrow cores
@@ -55,24 +52,6 @@ def pack(weight: NDArray[np.float32], vector: int) -> NDArray[np.float32]:
     padded = np.zeros((inputs, panels * vector), np.float32)
     padded[:, :outputs] = weight
     return np.ascontiguousarray(padded.reshape(inputs, panels, vector).transpose(1, 0, 2))
-
-
-def compute(data: te.Tensor, weight: te.Tensor, outputs: int) -> te.Tensor:
-    """Return the convolution (1, H, W, outputs) of data (1, H, W, K) by packed weights.
-
-    Every panel is computed whole; lanes beyond `outputs` are dropped in registers.
-    """
-    _, height, width, inputs = data.shape
-    panels, _, vector = weight.shape
-    k = te.reduce_axis((0, inputs), "k")
-    product = te.compute(
-        (1, height, width, panels * vector),
-        lambda n, y, x, c: te.sum(data[n, y, x, k] * weight[c // vector, k, c % vector], axis=k),
-        name=CORE,
-    )
-    return te.compute(
-        (1, height, width, outputs), lambda n, y, x, c: product[n, y, x, c], name="pointwise"
-    )
 
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:

@@ -5,18 +5,12 @@ Tile: `vectors` vectors of channels in registers while the pixels go by.
 
 from dataclasses import dataclass
 
-from tvm import s_tir, te
+from tvm import s_tir
 
 from schedules.machine import Machine
-from schedules.templates.block import (
-    inline_neighbours,
-    lanes_for,
-    loops_inside,
-    share_turns,
-    vectorize,
-)
-
-CORE = "pooling_sum"
+from schedules.operators.pooling import CORE
+from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+from schedules.templates.cpu.turns import share_turns
 
 
 @dataclass(frozen=True)
@@ -24,16 +18,6 @@ class Tile:
     """Vectors of channels."""
 
     vectors: int
-
-
-def compute(data: te.Tensor) -> te.Tensor:
-    """Return the mean (1, C) of data (1, H, W, C)."""
-    _, height, width, channels = (int(extent) for extent in data.shape)
-    y, x = te.reduce_axis((0, height), "y"), te.reduce_axis((0, width), "x")
-    total = te.compute((1, channels), lambda n, c: te.sum(data[n, y, x, c], axis=[y, x]), name=CORE)
-    return te.compute(
-        (1, channels), lambda n, c: total[n, c] * (1.0 / (height * width)), name="pooling"
-    )
 
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:

@@ -8,18 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from tvm import s_tir, te
+from tvm import s_tir
 
 from schedules.machine import Machine
-from schedules.templates.block import (
-    inline_neighbours,
-    lanes_for,
-    loops_inside,
-    share_turns,
-    vectorize,
-)
+from schedules.operators.classifier import CORE
+from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+from schedules.templates.cpu.turns import share_turns
 
-CORE = "classifier_product"
 _LEAST_PANELS, _MOST_PANELS = 7, 12  # two multiply-adds a cycle, each of four cycles' latency
 
 
@@ -42,18 +37,6 @@ def pack(weight: NDArray[np.float32], vector: int) -> NDArray[np.float32]:
     padded = np.zeros((inputs, groups * group), np.float32)
     padded[:, :outputs] = weight
     return np.ascontiguousarray(padded.reshape(inputs, groups, group).transpose(1, 0, 2))
-
-
-def compute(data: te.Tensor, weight: te.Tensor, outputs: int) -> te.Tensor:
-    """Return the product (1, outputs) of data (1, K) by packed weights."""
-    groups, inputs, group = weight.shape
-    k = te.reduce_axis((0, inputs), "k")
-    product = te.compute(
-        (1, groups * group),
-        lambda n, c: te.sum(data[n, k] * weight[c // group, k, c % group], axis=k),
-        name=CORE,
-    )
-    return te.compute((1, outputs), lambda n, c: product[n, c], name="classifier")
 
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:

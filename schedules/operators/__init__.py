@@ -1,0 +1,1 @@
+"""What the operators with templates compute, whatever the processor."""

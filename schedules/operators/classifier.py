@@ -1,0 +1,17 @@
+"""The last layer: a vector by a matrix."""
+
+from tvm import te
+
+CORE = "classifier_product"
+
+
+def compute(data: te.Tensor, weight: te.Tensor, outputs: int) -> te.Tensor:
+    """Return the product (1, outputs) of data (1, K) by packed weights (groups, K, group)."""
+    groups, inputs, group = weight.shape
+    k = te.reduce_axis((0, inputs), "k")
+    product = te.compute(
+        (1, groups * group),
+        lambda n, c: te.sum(data[n, k] * weight[c // group, k, c % group], axis=k),
+        name=CORE,
+    )
+    return te.compute((1, outputs), lambda n, c: product[n, c], name="classifier")

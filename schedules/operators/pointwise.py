@@ -1,0 +1,24 @@
+"""1x1 convolutions: a matrix product of pixels by channels."""
+
+from tvm import te
+
+CORE = "pointwise_product"
+
+
+def compute(data: te.Tensor, weight: te.Tensor, outputs: int) -> te.Tensor:
+    """Return the convolution (1, H, W, outputs) of data (1, H, W, K) by packed weights.
+
+    Weights are (panels, K, lanes). Every panel is computed whole; lanes beyond `outputs` are
+    dropped in registers.
+    """
+    _, height, width, inputs = data.shape
+    panels, _, lanes = weight.shape
+    k = te.reduce_axis((0, inputs), "k")
+    product = te.compute(
+        (1, height, width, panels * lanes),
+        lambda n, y, x, c: te.sum(data[n, y, x, k] * weight[c // lanes, k, c % lanes], axis=k),
+        name=CORE,
+    )
+    return te.compute(
+        (1, height, width, outputs), lambda n, y, x, c: product[n, y, x, c], name="pointwise"
+    )

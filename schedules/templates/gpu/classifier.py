@@ -1,0 +1,83 @@
+"""The last layer: a vector by a matrix that is read once, so memory sets the pace.
+
+Tile: the input features are dealt out to `parts` work items, each of which adds up its own for one
+vector of classes; then they add up each other's, which they share in local memory, each for its
+share of the vector. Without parts there were as many items as vectors of classes: few for a GPU.
+"""
+
+from dataclasses import dataclass
+
+from tvm import s_tir
+
+from schedules.machine import Gpu
+from schedules.operators.classifier import CORE
+from schedules.templates.block import inline_neighbours, loops_inside, vectorize
+from schedules.templates.gpu.items import bind, divisors, finish, vector_lanes
+from schedules.templates.gpu.pointwise import pack
+
+__all__ = ["CORE", "Tile", "apply", "pack", "tiles"]
+
+_FLOAT_BYTES = 4
+_GROUP = 64  # work items, about
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Work items of a group: by classes, and by parts of the sum."""
+
+    across: int
+    parts: int
+
+
+def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
+    """Return the tiles worth trying, the best guess first."""
+    _, channel, feature = schedule.get_loops(schedule.get_sblock(CORE))
+    channels, features = (int(schedule.get(loop).extent) for loop in (channel, feature))
+    lanes = vector_lanes(channels, machine)
+    vectors = channels // lanes
+    found = []
+    for parts in (parts for parts in divisors(lanes, lanes)[1:] if features % parts == 0):
+        for across in divisors(vectors, machine.work_group // parts):
+            if parts * across * lanes * _FLOAT_BYTES > machine.local_bytes // 2:
+                continue
+            items = parts * across
+            idle = -items % machine.subgroup / items
+            steps = features // parts + parts
+            cost = steps * max(vectors * parts, machine.busy_items) * (1 + idle)
+            found.append((cost, abs(items - _GROUP), Tile(across, parts)))
+    return [tile for *_, tile in sorted(found, key=lambda entry: entry[:2])[:16]]
+
+
+def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:
+    """Schedule a fused classifier."""
+    product, output = inline_neighbours(schedule, CORE)
+    _, channel, k = schedule.get_loops(product)
+    lanes = vector_lanes(int(schedule.get(channel).extent), machine)
+    part, k = schedule.split(k, [tile.parts, None])
+    partial = schedule.rfactor(part, factor_axis=1)
+    # Of the sum over the parts, each item of a group takes a share.
+    _, channel, part = schedule.get_loops(product)
+    group, item, share, lane = schedule.split(
+        channel, [None, tile.across, tile.parts, lanes // tile.parts]
+    )
+    bind(schedule, {"blockIdx.x": group, "threadIdx.x": item, "threadIdx.y": share})
+    schedule.reorder(part, lane)
+    schedule.reverse_compute_at(output, share)
+    schedule.set_scope(product, 0, "local")
+    schedule.set_scope(partial, 0, "shared")
+    handed_on = schedule.cache_write(partial, 0, "local")
+    schedule.compute_at(handed_on, group)
+    own_part, own_channel = loops_inside(schedule, handed_on, group)[-2:]
+    own_item, own_lane = schedule.split(own_channel, [tile.across, lanes])
+    schedule.bind(own_part, "threadIdx.y")
+    schedule.bind(own_item, "threadIdx.x")
+    schedule.vectorize(own_lane)
+    schedule.compute_at(partial, own_item)
+    *_, own_lane, k = loops_inside(schedule, partial, own_item)
+    schedule.reorder(k, own_lane)
+    schedule.vectorize(own_lane)
+    vectorize(schedule, [part, lane], lanes // tile.parts)
+    clear = schedule.decompose_reduction(partial, k)
+    vectorize(schedule, loops_inside(schedule, clear, own_item), lanes)
+    clear = schedule.decompose_reduction(product, part)
+    finish(schedule, clear, output, share, lanes // tile.parts)

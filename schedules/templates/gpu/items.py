@@ -1,0 +1,66 @@
+"""How a kernel's outputs are dealt out to work items, and those to groups."""
+
+from tvm import s_tir
+
+from schedules.machine import Gpu
+from schedules.templates.block import Block, Loop, lanes_for, loops_inside, vectorize
+
+_GROUP = 64  # work items, at most: larger groups are harder to find room for on a compute unit
+
+
+def divisors(number: int, largest: int) -> list[int]:
+    """Return what divides a number, up to a limit, smallest first."""
+    return [one for one in range(1, min(number, largest) + 1) if number % one == 0]
+
+
+def vector_lanes(channels: int, machine: Gpu) -> int:
+    """Return the widest vector of a work item that divides a number of channels."""
+    return lanes_for(channels, machine.vector_floats)
+
+
+def group_shape(across: int, along: int, machine: Gpu) -> tuple[int, int]:
+    """Return how many of some work items, across and along, are a group.
+
+    Both divide the numbers of items, so that none is without work. Neighbours across read
+    neighbouring channels, so that is where a group grows first.
+    """
+    limit = min(_GROUP, machine.work_group)
+
+    def merit(shape: tuple[int, int]) -> tuple[float, int]:
+        items = shape[0] * shape[1]
+        in_step = -(-items // machine.subgroup) * machine.subgroup
+        return (items * items / in_step, shape[0])
+
+    shapes = [(x, y) for x in divisors(across, limit) for y in divisors(along, limit // x)]
+    return max(shapes, key=merit)
+
+
+def bind(schedule: s_tir.Schedule, axes: dict[str, Loop]) -> None:
+    """Bind loops to axes of work groups (`blockIdx.x`) and of work items (`threadIdx.x`)."""
+    for axis, loop in axes.items():
+        schedule.bind(loop, axis)
+
+
+def in_registers(schedule: s_tir.Schedule, core: Block, number: int) -> Block:
+    """Return the block that brings one of a core's inputs into a work item's registers.
+
+    It is the one that computes the input (padding, conversion from half), or else a copy.
+    """
+    source = schedule.get(core).reads[number].source
+    for producer in schedule.get_producers(core):
+        if schedule.get(producer).writes[0].source.same_as(source):
+            schedule.set_scope(producer, 0, "local")
+            return producer
+    return schedule.cache_read(core, number, "local")
+
+
+def load_at(schedule: s_tir.Schedule, block: Block, loop: Loop, lanes: int) -> None:
+    """Have a block fill its registers inside a loop, a vector at a time."""
+    schedule.compute_at(block, loop)
+    vectorize(schedule, loops_inside(schedule, block, loop), lanes)
+
+
+def finish(schedule: s_tir.Schedule, clear: Block, output: Block, item: Loop, lanes: int) -> None:
+    """Have a work item clear its sums and write its outputs, a vector at a time."""
+    vectorize(schedule, loops_inside(schedule, clear, item), lanes)
+    vectorize(schedule, loops_inside(schedule, output, item), lanes)

@@ -1,0 +1,110 @@
+"""1x1 convolutions: a matrix product of pixels by channels, tiled for a work item's registers.
+
+Tile: a work item computes `rows` pixels by `panels` vectors of output channels, and holds them in
+registers while the input channels go by, four at a time. Neighbouring items take neighbouring
+channels: they load one line of weights together, and the same pixels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tvm import s_tir
+
+from schedules.machine import Gpu
+from schedules.operators.half import half_input
+from schedules.operators.pointwise import CORE
+from schedules.templates.block import flatten_pixels, inline_neighbours, vectorize
+from schedules.templates.gpu.items import (
+    bind,
+    divisors,
+    finish,
+    group_shape,
+    in_registers,
+    load_at,
+    vector_lanes,
+)
+
+__all__ = ["CORE", "Tile", "apply", "pack", "tiles"]
+
+_STEP = 4  # input channels at a time
+_LOAD = 2.0  # of a vector, in multiply-adds of one
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What a work item computes, and how many of them are a group."""
+
+    rows: int
+    panels: int
+    across: int  # work items of a group, by channels
+    along: int  # and by pixels
+
+
+def pack(weight: NDArray[np.float32], vector: int) -> NDArray[np.float32]:
+    """Lay out weights (K, N) as (1, K, N), so that neighbours load what lies side by side.
+
+    N is padded with zeros to whole vectors of four.
+    """
+    inputs, outputs = weight.shape
+    padded = np.zeros((1, inputs, -(-outputs // 4) * 4), np.float32)
+    padded[0, :, :outputs] = weight
+    return padded
+
+
+def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
+    """Return the tiles worth trying, the best guess first."""
+    loops = schedule.get_loops(schedule.get_sblock(CORE))
+    _, height, width, channels, _ = (int(schedule.get(loop).extent) for loop in loops)
+    pixels, vectors = height * width, channels // vector_lanes(channels, machine)
+    found = []
+    for rows in divisors(pixels, 16):
+        for panels in divisors(vectors, 4):
+            if rows * panels + rows + _STEP * panels > machine.registers:
+                continue
+            across, along = group_shape(vectors // panels, pixels // rows, machine)
+            tile = Tile(rows, panels, across, along)
+            found.append((_cost(pixels, vectors, tile, machine), tile))
+    return [tile for _, tile in sorted(found, key=lambda entry: entry[0])[:16]]
+
+
+def _cost(pixels: int, vectors: int, tile: Tile, machine: Gpu) -> float:
+    work = _STEP * tile.rows * tile.panels
+    loads = tile.rows + _STEP * tile.panels
+    items = pixels // tile.rows * (vectors // tile.panels)
+    return (work + _LOAD * loads) * max(items, machine.busy_items)
+
+
+def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:
+    """Schedule a fused pointwise convolution."""
+    product, output = inline_neighbours(schedule, CORE, keep=(half_input(0), half_input(1)))
+    width = int(schedule.get(schedule.get_loops(output)[2]).extent)
+    schedule.set_scope(product, 0, "local")
+    data, weight = (in_registers(schedule, product, number) for number in (0, 1))
+    for block in (data, product, output):
+        flatten_pixels(schedule, block, width)
+    for block in (data, product):
+        schedule.transform_layout(block, ("write", 0), lambda n, y, x, c: (y * width + x, c))
+    pixel, channel, k = schedule.get_loops(product)
+    lanes = vector_lanes(int(schedule.get(channel).extent), machine)
+    step = _STEP if int(schedule.get(k).extent) % _STEP == 0 else 1
+    pixel_group, pixel_item, row = schedule.split(pixel, [None, tile.along, tile.rows])
+    channel_group, channel_item, lane = schedule.split(
+        channel, [None, tile.across, tile.panels * lanes]
+    )
+    k, k_inner = schedule.split(k, [None, step])
+    schedule.reorder(pixel_group, channel_group, pixel_item, channel_item, k, k_inner, row, lane)
+    bind(
+        schedule,
+        {
+            "blockIdx.y": pixel_group,
+            "blockIdx.x": channel_group,
+            "threadIdx.y": pixel_item,
+            "threadIdx.x": channel_item,
+        },
+    )
+    schedule.reverse_compute_at(output, channel_item)
+    load_at(schedule, data, k, step)
+    load_at(schedule, weight, k, lanes)
+    vectorize(schedule, [k_inner, row, lane], lanes)
+    finish(schedule, schedule.decompose_reduction(product, k), output, channel_item, lanes)

@@ -1,0 +1,92 @@
+"""The first convolution: planar (NCHW) input, NHWC output.
+
+Tile: a work item computes `columns` pixels of a row by `panels` vectors of output channels. It
+loads the input under them once; its neighbours, which take other channels, load the same.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tvm import s_tir
+
+from schedules.machine import Gpu
+from schedules.operators.stem import CORE
+from schedules.operators.window import PADDED
+from schedules.templates.block import inline_neighbours, vectorize
+from schedules.templates.gpu import pointwise
+from schedules.templates.gpu.items import (
+    bind,
+    divisors,
+    finish,
+    group_shape,
+    in_registers,
+    load_at,
+    vector_lanes,
+)
+
+__all__ = ["CORE", "Tile", "apply", "pack", "tiles"]
+
+_LOAD = 2.0  # of a value or a vector, in multiply-adds of a vector
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What a work item computes, and how many of them are a group."""
+
+    columns: int
+    panels: int
+    across: int  # work items of a group, by channels
+    along: int  # and by columns
+
+
+def pack(weight: NDArray[np.float32], vector: int) -> NDArray[np.float32]:
+    """Lay out weights (R, S, K, N) as (1, R, S, K, N), N padded with zeros to vectors of four."""
+    taps_y, taps_x, inputs, outputs = weight.shape
+    packed = pointwise.pack(weight.reshape(-1, outputs), vector)
+    return packed.reshape(1, taps_y, taps_x, inputs, -1)
+
+
+def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
+    """Return the tiles worth trying, the best guess first."""
+    loops = schedule.get_loops(schedule.get_sblock(CORE))
+    _, height, width, channels, *taps = (int(schedule.get(loop).extent) for loop in loops)
+    vectors = channels // vector_lanes(channels, machine)
+    found = []
+    for columns in divisors(width, 8):
+        for panels in divisors(vectors, 4):
+            if columns * panels > machine.registers // 2:
+                continue
+            items = vectors // panels * height * (width // columns)
+            across, along = group_shape(vectors // panels, width // columns, machine)
+            window = taps[2] * taps[0] * (2 * columns + 1)
+            product = taps[0] * taps[1] * taps[2] * panels
+            cost = (product * (columns + _LOAD) + _LOAD * window) * max(items, machine.busy_items)
+            found.append((cost, Tile(columns, panels, across, along)))
+    return [tile for _, tile in sorted(found, key=lambda entry: entry[0])[:16]]
+
+
+def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:
+    """Schedule a fused stem convolution."""
+    product, output = inline_neighbours(schedule, CORE, keep=(PADDED,))
+    schedule.set_scope(product, 0, "local")
+    window = in_registers(schedule, product, 0)
+    _, y, x, channel, tap_y, tap_x, k = schedule.get_loops(product)
+    lanes = vector_lanes(int(schedule.get(channel).extent), machine)
+    x, x_item, column = schedule.split(x, [None, tile.along, tile.columns])
+    group, item, lane = schedule.split(channel, [None, tile.across, tile.panels * lanes])
+    schedule.reorder(y, x, group, x_item, item, tap_y, tap_x, k, column, lane)
+    bind(
+        schedule,
+        {
+            "blockIdx.z": y,
+            "blockIdx.y": x,
+            "blockIdx.x": group,
+            "threadIdx.y": x_item,
+            "threadIdx.x": item,
+        },
+    )
+    schedule.reverse_compute_at(output, item)
+    load_at(schedule, window, item, 1)
+    vectorize(schedule, [tap_y, tap_x, k, column, lane], lanes)
+    finish(schedule, schedule.decompose_reduction(product, tap_y), output, item, lanes)
