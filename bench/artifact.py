@@ -12,9 +12,10 @@ import schedules
 from bench.cache import cached, content_key, file_sha256, source_key
 from schedules.database import Database, find_databases
 from schedules.machine import machine_of
+from schedules.precision import FLOAT32
 from schedules.preference import LATENCY
 from targets.errors import BenchError
-from targets.target import Target
+from targets.target import CPU, Target
 from targets.toolchain import Toolchain, find_toolchain
 from targets.tvm_target import resolve
 
@@ -33,6 +34,7 @@ class Manifest:
     variant: str
     target: str
     tvm_target: dict[str, Any]  # with `native` resolved
+    precision: str  # of weights and activations
     onnx_sha256: str
     library_sha256: str
     tvm_version: str
@@ -83,15 +85,18 @@ def build_artifact(
     threads: int,
     databases: Sequence[Path],
     cache_dir: Path,
+    precision: str = FLOAT32,
     prefer: str = LATENCY,
     marked: bool = False,
 ) -> Artifact:
     """Compile an ONNX file for a target and a number of threads, or find it compiled already.
 
     `databases` are the directories in which tuned tiles are looked for; without any, templates use
-    their best guesses. `prefer` is one of PREFERENCES. A marked one tells how long each
-    kernel takes. Raises BenchError if the target, the compiler or the file is refused.
+    their best guesses. `precision` is one of PRECISIONS, `prefer` of PREFERENCES. A marked one
+    tells how long each kernel takes; on a GPU every one does, through the events of its driver.
+    Raises BenchError if the target, the compiler or the file is refused.
     """
+    marked = marked and target.device == CPU
     toolchain = find_toolchain(target.toolchain)
     tvm_target = resolve(target, threads)
     tuned, _ = _databases(target, tvm_target, databases)
@@ -102,6 +107,7 @@ def build_artifact(
         versions,
         source_key(Path(schedules.__file__).parent),
         tuned,
+        precision,
         prefer,
         marked,
     )
@@ -112,13 +118,14 @@ def build_artifact(
         start = time.perf_counter()
         lookup = Lookup(tuned, threads)
         sizes = _compile(
-            onnx_path, target, tvm_target, lookup, prefer, toolchain, marked, directory
+            onnx_path, target, tvm_target, precision, lookup, prefer, toolchain, marked, directory
         )
         library = directory / LIBRARY
         manifest = Manifest(
             variant=variant,
             target=target.name,
             tvm_target=tvm_target,
+            precision=precision,
             onnx_sha256=onnx_sha256,
             library_sha256=file_sha256(library),
             tvm_version=versions[0],
@@ -201,6 +208,7 @@ def _compile(
     onnx_path: Path,
     target: Target,
     tvm_target: dict[str, Any],
+    precision: str,
     lookup: "Lookup",
     prefer: str,
     toolchain: Toolchain,
@@ -220,7 +228,7 @@ def _compile(
 
     imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
     tvm_handle = tvm.target.Target(tvm_target)
-    fused = pipeline.fuse(imported, target, tvm_handle)
+    fused = pipeline.fuse(imported, target, tvm_handle, precision)
     planned = pipeline.plan(fused, tvm_handle, lookup, prefer, marked)
     executable = pipeline.build(planned, tvm_handle)
     names = [TEAM] if is_shared(planned) else []

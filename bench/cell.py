@@ -15,6 +15,7 @@ from bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
 from reports.record import KernelTime, Status
 from targets.device import DeviceState, require_flags
 from targets.errors import BenchError, NoDeviceError
+from targets.target import CPU
 from targets.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
 
 _LOST: tuple[Status, ...] = ("crashed", "timed_out")  # a board's fault, it may be
@@ -30,6 +31,7 @@ class Attempt:
     fidelity: Fidelity | None = None
     usage: Usage | None = None
     round_trip_ms: float | None = None
+    copies_ms: tuple[float, float] | None = None  # input to the device, output back
     rounds_ms: list[list[float]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)  # what a reader of the row should know
     retries: int = 0
@@ -157,7 +159,7 @@ def _get_ready(
         _call(workers, attempt, bench, "load", own, bench.threads)
     if attempt.status == "ok":
         with _excusing(attempt):
-            _validate(workers, attempt, exported, bench)
+            _validate(workers, attempt, workload.precision, exported, bench)
             if attempt.status == "ok":
                 expected_ms[attempt.runtime] = _call(
                     workers, attempt, bench, "warm_up", bench.profile.warm_up_s
@@ -191,11 +193,15 @@ def _call(
 
 
 def _validate(
-    workers: dict[str, Worker], attempt: Attempt, exported: Exported, bench: Bench
+    workers: dict[str, Worker],
+    attempt: Attempt,
+    precision: str,
+    exported: Exported,
+    bench: Bench,
 ) -> None:
     inputs, reference = exported.reference()
     attempt.fidelity = compare(_call(workers, attempt, bench, "infer", inputs), reference)
-    tolerance = TOLERANCE["float32"]
+    tolerance = TOLERANCE[precision]
     if not attempt.fidelity.relative_l2_error <= tolerance:
         attempt.status = "wrong"
         attempt.error = (
@@ -244,6 +250,8 @@ def _take_stock(
             if attempt.runtime == TVM and attempt.status == "ok":
                 shape = workload.variant.input_shape
                 attempt.round_trip_ms = _call(workers, attempt, bench, "round_trip_ms", shape)
+                if bench.target.device != CPU:
+                    attempt.copies_ms = _call(workers, attempt, bench, "copies_ms", shape)
         if worker.alive:
             worker.pause()
 

@@ -36,6 +36,14 @@ Targets = Annotated[
     typer.Option("--target", help="Target by name (`mobilebench targets`) or a TOML file."),
 ]
 Threads = Annotated[list[int] | None, typer.Option(help="Threads per inference.")]
+Precisions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--precision",
+        help="What weights and activations are stored in: float32 (default), or float16 on OpenCL "
+        "targets.",
+    ),
+]
 Runtimes = Annotated[
     list[str] | None,
     typer.Option(
@@ -61,6 +69,7 @@ def run(
     target: Targets = None,
     threads: Threads = None,
     runtime: Runtimes = None,
+    precision: Precisions = None,
     profile: Annotated[
         str | None, typer.Option(help="How thorough: quick (default), standard or rigorous.")
     ] = None,
@@ -111,6 +120,7 @@ def run(
         "targets": target,
         "threads": threads,
         "runtimes": runtime,
+        "precisions": precision,
         "profile": profile,
         "weights": weights,
         "seed": seed,
@@ -130,6 +140,7 @@ def tune(
     variant: Variants = None,
     target: Targets = None,
     threads: Threads = None,
+    precision: Precisions = None,
     trials: Annotated[
         int | None, typer.Option(help="Candidates of each kernel that may be measured (16).")
     ] = None,
@@ -153,6 +164,7 @@ def tune(
         "variants": variant,
         "targets": target,
         "threads": threads,
+        "precisions": precision,
         "trials": trials,
         "time_limit_s": time_limit,
         "tracker": tracker,

@@ -73,7 +73,9 @@ def infer_on_device(bench: Bench, workload: Workload, inputs: Floats) -> Floats:
 def kernel_microseconds(
     bench: Bench, workload: Workload, artifacts: Sequence[Artifact]
 ) -> list[list[float]]:
-    """Return the median time of every kernel inside each marked artifact; artifacts take turns.
+    """Return the median time of every kernel inside each artifact; artifacts take turns.
+
+    A CPU's must be marked ones.
 
     Raises what the worker raises.
     """

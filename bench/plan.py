@@ -10,8 +10,9 @@ from bench.suite import Suite
 from bench.variant import Variant, parse_variant
 from reports.store import Run, Store
 from schedules.database import directories
+from schedules.precision import FLOAT16, FLOAT32
 from targets.farm import Farm, find_farm
-from targets.target import Target, find_target
+from targets.target import OPENCL, Target, find_target
 
 
 @dataclass(frozen=True)
@@ -46,31 +47,36 @@ class Cell:
     variant: Variant
     target: Target
     threads: int
+    precision: str
     runtimes: tuple[str, ...]
 
     @property
     def title(self) -> str:
         """What progress calls it."""
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        return f"{self.variant.name} on {self.target.name}, {threads}"
+        half = f", {self.precision}" if self.precision != FLOAT32 else ""
+        return f"{self.variant.name} on {self.target.name}, {threads}{half}"
 
 
 def open_cells(context: Context, store: Store) -> list[Cell]:
     """Return the cells of the suite, without what has a record in this run already.
 
-    On boards only TVM runs. They come first, so that this machine has nothing else to do when it is
-    measured itself.
+    On boards and GPUs only TVM runs, and half precision only on GPUs. Boards come first, so that
+    this machine has nothing else to do when it is measured itself.
     """
     suite = context.suite
     done = {record.key for record in store.records([context.run.run_id])}
     cells = []
-    for name, target, threads in product(suite.variants, context.targets, suite.threads):
+    asked = product(suite.variants, context.targets, suite.threads, suite.precisions)
+    for name, target, threads, precision in asked:
+        if precision == FLOAT16 and target.device != OPENCL:
+            continue
         runtimes = tuple(
             runtime
             for runtime in suite.runtimes
-            if (name, target.name, runtime, threads) not in done
-            and (runtime == TVM or not target.key)
+            if (name, target.name, runtime, threads, precision) not in done
+            and (runtime == TVM or target.has_peers)
         )
         if runtimes:
-            cells.append(Cell(parse_variant(name), target, threads, runtimes))
+            cells.append(Cell(parse_variant(name), target, threads, precision, runtimes))
     return sorted(cells, key=lambda cell: cell.target.key == "")

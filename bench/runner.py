@@ -16,7 +16,8 @@ from bench.progress import Progress
 from bench.runtimes.runtime import TVM, Workload
 from bench.workshop import Workshop
 from reports.store import Store
-from targets.device import require_flags
+from schedules.precision import FLOAT16
+from targets.device import require_flags, require_half, with_limits
 from targets.errors import BenchError, NoDeviceError
 from targets.target import Target
 from targets.tracker import boards_of
@@ -35,7 +36,7 @@ def run_suite(context: Context, store: Store, progress: Progress) -> None:
     cells = open_cells(context, store)
     progress.begin(sum(len(cell.runtimes) for cell in cells))
     with Workshop(context.cache_dir, context.suite.time_limit_s) as workshop:
-        _check_request(context, workshop, cells, progress)
+        cells = _check_request(context, workshop, cells, progress)
         store.begin_run(context.run)
         boards: Dispatcher[Callable[[], None]] = Dispatcher(partial(_count_boards, context))
         for cell in cells:
@@ -98,9 +99,13 @@ def _finish(
 
 def _check_request(
     context: Context, workshop: Workshop, cells: Sequence[Cell], progress: Progress
-) -> None:
-    """Refuse now what would fail in every row: targets, devices or weights that do not fit."""
-    for target in {cell.target.name: cell.target for cell in cells}.values():
+) -> list[Cell]:
+    """Refuse now what would fail in every row: targets, devices or weights that do not fit.
+
+    Returns the cells with what live devices have told of their limits.
+    """
+    live = {cell.target.name: cell.target for cell in cells}
+    for target in live.values():
         try:
             for refusal in workshop.check_target(target, context.databases):
                 progress.warn(refusal)
@@ -112,12 +117,16 @@ def _check_request(
         except WorkerError as error:
             raise BenchError(f"target {target.name}: {error}; see `mobilebench doctor`") from error
         require_flags(target, state)
+        if any(cell.precision == FLOAT16 for cell in cells if cell.target.name == target.name):
+            require_half(target, state)
+        live[target.name] = with_limits(target, state)
     if context.weights.sha256:
         for variant in {c.variant.width_multiplier: c.variant for c in cells}.values():
             try:
                 workshop.check_weights(variant, context.weights)
             except WorkerError as error:
                 raise BenchError(f"checkpoint {context.weights.source}: {error}") from error
+    return [replace(cell, target=live[cell.target.name]) for cell in cells]
 
 
 def _export(
@@ -143,6 +152,7 @@ def _build(
         cell.target,
         cell.threads,
         context.databases,
+        cell.precision,
         context.suite.prefer,
     )
     try:
@@ -168,7 +178,9 @@ def _measure(
     if exported is None or not left:
         return CellResult(failed)
     library = artifact.library if artifact else None
-    workload = Workload(cell.variant, context.weights, exported.onnx_path, library)
+    workload = Workload(
+        cell.variant, context.weights, exported.onnx_path, library, precision=cell.precision
+    )
     bench = _bench(context, cell.target, cell.threads)
     result = measure_cell(bench, left, workload, exported, look)
     return replace(result, attempts=[*failed, *result.attempts])

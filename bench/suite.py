@@ -10,10 +10,11 @@ from bench.latency import find_profile
 from bench.models.weights import RANDOM
 from bench.runtimes.runtime import TVM, default_runtimes, find_runtime
 from bench.variant import parse_variant, published_grid, small_grid
+from schedules.precision import FLOAT16, FLOAT32, PRECISIONS
 from schedules.preference import LATENCY, PREFERENCES
 from targets.errors import BenchError, unknown
 from targets.farm import WAIT_S
-from targets.target import find_target
+from targets.target import OPENCL, Target, find_target
 from targets.tracker import parse_tracker
 
 GRIDS = {"published": published_grid, "small": small_grid}
@@ -34,6 +35,7 @@ class Suite:
     targets: tuple[str, ...] = ("native",)
     runtimes: tuple[str, ...] = ()
     threads: tuple[int, ...] = (1,)
+    precisions: tuple[str, ...] = (FLOAT32,)  # of weights and activations; half on OpenCL only
     trials: int | None = None  # None: the databases as they are; 0: best guesses; else tune first
     prefer: str = LATENCY  # what TVM's artifacts are made for
     kernels: bool = False  # time each kernel of TVM's artifacts too
@@ -46,7 +48,13 @@ class Suite:
     retries: int = 2  # on other boards, or later, after a board or the model had died
 
 
-_LISTS: dict[str, type] = {"variants": str, "targets": str, "runtimes": str, "threads": int}
+_LISTS: dict[str, type] = {
+    "variants": str,
+    "targets": str,
+    "runtimes": str,
+    "threads": int,
+    "precisions": str,
+}
 _SCALARS: dict[str, Any] = {
     "prefer": str,
     "kernels": bool,
@@ -102,8 +110,9 @@ def make_suite(chosen: dict[str, Any]) -> Suite:
             chosen[key] = tuple(dict.fromkeys(chosen[key]))  # what is named twice is measured once
     suite = Suite(**chosen)
     targets = [find_target(name) for name in suite.targets]
-    if all(target.key for target in targets):
-        suite = replace(suite, runtimes=_on_boards(suite.runtimes, "runtimes" in named))
+    if not any(target.has_peers for target in targets):
+        suite = replace(suite, runtimes=_tvm_alone(suite.runtimes, "runtimes" in named))
+    _check_precisions(suite, targets)
     if suite.tracker:
         parse_tracker(suite.tracker)
     for name in suite.runtimes:
@@ -138,14 +147,28 @@ def _check_numbers(suite: Suite) -> None:
             )
 
 
-def _on_boards(runtimes: Sequence[str], named: bool) -> tuple[str, ...]:
-    """Return what can run on boards; raises BenchError for a runtime that was named and cannot."""
+def _tvm_alone(runtimes: Sequence[str], named: bool) -> tuple[str, ...]:
+    """Return what can run on boards and GPUs; raises BenchError for another that was named."""
     others = [name for name in runtimes if name != TVM]
     if named and others:
         raise BenchError(
-            f"runtime {others[0]!r}: boards run {TVM} alone; leave it out, or add --target native"
+            f"runtime {others[0]!r}: boards and OpenCL devices run {TVM} alone; leave it out, or "
+            "add --target native"
         )
     return (TVM,)
+
+
+def _check_precisions(suite: Suite, targets: Sequence[Target]) -> None:
+    """Raise BenchError for a precision that is not known, or that no target has."""
+    for name in suite.precisions:
+        if name not in PRECISIONS:
+            raise unknown("precision", name, PRECISIONS)
+    halves = any(target.device == OPENCL for target in targets)
+    if FLOAT16 in suite.precisions and not (halves and TVM in suite.runtimes):
+        raise BenchError(
+            f"precision {FLOAT16}: only {TVM} on an OpenCL target stores half-precision floats; "
+            "add one, e.g. --target opencl, or leave it out"
+        )
 
 
 def expand_variants(names: Sequence[str]) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ from bench.variant import Variant, parse_variant
 from bench.workshop import Workshop
 from schedules.database import Database, Entry, read_database, write_database
 from schedules.machine import Processor
-from targets.device import DeviceState, require_flags
+from schedules.precision import FLOAT16
+from targets.device import DeviceState, require_flags, require_half, with_limits
 from targets.errors import BenchError, NoDeviceError
 from targets.farm import Farm
 from targets.probe import PROBE
@@ -35,6 +36,7 @@ class Tuning:
     variants: tuple[str, ...]
     target: str
     threads: int
+    precision: str
     trials: int  # candidates of each kernel, at most
     directory: Path
     cache_dir: Path
@@ -57,7 +59,9 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
         bench = Bench(
             target, request.threads, request.time_limit_s, request.cache_dir, request.farm
         )
-        state = _ask(bench)
+        state = _ask(bench, request.precision)
+        target = with_limits(target, state)
+        bench = replace(bench, target=target)
         exported = {}
         for variant in variants:
             progress.say(f"{variant.name}: export")
@@ -68,13 +72,13 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
             target.name,
             machine.vector_floats,
             machine.registers,
-            state.cpu_model,
+            _processor(state),
             machine.device,
             emulated,
         )
         entries = _confirm(request, bench, exported, new.updated(found), workshop, progress)
         database = _old_database(request) or new
-        database = replace(database, cpu_model=state.cpu_model).updated(entries)
+        database = replace(database, cpu_model=_processor(state)).updated(entries)
         good = _agrees_with_pytorch(request, bench, exported, database, workshop, progress)
         if good:
             write_database(_path(request), database)
@@ -82,14 +86,20 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
     return good
 
 
-def _ask(bench: Bench) -> DeviceState:
+def _ask(bench: Bench, precision: str) -> DeviceState:
     """Return what the device is; refuse now what would fail in every measurement."""
     try:
         state = device_state(bench)
     except (NoDeviceError, WorkerError) as error:
         raise BenchError(f"target {bench.target.name}: {error}") from error
     require_flags(bench.target, state)
+    if precision == FLOAT16:
+        require_half(bench.target, state)
     return state
+
+
+def _processor(state: DeviceState) -> str:
+    return state.accelerator.name if state.accelerator else state.cpu_model
 
 
 def _search(
@@ -101,6 +111,7 @@ def _search(
         _TUNER,
         target,
         request.threads,
+        request.precision,
         request.cache_dir,
         _history(request, target),
         limit_s,
@@ -143,11 +154,17 @@ def _confirm(
         write_database(Path(directory) / _path(request).name, found)
         for number, (variant, one) in enumerate(exported.items(), 1):
             progress.say(f"{variant.name}: confirm inside the network ({number}/{len(exported)})")
-            workload = Workload(variant, Weights(), one.onnx_path)
+            workload = Workload(variant, Weights(), one.onnx_path, precision=request.precision)
             try:
                 artifacts = [
                     workshop.build(
-                        variant, one, bench.target, bench.threads, databases, marked=True
+                        variant,
+                        one,
+                        bench.target,
+                        bench.threads,
+                        databases,
+                        request.precision,
+                        marked=True,
                     )
                     for databases in ((), (Path(directory),))
                 ]
@@ -188,14 +205,22 @@ def _agrees_with_pytorch(
             progress.say(f"{variant.name}: check against PyTorch")
             inputs, reference = one.reference()
             try:
-                artifact = workshop.build(variant, one, bench.target, bench.threads, databases)
-                workload = Workload(variant, Weights(), one.onnx_path, artifact.library)
+                artifact = workshop.build(
+                    variant, one, bench.target, bench.threads, databases, request.precision
+                )
+                workload = Workload(
+                    variant,
+                    Weights(),
+                    one.onnx_path,
+                    artifact.library,
+                    precision=request.precision,
+                )
                 outputs = infer_on_device(bench, workload, inputs)
             except (NoDeviceError, WorkerError) as failure:
                 progress.warn(f"{variant.name}: {failure}; nothing is kept")
                 return False
             distance = compare(outputs, reference).relative_l2_error
-            if not distance <= TOLERANCE["float32"]:
+            if not distance <= TOLERANCE[request.precision]:
                 progress.warn(
                     f"{variant.name}: relative L2 error {distance:.2g} with tuned tiles; nothing "
                     "is kept"
@@ -218,6 +243,11 @@ def _old_database(request: Tuning) -> Database | None:
 
 def _history(request: Tuning, target: Target) -> Path:
     """Return where a search keeps what it measured; other code has another history."""
-    key = content_key(target.tvm, source_key(Path(schedules.__file__).parent, PROBE))
+    key = content_key(
+        target.tvm,
+        target.limits,
+        request.precision,
+        source_key(Path(schedules.__file__).parent, PROBE),
+    )
     name = f"{target.name}-{request.threads}-{key}"
     return request.cache_dir / "tuning" / name

@@ -29,7 +29,6 @@ class Variant:
     width: int
     expansion_factor: int = 6
     task: str = TASK
-    precision: str = "float32"
 
     @property
     def name(self) -> str:

@@ -8,6 +8,7 @@ from bench.artifact import Artifact, Ceilings
 from bench.models.weights import Weights
 from bench.onnx_export import Exported
 from bench.variant import Variant
+from schedules.precision import FLOAT32
 from schedules.preference import LATENCY
 from targets.target import Target
 from targets.worker import Worker
@@ -46,13 +47,15 @@ class Workshop:
         target: Target,
         threads: int,
         databases: Sequence[Path],
+        precision: str = FLOAT32,
         prefer: str = LATENCY,
         marked: bool = False,
     ) -> Artifact:
         """Return the variant's library for a target and a number of threads.
 
         `databases` are the directories of tuned tiles; none for the templates' best guesses.
-        `prefer` says what it is made for; a marked one tells how long each kernel takes.
+        `precision` says what weights and activations are stored in, `prefer` what it is made for;
+        a marked one tells how long each kernel takes.
         """
         artifact: Artifact = self._call(
             _COMPILE,
@@ -64,6 +67,7 @@ class Workshop:
             threads,
             databases,
             self._cache_dir,
+            precision,
             prefer,
             marked,
         )

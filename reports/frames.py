@@ -14,7 +14,7 @@ from reports.record import COLUMNS, Record
 from reports.store import Store
 
 MAIN = "tvm"  # the runtime that the others are compared with
-_SETUP = ["target", "device", "threads", "prefer", "emulated"]
+_SETUP = ["target", "device", "threads", "precision", "prefer", "emulated"]
 _CELL = ["variant", *_SETUP, "runtime"]
 _OPTIONAL = [field.name for field in fields(Record) if NoneType in get_args(field.type)]
 
@@ -26,6 +26,7 @@ class Setup:
     target: str
     device: str
     threads: int
+    precision: str
     prefer: str
     emulated: bool
 
@@ -33,9 +34,10 @@ class Setup:
     def title(self) -> str:
         """What headings call it."""
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        half = f", {self.precision}" if self.precision != "float32" else ""
         memory = ", memory preferred" if self.prefer == "memory" else ""
         emulated = ", emulated" if self.emulated else ""
-        return f"{self.target} on {self.device}, {threads}{memory}{emulated}"
+        return f"{self.target} on {self.device}, {threads}{half}{memory}{emulated}"
 
 
 def gather(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:

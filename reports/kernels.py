@@ -10,9 +10,10 @@ from reports.record import COLUMNS, KernelTime, Record
 from reports.store import Store
 from reports.tables import Table
 
+_CELL = ["variant", "target", "device", "threads", "precision", "prefer"]
 _KERNEL = [field.name for field in fields(KernelTime)]
 _OF_RECORD = [
-    *("variant", "target", "device", "threads", "prefer", "emulated", "runtime"),
+    *(*_CELL, "emulated", "runtime"),
     *("macs", "width_multiplier", "height", "peak_macs_per_s", "read_bytes_per_s"),
 ]
 
@@ -36,7 +37,7 @@ def gather_kernels(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
     kernels = pd.DataFrame(rows, columns=columns)
     kernels["family"] = kernels["kernel_name"].str.split().str[0]
     times = kernels["kernel_microseconds"]
-    cell = [kernels[name] for name in ("variant", "target", "device", "threads", "prefer")]
+    cell = [kernels[name] for name in _CELL]
     kernels["share"] = times / times.groupby(cell).transform("sum")
     arithmetic = kernels["kernel_macs"] / kernels["peak_macs_per_s"]
     reading = kernels["kernel_nbytes"] / kernels["read_bytes_per_s"]

@@ -82,6 +82,8 @@ class Record:
     latency_cv: float | None = None  # standard deviation / mean
     samples: int = 0
     round_trip_ms: float | None = None  # input over RPC, one inference, output back; median
+    host_to_device_ms: float | None = None  # input from the CPU beside a GPU to it; median
+    device_to_host_ms: float | None = None  # output from a GPU to the CPU beside it; median
 
     # size
     macs: int
@@ -121,6 +123,8 @@ class Record:
     git_commit: str = ""
     host: str = ""
     os: str = ""
+    accelerator: str = ""  # the device, where that is not the CPU
+    accelerator_driver: str = ""
     cpu_model: str = ""
     cpu_cores: int | None = None
     cpu_governor: str = ""
@@ -134,9 +138,9 @@ class Record:
     read_bytes_per_s: float | None = None  # of memory, on as many threads
 
     @property
-    def key(self) -> tuple[str, str, str, int]:
+    def key(self) -> tuple[str, str, str, int, str]:
         """What a record is about; within a run no two records share it."""
-        return (self.variant, self.target, self.runtime, self.threads)
+        return (self.variant, self.target, self.runtime, self.threads, self.precision)
 
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Record))

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from reports.errors import ReportError
 from reports.record import KernelTime, Record
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 DEFAULT_URL = "sqlite:///mobilebench.sqlite"
 
 _TYPES: dict[type, Any] = {
@@ -21,7 +21,7 @@ _TYPES: dict[type, Any] = {
     float: sa.Double,
     bool: sa.Boolean,
 }
-_KEY = ("run_id", "variant", "target", "runtime", "threads")
+_KEY = ("run_id", "variant", "target", "runtime", "threads", "precision")
 
 
 def _column(name: str, annotation: Any) -> sa.Column[Any]:

@@ -21,6 +21,8 @@ NOISY = "†"
 _MEGABYTE = 1e6
 _ENVIRONMENT = {
     "host": "host",
+    "accelerator": "accelerator",
+    "its driver": "accelerator_driver",
     "CPU": "cpu_model",
     "cores online": "cpu_cores",
     "governor": "cpu_governor",
@@ -76,7 +78,7 @@ def failed_table(frame: pd.DataFrame) -> Table | None:
     failed = frame[frame["status"] != "ok"]
     if failed.empty:
         return None
-    columns = ["variant", "target", "device", "runtime", "threads", "status", "error"]
+    columns = ["variant", "target", "device", "runtime", "threads", "precision", "status", "error"]
     return Table("Failed rows", "These have no latency.", tuple(columns), _text(failed, columns))
 
 
@@ -85,7 +87,7 @@ def warnings_table(frame: pd.DataFrame) -> Table | None:
     noisy = frame[(frame["status"] == "ok") & (frame["warnings"] != "")]
     if noisy.empty:
         return None
-    columns = ["variant", "target", "device", "runtime", "threads", "warnings"]
+    columns = ["variant", "target", "device", "runtime", "threads", "precision", "warnings"]
     return Table("Warnings", f"Marked {NOISY} above.", tuple(columns), _text(noisy, columns))
 
 
@@ -178,16 +180,20 @@ def _cost(setup: Setup, rows: pd.DataFrame) -> Table:
         "export, s": ("export_s", lambda v: _number(v, ".1f")),
         "compile, s": ("compile_s", lambda v: _number(v, ".1f")),
         "kernels": ("functions", lambda v: _number(v, ".0f")),
+        "to the device, ms": ("host_to_device_ms", lambda v: _number(v, ".3f")),
+        "back, ms": ("device_to_host_ms", lambda v: _number(v, ".3f")),
         "round trip, ms": ("round_trip_ms", lambda v: _number(v, ".2f")),
         "samples": ("samples", str),
     }
+    columns = {name: one for name, one in columns.items() if rows[one[0]].notna().any()}
     body = [
         (row["variant"], *(form(row[column]) for column, form in columns.values()))
         for _, row in rows.iterrows()
     ]
     caption = (
         "What it took to get there. Export and compile are of the time when they were done; a "
-        "cached result keeps it. Round trip: input over RPC, one inference, output back."
+        "cached result keeps it. Round trip: input over RPC, one inference, output back. To the "
+        "device and back: input and output between a GPU and the CPU beside it; not in the latency."
     )
     return Table(f"Cost: {setup.title}", caption, ("variant", *columns), tuple(body))
 

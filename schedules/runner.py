@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tvm
 from tvm.ir.utils import derived_object
+from tvm.rpc.base import RPC_SESS_MASK
 from tvm.s_tir import meta_schedule as ms
 
 from targets.probe import SETTLE
@@ -24,8 +25,8 @@ Connect = Callable[[], tuple[Any, Any]]
 class InterleavedRunner(ms.runner.PyRunner):
     """Times the candidates of a batch in turns, so that a noisy moment meets them all.
 
-    Before each sample the caches are settled as a network would leave them: the weights not near,
-    the input near. Each batch has a session of its own, which takes a crash with it.
+    On a CPU the caches are settled before each sample as a network would leave them: the weights
+    not near, the input near. Each batch has a session of its own, which takes a crash with it.
     """
 
     def __init__(self, connect: Connect, entry: str) -> None:
@@ -38,26 +39,30 @@ class InterleavedRunner(ms.runner.PyRunner):
     def run(self, runner_inputs: list[Any]) -> list[Any]:
         """Time a batch, whose candidates all have the same arguments."""
         paths = [Path(one.artifact_path) for one in runner_inputs]
-        shapes = [tuple(one.shape) for one in runner_inputs[0].args_info] if runner_inputs else []
-        return [_Done(result) for result in self._measure(paths, shapes)]
+        arguments = (
+            [
+                self._random.standard_normal(tuple(one.shape), np.float32).astype(str(one.dtype))
+                for one in runner_inputs[0].args_info
+            ]
+            if runner_inputs
+            else []
+        )
+        return [_Done(result) for result in self._measure(paths, arguments)]
 
-    def _measure(self, paths: list[Path], shapes: list[tuple[int, ...]]) -> list[Any]:
+    def _measure(self, paths: list[Path], arrays: list[Any]) -> list[Any]:
         """Return each one's samples, or why there are none; one that crashes spoils only itself."""
         try:
-            return [_result(seconds) for seconds in self._in_turns(paths, shapes)]
+            return [_result(seconds) for seconds in self._in_turns(paths, arrays)]
         except Exception as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
         # Not before the error is gone, which holds the session that it came from.
         if len(paths) == 1:
             return [ms.runner.RunnerResult(None, lines[-1])]
-        return [self._measure([path], shapes)[0] for path in paths]
+        return [self._measure([path], arrays)[0] for path in paths]
 
-    def _in_turns(self, paths: list[Path], shapes: list[tuple[int, ...]]) -> list[list[float]]:
+    def _in_turns(self, paths: list[Path], arrays: list[Any]) -> list[list[float]]:
         session, device = self._connect()
-        arguments = [
-            tvm.runtime.tensor(self._random.standard_normal(shape, np.float32), device)
-            for shape in shapes
-        ]
+        arguments = [tvm.runtime.tensor(array, device) for array in arrays]
         kernels = []
         for path in paths:
             session.upload(str(path))
@@ -91,8 +96,15 @@ def median_seconds(run_secs: Any) -> float:
 
 def _time(kernel: tuple[Any, str], device: Any, arguments: list[Any], samples: int) -> list[float]:
     library, entry = kernel
-    timer = library.time_evaluator(entry, device, number=1, repeat=samples, f_preproc=SETTLE)
+    timer = library.time_evaluator(
+        entry, device, number=1, repeat=samples, f_preproc=SETTLE if _is_cpu(device) else ""
+    )
     return list(timer(*arguments).results)
+
+
+def _is_cpu(device: Any) -> bool:
+    kind = device.dlpack_device_type() % RPC_SESS_MASK  # what is above is the session
+    return bool(kind == tvm.cpu().dlpack_device_type())
 
 
 def _result(seconds: list[float]) -> ms.runner.RunnerResult:

@@ -77,6 +77,7 @@ class Tuner:
         self,
         target: Target,
         threads: int,
+        precision: str,
         cache_dir: Path,
         directory: Path,
         time_limit_s: float,
@@ -85,10 +86,11 @@ class Tuner:
         """Take where the target's device is, and the limit of one build or batch."""
         self._target = target
         self._threads = threads
+        self._precision = precision
         self._limit_s = time_limit_s
         self._tvm_target = tvm.target.Target(resolve(target, threads))
         self._machine = machine_of(self._tvm_target)
-        self._line = Line(target, threads, farm)
+        self._line = Line(target, threads, farm, cache_dir)
         self._connection: Connection | None = None
         toolchain = find_toolchain(target.toolchain)
         self._probe = build_probe(toolchain, cache_dir)
@@ -111,7 +113,7 @@ class Tuner:
     def add(self, onnx_path: Path) -> int:
         """Add the kernels of a network; returns how many different ones there are by now."""
         imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
-        fused = pipeline.fuse(imported, self._target, self._tvm_target)
+        fused = pipeline.fuse(imported, self._target, self._tvm_target, self._precision)
         for name, calls in kernel_calls(fused["main"]).items():
             task = task_of(fused[name], self._machine)
             if task is not None:

@@ -1,12 +1,14 @@
 """A session on a device: on a fresh server of this machine, or on a board that a tracker grants."""
 
 import time
+from pathlib import Path
 from typing import Any, Protocol
 
 from targets.errors import DeviceLostError
 from targets.farm import Farm
 from targets.local import HOST, LocalServer
-from targets.target import Target
+from targets.opencl.server import start_server
+from targets.target import OPENCL, Target
 from targets.tracker import Grant, request
 
 _LOG_DELAY_S = 0.2  # until a server writes that its child has died
@@ -90,10 +92,11 @@ class Line:
     session to session, until a crash has made it deaf.
     """
 
-    def __init__(self, target: Target, threads: int, farm: Farm | None) -> None:
+    def __init__(self, target: Target, threads: int, farm: Farm | None, cache_dir: Path) -> None:
         self._target = target
         self._threads = threads
         self._farm = farm
+        self._cache_dir = cache_dir
         self._grant: Grant | None = None
         self._server: LocalServer | None = None
 
@@ -108,8 +111,13 @@ class Line:
             return BoardConnection(self._farm, self._grant)
         if self._server is None or self._server.session_end():
             self.close()
-            self._server = LocalServer(self._threads)
+            self._server = self._start()
         return LocalConnection(self._server)
+
+    def _start(self) -> LocalServer:
+        if self._target.device == OPENCL:
+            return start_server(self._threads, self._cache_dir)
+        return LocalServer(self._threads)
 
     def close(self) -> None:
         """End this machine's server, if there is one."""

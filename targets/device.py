@@ -3,15 +3,16 @@
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from targets.connection import Connection
 from targets.errors import BenchError
+from targets.opencl.accelerator import HALF, Accelerator, accelerator_of
 from targets.proc_files import count_cores, cpu_model, fields_of, kib, number
-from targets.target import Target
+from targets.target import CPU, Target
 
 _COOLING_POLL_S = 1.0
 _LONGEST_COOLING_S = 180.0
@@ -38,6 +39,7 @@ class DeviceState:
     load_1m: float | None
     memory_total_bytes: int | None
     calibration_ms: float
+    accelerator: Accelerator | None = None  # the device, where that is not the CPU
 
     @property
     def name(self) -> str:
@@ -87,6 +89,13 @@ class Device:
     def tvm_device(self, target: Target) -> Any:
         """Return TVM's handle of the processor that a target names."""
         return self.session.device(target.device, target.device_index)
+
+    def accelerator(self, target: Target) -> Accelerator | None:
+        """Return what a target's device tells of itself; None for a CPU, of which `state` tells.
+
+        Raises BenchError if there is no such device.
+        """
+        return None if target.device == CPU else accelerator_of(self.session, target, self._where)
 
     def set_threads(self, threads: int, cores: tuple[int, ...] = ()) -> None:
         """Let TVM's thread pool on the device use that many threads, on these cores if any.
@@ -194,6 +203,20 @@ def cool_down(target: Target, temperature_c: Callable[[], float | None]) -> None
         if temperature is None or temperature < target.cool_below_c:
             return
         time.sleep(_COOLING_POLL_S)
+
+
+def with_limits(target: Target, state: DeviceState) -> Target:
+    """Return a target with the limits of its live device, where that has any."""
+    return replace(target, limits=state.accelerator.limits) if state.accelerator else target
+
+
+def require_half(target: Target, state: DeviceState) -> None:
+    """Raise BenchError if the device tells that its kernels cannot store half-precision floats."""
+    if state.accelerator and state.accelerator.stores_half is False:
+        raise BenchError(
+            f"target {target.name}: {state.accelerator.name} has no {HALF}; leave out --precision "
+            "float16"
+        )
 
 
 def require_flags(target: Target, state: DeviceState) -> None:

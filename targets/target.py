@@ -2,7 +2,8 @@
 
 import os
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,21 @@ from targets.toolchain import TOOLCHAINS
 CATALOG = Path(__file__).parent / "catalog"
 SEARCH_PATH_VARIABLE = "MOBILEBENCH_TARGETS"
 
-_DEVICES = ("cpu",)
+CPU, OPENCL = "cpu", "opencl"
+_DEVICES = (CPU, OPENCL)
 _LAYOUTS = ("NHWC", "NCHW")
 _TVM_KEYS = ("kind", "mcpu", "mattr", "mtriple", "keys")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an OpenCL device bears; the defaults are what a device may be trusted with."""
+
+    work_group: int = 256  # most work items of a group
+    local_bytes: int = 16384  # that a group shares
+    subgroup: int = 1  # work items in step
+    vector_floats: int = 4  # that a work item loads at once
+    compute_units: int = 1
 
 
 @dataclass(frozen=True)
@@ -25,6 +38,8 @@ class Target:
     description: str
     device: str  # device kind of TVM's runtime
     tvm: dict[str, Any]  # TVM's target; mcpu "native" stands for this machine's CPU
+    host: dict[str, Any] = field(default_factory=dict)  # and that of the CPU beside the device
+    limits: Limits | None = None  # of an OpenCL device; None: asked of it when it is live
     device_index: int = 0
     layout: str = "NHWC"  # of convolutions
     toolchain: str = "host"
@@ -34,11 +49,18 @@ class Target:
     cool_below_c: float | None = None  # hottest that a board may be when a measurement begins
     emulated: bool = False  # its times are an emulator's
 
+    @property
+    def has_peers(self) -> bool:
+        """Whether other runtimes than TVM can run on it: on this machine's CPU they can."""
+        return self.device == CPU and not self.key
+
 
 _KINDS: dict[str, Any] = {
     "description": str,
     "device": str,
     "tvm": dict,
+    "host": dict,
+    "limits": dict,
     "device_index": int,
     "layout": str,
     "toolchain": str,
@@ -87,6 +109,8 @@ def read_target(path: Path) -> Target:
         raise BenchError(f"target file {path}: {error}") from error
     for key in ("cpu_flags", "cores"):
         table[key] = tuple(table.get(key, ()))
+    if "limits" in table:
+        table["limits"] = Limits(**table["limits"])
     return Target(name=path.stem, **table)
 
 
@@ -104,12 +128,19 @@ def _check(table: dict[str, Any]) -> None:
     for key in ("description", "device", "tvm"):
         if key not in table:
             raise ValueError(f"{key} is missing")
-    for key in table["tvm"]:
-        if key not in _TVM_KEYS:
-            raise ValueError(f"unknown key {key!r} in [tvm]; allowed are {', '.join(_TVM_KEYS)}")
-    if "kind" not in table["tvm"]:
-        raise ValueError("kind is missing in [tvm]")
+    _check_keys(table, "tvm", _TVM_KEYS)
+    _check_keys(table, "host", _TVM_KEYS)
+    _check_keys(table, "limits", [field.name for field in fields(Limits)])
+    for name in ("tvm", "host") if table["device"] != CPU else ("tvm",):
+        if "kind" not in table.get(name, {}):
+            raise ValueError(f"kind is missing in [{name}]")
     _check_values(table)
+
+
+def _check_keys(table: dict[str, Any], name: str, allowed: Sequence[str]) -> None:
+    for key in table.get(name, ()):
+        if key not in allowed:
+            raise ValueError(f"unknown key {key!r} in [{name}]; allowed are {', '.join(allowed)}")
 
 
 def _check_values(table: dict[str, Any]) -> None:
@@ -120,6 +151,9 @@ def _check_values(table: dict[str, Any]) -> None:
     for core in table.get("cores", ()):
         if type(core) is not int or core < 0:
             raise ValueError(f"cores must be numbers of processors, not {core!r}")
+    for name, limit in table.get("limits", {}).items():
+        if type(limit) is not int or limit < 1:
+            raise ValueError(f"{name} in [limits] must be a whole number above 0, not {limit!r}")
     if not 0 < table.get("cool_below_c", 1) < 200:
         raise ValueError("cool_below_c must be a temperature in degrees Celsius")
     if table.get("emulated") and "key" not in table:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from targets.errors import BenchError
-from targets.target import Target
+from targets.target import CPU, Limits, Target
 
 
 def resolve(target: Target, threads: int = 1) -> dict[str, Any]:
@@ -17,15 +17,31 @@ def resolve(target: Target, threads: int = 1) -> dict[str, Any]:
     from tvm.target import codegen
 
     config = dict(target.tvm)
-    if config.get("mcpu") == "native":
-        config["mcpu"] = str(codegen.llvm_get_system_cpu())
-    config["num-cores"] = threads
+    cpu = config if target.device == CPU else dict(target.host)
+    if cpu.get("mcpu") == "native":
+        cpu["mcpu"] = str(codegen.llvm_get_system_cpu())
+    if target.device == CPU:
+        config["num-cores"] = threads
+    else:
+        config |= _attributes(target.limits or Limits()) | {"host": cpu}
     try:
         tvm.target.Target(config)
     except (ValueError, TypeError, tvm.error.InternalError) as error:
         reason = str(error).strip().splitlines()[0]
         raise BenchError(f"target {target.name}: TVM refuses it: {reason}") from error
-    triple = config.get("mtriple", codegen.llvm_get_system_triple())
-    if "mcpu" in config and not codegen.llvm_is_valid_cpu(config["mcpu"], triple):
-        raise BenchError(f"target {target.name}: LLVM knows no CPU {config['mcpu']!r}")
+    triple = cpu.get("mtriple", codegen.llvm_get_system_triple())
+    if "mcpu" in cpu and not codegen.llvm_is_valid_cpu(cpu["mcpu"], triple):
+        raise BenchError(f"target {target.name}: LLVM knows no CPU {cpu['mcpu']!r}")
     return config
+
+
+def _attributes(limits: Limits) -> dict[str, int]:
+    """Return limits under TVM's names; TVM has none for the last two, but takes them."""
+    return {
+        "max_num_threads": limits.work_group,
+        "max_threads_per_block": limits.work_group,
+        "max_shared_memory_per_block": limits.local_bytes,
+        "thread_warp_size": limits.subgroup,
+        "feature.vector_floats": limits.vector_floats,
+        "feature.compute_units": limits.compute_units,
+    }

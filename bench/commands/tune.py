@@ -1,6 +1,7 @@
 """`mobilebench tune`."""
 
 import logging
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,12 @@ def tune_suite(suite: Suite, directory: Path, console: Console) -> bool:
     """Tune every target and thread count of a suite; returns whether all came out right."""
     good = True
     for target in suite.targets:
-        for threads in suite.threads:
+        for threads, precision in product(suite.threads, suite.precisions):
             request = Tuning(
                 variants=suite.variants,
                 target=target,
                 threads=threads,
+                precision=precision,
                 trials=suite.trials or TRIALS,
                 directory=directory,
                 cache_dir=cache_directory(),

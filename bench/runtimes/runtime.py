@@ -11,6 +11,7 @@ from typing import Protocol
 from bench.fidelity import Floats
 from bench.models.weights import Weights
 from bench.variant import Variant
+from schedules.precision import FLOAT32
 from targets.errors import unknown
 
 
@@ -23,6 +24,7 @@ class Workload:
     onnx_path: Path
     library: Path | None = None  # of the artifact; for TVM
     converted: Path | None = None  # directory of the model in the runtime's own form
+    precision: str = FLOAT32  # of the artifact
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """The built artifact on a device, through TVM's RPC and the Relax virtual machine."""
 
+import re
 import statistics
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,10 @@ from targets.toolchain import find_toolchain
 ENTRY = "main"
 _ROUND_TRIPS = 5
 _CEILING_RUNS = 10
+_COPIES = 20
+_COPY = "runtime.TVMTensorCopyFromTo"
+_CPU = 1  # in DLPack
+_RECORD, _TIMES = "mobilebench.opencl.record_kernels", "mobilebench.opencl.kernel_times"
 
 
 def _noise(shape: tuple[int, ...]) -> Floats:
@@ -50,7 +56,7 @@ class TvmRuntime:
         """Take what is needed to `wait` for a board and `connect`; farm None is this machine."""
         self._target = target
         self._threads = threads
-        self._line = Line(target, threads, farm)
+        self._line = Line(target, threads, farm, cache_dir)
         self._probe = build_probe(find_toolchain(target.toolchain), cache_dir)
         self._loaded: dict[Path, _Loaded] = {}
 
@@ -63,6 +69,7 @@ class TvmRuntime:
         self._connection = self._line.connect()
         with self._noticing_loss():
             self._device = Device(self._connection, self._probe)
+            self._accelerator = self._device.accelerator(self._target)
             self._tvm_device = self._device.tvm_device(self._target)
             self._device.set_threads(self._threads, self._target.cores)
 
@@ -74,7 +81,7 @@ class TvmRuntime:
     def begin(self) -> DeviceState:
         """Describe the device as it is before anything is measured."""
         with self._noticing_loss():
-            state = self._device.state()
+            state = self.device_state()
             self._device.forget_peak()  # the calibration kernel's
             self._base_rss_bytes = self._device.resident_bytes()[0]
             return state
@@ -82,7 +89,7 @@ class TvmRuntime:
     def device_state(self) -> DeviceState:
         """Describe the device as it is now."""
         with self._noticing_loss():
-            return self._device.state()
+            return replace(self._device.state(), accelerator=self._accelerator)
 
     def load(self, workload: Workload, threads: int) -> None:
         """Ship the library and open a virtual machine on it; what is loaded already is taken up."""
@@ -133,8 +140,35 @@ class TvmRuntime:
                 times.append((time.perf_counter() - start) * 1000)
         return statistics.median(times)
 
+    def copies_ms(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        """Return the median times of the input's way to the device, and of the output's back.
+
+        Both begin and end in the memory of the CPU beside the device, and are taken there.
+        """
+        beside = self._device.session.cpu()
+        with self._noticing_loss():
+            image = tvm.runtime.tensor(np.zeros(shape, np.float32), beside)
+            output = self._current.machine.get_outputs(ENTRY)
+            there = tvm.runtime.empty(shape, "float32", self._tvm_device)
+            back = tvm.runtime.empty(output.shape, output.dtype, beside)
+            return self._copy_ms(image, there), self._copy_ms(output, back)
+
+    def _copy_ms(self, source: Any, destination: Any) -> float:
+        evaluator = self._device.session.get_function("runtime.RPCTimeEvaluator")
+        # Of no module: a function that TVM's runtime has; with the CPU's clock, once, so often.
+        timer = evaluator(None, _COPY, _CPU, 0, 1, _COPIES, 0, 0, 0, 0, 0, "")
+        seconds = struct.unpack(f"{_COPIES}d", bytes(timer(source, destination)))
+        return float(statistics.median(seconds) * 1000)
+
     def kernel_seconds(self, kernels: int, inferences: int) -> list[list[float]]:
-        """Return the seconds that each kernel of a marked artifact took, a list per inference."""
+        """Return the seconds that each kernel took, a list per inference.
+
+        A CPU's artifact must be a marked one. Raises BenchError for a device whose driver has not
+        counted as many kernels.
+        """
+        if self._accelerator:
+            with self._noticing_loss():
+                return self._launch_seconds(kernels, inferences)
         with self._noticing_loss():
             for _ in range(inferences):
                 self._current.machine.invoke_stateful(ENTRY)
@@ -142,6 +176,28 @@ class TvmRuntime:
             self._current.library.get_function("kernel_seconds", True)(remote)
             found: list[list[float]] = remote.numpy().tolist()
             return found
+
+    def _launch_seconds(self, kernels: int, inferences: int) -> list[list[float]]:
+        """Return the same from the events of an OpenCL device, launch by launch."""
+        try:
+            record, times = map(self._device.session.get_function, (_RECORD, _TIMES))
+        except AttributeError as error:
+            raise BenchError("TVM on the device does not tell them; the plug-in does") from error
+        record(1)
+        for _ in range(inferences):
+            self._current.machine.invoke_stateful(ENTRY)
+        launches = [line.rsplit(" ", 1) for line in str(times()).splitlines()]
+        record(0)
+        # What TVM made of one function is one kernel, in one launch or in several.
+        names = [re.sub(r"_kernel(_\d+)?$", "", name) for name, _ in launches]
+        order = list(dict.fromkeys(names))
+        if len(order) != kernels or len(launches) % inferences:
+            raise BenchError(f"the device has launched {len(order)} kernels, not {kernels}")
+        found = [[0.0] * kernels for _ in range(inferences)]
+        each = len(launches) // inferences
+        for number, (name, (_, nanoseconds)) in enumerate(zip(names, launches, strict=True)):
+            found[number // each][order.index(name)] += int(nanoseconds) / 1e9
+        return found
 
     def ceilings(self, libraries: Ceilings) -> tuple[float, float]:
         """Return how much the device does in a second at best: multiply-adds, bytes read."""

@@ -33,7 +33,7 @@ def main() -> None:
     function = te.create_prim_func([data, weight, compute(data, weight, OUTPUTS)])
     module = tvm.IRModule({"main": function.with_attr("global_symbol", "main")})
     with tempfile.TemporaryDirectory() as directory:
-        tuner = Tuner(find_target("native"), 1, cache_directory(), Path(directory), 300)
+        tuner = Tuner(find_target("native"), 1, "float32", cache_directory(), Path(directory), 300)
         target = tuner._tvm_target
         spaces = design_space(
             task_of(function, tuner.machine()), tuner.machine()

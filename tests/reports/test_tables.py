@@ -45,7 +45,10 @@ def test_a_failed_row_has_no_latency_but_is_listed(make_record: Any) -> None:
     failed = tables.failed_table(frame)
     assert failed is not None
     assert failed.rows == (
-        ("mobilenet_v2_1.0_224", "native", "workbench", "torch", "1", "wrong", "off by a mile"),
+        (
+            *("mobilenet_v2_1.0_224", "native", "workbench", "torch", "1", "float32"),
+            *("wrong", "off by a mile"),
+        ),
     )
 
 

@@ -23,7 +23,7 @@ def tuner(cache_dir: Path, tmp_path: Path, request: pytest.FixtureRequest) -> It
     from schedules.tuner import Tuner
 
     threads = getattr(request, "param", 1)
-    made = Tuner(find_target("native"), threads, cache_dir, tmp_path / "history", 60)
+    made = Tuner(find_target("native"), threads, "float32", cache_dir, tmp_path / "history", 60)
     yield made
     made.close()
 
@@ -53,7 +53,9 @@ def test_an_interrupted_search_goes_on(tuner: Any, network: Path, cache_dir: Pat
     tuner.add(network)
     tuner.begin(1)
     done = [tuner.step() for _ in range(5)][-1].done
-    again = Tuner(find_target("native"), 1, cache_dir, tuner._builder._directory.parent, 60)
+    again = Tuner(
+        find_target("native"), 1, "float32", cache_dir, tuner._builder._directory.parent, 60
+    )
     try:
         again.add(network)
         assert again.begin(1) == done

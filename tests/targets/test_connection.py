@@ -35,7 +35,7 @@ def board(farm: RealFarm) -> Board:
 @pytest.fixture
 def line(farm: RealFarm, board: Board) -> Line:
     """Return the way to the board."""
-    return Line(TARGET, 1, Farm(farm.tracker, wait_s=20))
+    return Line(TARGET, 1, Farm(farm.tracker, wait_s=20), Path())
 
 
 def library_that_dies(directory: Path) -> Path:
@@ -78,7 +78,7 @@ def test_a_board_that_went_away_after_it_was_granted_is_lost(
 ) -> None:
     other = dataclasses.replace(TARGET, key="short-lived")
     short_lived = farm.add_board(other.key)
-    line = Line(other, 1, Farm(farm.tracker, wait_s=1))
+    line = Line(other, 1, Farm(farm.tracker, wait_s=1), Path())
     line.wait()
     short_lived.kill()
     with pytest.raises(DeviceLostError, match=f"board {short_lived.address} does not accept"):

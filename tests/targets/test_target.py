@@ -59,8 +59,9 @@ def test_boards_of_the_catalogue_have_code_of_their_own() -> None:
     triples = {AARCH64_LINUX: "aarch64-linux-gnu", AARCH64_ANDROID: "aarch64-linux-android"}
     for target in boards:
         assert target.toolchain != HOST
-        assert target.tvm["mtriple"] == triples[target.toolchain]
-        assert target.tvm["mcpu"] != "native"
+        cpu = target.host or target.tvm
+        assert cpu["mtriple"] == triples[target.toolchain]
+        assert cpu["mcpu"] != "native"
 
 
 def test_emulated_targets_of_the_catalogue_are_boards() -> None:

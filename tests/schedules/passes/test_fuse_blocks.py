@@ -30,7 +30,14 @@ def test_blocks_by_strips_compute_what_pytorch_computes(
     variant, where = parse_variant(name), find_target(target)
     exported = export(variant, Weights(), cache_dir)
     artifact = build_artifact(
-        name, exported.onnx_path, exported.onnx_sha256, where, built_for, (), cache_dir, MEMORY
+        name,
+        exported.onnx_path,
+        exported.onnx_sha256,
+        where,
+        built_for,
+        (),
+        cache_dir,
+        prefer=MEMORY,
     )
     expansion = variant.height * variant.width // 4 * 48 * 4  # of the first block that has one
     assert artifact.manifest.arena_bytes < expansion

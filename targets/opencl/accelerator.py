@@ -1,0 +1,81 @@
+"""What a live OpenCL device tells of itself."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from targets.errors import BenchError
+from targets.target import Limits, Target
+
+HALF = "cl_khr_fp16"
+_DESCRIBE = "mobilebench.opencl.describe"  # of the plug-in; a phone's own server has it not
+_WIDEST = 16  # OpenCL's vectors
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """A device beside the CPU."""
+
+    name: str
+    driver: str  # empty where it is not told
+    limits: Limits
+    stores_half: bool | None  # None where it is not told
+
+
+def accelerator_of(session: Any, target: Target, where: str) -> Accelerator:
+    """Ask a session for the OpenCL device that a target names.
+
+    Raises BenchError, which begins with `where`, if there is no such device.
+    """
+    device = session.device(target.device, target.device_index)
+    try:
+        describe = session.get_function(_DESCRIBE)
+    except AttributeError:
+        return _as_tvm_tells(device, target, where)
+    try:
+        text = str(describe(target.device_index))
+    except Exception as error:
+        raise BenchError(f"{where}: {first_line(error)}") from error
+    return _as_it_tells(dict(line.split(": ", 1) for line in text.splitlines() if ": " in line))
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error of the plug-in says, without TVM's traces and build logs."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = [line for line in lines if "OpenCL: " in line]
+    return told[-1][told[-1].index("OpenCL: ") :] if told else lines[-1]
+
+
+def _as_it_tells(facts: dict[str, str]) -> Accelerator:
+    processor = facts["type"] == "cpu"
+    limits = Limits(
+        work_group=int(facts["work_group"]),
+        local_bytes=int(facts["local_bytes"]),
+        # A CPU runs the work items of a group one after the other, in vectors of its own.
+        subgroup=1 if processor else max(1, int(facts["subgroup"])),
+        vector_floats=_vector(int(facts["vector_floats"])) if processor else Limits.vector_floats,
+        compute_units=int(facts["compute_units"]),
+    )
+    stores_half = HALF in facts["extensions"].split()
+    return Accelerator(facts["name"], facts["driver"], limits, stores_half)
+
+
+def _vector(floats: int) -> int:
+    return min(max(floats, Limits.vector_floats), _WIDEST)
+
+
+def _as_tvm_tells(device: Any, target: Target, where: str) -> Accelerator:
+    """Ask a TVM with OpenCL of its own, which tells less."""
+    if not device.exist:
+        raise BenchError(
+            f"{where}: its TVM has no OpenCL device {target.device_index}; a phone's server must "
+            "be built with USE_OPENCL, a Linux board's must load the plug-in (docs/targets.md)"
+        )
+    known = target.limits or Limits()
+    limits = Limits(
+        work_group=int(device.max_threads_per_block or known.work_group),
+        local_bytes=int(device.max_shared_memory_per_block or known.local_bytes),
+        subgroup=max(known.subgroup, int(device.warp_size or 1)),
+        vector_floats=known.vector_floats,
+        compute_units=int(device.multi_processor_count or known.compute_units),
+    )
+    return Accelerator(str(device.device_name or target.name), "", limits, None)
