@@ -17,7 +17,7 @@ from targets.toolchain import AARCH64_ANDROID, Toolchain
 OPENCL_VARIABLE = "MOBILEBENCH_OPENCL"
 """Names the OpenCL library that the plug-in opens; without it, the system's ICD loader."""
 
-_SOURCES = [Path(__file__).with_name(name) for name in ("runtime.cc", "devices.h", "opencl.h")]
+_SOURCE = Path(__file__).with_name("runtime.cc")
 
 
 def build_plugin(toolchain: Toolchain, cache_dir: Path) -> Path:
@@ -38,7 +38,13 @@ def build_plugin(toolchain: Toolchain, cache_dir: Path) -> Path:
 
     include = [_package("tvm") / "include", Path(tvm_ffi.libinfo.find_include_path())]
     versions = (version("apache-tvm"), tvm_ffi.__version__)
-    return build_once(toolchain, cache_dir / "opencl", _SOURCES, include, *versions)
+    try:
+        return build_once(toolchain, cache_dir / "opencl", [_SOURCE], include, *versions)
+    except FileNotFoundError as error:
+        raise BenchError(
+            f"no C++ compiler at {error.filename}; install one (apt-get install g++) or point CXX "
+            "at it"
+        ) from error
 
 
 def find_icd_loader() -> Path | None:

@@ -2,6 +2,8 @@
 
 import ctypes.util
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import pytest
 from targets.local import HOST, LocalServer
 from targets.opencl.plugin import OPENCL_VARIABLE, build_plugin, opencl_environment
 from targets.toolchain import find_toolchain
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +51,17 @@ def environment(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     return found
 
 
+@pytest.fixture(scope="session")
+def fake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the fake OpenCL's library."""
+    library = tmp_path_factory.mktemp("fake") / "libOpenCL.so"
+    source = Path(__file__).with_name("fake_opencl.c")
+    compiler = find_toolchain("host").compiler
+    flags = ["-x", "c", "-O1", "-shared", "-fPIC", "-pthread"]
+    subprocess.run([*compiler, *flags, "-o", str(library), str(source)], check=True)
+    return library
+
+
 @pytest.fixture
 def session(plugin: Path, environment: dict[str, str]) -> Iterator[Any]:
     """Return a session on a fresh server."""
@@ -68,3 +83,17 @@ def on(device: Any, values: Any) -> Any:
     import tvm
 
     return tvm.runtime.tensor(np.asarray(values, np.float32), device)
+
+
+def run(code: str, environment: dict[str, str], *arguments: object) -> list[str]:
+    """Return the lines that a program prints; no plug-in is loaded into the tests' own process."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()

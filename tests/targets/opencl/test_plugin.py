@@ -1,4 +1,5 @@
 import ctypes.util
+import os
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,19 @@ def test_the_plug_in_is_compiled_once(plugin: Path, cache_dir: Path) -> None:
     before = plugin.stat().st_mtime_ns
     assert build_plugin(find_toolchain("host"), cache_dir) == plugin
     assert plugin.stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_it_is_compiled_by_hand_as_its_first_lines_say(tmp_path: Path) -> None:
+    source = Path(module.__file__).with_name("runtime.cc")
+    head = source.read_text().partition("#include")[0]
+    lines = [line.removeprefix("//   ") for line in head.splitlines() if line.startswith("//   ")]
+    assert "python -m tvm.exec.rpc_server" in lines.pop()
+    (tmp_path / source.name).symlink_to(source)
+    tools = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    command = ["sh", "-e", "-c", "\n".join(lines)]
+    subprocess.run(command, cwd=tmp_path, env=os.environ | {"PATH": tools}, check=True)
+    assert (tmp_path / "opencl.so").stat().st_size > 10_000
 
 
 def test_a_compiler_with_another_c_plus_plus_library_is_refused(tmp_path: Path) -> None:
