@@ -32,7 +32,7 @@ def environment(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
     found = opencl_environment()
     if not (found or os.environ.get(OPENCL_VARIABLE) or ctypes.util.find_library("OpenCL")):
-        pytest.skip("no OpenCL: apt-get install pocl-opencl-icd, or pip install '.[opencl-intel]'")
+        pytest.skip("no OpenCL: apt-get install pocl-opencl-icd, or pip install '.[opencl]'")
     found["POCL_DEVICES"] = "pthread pthread"  # PoCL can be two devices
     library = export(scale(8), tmp_path_factory.mktemp("opencl") / "probe.so")
     with LocalServer(1, [plugin], found) as server:
@@ -44,7 +44,7 @@ def environment(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         try:
             session.load_module("probe.so")["main"](x, 2.0, x)
         except Exception as error:
-            # PoCL from PyPI is of 2022, and its compiler knows no later processor.
+            # PoCL's compiler refuses processors that are newer than itself.
             if "unknown target CPU" not in str(error):
                 raise
             pytest.skip("the OpenCL that is here does not know this processor")
