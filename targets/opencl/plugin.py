@@ -6,8 +6,7 @@ The library is loaded in processes that serve RPC, never in the suite's own.
 import ctypes.util
 import importlib.util
 import os
-import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
 from targets.errors import BenchError
@@ -17,7 +16,8 @@ from targets.toolchain import AARCH64_ANDROID, Toolchain
 OPENCL_VARIABLE = "MOBILEBENCH_OPENCL"
 """Names the OpenCL library that the plug-in opens; without it, the system's ICD loader."""
 
-_SOURCES = [Path(__file__).with_name(name) for name in ("runtime.cc", "devices.h", "opencl.h")]
+_VENDORS = Path("/etc/OpenCL/vendors")
+_SOURCE = Path(__file__).with_name("runtime.cc")
 
 
 def build_plugin(toolchain: Toolchain, cache_dir: Path) -> Path:
@@ -38,42 +38,45 @@ def build_plugin(toolchain: Toolchain, cache_dir: Path) -> Path:
 
     include = [_package("tvm") / "include", Path(tvm_ffi.libinfo.find_include_path())]
     versions = (version("apache-tvm"), tvm_ffi.__version__)
-    return build_once(toolchain, cache_dir / "opencl", _SOURCES, include, *versions)
+    try:
+        return build_once(toolchain, cache_dir / "opencl", [_SOURCE], include, *versions)
+    except FileNotFoundError as error:
+        raise BenchError(
+            f"no C++ compiler at {error.filename}; install one (apt-get install g++) or point CXX "
+            "at it"
+        ) from error
 
 
-def find_icd_loader() -> Path | None:
-    """Return the ICD loader in pyopencl's wheel; None if that is not installed."""
-    libraries = _pyopencl_libraries()
-    return next(iter(sorted(libraries.glob("libOpenCL-*.so*"))), None) if libraries else None
+def find_wheel() -> Path | None:
+    """Return the library of `mobilebench[opencl]`, Intel's runtime; None if it is not installed.
+
+    It runs on every x86-64 processor from SSE 4.2 on, AMD's too, and needs no ICD loader.
+    """
+    try:
+        files = distribution("intel-opencl-rt").files or []
+    except PackageNotFoundError:
+        return None
+    found = (Path(str(file.locate())) for file in files if file.name == "libintelocl.so")
+    return next((path.resolve() for path in found if path.exists()), None)
 
 
 def opencl_environment() -> dict[str, str]:
     """Return what a server's environment needs beside this one, to find an OpenCL from PyPI.
 
-    It is empty if the variable or the system names one already, or if there is none: Intel's
-    runtime for processors, or PoCL behind pyopencl's ICD loader.
+    It is empty if the variable names one already, if the system has a driver, or if there is none.
     """
-    if os.environ.get(OPENCL_VARIABLE) or ctypes.util.find_library("OpenCL"):
+    if os.environ.get(OPENCL_VARIABLE) or _system_has_driver():
         return {}
-    intel = Path(sys.prefix) / "lib" / "libintelocl.so"
-    if intel.exists():
-        return {OPENCL_VARIABLE: str(intel)}
-    loader, libraries = find_icd_loader(), _pyopencl_libraries()
-    if loader is None or libraries is None:
-        return {}
-    # That loader crashes without the first, and finds the wheel's PoCL by the second.
-    found = {OPENCL_VARIABLE: str(loader), "PYOPENCL_HOME": str(libraries.parent)}
-    pocl = sorted(libraries.glob("libpocl*.so*"))
-    if pocl and "OCL_ICD_VENDORS" not in os.environ:
-        found["OCL_ICD_VENDORS"] = str(pocl[0])
-    return found
+    wheel = find_wheel()
+    return {OPENCL_VARIABLE: str(wheel)} if wheel else {}
 
 
-def _pyopencl_libraries() -> Path | None:
-    try:
-        return _package("pyopencl") / ".libs"
-    except ModuleNotFoundError:
-        return None
+def _system_has_driver() -> bool:
+    """Return whether the system's ICD loader has a driver to load; many have a loader alone."""
+    if not ctypes.util.find_library("OpenCL"):
+        return False
+    named = any(os.environ.get(name) for name in ("OCL_ICD_VENDORS", "OCL_ICD_FILENAMES"))
+    return named or any(_VENDORS.glob("*.icd"))
 
 
 def _package(name: str) -> Path:

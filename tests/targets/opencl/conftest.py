@@ -2,6 +2,8 @@
 
 import ctypes.util
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import pytest
 from targets.local import HOST, LocalServer
 from targets.opencl.plugin import OPENCL_VARIABLE, build_plugin, opencl_environment
 from targets.toolchain import find_toolchain
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +32,7 @@ def environment(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
     found = opencl_environment()
     if not (found or os.environ.get(OPENCL_VARIABLE) or ctypes.util.find_library("OpenCL")):
-        pytest.skip("no OpenCL: apt-get install pocl-opencl-icd, or pip install '.[opencl-intel]'")
+        pytest.skip("no OpenCL: apt-get install pocl-opencl-icd, or pip install '.[opencl]'")
     found["POCL_DEVICES"] = "pthread pthread"  # PoCL can be two devices
     library = export(scale(8), tmp_path_factory.mktemp("opencl") / "probe.so")
     with LocalServer(1, [plugin], found) as server:
@@ -40,11 +44,22 @@ def environment(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         try:
             session.load_module("probe.so")["main"](x, 2.0, x)
         except Exception as error:
-            # PoCL from PyPI is of 2022, and its compiler knows no later processor.
+            # PoCL's compiler refuses processors that are newer than itself.
             if "unknown target CPU" not in str(error):
                 raise
             pytest.skip("the OpenCL that is here does not know this processor")
     return found
+
+
+@pytest.fixture(scope="session")
+def fake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the fake OpenCL's library."""
+    library = tmp_path_factory.mktemp("fake") / "libOpenCL.so"
+    source = Path(__file__).with_name("fake_opencl.c")
+    compiler = find_toolchain("host").compiler
+    flags = ["-x", "c", "-O1", "-shared", "-fPIC", "-pthread"]
+    subprocess.run([*compiler, *flags, "-o", str(library), str(source)], check=True)
+    return library
 
 
 @pytest.fixture
@@ -68,3 +83,17 @@ def on(device: Any, values: Any) -> Any:
     import tvm
 
     return tvm.runtime.tensor(np.asarray(values, np.float32), device)
+
+
+def run(code: str, environment: dict[str, str], *arguments: object) -> list[str]:
+    """Return the lines that a program prints; no plug-in is loaded into the tests' own process."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()

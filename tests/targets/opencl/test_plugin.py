@@ -1,9 +1,10 @@
 import ctypes.util
+import os
 import shutil
 import subprocess
 import sys
 import time
-from importlib.machinery import ModuleSpec
+from importlib.metadata import PackageNotFoundError, distributions
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from targets.opencl import plugin as module
 from targets.opencl.plugin import (
     OPENCL_VARIABLE,
     build_plugin,
-    find_icd_loader,
+    find_wheel,
     opencl_environment,
 )
 from targets.toolchain import AARCH64_LINUX, Toolchain, find_toolchain
@@ -22,30 +23,47 @@ from targets.toolchain import AARCH64_LINUX, Toolchain, find_toolchain
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Return the prefix of a machine without OpenCL."""
-    monkeypatch.delenv(OPENCL_VARIABLE, raising=False)
-    monkeypatch.delenv("OCL_ICD_VENDORS", raising=False)
+    """Return the folder of packages of a machine without OpenCL."""
+    for name in (OPENCL_VARIABLE, "OCL_ICD_VENDORS", "OCL_ICD_FILENAMES"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(ctypes.util, "find_library", lambda _name: None)
-    monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda _name: None)
-    return tmp_path
+    monkeypatch.setattr(module, "_VENDORS", tmp_path / "vendors")
+    packages = tmp_path / "lib" / "python3" / "site-packages"
+    packages.mkdir(parents=True)
+    monkeypatch.setattr(
+        module, "distribution", lambda name: next(iter(distributions(name=name, path=[packages])))
+    )
+    return packages
 
 
-def with_pyopencl(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
-    """Put the libraries of pyopencl's wheel there; return their folder."""
-    libraries = folder / "pyopencl" / ".libs"
-    libraries.mkdir(parents=True)
-    for name in ("libOpenCL-5519dec5.so.1.0.0", "libpocl-21062cec.so"):
-        (libraries / name).touch()
-    spec = ModuleSpec("pyopencl", None, origin=str(folder / "pyopencl" / "__init__.py"))
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda _name: spec)
-    return libraries
+def install_wheel(packages: Path) -> Path:
+    """Put the library of Intel's wheel there, as pip does; return its path."""
+    library = packages.parents[1] / "libintelocl.so"
+    library.touch()
+    metadata = packages / "intel_opencl_rt-2026.2.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Name: intel-opencl-rt\nVersion: 2026.2.0\n")
+    (metadata / "RECORD").write_text("../../cl.cfg,,\n../../libintelocl.so,,\n")
+    return library
 
 
 def test_the_plug_in_is_compiled_once(plugin: Path, cache_dir: Path) -> None:
     before = plugin.stat().st_mtime_ns
     assert build_plugin(find_toolchain("host"), cache_dir) == plugin
     assert plugin.stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_it_is_compiled_by_hand_as_its_first_lines_say(tmp_path: Path) -> None:
+    source = Path(module.__file__).with_name("runtime.cc")
+    head = source.read_text().partition("#include")[0]
+    lines = [line.removeprefix("//   ") for line in head.splitlines() if line.startswith("//   ")]
+    assert "python -m tvm.exec.rpc_server" in lines.pop()
+    (tmp_path / source.name).symlink_to(source)
+    tools = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    command = ["sh", "-e", "-c", "\n".join(lines)]
+    subprocess.run(command, cwd=tmp_path, env=os.environ | {"PATH": tools}, check=True)
+    assert (tmp_path / "opencl.so").stat().st_size > 10_000
 
 
 def test_a_compiler_with_another_c_plus_plus_library_is_refused(tmp_path: Path) -> None:
@@ -82,38 +100,47 @@ def test_a_library_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
         LocalServer(libraries=[tmp_path / "nosuch.so"])
 
 
-def test_a_machine_without_opencl_has_nothing_to_add(bare: Path) -> None:
-    assert find_icd_loader() is None
+@pytest.fixture
+def no_wheel(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(module, "distribution", missing)
+
+
+def test_a_machine_without_opencl_has_nothing_to_add(no_wheel: None) -> None:
+    assert find_wheel() is None
     assert opencl_environment() == {}
 
 
-def test_pyopencl_s_loader_is_found_and_told_of_pocl(
-    bare: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    libraries = with_pyopencl(monkeypatch, bare)
-    assert find_icd_loader() == libraries / "libOpenCL-5519dec5.so.1.0.0"
-    assert opencl_environment() == {
-        OPENCL_VARIABLE: str(libraries / "libOpenCL-5519dec5.so.1.0.0"),
-        "PYOPENCL_HOME": str(libraries.parent),
-        "OCL_ICD_VENDORS": str(libraries / "libpocl-21062cec.so"),
-    }
+def test_the_wheel_s_opencl_is_found_where_pip_put_it(bare: Path) -> None:
+    library = install_wheel(bare)
+    assert find_wheel() == library
+    assert opencl_environment() == {OPENCL_VARIABLE: str(library)}
 
 
-def test_intel_s_runtime_wins_over_pocl(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_pyopencl(monkeypatch, bare)
-    (bare / "lib").mkdir()
-    (bare / "lib" / "libintelocl.so").touch()
-    assert opencl_environment() == {OPENCL_VARIABLE: str(bare / "lib" / "libintelocl.so")}
-
-
-def test_what_the_variable_or_the_system_names_wins(
-    bare: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with_pyopencl(monkeypatch, bare)
-    monkeypatch.setenv(OPENCL_VARIABLE, "/opt/libmali.so")
+def test_a_wheel_that_lost_its_library_is_none(bare: Path) -> None:
+    install_wheel(bare).unlink()
     assert opencl_environment() == {}
-    monkeypatch.delenv(OPENCL_VARIABLE)
+
+
+def test_a_loader_without_a_driver_is_no_opencl(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    library = install_wheel(bare)
     monkeypatch.setattr(ctypes.util, "find_library", lambda _name: "libOpenCL.so.1")
+    assert opencl_environment() == {OPENCL_VARIABLE: str(library)}
+    (tmp_path / "vendors").mkdir()
+    assert opencl_environment() == {OPENCL_VARIABLE: str(library)}
+    (tmp_path / "vendors" / "mesa.icd").touch()
+    assert opencl_environment() == {}
+
+
+@pytest.mark.parametrize("name", [OPENCL_VARIABLE, "OCL_ICD_VENDORS", "OCL_ICD_FILENAMES"])
+def test_what_a_variable_names_wins(bare: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    install_wheel(bare)
+    monkeypatch.setattr(ctypes.util, "find_library", lambda _name: "libOpenCL.so.1")
+    monkeypatch.setenv(name, "/opt/libmali.so")
     assert opencl_environment() == {}
 
 

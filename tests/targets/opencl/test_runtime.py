@@ -14,10 +14,7 @@ import numpy as np
 import pytest
 
 from targets.local import HOST, LocalServer
-from targets.opencl import plugin as plugin_module
-from targets.opencl.plugin import OPENCL_VARIABLE
-from targets.toolchain import find_toolchain
-from tests.targets.opencl.conftest import on
+from tests.targets.opencl.conftest import on, run
 from tests.targets.opencl.kernels import (
     add_scalars,
     compile_for_opencl,
@@ -29,7 +26,6 @@ from tests.targets.opencl.kernels import (
 
 pytestmark = pytest.mark.slow  # a server for each
 
-ROOT = Path(__file__).parents[3]
 _NUMBERS = itertools.count()
 
 
@@ -57,16 +53,14 @@ def rewriting(pattern: str, text: str) -> Iterator[None]:
 def test_the_device_tells_what_it_is(device: Any) -> None:
     assert device.exist
     assert device.device_name
-    assert device.driver_version
     assert device.max_threads_per_block >= 1
     assert device.warp_size == 1
     assert device.max_shared_memory_per_block >= 16 * 1024
-    assert 1 <= device.multi_processor_count <= os.cpu_count()
-    assert device.max_clock_rate >= 0
-    assert float(device.compute_version) >= 1.2
-    assert device.api_version == round(100 * float(device.compute_version))
-    assert len(device.max_thread_dimensions) == 3
     assert device.total_global_memory > 0
+
+
+def test_what_opencl_does_not_tell_is_nothing(device: Any) -> None:
+    assert device.max_clock_rate is None
 
 
 def test_a_device_too_many_does_not_exist(session: Any) -> None:
@@ -102,18 +96,17 @@ on([1, 2, 3, 4]).copyto(view(12))
 view(0).copyto(view(4))
 print(whole.numpy().tolist())
 """
-    part, whole = _run(code, environment, str(plugin))
+    part, whole = run(code, environment, str(plugin))
     assert json.loads(part) == [8, 9, 10, 11]
     assert json.loads(whole) == [0, 1, 2, 3, 0, 1, 2, 3, 0, 0, 0, 0, 1, 2, 3, 4]
 
 
-def test_data_goes_from_device_to_device(session: Any) -> None:
+def test_data_does_not_go_from_device_to_device(session: Any) -> None:
     if not session.device("opencl", 1).exist:
         pytest.skip("there is one OpenCL device only")
-    data = np.arange(100, dtype=np.float32)
-    there = on(session.device("opencl", 1), np.zeros(100))
-    on(session.device("opencl", 0), data).copyto(there)
-    assert np.array_equal(there.numpy(), data)
+    here, there = (on(session.device("opencl", index), [1.0]) for index in range(2))
+    with pytest.raises(Exception, match="OpenCL: devices share no memory: copy by way of"):
+        here.copyto(there)
 
 
 def test_each_device_runs_kernels(session: Any, tmp_path: Path) -> None:
@@ -237,44 +230,6 @@ def test_a_launch_that_is_refused_is_told_by_the_error_s_name(
         device.sync()
 
 
-@pytest.mark.parametrize(
-    ("library", "reason"),
-    [
-        ("/nosuch.so", r"OpenCL: no library \(/nosuch.so: cannot open .*\); install an ICD loader"),
-        ("libm.so.6", "OpenCL: the library has no clGetPlatformIDs"),
-    ],
-)
-def test_a_machine_without_opencl_says_so_in_one_line(
-    plugin: Path, library: str, reason: str
-) -> None:
-    from tvm import rpc
-
-    with LocalServer(1, [plugin], {OPENCL_VARIABLE: library}) as server:
-        session = rpc.connect(HOST, server.port, server.key)
-        device = session.device("opencl")
-        assert not device.exist
-        with pytest.raises(Exception, match=reason) as told:
-            on(device, [1.0])
-        assert re.match(reason, str(told.value).splitlines()[-1])
-
-
-def test_opencl_without_a_driver_is_told_with_the_error_s_name(
-    plugin: Path, tmp_path: Path
-) -> None:
-    from tvm import rpc
-
-    declared = Path(plugin_module.__file__).with_name("opencl.h").read_text()
-    names = re.findall(r"X\(\w+, (\w+),", declared)
-    source, library = tmp_path / "loader.cc", tmp_path / "loader.so"
-    source.write_text("".join(f'extern "C" int cl{name}() {{ return -1001; }}\n' for name in names))
-    find_toolchain("host").compile_shared(library, source, [])
-    with LocalServer(1, [plugin], {OPENCL_VARIABLE: str(library)}) as server:
-        device = rpc.connect(HOST, server.port, server.key).device("opencl")
-        assert not device.exist
-        with pytest.raises(Exception, match=r"OpenCL: no device \(CL_PLATFORM_NOT_FOUND_KHR\)"):
-            on(device, [1.0])
-
-
 def test_without_the_plug_in_there_is_no_opencl() -> None:
     from tvm import rpc
 
@@ -312,39 +267,19 @@ def test_a_stock_server_loads_it(plugin: Path, environment: dict[str, str], tmp_
 
 
 def test_what_is_compiled_beside_the_plug_in_is_what_the_wheel_compiles(
-    plugin: Path, environment: dict[str, str], tmp_path: Path
+    plugin: Path, tmp_path: Path
 ) -> None:
     code = """
-import ctypes, json, sys
+import ctypes, sys
 import tvm
 from tests.targets.opencl.kernels import compile_for_opencl, scale
-plain = compile_for_opencl(scale(8))
+compile_for_opencl(scale(8)).export_library(f"{sys.argv[2]}/plain.so")
 ctypes.CDLL(sys.argv[1], ctypes.RTLD_GLOBAL)
-ours = compile_for_opencl(scale(8))
-for executable, name in ((plain, "plain.so"), (ours, "ours.so")):
-    executable.export_library(f"{sys.argv[2]}/{name}")
-modules = [executable.mod.imports[0] for executable in (plain, ours)]
-print(json.dumps([[m.is_runnable(), m.inspect_source()] for m in modules]))
+compile_for_opencl(scale(8)).export_library(f"{sys.argv[2]}/ours.so")
 """
-    *_, told = _run(code, environment, str(plugin), str(tmp_path))
-    (was_runnable, was), (is_runnable, now) = json.loads(told)
-    assert (was_runnable, is_runnable) == (False, True)
-    assert was == now
+    run(code, {}, plugin, tmp_path)
     packed = [_packed(tmp_path / name) for name in ("plain.so", "ours.so")]
     assert packed[0] == packed[1]
-
-
-def _run(code: str, environment: dict[str, str], *arguments: str) -> list[str]:
-    """Return the lines that a program prints; no plug-in is loaded into the tests' own process."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.splitlines()
 
 
 def _packed(library: Path) -> bytes:
