@@ -47,7 +47,9 @@ class Gpu:
 
 Processor = Machine | Gpu
 _SUBGROUPS_TO_BE_BUSY = 8  # of a compute unit, so that some compute while others wait for memory
-_ITEM_VECTORS = 32  # of four floats: half of what an Arm Valhall or Adreno work item can have
+# Floats that a work item may hold: half of what one of Arm's Valhall or an Adreno can have, and,
+# where a CPU is the device, what its vector registers hold if the driver uses those of 256 bits.
+_ITEM_FLOATS, _CPU_ITEM_FLOATS = 128, 256
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,11 @@ def machine_of(tvm_target: Any) -> Processor:
 
 
 def _gpu(attrs: Any) -> Gpu:
+    vector_floats = int(attrs.get("feature.vector_floats", 4))
+    runs_in_step = int(attrs["thread_warp_size"]) > 1
     return Gpu(
-        vector_floats=int(attrs.get("feature.vector_floats", 4)),
-        registers=_ITEM_VECTORS,
+        vector_floats=vector_floats,
+        registers=(_ITEM_FLOATS if runs_in_step else _CPU_ITEM_FLOATS) // vector_floats,
         work_group=int(attrs["max_num_threads"]),
         local_bytes=int(attrs["max_shared_memory_per_block"]),
         subgroup=int(attrs["thread_warp_size"]),

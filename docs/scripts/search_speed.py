@@ -15,6 +15,7 @@ from tvm import te
 from tvm.s_tir import meta_schedule as ms
 
 from bench.cache import cache_directory
+from schedules.machine import Machine
 from schedules.operators.pointwise import compute
 from schedules.space import design_space
 from schedules.task import task_of
@@ -27,7 +28,7 @@ HEIGHT, WIDTH, INPUTS, OUTPUTS = 14, 14, 96, 576
 
 def main() -> None:
     """Print both rates and their ratio."""
-    packed = pack(np.zeros((INPUTS, OUTPUTS), np.float32), 16)
+    packed = pack(np.zeros((INPUTS, OUTPUTS), np.float32), Machine(16, 32))
     data = te.placeholder((1, HEIGHT, WIDTH, INPUTS), "float32", name="data")
     weight = te.placeholder(packed.shape, "float32", name="weight")
     function = te.create_prim_func([data, weight, compute(data, weight, OUTPUTS)])

@@ -35,7 +35,7 @@ class LowerOperators:
 class _Lowerer(PyExprMutator):
     def __init__(self, mod: tvm.IRModule, machine: Processor) -> None:
         super().__init__(mod)
-        self._vector = machine.vector_floats
+        self._machine = machine
         self._templates = templates_of(machine)
 
     def visit_call_(self, call: Any) -> Any:
@@ -59,14 +59,14 @@ class _Lowerer(PyExprMutator):
         inputs = int(data.ty.shape[3])
         plain = attrs.groups == 1 and dilation == (1, 1)
         if plain and (taps_y, taps_x) == (1, 1) and stride == (1, 1) and not any(padding):
-            packed = relax.const(self._templates.pointwise.pack(values[0, 0], self._vector))
+            packed = relax.const(self._templates.pointwise.pack(values[0, 0], self._machine))
             return self._emit(pointwise.compute, data, packed, outputs)
         if attrs.groups == inputs == outputs:
             kernel = relax.const(values.reshape(taps_y, taps_x, outputs))
             return self._emit(depthwise.compute, data, kernel, stride, padding, dilation)
         planar = self._before_transpose(data)
         if plain and planar is not None:
-            packed = relax.const(self._templates.stem.pack(values, self._vector))
+            packed = relax.const(self._templates.stem.pack(values, self._machine))
             return self._emit(stem.compute, planar, packed, outputs, stride, padding)
         return call
 
@@ -81,7 +81,7 @@ class _Lowerer(PyExprMutator):
         values = self._values(weight)
         if values is None or values.ndim != 2 or _integers(data.ty.shape) != (1, len(values)):
             return call
-        packed = relax.const(self._templates.classifier.pack(values, self._vector))
+        packed = relax.const(self._templates.classifier.pack(values, self._machine))
         return self._emit(classifier.compute, data, packed, values.shape[1])
 
     def _emit(self, compute: Any, *args: Any) -> Any:

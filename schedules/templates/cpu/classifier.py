@@ -25,12 +25,13 @@ class Tile:
     unroll: int
 
 
-def pack(weight: NDArray[np.float32], vector: int) -> NDArray[np.float32]:
+def pack(weight: NDArray[np.float32], machine: Machine) -> NDArray[np.float32]:
     """Lay out weights (K, N) as groups (ceil(N / group), K, group) of some vectors each.
 
     Of 7 to 12 vectors the number is chosen that leaves the fewest lanes unused.
     """
     inputs, outputs = weight.shape
+    vector = machine.vector_floats
     sizes = [panels * vector for panels in range(_LEAST_PANELS, _MOST_PANELS + 1)]
     group = min(sizes, key=lambda size: -outputs % size)
     groups = -(-outputs // group)

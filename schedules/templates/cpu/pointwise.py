@@ -42,12 +42,13 @@ class Tile:
     pixels_outermost: bool  # finish all channels of some pixels, or all pixels of some channels
 
 
-def pack(weight: NDArray[np.float32], vector: int) -> NDArray[np.float32]:
+def pack(weight: NDArray[np.float32], machine: Machine) -> NDArray[np.float32]:
     """Lay out weights (K, N) as panels (ceil(N / vector), K, vector), padded with zeros.
 
     The loop over K then reads each panel as one stream of whole vectors.
     """
     inputs, outputs = weight.shape
+    vector = machine.vector_floats
     panels = -(-outputs // vector)
     padded = np.zeros((inputs, panels * vector), np.float32)
     padded[:, :outputs] = weight

@@ -26,11 +26,11 @@ class Tile:
     panels: int
 
 
-def pack(weight: NDArray[np.float32], vector: int) -> NDArray[np.float32]:
+def pack(weight: NDArray[np.float32], machine: Machine) -> NDArray[np.float32]:
     """Lay out weights (R, S, K, N) as panels (ceil(N / vector), R, S, K, vector)."""
     taps_y, taps_x, inputs, outputs = weight.shape
-    panels = pointwise.pack(weight.reshape(-1, outputs), vector)
-    return panels.reshape(-1, taps_y, taps_x, inputs, vector)
+    panels = pointwise.pack(weight.reshape(-1, outputs), machine)
+    return panels.reshape(-1, taps_y, taps_x, inputs, machine.vector_floats)
 
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:

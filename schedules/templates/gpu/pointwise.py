@@ -27,7 +27,9 @@ from schedules.templates.gpu.items import (
 
 __all__ = ["CORE", "Tile", "apply", "pack", "tiles"]
 
+_VECTOR = 4  # floats, of the narrowest vector
 _STEP = 4  # input channels at a time
+_SUMS = 0.75  # of a work item's registers, at most; the rest is for weights and pixels
 _LOAD = 2.0  # of a vector, in multiply-adds of one
 
 
@@ -41,15 +43,18 @@ class Tile:
     along: int  # and by pixels
 
 
-def pack(weight: NDArray[np.float32], vector: int) -> NDArray[np.float32]:
-    """Lay out weights (K, N) as (1, K, N), so that neighbours load what lies side by side.
+def pack(weight: NDArray[np.float32], machine: Gpu) -> NDArray[np.float32]:
+    """Lay out weights (K, N) as panels (N / panel, K, panel), N padded to whole vectors of four.
 
-    N is padded with zeros to whole vectors of four.
+    A panel is what the work items that run in step load together: side by side, and what they load
+    next lies next. It divides N, so that it is smaller where N has no better divisor.
     """
     inputs, outputs = weight.shape
-    padded = np.zeros((1, inputs, -(-outputs // 4) * 4), np.float32)
-    padded[0, :, :outputs] = weight
-    return padded
+    padded = np.zeros((inputs, -(-outputs // _VECTOR) * _VECTOR), np.float32)
+    padded[:, :outputs] = weight
+    lanes = vector_lanes(padded.shape[1], machine)
+    panel = lanes * divisors(padded.shape[1] // lanes, machine.subgroup)[-1]
+    return np.ascontiguousarray(padded.reshape(inputs, -1, panel).transpose(1, 0, 2))
 
 
 def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
@@ -60,7 +65,7 @@ def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
     found = []
     for rows in divisors(pixels, 16):
         for panels in divisors(vectors, 4):
-            if rows * panels + rows + _STEP * panels > machine.registers:
+            if rows * panels > _SUMS * machine.registers:
                 continue
             across, along = group_shape(vectors // panels, pixels // rows, machine)
             tile = Tile(rows, panels, across, along)
@@ -70,7 +75,9 @@ def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
 
 def _cost(pixels: int, vectors: int, tile: Tile, machine: Gpu) -> float:
     work = _STEP * tile.rows * tile.panels
-    loads = tile.rows + _STEP * tile.panels
+    # A CPU makes a vector of each of a row's values; other work items multiply by them as they are.
+    values = tile.rows * (_STEP if machine.subgroup == 1 else 1)
+    loads = values + _STEP * tile.panels
     items = pixels // tile.rows * (vectors // tile.panels)
     return (work + _LOAD * loads) * max(items, machine.busy_items)
 

@@ -40,11 +40,11 @@ class Tile:
     along: int  # and by columns
 
 
-def pack(weight: NDArray[np.float32], vector: int) -> NDArray[np.float32]:
-    """Lay out weights (R, S, K, N) as (1, R, S, K, N), N padded with zeros to vectors of four."""
+def pack(weight: NDArray[np.float32], machine: Gpu) -> NDArray[np.float32]:
+    """Lay out weights (R, S, K, N) as panels (N / panel, R, S, K, panel); see `pointwise.pack`."""
     taps_y, taps_x, inputs, outputs = weight.shape
-    packed = pointwise.pack(weight.reshape(-1, outputs), vector)
-    return packed.reshape(1, taps_y, taps_x, inputs, -1)
+    packed = pointwise.pack(weight.reshape(-1, outputs), machine)
+    return packed.reshape(-1, taps_y, taps_x, inputs, packed.shape[-1])
 
 
 def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
