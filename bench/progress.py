@@ -16,6 +16,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from reports.record import Record
+from schedules.precision import FLOAT32
 from schedules.progress import Progress as Step
 
 logger = logging.getLogger("mobilebench")
@@ -85,8 +86,9 @@ class Progress(_Screen):
         for task in self._bar.task_ids:
             self._bar.advance(task)
         counted = "" if self._console.is_terminal else f"[{self._done}/{self._total}] "
+        half = f"{record.precision}  " if record.precision != FLOAT32 else ""
         self._print(
-            f"{counted}{record.variant:<26} {record.runtime:<12} {record.threads} thr  "
+            f"{counted}{record.variant:<26} {record.runtime:<12} {record.threads} thr  {half}"
             f"{_outcome(record)}"
         )
 

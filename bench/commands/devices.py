@@ -93,6 +93,7 @@ def _describe(state: DeviceState) -> dict[str, str]:
     memory = state.memory_total_bytes
     return {
         "name": state.name,
+        "OpenCL": state.accelerator.name if state.accelerator else "-",
         "CPU": state.cpu_model or "-",
         "cores online": or_dash(state.cpu_cores),
         "frequency": or_dash(state.cpu_mhz, ".0f", " MHz"),

@@ -73,6 +73,7 @@ def _examine() -> Iterator[Finding]:
     )
     state: list[DeviceState] = []
     yield _attempted("this machine", lambda: _meet(state))
+    yield _advised("OpenCL", _meet_opencl)
     for known in state:
         yield from _quietness(known)
 
@@ -128,6 +129,14 @@ def _meet(state: list[DeviceState]) -> str:
         f"{found.cpu_model}, {found.cpu_cores} cores; its RPC server answers, calibration kernel "
         f"{found.calibration_ms:.2f} ms"
     )
+
+
+def _meet_opencl() -> str:
+    """Ask the same of the OpenCL device that target `opencl` is."""
+    found = device_state(Bench(find_target("opencl"), 1, _SERVER_LIMIT_S, cache_directory()))
+    assert found.accelerator is not None
+    half = "float16" if found.accelerator.stores_half else "no float16"
+    return f"{found.accelerator.name}, driver {found.accelerator.driver}, {half}"
 
 
 def _quietness(state: DeviceState) -> Iterator[Finding]:

@@ -39,7 +39,7 @@ def targets_command() -> None:
     table = make_table("target", "what it is", "CPU for LLVM", "needs", "boards' key")
     for target in all_targets():
         needs = ", ".join(target.cpu_flags) or "-"
-        cpu = target.tvm.get("mcpu", "-")
+        cpu = (target.host or target.tvm).get("mcpu", "-")
         table.add_row(target.name, target.description, cpu, needs, target.key or "this machine")
     print_table(table)
 

@@ -53,7 +53,7 @@ def tune_suite(suite: Suite, directory: Path, console: Console) -> bool:
                 time_limit_s=suite.time_limit_s,
                 farm=find_farm(find_target(target), suite.tracker, cache_directory(), suite.wait_s),
             )
-            title = f"{target}, {threads} thread{'s' if threads > 1 else ''}"
+            title = f"{target}, {threads} thread{'s' if threads > 1 else ''}, {precision}"
             with TuningProgress(console, title) as progress:
                 good &= tune(request, progress)
     return good

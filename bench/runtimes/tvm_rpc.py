@@ -21,6 +21,7 @@ from targets.connection import Line
 from targets.device import Device, DeviceState
 from targets.errors import BenchError, DeviceLostError
 from targets.farm import Farm
+from targets.opencl.accelerator import OPENCL_ERROR, first_line
 from targets.probe import build_probe
 from targets.target import Target
 from targets.toolchain import find_toolchain
@@ -241,6 +242,8 @@ class TvmRuntime:
             raise
         except Exception as error:
             cause = self._connection.ended()
-            if cause is None:
-                raise
-            raise DeviceLostError(cause) from error
+            if cause is not None:
+                raise DeviceLostError(cause) from error
+            if OPENCL_ERROR in str(error):
+                raise BenchError(first_line(error)) from error
+            raise

@@ -7,6 +7,7 @@ from targets.errors import BenchError
 from targets.target import Limits, Target
 
 HALF = "cl_khr_fp16"
+OPENCL_ERROR = "OpenCL: "  # begins what the plug-in says when something fails
 _DESCRIBE = "mobilebench.opencl.describe"  # of the plug-in; a phone's own server has it not
 _WIDEST = 16  # OpenCL's vectors
 
@@ -41,8 +42,8 @@ def accelerator_of(session: Any, target: Target, where: str) -> Accelerator:
 def first_line(error: Exception) -> str:
     """Return what an error of the plug-in says, without TVM's traces and build logs."""
     lines = [line.strip() for line in str(error).splitlines()]
-    told = [line for line in lines if "OpenCL: " in line]
-    return told[-1][told[-1].index("OpenCL: ") :] if told else lines[-1]
+    told = [line for line in lines if OPENCL_ERROR in line]
+    return told[-1][told[-1].index(OPENCL_ERROR) :] if told else lines[-1]
 
 
 def _as_it_tells(facts: dict[str, str]) -> Accelerator:

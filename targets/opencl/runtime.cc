@@ -372,8 +372,8 @@ class Devices {
     std::string error = library ? "" : dlerror();
     if (!library && !(chosen && *chosen)) library = open("libOpenCL.so");
     if (!library) {
-      return "no library (" + error + "); install an ICD loader (apt-get install " +
-             "ocl-icd-libopencl1) or name one in MOBILEBENCH_OPENCL";
+      return "no library (" + error + "); install one (pip install 'mobilebench[opencl]', or " +
+             "apt-get install ocl-icd-libopencl1) or name one in MOBILEBENCH_OPENCL";
     }
 #define FIND(result, name, type)                                          \
   cl.name = reinterpret_cast<result(*) type>(dlsym(library, "cl" #name)); \
