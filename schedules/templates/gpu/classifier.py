@@ -12,13 +12,12 @@ from tvm import s_tir
 from schedules.machine import Gpu
 from schedules.operators.classifier import CORE
 from schedules.templates.block import Block, inline_neighbours, loops_inside, vectorize
-from schedules.templates.gpu.items import bind, divisors, finish, vector_lanes
+from schedules.templates.gpu.items import bind, divisors, finish, panels_of, vector_lanes
 from schedules.templates.gpu.pointwise import pack
 
 __all__ = ["CORE", "Tile", "apply", "pack", "tiles"]
 
 _FLOAT_BYTES = 4
-_MOST_PANELS = 8
 _LATENCY = 4  # vectors, whose sums keep a work item busy that runs alone
 _GROUP = 64  # work items, about
 
@@ -40,7 +39,7 @@ def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
     vectors = channels // lanes
     found = []
     for parts in (parts for parts in divisors(lanes, lanes) if features % parts == 0):
-        for panels in divisors(vectors, _MOST_PANELS):
+        for panels in panels_of(schedule, CORE, vectors, lanes):
             for across in divisors(vectors // panels, machine.work_group // parts):
                 if parts * across * panels * lanes * _FLOAT_BYTES > machine.local_bytes // 2:
                     continue

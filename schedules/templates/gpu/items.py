@@ -5,6 +5,7 @@ from tvm import s_tir
 from schedules.machine import Gpu
 from schedules.templates.block import Block, Loop, lanes_for, loops_inside, vectorize
 
+_MOST_PANELS = 8
 _GROUP = 64  # work items, at most: larger groups are harder to find room for on a compute unit
 
 
@@ -16,6 +17,16 @@ def divisors(number: int, largest: int) -> list[int]:
 def vector_lanes(channels: int, machine: Gpu) -> int:
     """Return the widest vector of a work item that divides a number of channels."""
     return lanes_for(channels, machine.vector_floats)
+
+
+def panels_of(schedule: s_tir.Schedule, core: str, vectors: int, lanes: int) -> list[int]:
+    """Return how many vectors of channels, of those that there are, a work item may take.
+
+    They divide the channels, and lie in one panel of the packed weights or are some whole ones.
+    """
+    weight = schedule.get(schedule.get_sblock(core)).reads[1].source
+    panel = int(weight.ty.shape[-1]) // lanes
+    return [one for one in divisors(vectors, _MOST_PANELS) if panel % one == 0 or one % panel == 0]
 
 
 def group_shape(across: int, along: int, machine: Gpu) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from schedules.templates.gpu.items import (
     group_shape,
     in_registers,
     load_at,
+    panels_of,
     vector_lanes,
 )
 
@@ -61,10 +62,11 @@ def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
     """Return the tiles worth trying, the best guess first."""
     loops = schedule.get_loops(schedule.get_sblock(CORE))
     _, height, width, channels, _ = (int(schedule.get(loop).extent) for loop in loops)
-    pixels, vectors = height * width, channels // vector_lanes(channels, machine)
+    lanes = vector_lanes(channels, machine)
+    pixels, vectors = height * width, channels // lanes
     found = []
     for rows in divisors(pixels, 16):
-        for panels in divisors(vectors, 4):
+        for panels in panels_of(schedule, CORE, vectors, lanes):
             if rows * panels > _SUMS * machine.registers:
                 continue
             across, along = group_shape(vectors // panels, pixels // rows, machine)

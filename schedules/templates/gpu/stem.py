@@ -22,6 +22,7 @@ from schedules.templates.gpu.items import (
     group_shape,
     in_registers,
     load_at,
+    panels_of,
     vector_lanes,
 )
 
@@ -51,10 +52,11 @@ def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
     """Return the tiles worth trying, the best guess first."""
     loops = schedule.get_loops(schedule.get_sblock(CORE))
     _, height, width, channels, *taps = (int(schedule.get(loop).extent) for loop in loops)
-    vectors = channels // vector_lanes(channels, machine)
+    lanes = vector_lanes(channels, machine)
+    vectors = channels // lanes
     found = []
     for columns in divisors(width, 8):
-        for panels in divisors(vectors, 4):
+        for panels in panels_of(schedule, CORE, vectors, lanes):
             if columns * panels > machine.registers // 2:
                 continue
             items = vectors // panels * height * (width // columns)
