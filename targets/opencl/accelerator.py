@@ -40,10 +40,13 @@ def accelerator_of(session: Any, target: Target, where: str) -> Accelerator:
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error of the plug-in says, without TVM's traces and build logs."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    told = [line for line in lines if OPENCL_ERROR in line]
-    return told[-1][told[-1].index(OPENCL_ERROR) :] if told else lines[-1]
+    """Return what an error of the plug-in says, without TVM's traces and most of a build log."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = next((n for n, line in enumerate(lines) if OPENCL_ERROR in line), None)
+    if told is None:
+        return lines[-1] if lines else type(error).__name__
+    said = lines[told][lines[told].index(OPENCL_ERROR) :]
+    return " ".join([said, *lines[told + 1 : told + 2]]) if said.endswith(":") else said
 
 
 def _as_it_tells(facts: dict[str, str]) -> Accelerator:
