@@ -19,18 +19,23 @@ def vector_lanes(channels: int, machine: Gpu) -> int:
     return lanes_for(channels, machine.vector_floats)
 
 
+def panel_vectors(schedule: s_tir.Schedule, core: str, lanes: int) -> int:
+    """Return how many vectors wide a panel of the packed weights is."""
+    weight = schedule.get(schedule.get_sblock(core)).reads[1].source
+    return int(weight.ty.shape[-1]) // lanes
+
+
 def panels_of(schedule: s_tir.Schedule, core: str, vectors: int, lanes: int) -> list[int]:
     """Return how many vectors of channels, of those that there are, a work item may take.
 
     They divide the channels, and lie in one panel of the packed weights or are some whole ones.
     """
-    weight = schedule.get(schedule.get_sblock(core)).reads[1].source
-    panel = int(weight.ty.shape[-1]) // lanes
+    panel = panel_vectors(schedule, core, lanes)
     return [one for one in divisors(vectors, _MOST_PANELS) if panel % one == 0 or one % panel == 0]
 
 
-def group_shape(across: int, along: int, machine: Gpu) -> tuple[int, int]:
-    """Return how many of some work items, across and along, are a group.
+def group_shape(across: int, along: int, machine: Gpu, together: int = 0) -> tuple[int, int]:
+    """Return how many of some work items, across and along, are a group; `together` across, if any.
 
     Both divide the numbers of items, so that none is without work. Neighbours across read
     neighbouring channels, so that is where a group grows first.
@@ -42,7 +47,8 @@ def group_shape(across: int, along: int, machine: Gpu) -> tuple[int, int]:
         in_step = -(-items // machine.subgroup) * machine.subgroup
         return (items * items / in_step, shape[0])
 
-    shapes = [(x, y) for x in divisors(across, limit) for y in divisors(along, limit // x)]
+    counts = [together] if together else divisors(across, limit)
+    shapes = [(x, y) for x in counts for y in divisors(along, max(1, limit // x))]
     return max(shapes, key=merit)
 
 

@@ -22,6 +22,7 @@ from schedules.templates.gpu.items import (
     group_shape,
     in_registers,
     load_at,
+    panel_vectors,
     panels_of,
     vector_lanes,
 )
@@ -64,12 +65,16 @@ def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
     _, height, width, channels, _ = (int(schedule.get(loop).extent) for loop in loops)
     lanes = vector_lanes(channels, machine)
     pixels, vectors = height * width, channels // lanes
+    panel = panel_vectors(schedule, CORE, lanes)
     found = []
     for rows in divisors(pixels, 16):
         for panels in panels_of(schedule, CORE, vectors, lanes):
             if rows * panels > _SUMS * machine.registers:
                 continue
-            across, along = group_shape(vectors // panels, pixels // rows, machine)
+            # Of several panels a group takes one, whole: in a part of one TVM does not see that an
+            # item's weights lie side by side.
+            together = panel // panels if panels < panel < vectors else 0
+            across, along = group_shape(vectors // panels, pixels // rows, machine, together)
             tile = Tile(rows, panels, across, along)
             found.append((_cost(pixels, vectors, tile, machine), tile))
     return [tile for _, tile in sorted(found, key=lambda entry: entry[0])[:16]]
