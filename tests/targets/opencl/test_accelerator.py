@@ -117,7 +117,7 @@ def test_what_the_plug_in_cannot_do_is_one_line() -> None:
 def test_code_is_made_for_the_limits_of_the_live_device() -> None:
     accelerator = accelerator_of(telling(work_group="64"), MALI, "board x")
     live = with_limits(MALI, state_with(accelerator))
-    assert live == replace(MALI, limits=accelerator.limits)
+    assert live == replace(MALI, limits=accelerator.limits, processor="Mali-G610")
     assert with_limits(OPENCL, state_with(None)) == OPENCL
 
 
