@@ -201,7 +201,7 @@ def _databases(
     import tvm
 
     machine = machine_of(tvm.target.Target(tvm_target))
-    return find_databases(directories, target.name, machine)
+    return find_databases(directories, target, machine)
 
 
 def _compile(

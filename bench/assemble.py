@@ -12,6 +12,7 @@ from bench.onnx_export import Exported
 from bench.plan import Cell, Context
 from bench.runtimes.runtime import RUNTIMES, TVM
 from reports.record import Record
+from schedules.precision import FLOAT32
 from targets.local import local_device_name
 
 
@@ -130,7 +131,8 @@ def _untuned(manifest: Manifest) -> str:
     kernels = manifest.database_hits + manifest.database_misses
     if not manifest.database_misses:
         return ""
-    return f"{manifest.database_misses} of {kernels} kernels are not in the tuned database"
+    half = f" at {manifest.precision}" if manifest.precision != FLOAT32 else ""
+    return f"{manifest.database_misses} of {kernels} kernels{half} are not in the tuned database"
 
 
 def _with_accuracy(record: Record, attempt: Attempt, data: str) -> Record:

@@ -16,6 +16,7 @@ import platformdirs
 
 from schedules.machine import Processor
 from targets.errors import BenchError
+from targets.target import Target
 
 PACKAGED = Path(__file__).parent / "databases"
 DIRECTORY_VARIABLE = "MOBILEBENCH_DATABASES"
@@ -71,9 +72,11 @@ def directories() -> tuple[Path, ...]:
 
 
 def find_databases(
-    directories: Iterable[Path], target: str, machine: Processor
+    directories: Iterable[Path], target: Target, machine: Processor
 ) -> tuple[list[Database], list[str]]:
     """Return the databases that serve a target, the most specific first, and what was refused.
+
+    What was tuned on one OpenCL device serves no other, not even under the same target.
 
     A refusal is one line that says which file, why, and what to do; the code is then built with the
     templates' best guesses.
@@ -88,8 +91,10 @@ def find_databases(
             except BenchError as error:
                 refused.append(str(error))
                 continue
-            if database.target == target and database.fits(machine):
-                own.append(database)
+            elsewhere = target.processor and target.processor != database.cpu_model
+            if database.target == target.name and database.fits(machine):
+                if not elsewhere:
+                    own.append(database)
             elif _serves_others(database) and database.fits(machine):
                 kindred.append(database)
     return own + kindred, refused

@@ -206,8 +206,10 @@ def cool_down(target: Target, temperature_c: Callable[[], float | None]) -> None
 
 
 def with_limits(target: Target, state: DeviceState) -> Target:
-    """Return a target with the limits of its live device, where that has any."""
-    return replace(target, limits=state.accelerator.limits) if state.accelerator else target
+    """Return a target with the name and limits of its live device, where that is not the CPU."""
+    if state.accelerator is None:
+        return target
+    return replace(target, limits=state.accelerator.limits, processor=state.accelerator.name)
 
 
 def require_half(target: Target, state: DeviceState) -> None:

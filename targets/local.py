@@ -61,6 +61,12 @@ class LocalServer:
             raise BenchError(f"the local RPC server did not start: {self.last_words()}")
         self.port = int(port)
 
+    def keep_to(self, processors: int) -> None:
+        """Let the server and its sessions run on so many processors, where Linux allows that."""
+        if hasattr(os, "sched_setaffinity"):
+            allowed = sorted(os.sched_getaffinity(self._process.pid))
+            os.sched_setaffinity(self._process.pid, allowed[:processors])
+
     def last_words(self) -> str:
         """Return the last line that the server wrote to its log."""
         self._log.seek(0)

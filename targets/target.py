@@ -40,6 +40,7 @@ class Target:
     tvm: dict[str, Any]  # TVM's target; mcpu "native" stands for this machine's CPU
     host: dict[str, Any] = field(default_factory=dict)  # and that of the CPU beside the device
     limits: Limits | None = None  # of an OpenCL device; None: asked of it when it is live
+    processor: str = ""  # the live device's own name, where it is not the CPU
     device_index: int = 0
     layout: str = "NHWC"  # of convolutions
     toolchain: str = "host"

@@ -7,16 +7,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from targets.errors import BenchError
 from targets.tracker import Tracker, boards_of
 
 KEY = "workbench"
+Environment = Mapping[str, str]
+_AS_HERE: Environment = MappingProxyType({})
 
 # The stock module, as `python -m` runs it; torch is kept out, which tvm-ffi would import.
 _RUN = (
@@ -84,14 +87,18 @@ class RealFarm:
             self._tracker_process.wait()
             self._tracker_process = None
 
-    def add_board(self, key: str = KEY, path: Path | None = None) -> Board:
-        """Start a board; `path` is where its Python looks for packages first."""
+    def add_board(
+        self, key: str = KEY, libraries: Sequence[Path] = (), environment: Environment = _AS_HERE
+    ) -> Board:
+        """Start a board that loads libraries beside TVM's runtime."""
         port = free_port()
         log = self.directory / f"board-{port}.log"
         command = ["tvm.exec.rpc_server", "--host", "127.0.0.1", *_ports(port)]
         command += ["--tracker", str(self.tracker), "--key", key]
-        environment = {"TVM_NUM_THREADS": "2", **({"PYTHONPATH": str(path)} if path else {})}
-        board = Board(_start(command, log, environment), f"127.0.0.1:{port}", log)
+        for library in libraries:
+            command += ["--load-library", str(library)]
+        process = _start(command, log, {"TVM_NUM_THREADS": "2", **environment})
+        board = Board(process, f"127.0.0.1:{port}", log)
         self.boards.append(board)
         soon(lambda: board.address in boards_of(self.tracker, key))
         return board

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from rich.table import Table
 
@@ -12,6 +13,7 @@ from bench.on_device import Bench, open_device
 from targets.device import DeviceState
 from targets.errors import BenchError, NoDeviceError
 from targets.farm import TRACKER_VARIABLE, Farm, find_farm
+from targets.opencl.accelerator import Accelerator
 from targets.target import Target, all_targets, find_target
 from targets.tracker import Queue, parse_tracker, queues
 from targets.worker import Worker, WorkerError
@@ -30,6 +32,7 @@ def devices_command(tracker: str | None) -> None:
     bench = Bench(find_target("native"), 1, _TIME_LIMIT_S, cache_directory())
     device, state = open_device(bench)
     device.close()
+    state = replace(state, accelerator=_opencl())
     table = make_table("device", "what it says of itself")
     for key, value in _describe(state).items():
         table.add_row(key, value)
@@ -37,6 +40,17 @@ def devices_command(tracker: str | None) -> None:
         if target.emulated and (farm := _emulated(target)):
             table.add_row("emulated", f"{target.name} at tracker {farm.tracker}")
     print_table(table)
+
+
+def _opencl() -> Accelerator | None:
+    """Return this machine's first OpenCL device; None if it has none."""
+    bench = Bench(find_target("opencl"), 1, _TIME_LIMIT_S, cache_directory())
+    try:
+        device, state = open_device(bench)
+    except (BenchError, WorkerError):
+        return None
+    device.close()
+    return state.accelerator
 
 
 def _emulated(target: Target) -> Farm | None:

@@ -16,6 +16,7 @@ from targets.toolchain import AARCH64_ANDROID, Toolchain
 OPENCL_VARIABLE = "MOBILEBENCH_OPENCL"
 """Names the OpenCL library that the plug-in opens; without it, the system's ICD loader."""
 
+INTEL = "libintelocl.so"
 _VENDORS = Path("/etc/OpenCL/vendors")
 _SOURCE = Path(__file__).with_name("runtime.cc")
 
@@ -56,7 +57,7 @@ def find_wheel() -> Path | None:
         files = distribution("intel-opencl-rt").files or []
     except PackageNotFoundError:
         return None
-    found = (Path(str(file.locate())) for file in files if file.name == "libintelocl.so")
+    found = (Path(str(file.locate())) for file in files if file.name == INTEL)
     return next((path.resolve() for path in found if path.exists()), None)
 
 

@@ -12,7 +12,7 @@
 //   tvm=$(python -c 'import os, tvm; print(os.path.dirname(tvm.__file__))')/include
 //   ffi=$(tvm-ffi-config --includedir)
 //   g++ -std=c++17 -O2 -shared -fPIC -I $tvm -I $ffi -o opencl.so runtime.cc -ldl
-//   python -m tvm.exec.rpc_server --host=127.0.0.1 --load-library=./opencl.so
+//   python -m tvm.exec.rpc_server --host=127.0.0.1 --load-library=$PWD/opencl.so
 
 #include <dlfcn.h>
 #include <tvm/ffi/cast.h>

@@ -119,6 +119,33 @@ def test_boards_come_first_and_run_tvm_alone(context: Context, store: Store) -> 
     assert [cell.runtimes for cell in cells] == [("tvm",)] * 4 + [("tvm", "torch")] * 4
 
 
+def test_halves_are_measured_on_opencl_devices_alone(context: Context, store: Store) -> None:
+    suite = replace(
+        context.suite, targets=("native", "opencl"), precisions=("float32", "float16"), threads=(1,)
+    )
+    cells = open_cells(replace(context, suite=suite), store)
+    assert [(cell.target.name, cell.precision, cell.runtimes) for cell in cells[:3]] == [
+        ("native", "float32", ("tvm", "torch")),
+        ("opencl", "float32", ("tvm",)),
+        ("opencl", "float16", ("tvm",)),
+    ]
+    assert len(cells) == 2 * 3
+    assert [cell.title for cell in cells[1:3]] == [
+        "mobilenet_v2_0.35_96 on opencl, 1 thread",
+        "mobilenet_v2_0.35_96 on opencl, 1 thread, float16",
+    ]
+
+
+def test_a_row_in_one_precision_leaves_the_other_open(context: Context, store: Store) -> None:
+    suite = replace(
+        context.suite, targets=("opencl",), precisions=("float32", "float16"), threads=(1,)
+    )
+    store.add(record(target="opencl", precision="float16"))
+    first, *_ = cells = open_cells(replace(context, suite=suite), store)
+    assert len(cells) == 2 * 2 - 1
+    assert (first.variant.name, first.precision) == ("mobilenet_v2_0.35_96", "float32")
+
+
 def test_a_row_counts_whichever_board_it_is_from(context: Context, store: Store) -> None:
     suite = replace(context.suite, targets=("raspberry-pi-4",))
     store.add(record(target="raspberry-pi-4", device="the second pi"))

@@ -30,6 +30,7 @@ def test_a_file_says_what_to_measure(write: Any) -> None:
     )
     suite = make_suite(chosen)
     assert len(suite.variants) == 22
+    assert suite.precisions == ("float32",)
     assert (suite.threads, suite.profile, suite.time_limit_s) == ((1, 2), "standard", 60)
 
 
@@ -38,8 +39,17 @@ def test_a_variant_named_twice_is_measured_once() -> None:
     assert suite.variants == ("mobilenet_v2_1.0_224",)
 
 
+@pytest.mark.parametrize("target", ["opencl", "mali"])
+def test_on_opencl_devices_alone_there_is_only_tvm(target: str) -> None:
+    suite = make_suite({"targets": [target], "precisions": ["float16", "float32"]})
+    assert suite.runtimes == ("tvm",)
+    assert suite.precisions == ("float16", "float32")
+    assert "torch" in make_suite({"targets": ["native", target]}).runtimes
+
+
 @pytest.mark.parametrize(
-    ("key", "name"), [("threads", 1), ("targets", "native"), ("runtimes", "torch")]
+    ("key", "name"),
+    [("precisions", "float32"), ("threads", 1), ("targets", "native"), ("runtimes", "torch")],
 )
 def test_whatever_is_named_twice_is_measured_once(key: str, name: object) -> None:
     assert getattr(make_suite({key: (name, name)}), key) == (name,)
@@ -53,6 +63,7 @@ def test_whatever_is_named_twice_is_measured_once(key: str, name: object) -> Non
         ("varians = []", "unknown key 'varians'; allowed are variants"),
         ('variants = "small"', "variants must be a list of str"),
         ("threads = [true]", "threads must be a list of int"),
+        ('precisions = "float16"', "precisions must be a list of str"),
         ("threads = [1.5]", "threads must be a list of int"),
         ("seed = true", "seed must be a number"),
         ("kernels = 1", "kernels must be true or false"),
@@ -77,6 +88,14 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         ({"runtimes": ["pytorch"]}, "unknown runtime 'pytorch'; did you mean torch"),
         ({"profile": "slow"}, "unknown profile"),
         ({"prefer": "speed"}, "unknown preference"),
+        ({"precisions": ["float61"]}, "unknown precision 'float61'; did you mean float16"),
+        ({"precisions": ["float16"]}, "precision float16: only tvm on an OpenCL target"),
+        ({"precisions": ["float32", "float16"], "targets": ["raspberry-pi-4"]}, "float16"),
+        (
+            {"precisions": ["float16"], "targets": ["native", "opencl"], "runtimes": ["torch"]},
+            "precision float16: only tvm",
+        ),
+        ({"targets": ["opencl"], "runtimes": ["tvm", "torch"]}, "runtime 'torch': boards and Ope"),
         ({"kernels": True, "runtimes": ("torch",)}, "kernels: only those of tvm"),
         ({"threads": [0]}, "threads: 0"),
         ({"threads": [5000]}, "threads: 5000"),

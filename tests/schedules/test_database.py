@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from schedules.database import (
     read_database,
     write_database,
 )
-from schedules.machine import Machine
+from schedules.machine import Gpu, Machine
 from targets.errors import BenchError
+from targets.target import find_target
 
 MACHINE = Machine(vector_floats=16, registers=32)
 ENTRY = Entry("pointwise 7x7x32 over 16 #1f", 1, {"rows": 7, "panels": 2}, 3.25, 3.5, 8)
@@ -53,7 +55,7 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, damage: object) -
     write_database(path, database())
     assert callable(damage)
     path.write_text(damage(path.read_text()))
-    found, refused = find_databases([tmp_path], "x86-64-v4", MACHINE)
+    found, refused = find_databases([tmp_path], find_target("x86-64-v4"), MACHINE)
     assert found == []
     (line,) = refused
     assert str(path) in line
@@ -75,16 +77,15 @@ def test_a_target_s_own_database_comes_first_and_kindred_ones_follow(tmp_path: P
     write_database(project / "x86-64-v3.json", database("x86-64-v3", vector_floats=8))
     write_database(user / "native.json", database("native"))
     directories = (user, project, tmp_path / "missing")
-    names = [one.target for one in find_databases(directories, "native", MACHINE)[0]]
-    assert names == ["native", "x86-64-v4"]
-    names = [one.target for one in find_databases(directories, "x86-64-v4", MACHINE)[0]]
-    assert names == ["x86-64-v4", "native"]
+    for first, second in (("native", "x86-64-v4"), ("x86-64-v4", "native")):
+        found, _ = find_databases(directories, find_target(first), MACHINE)
+        assert [one.target for one in found] == [first, second]
 
 
 def test_what_an_emulator_measured_serves_no_other_target(tmp_path: Path) -> None:
     write_database(tmp_path / "emulated-arm.json", database("emulated-arm", emulated=True))
-    assert find_databases([tmp_path], "raspberry-pi-4", MACHINE)[0] == []
-    (own,) = find_databases([tmp_path], "emulated-arm", MACHINE)[0]
+    assert find_databases([tmp_path], find_target("raspberry-pi-4"), MACHINE)[0] == []
+    (own,) = find_databases([tmp_path], find_target("emulated-arm"), MACHINE)[0]
     assert own.emulated
 
 
@@ -97,3 +98,13 @@ def test_what_comes_with_the_project_is_whole_and_small(path: Path) -> None:
     # The best was measured beside the guess, and kept only if it was better.
     assert all(entry.microseconds <= entry.guess_microseconds for entry in found.entries)
     assert json.loads(path.read_text())["entries"]
+
+
+def test_what_one_opencl_device_was_tuned_for_serves_no_other(tmp_path: Path) -> None:
+    machine = Gpu(4, 32, 256, 16384, 16, 4)
+    database = Database("opencl", 4, 32, "Mali-G57", device="opencl", entries=(ENTRY,))
+    write_database(tmp_path / "opencl.json", database)
+    for name, served in (("Mali-G57", 1), ("Adreno 640", 0), ("", 1)):
+        target = replace(find_target("opencl"), processor=name)
+        assert len(find_databases([tmp_path], target, machine)[0]) == served
+    assert find_databases([tmp_path], find_target("mali"), machine)[0] == []

@@ -4,11 +4,22 @@ from typing import Any
 import pytest
 
 from targets.errors import BenchError
-from targets.target import CATALOG, SEARCH_PATH_VARIABLE, all_targets, find_target, read_target
+from targets.target import (
+    CATALOG,
+    SEARCH_PATH_VARIABLE,
+    Limits,
+    all_targets,
+    find_target,
+    read_target,
+)
 from targets.toolchain import AARCH64_ANDROID, AARCH64_LINUX, HOST
 
 GOOD = 'description = "a board"\ndevice = "cpu"\n'
 TVM = '[tvm]\nkind = "llvm"\n'
+GPU = (
+    'description = "a GPU"\ndevice = "opencl"\n'
+    '[tvm]\nkind = "opencl"\n[host]\nkind = "llvm"\nmcpu = "native"\n'
+)
 
 
 @pytest.fixture
@@ -43,6 +54,13 @@ def test_a_target_is_this_machine_unless_its_file_says_otherwise(write: Any) -> 
     target = read_target(write(GOOD + TVM))
     assert (target.key, target.cores, target.cool_below_c) == ("", (), None)
     assert not target.emulated
+
+
+def test_a_gpu_has_a_host_and_limits_and_no_peers(write: Any) -> None:
+    target = read_target(write(GPU + "[limits]\nwork_group = 128\nsubgroup = 8\n"))
+    assert (target.device, target.host["kind"], target.has_peers) == ("opencl", "llvm", False)
+    assert target.limits == Limits(work_group=128, subgroup=8)
+    assert read_target(write(GPU)).limits is None
 
 
 @pytest.mark.parametrize("keys", ["cores = []", "cores = [0]", "cool_below_c = 65"])
@@ -118,6 +136,14 @@ def test_an_unknown_target_names_the_nearest() -> None:
         (GOOD + "cool_below_c = true\n" + TVM, "cool_below_c must be of type int or float"),
         (GOOD + 'emulated = "yes"\n' + TVM, "emulated must be of type bool, not 'yes'"),
         (GOOD + "emulated = 1\n" + TVM, "emulated must be of type bool, not 1"),
+        (GOOD.replace("cpu", "cuda") + TVM, "device is 'cuda'; allowed are cpu, opencl"),
+        (GPU.replace('kind = "llvm"', ""), r"kind is missing in \[host\]"),
+        (GPU + 'cpu = "a72"\n', r"unknown key 'cpu' in \[host\]; allowed are kind"),
+        (GPU + "[limits]\nregisters = 8\n", r"'registers' in \[limits\]; allowed are work_group"),
+        (GPU + "[limits]\nsubgroup = 0\n", r"subgroup in \[limits\] must be a whole number"),
+        (GPU + "[limits]\nsubgroup = true\n", r"subgroup in \[limits\] .* above 0, not True"),
+        (GPU + "[limits]\nlocal_bytes = 1.5\n", r"local_bytes in \[limits\] .* not 1.5"),
+        ("limits = 3\n" + GPU, "limits must be of type dict, not 3"),
     ],
 )
 def test_a_bad_file_is_refused_with_file_key_and_what_is_allowed(
@@ -126,6 +152,7 @@ def test_a_bad_file_is_refused_with_file_key_and_what_is_allowed(
     with pytest.raises(BenchError, match=reason) as refusal:
         read_target(write(text))
     assert "board.toml" in str(refusal.value)
+    assert len(str(refusal.value).splitlines()) == 1
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from targets.errors import BenchError
-from targets.target import all_targets, find_target
+from targets.target import Limits, all_targets, find_target
 from targets.tvm_target import resolve
 
 NATIVE = find_target("native")
@@ -21,6 +21,28 @@ def test_native_is_resolved_to_this_machine_s_cpu() -> None:
 def test_code_is_made_for_a_number_of_threads() -> None:
     assert resolve(NATIVE)["num-cores"] == 1
     assert resolve(NATIVE, threads=4)["num-cores"] == 4
+
+
+def test_limits_of_a_gpu_are_what_its_schedules_know_of_it() -> None:
+    import tvm
+
+    from schedules.machine import Gpu, machine_of
+
+    limits = Limits(work_group=128, local_bytes=4096, subgroup=8, vector_floats=4, compute_units=3)
+    config = resolve(replace(find_target("mali-linux"), limits=limits))
+    assert config["host"]["mtriple"] == "aarch64-linux-gnu"
+    machine = machine_of(tvm.target.Target(config))
+    assert isinstance(machine, Gpu)
+    assert (machine.work_group, machine.local_bytes) == (128, 4096)
+    assert (machine.subgroup, machine.vector_floats, machine.compute_units) == (8, 4, 3)
+    # TVM's own schedules, of what no template knows, read these.
+    assert config["max_num_threads"] == config["max_threads_per_block"] == 128
+
+
+def test_a_gpu_without_limits_has_those_of_any() -> None:
+    config = resolve(find_target("opencl"))
+    assert config == resolve(replace(find_target("opencl"), limits=Limits()))
+    assert config["host"]["mcpu"] != "native"
 
 
 @pytest.mark.parametrize(

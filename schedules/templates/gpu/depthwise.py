@@ -49,7 +49,7 @@ def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
     for rows in divisors(height, 4):
         for columns in divisors(width, 8):
             window = (stride * (rows - 1) + taps[0]) * (stride * (columns - 1) + taps[1])
-            if rows * columns + window > machine.registers:
+            if rows * columns > 1 and rows * columns + window > machine.registers:
                 continue
             items = vectors * (height // rows) * (width // columns)
             across, along = group_shape(vectors, width // columns, machine)

@@ -1,0 +1,92 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.fidelity import TOLERANCE, compare
+from bench.models.weights import Weights
+from bench.onnx_export import Exported, export
+from bench.variant import parse_variant
+from targets.target import find_target
+from targets.tvm_target import resolve
+
+
+@pytest.fixture(scope="module")
+def exported(cache_dir: Path) -> Exported:
+    """Return a small network."""
+    return export(parse_variant("mobilenet_v2_0.35_32"), Weights(), cache_dir)
+
+
+@pytest.fixture(scope="module")
+def half(exported: Exported) -> Any:
+    """Return its fused module, stored in half precision."""
+    return fused(exported, "float16")
+
+
+def fused(exported: Exported, precision: str) -> Any:
+    import onnx
+    import tvm
+    from tvm.relax.frontend.onnx import from_onnx
+
+    from schedules import pipeline
+
+    target = find_target("opencl")
+    module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
+    return pipeline.fuse(module, target, tvm.target.Target(resolve(target)), precision)
+
+
+def infer(module: Any, inputs: np.ndarray) -> np.ndarray:
+    """Return what a fused module computes, by loops that nobody has scheduled."""
+    import tvm
+    from tvm.runtime import vm
+
+    machine = vm.VirtualMachine(tvm.compile(module, target="llvm"), tvm.cpu())
+    return np.concatenate([machine["main"](tvm.runtime.tensor(x[None])).numpy() for x in inputs])
+
+
+def test_it_computes_nearly_the_same(exported: Exported, half: Any) -> None:
+    inputs, _ = exported.reference()
+    whole, halved = (infer(one, inputs[:1]) for one in (fused(exported, "float32"), half))
+    error = compare(halved, whole).relative_l2_error
+    assert 1e-5 < error < TOLERANCE["float16"]
+
+
+def test_weights_and_activations_are_half_and_what_is_seen_or_small_is_not(half: Any) -> None:
+    from schedules.passes.steps import is_constant, steps_of
+
+    main = half["main"]
+    assert str(main.params[0].ty.dtype) == str(main.ret_ty.dtype) == "float32"
+    *inner, last = (steps_of(main) or {}).items()
+    assert {str(variable.ty.dtype) for variable, _ in inner} == {"float16"}
+    constants = [arg for _, call in (*inner, last) for arg in call.args[1] if is_constant(arg)]
+    large = [np.count_nonzero(np.array(one.value.shape) > 1) > 1 for one in constants]
+    kinds = {
+        (is_large, str(one.value.dtype)) for is_large, one in zip(large, constants, strict=True)
+    }
+    assert kinds == {(True, "float16"), (False, "float32")}
+
+
+def test_a_network_that_is_no_sequence_of_kernels_is_refused() -> None:
+    from tvm import relax
+    from tvm.script import ir as I
+    from tvm.script import relax as R
+
+    from schedules.passes.store_half import StoreHalf
+
+    @I.ir_module
+    class Module:
+        @R.function
+        def main(x: R.Tensor((4, 5), "float32"), y: R.Tensor((4, 5), "float32")) -> R.Tensor(
+            (4, 5), "float32"
+        ):
+            with R.dataflow():
+                a = R.exp(x)
+                b = R.add(a, y)
+                R.output(b)
+            return b
+
+    # On its way through TVM the error keeps its text alone.
+    with pytest.raises(Exception, match="float16: the network is no plain sequence") as refusal:
+        StoreHalf()(relax.transform.LegalizeOps()(Module))
+    assert len(str(refusal.value).splitlines()) == 1
