@@ -53,12 +53,17 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     frame.to_csv(path, index=False)
 
 
+def last_of_cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the last row of every cell, where several runs measured it."""
+    return frame.drop_duplicates(_CELL, keep="last")
+
+
 def newest(frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep the last row of every cell, where several runs measured it.
+    """Return `last_of_cells` as reports show them.
 
     A variant that was measured with several checkpoints is called by the checkpoint too.
     """
-    kept = frame.drop_duplicates(_CELL, keep="last")
+    kept = last_of_cells(frame)
     checkpoints = kept.groupby([*_SETUP, "variant", "runtime"])["weights"].transform("nunique")
     several = set(kept.loc[checkpoints > 1, "variant"])
     named = kept["variant"] + " (" + kept["weights"] + ")"

@@ -278,7 +278,7 @@ def _error_bars(rows: pd.DataFrame) -> np.ndarray:
 def _accuracy_bars(rows: pd.DataFrame) -> np.ndarray:
     """Return lengths below and above; NaN draws none."""
     bars = [rows["top1"] - rows["top1_low"], rows["top1_high"] - rows["top1"]]
-    return np.array(bars, dtype=float)
+    return np.array(bars, dtype=float).clip(min=0)
 
 
 def _short(value: float) -> str:
