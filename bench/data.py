@@ -67,7 +67,7 @@ def read_dataset(path: Path) -> Dataset:
             )
         digest.update(f"{label}:".encode() + _bytes_of(file, path))
     files, labels = zip(*pairs, strict=True)
-    name = path.parent.name if path.name == LABELS else path.stem
+    name = path.resolve().parent.name if path.name == LABELS else path.stem
     return Dataset(name, files, labels, digest.hexdigest())
 
 
