@@ -50,7 +50,7 @@ def make_record(
         trials=0,
         prefer=context.suite.prefer,
         profile=context.suite.profile,
-        weights=context.weights.label,
+        weights=cell.weights.label,
         status=attempt.status,
         error=attempt.error,
         retries=attempt.retries,
@@ -66,6 +66,8 @@ def make_record(
         record = _with_artifact(record, artifact)
     if attempt.usage:
         record = replace(record, **asdict(attempt.usage))
+    if attempt.accuracy and context.dataset:
+        record = _with_accuracy(record, attempt, context.dataset.name)
     if attempt.fidelity:
         record = _with_fidelity(record, attempt)
     if record.status == "ok":
@@ -131,6 +133,21 @@ def _untuned(manifest: Manifest) -> str:
         return ""
     half = f" at {manifest.precision}" if manifest.precision != FLOAT32 else ""
     return f"{manifest.database_misses} of {kernels} kernels{half} are not in the tuned database"
+
+
+def _with_accuracy(record: Record, attempt: Attempt, data: str) -> Record:
+    accuracy, pytorch = attempt.accuracy, attempt.pytorch_accuracy
+    assert accuracy is not None
+    return replace(
+        record,
+        top1_percent=accuracy.top1_percent,
+        top5_percent=accuracy.top5_percent,
+        images_agreement=accuracy.agreement,
+        images=accuracy.images,
+        data=data,
+        pytorch_top1_percent=pytorch.top1_percent if pytorch else None,
+        pytorch_top5_percent=pytorch.top5_percent if pytorch else None,
+    )
 
 
 def _with_fidelity(record: Record, attempt: Attempt) -> Record:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from bench.accuracy import Accuracy, Exam, answer, score
 from bench.artifact import Artifact, Ceilings
 from bench.fidelity import TOLERANCE, Fidelity, compare
 from bench.latency import is_complete, round_size
@@ -32,6 +34,8 @@ class Attempt:
     usage: Usage | None = None
     round_trip_ms: float | None = None
     copies_ms: tuple[float, float] | None = None  # input to the device, output back
+    accuracy: Accuracy | None = None
+    pytorch_accuracy: Accuracy | None = None  # on the same images
     rounds_ms: list[list[float]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)  # what a reader of the row should know
     retries: int = 0
@@ -70,17 +74,18 @@ def measure_cell(
     workload: Workload,
     exported: Exported,
     look: Look | None = None,
+    exam: Exam | None = None,
 ) -> CellResult:
     """Validate every runtime against PyTorch, then time those that are right, round by round.
 
     On a farm, what a board or a model that died has spoilt is measured again, elsewhere or later.
     """
-    result = _measure_once(bench, runtimes, workload, exported, look)
+    result = _measure_once(bench, runtimes, workload, exported, look, exam)
     for retries in range(1, bench.retries + 1):
         lost = [attempt.error for attempt in result.attempts if attempt.status in _LOST]
         if bench.farm is None or not lost:
             break
-        result = _measure_once(bench, runtimes, workload, exported, look)
+        result = _measure_once(bench, runtimes, workload, exported, look, exam)
         for attempt in result.attempts:
             attempt.retries = retries
             attempt.remarks.insert(0, f"measured again, because {lost[0]}")
@@ -93,6 +98,7 @@ def _measure_once(
     workload: Workload,
     exported: Exported,
     look: Look | None,
+    exam: Exam | None,
 ) -> CellResult:
     """Each runtime has a process of its own, stopped while another is measured.
 
@@ -117,6 +123,8 @@ def _measure_once(
             _get_ready(attempt, workers, workload, exported, bench, expected_ms)
         _take_rounds(attempts, workers, expected_ms, bench)
         _take_stock(attempts, workers, workload, bench)
+        if exam is not None:
+            _examine(attempts, workers, bench, exam)
         for attempt in attempts:
             if attempt.runtime == TVM and attempt.status == "ok" and look is not None:
                 inside = _look_inside(attempt, workers[TVM], bench, workload, look)
@@ -254,6 +262,22 @@ def _take_stock(
                     attempt.copies_ms = _call(workers, attempt, bench, "copies_ms", shape)
         if worker.alive:
             worker.pause()
+
+
+def _examine(attempts: list[Attempt], workers: dict[str, Worker], bench: Bench, exam: Exam) -> None:
+    """Ask every runtime about the images; last, so that it costs nothing that was measured."""
+    reference = exam.reference()
+    for attempt in attempts:
+        if attempt.status != "ok":
+            continue
+        infer = partial(_call, workers, attempt, bench, "infer")
+        workers[attempt.runtime].resume()
+        with _excusing(attempt):
+            logits = answer(exam.dataset, exam.preprocessing, infer)
+            attempt.accuracy = score(logits, exam.dataset, reference)
+            attempt.pytorch_accuracy = score(reference, exam.dataset, reference)
+        if workers[attempt.runtime].alive:
+            workers[attempt.runtime].pause()
 
 
 @contextmanager

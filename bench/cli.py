@@ -74,8 +74,18 @@ def run(
         str | None, typer.Option(help="How thorough: quick (default), standard or rigorous.")
     ] = None,
     weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="random (default), a checkpoint, or its URL ending in #sha256=HASH; one for each "
+            "width multiplier."
+        ),
+    ] = None,
+    data: Annotated[
         str | None,
-        typer.Option(help="random (default), a checkpoint, or its URL ending in #sha256=HASH."),
+        typer.Option(
+            help="Labelled images to measure accuracy on: a CSV of file and class index, or a "
+            "directory of class directories."
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of random weights.")] = None,
     trials: Annotated[
@@ -123,6 +133,7 @@ def run(
         "precisions": precision,
         "profile": profile,
         "weights": weights,
+        "data": data,
         "seed": seed,
         "trials": trials,
         "prefer": prefer,

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 import bench
+from bench.accuracy import answer
 from bench.cache import cached, content_key, file_sha256, source_key
+from bench.data import Dataset, Preprocessing
 from bench.fidelity import Floats, seeded_inputs
 from bench.models.weights import Weights, load_model
 from bench.variant import Variant
@@ -74,6 +76,39 @@ def export(variant: Variant, weights: Weights, cache_dir: Path) -> Exported:
 def check_weights(variant: Variant, weights: Weights) -> None:
     """Raise BenchError if the weights cannot be read or do not fit the variant."""
     load_model(variant, weights)
+
+
+def answers(
+    variant: Variant,
+    weights: Weights,
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    cache_dir: Path,
+) -> Path:
+    """Return a file (.npy) of PyTorch's logits on images, or find it written already."""
+    key = content_key(
+        asdict(variant),
+        (weights.sha256, weights.padding, preprocessing),
+        dataset.sha256,
+        version("torch"),
+        source_key(Path(bench.__file__).parent / "models", Path(bench.__file__).parent / "data.py"),
+    )
+
+    def fill(directory: Path) -> None:
+        import torch
+
+        model = load_model(variant, weights)
+
+        def infer(inputs: Floats) -> Floats:
+            with torch.inference_mode():
+                # One by one, as every other runtime gets them.
+                outputs = [model(torch.from_numpy(one[None])) for one in inputs]
+                logits: Floats = torch.cat(outputs).numpy()
+                return logits
+
+        np.save(directory / "logits.npy", answer(dataset, preprocessing, infer))
+
+    return cached(cache_dir / "answers" / f"{variant.name}-{key}", fill) / "logits.npy"
 
 
 def check_onnx(path: Path) -> None:

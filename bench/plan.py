@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from bench.data import Dataset
 from bench.models.weights import Weights
 from bench.runtimes.runtime import TVM
 from bench.suite import Suite
@@ -21,8 +22,9 @@ class Context:
 
     run: Run
     suite: Suite
-    weights: Weights
+    weights: tuple[Weights, ...]
     cache_dir: Path
+    dataset: Dataset | None = None
 
     @property
     def databases(self) -> tuple[Path, ...]:
@@ -48,6 +50,7 @@ class Cell:
     target: Target
     threads: int
     precision: str
+    weights: Weights
     runtimes: tuple[str, ...]
 
     @property
@@ -55,7 +58,8 @@ class Cell:
         """What progress calls it."""
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         half = f", {self.precision}" if self.precision != FLOAT32 else ""
-        return f"{self.variant.name} on {self.target.name}, {threads}{half}"
+        named = f", {self.weights.label}" if self.weights.sha256 else ""
+        return f"{self.variant.name} on {self.target.name}, {threads}{half}{named}"
 
 
 def open_cells(context: Context, store: Store) -> list[Cell]:
@@ -67,16 +71,19 @@ def open_cells(context: Context, store: Store) -> list[Cell]:
     suite = context.suite
     done = {record.key for record in store.records([context.run.run_id])}
     cells = []
-    asked = product(suite.variants, context.targets, suite.threads, suite.precisions)
-    for name, target, threads, precision in asked:
-        if precision == FLOAT16 and target.device != OPENCL:
+    asked = product(
+        suite.variants, context.targets, suite.threads, suite.precisions, context.weights
+    )
+    for name, target, threads, precision, weights in asked:
+        variant = parse_variant(name)
+        if (precision == FLOAT16 and target.device != OPENCL) or not weights.fits(variant):
             continue
         runtimes = tuple(
             runtime
             for runtime in suite.runtimes
-            if (name, target.name, runtime, threads, precision) not in done
+            if (name, target.name, runtime, threads, precision, weights.label) not in done
             and (runtime == TVM or target.has_peers)
         )
         if runtimes:
-            cells.append(Cell(parse_variant(name), target, threads, precision, runtimes))
+            cells.append(Cell(variant, target, threads, precision, weights, runtimes))
     return sorted(cells, key=lambda cell: cell.target.key == "")

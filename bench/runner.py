@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from bench.accuracy import Exam
 from bench.artifact import Artifact
 from bench.assemble import make_record
 from bench.cell import Attempt, CellResult, Look, measure_cell
@@ -44,7 +45,8 @@ def run_suite(context: Context, store: Store, progress: Progress) -> None:
             exported, unexported = _export(context, workshop, cell)
             progress.say(f"{cell.title}: compile")
             artifact, look, unbuilt = _build(context, workshop, cell, exported)
-            measure = partial(_measure, context, cell, exported, artifact, look)
+            exam = _prepare_exam(context, workshop, cell, progress)
+            measure = partial(_measure, context, cell, exported, artifact, look, exam)
             finish = partial(_finish, context, store, progress, cell, exported, artifact)
             failed = [*unexported, *unbuilt]
             if context.farm(cell.target):
@@ -120,12 +122,14 @@ def _check_request(
         if any(cell.precision == FLOAT16 for cell in cells if cell.target.name == target.name):
             require_half(target, state)
         live[target.name] = with_limits(target, state)
-    if context.weights.sha256:
-        for variant in {c.variant.width_multiplier: c.variant for c in cells}.values():
-            try:
-                workshop.check_weights(variant, context.weights)
-            except WorkerError as error:
-                raise BenchError(f"checkpoint {context.weights.source}: {error}") from error
+    models = {(c.weights, c.variant.width_multiplier): c.variant for c in cells}
+    for (weights, _), variant in models.items():
+        if not weights.sha256:
+            continue
+        try:
+            workshop.check_weights(variant, weights)
+        except WorkerError as error:
+            raise BenchError(f"checkpoint {weights.source}: {error}") from error
     return [replace(cell, target=live[cell.target.name]) for cell in cells]
 
 
@@ -134,9 +138,23 @@ def _export(
 ) -> tuple[Exported | None, list[Attempt]]:
     """Return the exported variant, or a failed attempt for every runtime."""
     try:
-        return workshop.export(cell.variant, context.weights), []
+        return workshop.export(cell.variant, cell.weights), []
     except (BenchError, WorkerError) as error:
         return None, [Attempt(name, "export_failed", str(error)) for name in cell.runtimes]
+
+
+def _prepare_exam(
+    context: Context, workshop: Workshop, cell: Cell, progress: Progress
+) -> Exam | None:
+    """Return the images with PyTorch's answers; None without data."""
+    if context.dataset is None:
+        return None
+    progress.say(f"{cell.title}: PyTorch on {len(context.dataset)} images")
+    try:
+        return workshop.examine(cell.variant, cell.weights, context.dataset)
+    except WorkerError as error:
+        progress.warn(f"{cell.title}: no accuracy: {error}")
+        return None
 
 
 def _build(
@@ -171,6 +189,7 @@ def _measure(
     exported: Exported | None,
     artifact: Artifact | None,
     look: Look | None,
+    exam: Exam | None,
     failed: list[Attempt],
 ) -> CellResult:
     """Measure the runtimes that have not failed yet."""
@@ -179,10 +198,10 @@ def _measure(
         return CellResult(failed)
     library = artifact.library if artifact else None
     workload = Workload(
-        cell.variant, context.weights, exported.onnx_path, library, precision=cell.precision
+        cell.variant, cell.weights, exported.onnx_path, library, precision=cell.precision
     )
     bench = _bench(context, cell.target, cell.threads)
-    result = measure_cell(bench, left, workload, exported, look)
+    result = measure_cell(bench, left, workload, exported, look, exam)
     return replace(result, attempts=[*failed, *result.attempts])
 
 

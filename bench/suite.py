@@ -40,7 +40,8 @@ class Suite:
     prefer: str = LATENCY  # what TVM's artifacts are made for
     kernels: bool = False  # time each kernel of TVM's artifacts too
     profile: str = "quick"
-    weights: str = RANDOM
+    weights: tuple[str, ...] = (RANDOM,)
+    data: str = ""  # labelled images, a directory or a CSV file; empty: no accuracy
     seed: int = 0
     time_limit_s: float = 300.0  # of each request to a worker, compilation included
     tracker: str = ""  # HOST:PORT of the boards' tracker
@@ -54,12 +55,13 @@ _LISTS: dict[str, type] = {
     "runtimes": str,
     "threads": int,
     "precisions": str,
+    "weights": str,
 }
 _SCALARS: dict[str, Any] = {
     "prefer": str,
     "kernels": bool,
     "profile": str,
-    "weights": str,
+    "data": str,
     "seed": int,
     "trials": int,
     "time_limit_s": (int, float),

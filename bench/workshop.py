@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from bench.accuracy import Exam
 from bench.artifact import Artifact, Ceilings
+from bench.data import Dataset
 from bench.models.weights import Weights
 from bench.onnx_export import Exported
 from bench.variant import Variant
@@ -39,6 +41,14 @@ class Workshop:
     def check_weights(self, variant: Variant, weights: Weights) -> None:
         """Raise BenchError if the weights do not fit the variant."""
         self._call(_EXPORT, "check_weights", variant, weights)
+
+    def examine(self, variant: Variant, weights: Weights, dataset: Dataset) -> Exam:
+        """Have PyTorch answer what the artifacts will be asked."""
+        preprocessing = weights.preprocessing(variant)
+        path = self._call(
+            _EXPORT, "answers", variant, weights, dataset, preprocessing, self._cache_dir
+        )
+        return Exam(dataset, preprocessing, path)
 
     def build(
         self,

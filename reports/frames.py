@@ -15,7 +15,7 @@ from reports.store import Store
 
 MAIN = "tvm"  # the runtime that the others are compared with
 _SETUP = ["target", "device", "threads", "precision", "prefer", "emulated"]
-_CELL = ["variant", *_SETUP, "runtime"]
+_CELL = ["variant", *_SETUP, "runtime", "weights"]
 _OPTIONAL = [field.name for field in fields(Record) if NoneType in get_args(field.type)]
 
 
@@ -53,9 +53,21 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     frame.to_csv(path, index=False)
 
 
-def newest(frame: pd.DataFrame) -> pd.DataFrame:
+def last_of_cells(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the last row of every cell, where several runs measured it."""
     return frame.drop_duplicates(_CELL, keep="last")
+
+
+def newest(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `last_of_cells` as reports show them.
+
+    A variant that was measured with several checkpoints is called by the checkpoint too.
+    """
+    kept = last_of_cells(frame)
+    checkpoints = kept.groupby([*_SETUP, "variant", "runtime"])["weights"].transform("nunique")
+    several = set(kept.loc[checkpoints > 1, "variant"])
+    named = kept["variant"] + " (" + kept["weights"] + ")"
+    return kept.assign(variant=kept["variant"].where(~kept["variant"].isin(several), named))
 
 
 def ok_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -107,6 +119,17 @@ def with_published_top1(frame: pd.DataFrame) -> pd.DataFrame:
     ]
     top1 = [checkpoint.top1_percent if checkpoint else np.nan for checkpoint in found]
     return frame.assign(published_top1_percent=top1).dropna(subset="published_top1_percent")
+
+
+def wilson_interval(percent: float, count: float) -> tuple[float, float]:
+    """Return the 95 % interval of a share of so many, both in percent.
+
+    E. B. Wilson, Journal of the American Statistical Association 22 (1927) 209-212.
+    """
+    share, z2 = percent / 100, 1.959964**2
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = np.sqrt(z2 * (share * (1 - share) / count + z2 / (4 * count**2))) / (1 + z2 / count)
+    return 100 * float(max(0.0, middle - half)), 100 * float(min(1.0, middle + half))
 
 
 def pareto_front(frame: pd.DataFrame, cost: str, value: str) -> pd.DataFrame:

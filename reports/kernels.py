@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 
 import pandas as pd
 
-from reports.frames import MAIN, newest, setups
+from reports.frames import MAIN, last_of_cells, newest, setups
 from reports.record import COLUMNS, KernelTime, Record
 from reports.store import Store
 from reports.tables import Table
@@ -26,12 +26,13 @@ def gather_kernels(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
     and read so much.
     """
     records = [r for r in store.records(run_ids) if r.runtime == MAIN and r.peak_macs_per_s]
-    frame = newest(pd.DataFrame([asdict(r) for r in records], columns=list(COLUMNS)))
+    frame = pd.DataFrame([asdict(r) for r in records], columns=list(COLUMNS))
+    kept = last_of_cells(frame).to_dict("records")
+    shown = newest(frame)[_OF_RECORD].to_dict("records")
     rows = [
-        {name: getattr(record, name) for name in _OF_RECORD}
-        | {f"kernel_{name}": value for name, value in asdict(kernel).items()}
-        for record in (Record(**row) for row in frame.to_dict("records"))
-        for kernel in store.kernels(record)
+        as_shown | {f"kernel_{name}": value for name, value in asdict(kernel).items()}
+        for row, as_shown in zip(kept, shown, strict=True)
+        for kernel in store.kernels(Record(**row))
     ]
     columns = [*_OF_RECORD, *(f"kernel_{name}" for name in _KERNEL)]
     kernels = pd.DataFrame(rows, columns=columns)

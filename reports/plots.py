@@ -21,6 +21,7 @@ from reports.frames import (
     ratios,
     runtimes_of,
     setups,
+    wilson_interval,
     with_published_top1,
 )
 from reports.published import SOURCE
@@ -71,8 +72,11 @@ def _figures(setup: Setup, rows: pd.DataFrame) -> Iterator[_Drawn]:
     square = main[(main["height"] == main["width"]) & (main["expansion_factor"] == 6)]
     if len(square) > 1:
         yield _heat_maps(setup, square)
-    if len(with_published_top1(main)) > 1:
-        yield _accuracy_by_latency(setup, with_published_top1(main))
+    measured = main[main["images"] > 0]
+    if len(measured) > 1:
+        yield _accuracy_by_latency(setup, _measured_top1(measured))
+    elif len(with_published_top1(main)) > 1:
+        yield _accuracy_by_latency(setup, _published_top1(main))
     if rows["runtime"].nunique() > 1:
         yield _runtimes(setup, rows)
 
@@ -132,15 +136,43 @@ def _heat_map(axes: Axes, rows: pd.DataFrame, column: str, unit: float, title: s
     axes.tick_params(length=0)
 
 
-def _accuracy_by_latency(setup: Setup, rows: pd.DataFrame) -> _Drawn:
-    figure, axes = canvas(f"latency of {MAIN}, ms", "published top-1 on ImageNet, %")
-    front = pareto_front(rows, "latency_p50_ms", "published_top1_percent")
+@dataclass(frozen=True)
+class _Top1:
+    """Rows with a column `top1` in percent, and whose figures those are."""
+
+    rows: pd.DataFrame
+    axis: str
+    source: str
+    whose: str  # for the title
+
+
+def _published_top1(rows: pd.DataFrame) -> _Top1:
+    known = with_published_top1(rows)
+    known = known.assign(top1=known["published_top1_percent"], top1_low=np.nan, top1_high=np.nan)
+    return _Top1(known, "published top-1 on ImageNet, %", SOURCE, "published")
+
+
+def _measured_top1(rows: pd.DataFrame) -> _Top1:
+    intervals = [wilson_interval(row.top1_percent, row.images) for row in rows.itertuples()]
+    low, high = zip(*intervals, strict=True)
+    images = " or ".join(map(str, sorted(rows["images"].unique())))
+    data = ", ".join(sorted(rows["data"].unique()))
+    known = rows.assign(top1=rows["top1_percent"], top1_low=low, top1_high=high)
+    source = f"measured on {images} images ({data}), with 95 % Wilson intervals"
+    return _Top1(known, f"top-1 on {images} images, %", source, "measured")
+
+
+def _accuracy_by_latency(setup: Setup, accuracy: _Top1) -> _Drawn:
+    rows = accuracy.rows
+    figure, axes = canvas(f"latency of {MAIN}, ms", accuracy.axis)
+    front = pareto_front(rows, "latency_p50_ms", "top1")
     beaten = rows.drop(index=front.index)
     if len(beaten):
         axes.errorbar(
             beaten["latency_p50_ms"],
-            beaten["published_top1_percent"],
+            beaten["top1"],
             xerr=_error_bars(beaten),
+            yerr=_accuracy_bars(beaten),
             linestyle="none",
             capsize=2,
             marker="x",
@@ -149,8 +181,9 @@ def _accuracy_by_latency(setup: Setup, rows: pd.DataFrame) -> _Drawn:
         )
     axes.errorbar(
         front["latency_p50_ms"],
-        front["published_top1_percent"],
+        front["top1"],
         xerr=_error_bars(front),
+        yerr=_accuracy_bars(front),
         capsize=2,
         color=COLOURS[0],
         marker="o",
@@ -160,7 +193,7 @@ def _accuracy_by_latency(setup: Setup, rows: pd.DataFrame) -> _Drawn:
         below = index % 2  # neighbours on either side of the line
         axes.annotate(
             f"{row.width_multiplier}-{row.height}",
-            (row.latency_p50_ms, row.published_top1_percent),
+            (row.latency_p50_ms, row.top1),
             textcoords="offset points",
             xytext=(6, -12) if below else (-6, 8),
             ha="left" if below else "right",
@@ -169,9 +202,10 @@ def _accuracy_by_latency(setup: Setup, rows: pd.DataFrame) -> _Drawn:
     logarithmic(axes, "x")
     axes.margins(x=0.1, y=0.08)
     axes.legend(frameon=False, loc="lower right")
-    title = "Which variant to choose: published accuracy against measured latency"
+    title = f"Which variant to choose: {accuracy.whose} accuracy against measured latency"
     caption = (
-        f"{setup.title}. Accuracy: {SOURCE}. Labels: width multiplier and resolution. {_INTERVAL}"
+        f"{setup.title}. Accuracy: {accuracy.source}. Labels: width multiplier and resolution. "
+        f"{_INTERVAL}"
     )
     return "accuracy-by-latency", figure, (title, caption, _alt(title, rows))
 
@@ -239,6 +273,12 @@ def _error_bars(rows: pd.DataFrame) -> np.ndarray:
     return np.array(
         [middle - rows["latency_ci95_low_ms"], rows["latency_ci95_high_ms"] - middle]
     ).clip(min=0)
+
+
+def _accuracy_bars(rows: pd.DataFrame) -> np.ndarray:
+    """Return lengths below and above; NaN draws none."""
+    bars = [rows["top1"] - rows["top1_low"], rows["top1_high"] - rows["top1"]]
+    return np.array(bars, dtype=float).clip(min=0)
 
 
 def _short(value: float) -> str:

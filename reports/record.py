@@ -104,7 +104,11 @@ class Record:
     # accuracy on data
     top1_percent: float | None = None
     top5_percent: float | None = None
+    images_agreement: float | None = None  # share with the same top class as PyTorch, 0..1
     images: int = 0
+    data: str = ""  # which images
+    pytorch_top1_percent: float | None = None  # of the same weights, on the same images
+    pytorch_top5_percent: float | None = None
 
     # cost
     export_s: float | None = None
@@ -138,9 +142,10 @@ class Record:
     read_bytes_per_s: float | None = None  # of memory, on as many threads
 
     @property
-    def key(self) -> tuple[str, str, str, int, str]:
+    def key(self) -> tuple[str, str, str, int, str, str]:
         """What a record is about; within a run no two records share it."""
-        return (self.variant, self.target, self.runtime, self.threads, self.precision)
+        model = (self.variant, self.target, self.runtime, self.threads)
+        return (*model, self.precision, self.weights)
 
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Record))

@@ -21,7 +21,7 @@ _TYPES: dict[type, Any] = {
     float: sa.Double,
     bool: sa.Boolean,
 }
-_KEY = ("run_id", "variant", "target", "runtime", "threads", "precision")
+_KEY = ("run_id", "variant", "target", "runtime", "threads", "precision", "weights")
 
 
 def _column(name: str, annotation: Any) -> sa.Column[Any]:

@@ -15,7 +15,10 @@ from reports.frames import (
     ok_rows,
     ratios,
     setups,
+    wilson_interval,
+    with_published_top1,
 )
+from reports.published import SOURCE
 
 NOISY = "†"
 _MEGABYTE = 1e6
@@ -68,6 +71,8 @@ def result_tables(frame: pd.DataFrame) -> list[Table]:
     tables = []
     for setup, rows in setups(ok_rows(newest(frame))):
         tables += [_latency(setup, rows), _memory(setup, rows), _fidelity(setup, rows)]
+        if (rows["images"] > 0).any():
+            tables.append(_accuracy(setup, rows[rows["images"] > 0]))
         if (rows["runtime"] == MAIN).any():
             tables.append(_cost(setup, rows[rows["runtime"] == MAIN]))
     return tables
@@ -173,6 +178,39 @@ def _fidelity(setup: Setup, rows: pd.DataFrame) -> Table:
         f"{_distinct(rows['fidelity_inputs'])}), and the share of them with the same top class."
     )
     return Table(f"Fidelity: {setup.title}", caption, tuple(headers), tuple(body))
+
+
+def _accuracy(setup: Setup, rows: pd.DataFrame) -> Table:
+    """Beside PyTorch's on the same images, and what was published for the variant."""
+    published = with_published_top1(rows)["published_top1_percent"]
+    body = [
+        (
+            str(row["variant"]),
+            str(row["runtime"]),
+            str(row["images"]),
+            _share(row["top1_percent"], row["images"]),
+            _number(row["top5_percent"], ".1f"),
+            _number(100 * row["images_agreement"], ".1f"),
+            _number(row["pytorch_top1_percent"], ".1f"),
+            _number(row["pytorch_top5_percent"], ".1f"),
+            _number(published.get(index, float("nan")), ".1f"),
+        )
+        for index, row in rows.iterrows()
+    ]
+    sizes, data = _distinct(rows["images"]), _distinct(rows["data"])
+    headers = ("variant", "runtime", "images", "top-1, %", "top-5, %", "as PyTorch, %")
+    beside = ("PyTorch top-1, %", "PyTorch top-5, %", "published top-1, %")
+    caption = (
+        f"On {sizes} images ({data}), with their 95 % Wilson interval; `as PyTorch`: images with "
+        f"the same top class. Published: {SOURCE}, on ImageNet's 50,000 validation images, which "
+        "these figures are not."
+    )
+    return Table(f"Accuracy: {setup.title}", caption, (*headers, *beside), tuple(body))
+
+
+def _share(percent: float, images: int) -> str:
+    low, high = wilson_interval(percent, images)
+    return f"{percent:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _cost(setup: Setup, rows: pd.DataFrame) -> Table:

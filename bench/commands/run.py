@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +14,13 @@ from bench.assemble import utc_now
 from bench.cache import cache_directory
 from bench.commands.report import check_report_directory, report_command
 from bench.commands.tune import INTERRUPTED, tune_suite
+from bench.data import Dataset, read_dataset
 from bench.models.weights import RANDOM, Weights, find_weights
 from bench.plan import Context
 from bench.progress import Progress
 from bench.runner import run_suite
 from bench.suite import Suite, make_suite, read_suite
-from bench.variant import Variant
+from bench.variant import Variant, parse_variant
 from reports.store import Run, Store
 from schedules.database import user_directory
 from targets.errors import BenchError
@@ -67,21 +69,51 @@ def _new_run(suite_file: Path | None, chosen: dict[str, Any]) -> Context:
     """Join the suite file and the options; options win."""
     chosen = (read_suite(suite_file) if suite_file else {}) | chosen
     cache_dir = cache_directory()
-    weights = find_weights(chosen.get("weights", RANDOM), cache_dir, chosen.get("seed", 0))
+    sources, seed = chosen.get("weights", (RANDOM,)), chosen.get("seed", 0)
+    weights = tuple(find_weights(source, cache_dir, seed) for source in dict.fromkeys(sources))
     if "variants" not in chosen:
-        chosen |= _declared_variant(weights)
-    suite = replace(make_suite(chosen), weights=weights.pinned_source)
+        chosen |= _declared_variants(weights)
+    suite = make_suite(chosen)
+    suite = replace(suite, weights=tuple(one.pinned_source for one in weights))
+    _check_weights(suite, weights)
     # The date makes runs readable in a list, the rest keeps two of one second apart.
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    return Context(Run(run_id, utc_now(), asdict(suite)), suite, weights, cache_dir)
+    return Context(
+        Run(run_id, utc_now(), asdict(suite)), suite, weights, cache_dir, _dataset(suite)
+    )
 
 
-def _declared_variant(weights: Weights) -> dict[str, tuple[str, ...]]:
-    """Choose the variant that a checkpoint's manifest says it was trained as."""
-    if weights.width_multiplier is None or weights.resolution is None:
-        return {}
-    size = weights.resolution
-    return {"variants": (Variant(weights.width_multiplier, size, size).name,)}
+def _declared_variants(weights: Sequence[Weights]) -> dict[str, tuple[str, ...]]:
+    """Choose the variants that the checkpoints' manifests say they were trained as."""
+    names = [
+        Variant(one.width_multiplier, one.resolution, one.resolution).name
+        for one in weights
+        if one.width_multiplier is not None and one.resolution is not None
+    ]
+    return {"variants": tuple(dict.fromkeys(names))} if len(names) == len(weights) else {}
+
+
+def _check_weights(suite: Suite, weights: Sequence[Weights]) -> None:
+    """Raise BenchError if a variant has no weights, or reports could not tell two apart."""
+    for name in suite.variants:
+        variant = parse_variant(name)
+        if not any(one.fits(variant) for one in weights):
+            raise BenchError(
+                f"variant {name}: no checkpoint is for width multiplier {variant.width_multiplier} "
+                f"({', '.join(one.label for one in weights)})"
+            )
+    for one in weights:
+        if sum(other.label == one.label for other in weights) > 1:
+            raise BenchError(f"weights: two checkpoints are called {one.label}; rename one")
+
+
+def _dataset(suite: Suite) -> Dataset | None:
+    """Read the images that accuracy is measured on; random weights have none."""
+    if not suite.data:
+        return None
+    if RANDOM in suite.weights:
+        raise BenchError(f"data {suite.data}: random weights know no classes; give --weights")
+    return read_dataset(Path(suite.data))
 
 
 def _old_run(run: Run) -> Context:
@@ -94,7 +126,8 @@ def _old_run(run: Run) -> Context:
             f"run {run.run_id}: it was begun by another version of mobilebench and cannot be "
             "resumed; start a new one"
         ) from error
-    return Context(run, suite, find_weights(suite.weights, cache_dir, suite.seed), cache_dir)
+    weights = tuple(find_weights(source, cache_dir, suite.seed) for source in suite.weights)
+    return Context(run, suite, weights, cache_dir, _dataset(suite))
 
 
 def _farewell(context: Context, store: Store) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlparse
 
+from bench.data import Preprocessing
 from bench.variant import CLASSES, Variant
 from targets.errors import BenchError
 
@@ -28,7 +29,24 @@ class Weights:
     width_multiplier: float | None = None  # declared by a manifest
     resolution: int | None = None  # declared by a manifest
     padding: "Padding" = "symmetric"
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of pixels 0..1; ImageNet's own
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    resize: int | None = None  # shorter side of an image before the centre is taken
     sha256: str = ""
+
+    def fits(self, variant: Variant) -> bool:
+        """Whether these may be the variant's weights, as far as is declared."""
+        return self.width_multiplier in (None, variant.width_multiplier)
+
+    def preprocessing(self, variant: Variant) -> Preprocessing:
+        """Return what images must become; at another resolution than declared they are resized."""
+        declared = self.resolution or variant.height
+        resize = self.resize
+        if resize is None and min(variant.height, variant.width) != declared:
+            resize = declared
+        if resize is not None:
+            resize = round(resize * min(variant.height, variant.width) / declared)
+        return Preprocessing(variant.height, variant.width, resize, self.mean, self.std)
 
     @property
     def pinned_source(self) -> str:
@@ -48,6 +66,7 @@ _MANIFEST_KEYS: dict[str, type | tuple[type, ...]] = {
     "padding": str,
     "mean": list,
     "std": list,
+    "resize": int,
     "classes": int,
     "source": str,
     "sha256": str,
@@ -79,7 +98,7 @@ def load_model(variant: Variant, weights: Weights) -> "MobileNetV2":
 
     from bench.models.mobilenet_v2 import MobileNetV2
 
-    if weights.width_multiplier not in (None, variant.width_multiplier):
+    if not weights.fits(variant):
         raise BenchError(
             f"checkpoint {weights.source}: its manifest declares width multiplier "
             f"{weights.width_multiplier}, which does not fit {variant.name}"
@@ -177,6 +196,9 @@ def _read_manifest(path: Path, expected: str) -> Weights:
         width_multiplier=None if multiplier is None else float(multiplier),
         resolution=manifest.get("resolution"),
         padding=manifest.get("padding", "symmetric"),
+        mean=tuple(manifest.get("mean", weights.mean)),
+        std=tuple(manifest.get("std", weights.std)),
+        resize=manifest.get("resize"),
     )
 
 
@@ -202,6 +224,14 @@ def _parse_manifest(path: Path) -> dict[str, Any]:
             )
         if not isinstance(value, _MANIFEST_KEYS[key]) or isinstance(value, bool):
             raise BenchError(f"manifest {path}: {key} cannot be {value!r}")
+    for key in ("mean", "std"):
+        values = manifest.get(key, (1.0, 1.0, 1.0))
+        numbers = all(type(value) in (int, float) for value in values)
+        if len(values) != 3 or not numbers or (key == "std" and not all(v > 0 for v in values)):
+            raise BenchError(f"manifest {path}: {key} must be three numbers, not {values!r}")
+    for key in ("resolution", "resize"):
+        if manifest.get(key, 1) < 1:
+            raise BenchError(f"manifest {path}: {key} must be above 0")
     allowed: dict[str, tuple[object, ...]] = {
         "architecture": ("mobilenet_v2",),
         "padding": get_args(Padding),

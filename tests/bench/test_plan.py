@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def context(tmp_path: Path) -> Context:
     """Return a run of the suite."""
-    return Context(Run(RUN, "2026-01-02T03:04:05+00:00", {}), SUITE, Weights(), tmp_path)
+    return Context(Run(RUN, "2026-01-02T03:04:05+00:00", {}), SUITE, (Weights(),), tmp_path)
 
 
 def record(**others: Any) -> Record:
@@ -166,4 +166,22 @@ def test_a_suite_of_another_version_is_refused_not_guessed(
 
     run = Run(RUN, "2026-01-02T03:04:05+00:00", {})
     with pytest.raises(BenchError, match=reason):
-        open_cells(Context(run, replace(SUITE, **change), Weights(), tmp_path), store)
+        open_cells(Context(run, replace(SUITE, **change), (Weights(),), tmp_path), store)
+
+
+def test_a_checkpoint_is_measured_with_the_variants_that_it_is_for(
+    context: Context, store: Store
+) -> None:
+    checkpoints = tuple(
+        Weights(source=f"/tmp/{name}.pth", width_multiplier=multiplier, sha256=name)
+        for name, multiplier in (("small", 0.35), ("wide", 1.0), ("any", None))
+    )
+    cells = open_cells(replace(context, weights=checkpoints), store)
+    found = {(cell.variant.width_multiplier, cell.weights.label) for cell in cells}
+    assert found == {
+        (0.35, "small.pth"),
+        (0.35, "any.pth"),
+        (1.0, "wide.pth"),
+        (1.0, "any.pth"),
+    }
+    assert cells[0].title == "mobilenet_v2_0.35_96 on native, 1 thread, small.pth"

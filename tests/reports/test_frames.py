@@ -87,3 +87,10 @@ def test_published_accuracy_joins_only_what_was_published(make_record: Any) -> N
     joined = frames.with_published_top1(frame_of([make_record(name) for name in names]))
     assert list(joined["variant"]) == names[:1]
     assert list(joined["published_top1_percent"]) == [71.8]
+
+
+def test_wilson_intervals_are_the_textbook_s() -> None:
+    # Brown, Cai and DasGupta, Statistical Science 16 (2001): the interval stays inside 0 to 100.
+    assert frames.wilson_interval(0, 10) == pytest.approx((0, 27.75), abs=0.01)
+    assert frames.wilson_interval(100, 10) == pytest.approx((72.25, 100), abs=0.01)
+    assert frames.wilson_interval(50, 100) == pytest.approx((40.38, 59.62), abs=0.01)

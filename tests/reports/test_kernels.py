@@ -40,6 +40,15 @@ def test_a_kernel_has_a_share_of_its_own_cell_and_a_floor(store: Store, make_rec
     assert alone["floor_us"].tolist() == pytest.approx([4.0, 8.0, 2.0])
 
 
+def test_kernels_of_two_checkpoints_are_told_apart(store: Store, make_record: Any) -> None:
+    for name in ("a.pth", "b.pth"):
+        add(store, make_record, weights=name)
+    frame = gather_kernels(store, [make_record().run_id])
+    names = ["mobilenet_v2_1.0_224 (a.pth)", "mobilenet_v2_1.0_224 (b.pth)"]
+    assert frame["variant"].unique().tolist() == names
+    assert len(frame) == 6
+
+
 def test_families_add_up(store: Store, make_record: Any) -> None:
     record = add(store, make_record)
     (table,) = family_tables(gather_kernels(store, [record.run_id]))

@@ -106,3 +106,19 @@ def test_no_two_runtimes_look_the_same(make_record: Any) -> None:
 def test_rows_that_were_never_timed_are_not_drawn(make_record: Any, out: Path) -> None:
     names = ["mobilenet_v2_1.0_224", "mobilenet_v2_0.35_96"]
     assert drawn([make_record(name, latency_ms=None) for name in names], out) == []
+
+
+def test_measured_accuracy_goes_before_published_figures(make_record: Any, out: Path) -> None:
+    names = ["mobilenet_v2_1.0_224", "mobilenet_v2_0.5_224", "mobilenet_v2_0.75_224"]
+    records = [
+        make_record(name, images=250, data="holiday", top1_percent=top1)
+        for name, top1 in zip(names[:2], (79.6, 73.6), strict=True)
+    ]
+    (plot,) = [
+        one
+        for one in draw(frame_of([*records, make_record(names[2])]), out)
+        if one.file_name.startswith("accuracy-by-latency")
+    ]
+    assert "measured" in plot.title
+    assert "250 images (holiday)" in plot.caption
+    assert plot.alt.startswith(f"{plot.title}: 2 variants")

@@ -109,3 +109,44 @@ def test_an_emulated_row_says_so_where_it_failed_or_warned(make_record: Any) -> 
     assert noisy is not None
     assert [row[1] for row in failed.rows] == ["native (emulated)"]
     assert [row[1] for row in noisy.rows] == ["native (emulated)", "native"]
+
+
+def examined(make_record: Any, **others: Any) -> Any:
+    values = {
+        "images": 250,
+        "data": "holiday",
+        "top1_percent": 79.6,
+        "top5_percent": 94.8,
+        "images_agreement": 0.996,
+        "pytorch_top1_percent": 80.0,
+        "pytorch_top5_percent": 95.2,
+    }
+    return make_record(**(values | others))
+
+
+def test_accuracy_stands_beside_pytorch_s_and_the_published_one(make_record: Any) -> None:
+    frame = frame_of([examined(make_record), make_record(runtime="torch")])
+    table = by_title(frame, "Accuracy")
+    assert table.rows == (
+        (
+            *("mobilenet_v2_1.0_224", "tvm", "250", "79.6 [74.2, 84.1]", "94.8", "99.6"),
+            *("80.0", "95.2", "71.8"),
+        ),
+    )
+    assert "On 250 images (holiday)" in table.caption
+
+
+def test_without_images_there_is_no_accuracy(make_record: Any) -> None:
+    titles = [table.title for table in tables.result_tables(frame_of([make_record()]))]
+    assert not any(title.startswith("Accuracy") for title in titles)
+
+
+def test_two_checkpoints_of_a_variant_are_told_apart(make_record: Any) -> None:
+    records = [
+        examined(make_record, weights=name, top1_percent=top1)
+        for name, top1 in (("a.pth", 70.0), ("b.pth", 71.0))
+    ]
+    frame = frame_of([*records, make_record("mobilenet_v2_0.5_160", weights="c.pth")])
+    names = ["mobilenet_v2_0.5_160", "mobilenet_v2_1.0_224 (a.pth)", "mobilenet_v2_1.0_224 (b.pth)"]
+    assert [row[0] for row in by_title(frame, "Latency").rows] == names
+    assert [row[0] for row in by_title(frame, "Accuracy").rows] == names[1:]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 TINY = ("--variant", "mobilenet_v2_0.35_32")
 
@@ -36,6 +37,7 @@ def assert_refused(done: Any, *parts: str) -> None:
         (["--store", "/nonexistent/store.sqlite"], ["store", "/nonexistent/store.sqlite"]),
         (["--store", "nosuch://store"], ["not a database URL"]),
         (["--resume", "latest"], ["no such file", "mobilebench run"]),
+        (["--data", "nosuch"], ["random weights", "--weights"]),
         (["--frobnicate"], ["--frobnicate"]),
     ],
 )
@@ -80,6 +82,41 @@ def test_run_refuses_a_checkpoint_of_another_multiplier(mobilebench: Any, tmp_pa
     torch.save(state, tmp_path / "weights.pth")
     done = mobilebench("run", *TINY, "--weights", "weights.pth")
     assert_refused(done, "weights.pth", "width multiplier")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("dog.png,1000\n", ["dog.png", "class 1000", "0 to 999"]),
+        ("nosuch.png,1\n", ["nosuch.png", "missing"]),
+        ("damaged.png,1\n", ["damaged.png", "damaged"]),
+    ],
+)
+def test_run_refuses_bad_images(
+    mobilebench: Any, tmp_path: Path, text: str, parts: list[str]
+) -> None:
+    (tmp_path / "weights.pth").write_bytes(b"not read before the images are")
+    (tmp_path / "damaged.png").write_bytes(b"\x89PNG and no more")
+    Image.new("RGB", (40, 40)).save(tmp_path / "dog.png")
+    (tmp_path / "labels.csv").write_text(f"file,class_index\n{text}")
+    chosen = ("--weights", "weights.pth", "--data", "labels.csv")
+    assert_refused(mobilebench("run", *TINY, *chosen), *parts)
+
+
+def test_run_refuses_checkpoints_of_one_name(mobilebench: Any, tmp_path: Path) -> None:
+    chosen = []
+    for directory in ("one", "two"):
+        (tmp_path / directory).mkdir()
+        (tmp_path / directory / "weights.pth").write_bytes(directory.encode())
+        chosen += ["--weights", f"{directory}/weights.pth"]
+    assert_refused(mobilebench("run", *TINY, *chosen), "two checkpoints", "weights.pth")
+
+
+def test_run_refuses_a_variant_that_no_checkpoint_is_for(mobilebench: Any, tmp_path: Path) -> None:
+    (tmp_path / "weights.pth").write_bytes(b"not read")
+    (tmp_path / "weights.toml").write_text("width_multiplier = 0.5")
+    done = mobilebench("run", *TINY, "--weights", "weights.pth")
+    assert_refused(done, "mobilenet_v2_0.35_32", "width multiplier 0.35", "weights.pth")
 
 
 def test_run_refuses_a_store_that_is_no_database(mobilebench: Any, tmp_path: Path) -> None:

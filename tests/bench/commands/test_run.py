@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from bench.cache import cache_directory, file_sha256
 from bench.models.weights import Weights
@@ -39,6 +41,39 @@ def wait_for(condition: Callable[[], bool], limit_s: float = 300) -> None:
     while not condition():
         assert time.monotonic() < end, "nothing happened"
         time.sleep(0.05)
+
+
+def test_accuracy_of_two_checkpoints_on_images(mobilebench: Any, tmp_path: Path) -> None:
+    import torch
+
+    from bench.models.mobilenet_v2 import MobileNetV2
+
+    chosen = []
+    for multiplier in (0.35, 0.5):
+        torch.manual_seed(int(100 * multiplier))
+        state = MobileNetV2(parse_variant(f"mobilenet_v2_{multiplier}_32")).state_dict()
+        torch.save(state, tmp_path / f"{multiplier}.pth")
+        manifest = f"width_multiplier = {multiplier}\nresolution = 32\nresize = 36\n"
+        (tmp_path / f"{multiplier}.toml").write_text(manifest)
+        chosen += ["--weights", f"{multiplier}.pth"]
+    rows = []
+    for number in range(6):
+        pixels = np.random.default_rng(number).integers(0, 256, (40, 50, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{number}")
+    (tmp_path / "labels.csv").write_text("\n".join(["file,class_index", *rows]))
+    done = mobilebench("run", *chosen, "--data", "labels.csv", "--runtime", "tvm")
+    assert done.returncode == 0, done.stderr
+    records = records_of(tmp_path)
+    assert [record.variant for record in records] == [VARIANTS[0], "mobilenet_v2_0.5_32"]
+    for record in records:
+        assert record.images == 6
+        assert record.data == tmp_path.name
+        assert record.images_agreement == 1.0
+        assert record.top1_percent == record.pytorch_top1_percent
+        assert record.top5_percent == record.pytorch_top5_percent
+    page = (tmp_path / "mobilebench-report" / "index.html").read_text()
+    assert "top-1 on 6 images" in page or "measured on 6 images" in page
 
 
 def test_a_run_measures_every_runtime_and_leaves_a_report(mobilebench: Any, tmp_path: Path) -> None:

@@ -1,0 +1,150 @@
+"""Labelled images: which files, which classes, and what a network is shown of them."""
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from bench.fidelity import Floats
+from bench.variant import CLASSES
+from targets.errors import BenchError
+
+LABELS = "labels.csv"
+_SUFFIXES = {".jpeg", ".jpg", ".png", ".webp", ".bmp"}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """From an image file to a network's input, as a checkpoint declares it.
+
+    The shorter side is resized, if that is asked for, and the centre is taken; pixels scaled to
+    0..1 become (pixel - mean) / std, by channel.
+    """
+
+    height: int
+    width: int
+    resize: int | None  # pixels of the shorter side; None: as the image is
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Image files with the index of each one's class."""
+
+    name: str  # what reports call it
+    files: tuple[Path, ...]
+    labels: tuple[int, ...]
+    sha256: str  # of the images and their labels
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Return the images that a path names.
+
+    A CSV file has a header, and a file (relative to the CSV) and a class index in each row; a
+    directory with a `labels.csv` stands for that. Any other directory has a directory for each
+    class, as ImageNet has, in the alphabetical order of which classes are counted from 0.
+
+    Raises BenchError naming the first file that is missing, damaged or has no such class.
+    """
+    if not path.exists():
+        raise BenchError(f"data {path}: no such file or directory")
+    if path.is_dir() and (path / LABELS).is_file():
+        path = path / LABELS
+    pairs = _class_folders(path) if path.is_dir() else _rows(path)
+    digest = hashlib.sha256()
+    for file, label in pairs:
+        if not 0 <= label < CLASSES:
+            raise BenchError(
+                f"data {path}: {file.name} has class {label}; classes are 0 to {CLASSES - 1}"
+            )
+        digest.update(f"{label}:".encode() + _bytes_of(file, path))
+    files, labels = zip(*pairs, strict=True)
+    name = path.resolve().parent.name if path.name == LABELS else path.stem
+    return Dataset(name, files, labels, digest.hexdigest())
+
+
+def show(dataset: Dataset, indices: Sequence[int], preprocessing: Preprocessing) -> Floats:
+    """Return inputs (N, 3, height, width) of some images; raises BenchError for a small one."""
+    shown = np.stack([_pixels(dataset.files[index], preprocessing) for index in indices])
+    mean = np.array(preprocessing.mean, np.float32)
+    std = np.array(preprocessing.std, np.float32)
+    scaled = (shown.astype(np.float32) / 255 - mean) / std
+    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+
+
+def _pixels(file: Path, preprocessing: Preprocessing) -> np.ndarray:
+    with Image.open(file) as opened:
+        image = opened.convert("RGB")
+    if preprocessing.resize:
+        scale = preprocessing.resize / min(image.size)
+        width, height = (max(1, round(side * scale)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    left = (image.width - preprocessing.width) // 2
+    top = (image.height - preprocessing.height) // 2
+    if left < 0 or top < 0:
+        raise BenchError(
+            f"image {file}: is {image.width}x{image.height}, the network takes "
+            f"{preprocessing.width}x{preprocessing.height}; declare `resize` in the checkpoint's "
+            "manifest"
+        )
+    box = (left, top, left + preprocessing.width, top + preprocessing.height)
+    return np.asarray(image.crop(box))
+
+
+def _rows(path: Path) -> list[tuple[Path, int]]:
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.reader(file))[1:]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BenchError(f"data {path}: not a CSV file of image and class index: {error}") from None
+    found = []
+    for number, row in enumerate(rows, 2):
+        if not row:
+            continue
+        if len(row) < 2 or not row[1].strip().lstrip("-").isdigit():
+            raise BenchError(
+                f"data {path}, line {number}: {','.join(row)!r} is not an image and a class index"
+            )
+        found.append((path.parent / row[0].strip(), int(row[1])))
+    if not found:
+        raise BenchError(f"data {path}: names no images")
+    return found
+
+
+def _class_folders(path: Path) -> list[tuple[Path, int]]:
+    folders = sorted(folder for folder in path.iterdir() if folder.is_dir())
+    found = [
+        (file, label)
+        for label, folder in enumerate(folders)
+        for file in sorted(folder.iterdir())
+        if file.suffix.lower() in _SUFFIXES
+    ]
+    if not found:
+        raise BenchError(
+            f"data {path}: has no images in a directory for each class, and no {LABELS}"
+        )
+    if len(folders) != CLASSES:
+        raise BenchError(
+            f"data {path}: has {len(folders)} class directories, the network has {CLASSES} "
+            f"classes; name the images and their classes in a {LABELS} instead"
+        )
+    return found
+
+
+def _bytes_of(file: Path, path: Path) -> bytes:
+    try:
+        with Image.open(file) as image:
+            image.load()
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise BenchError(f"data {path}: image {file} is missing") from None
+    except OSError as error:
+        raise BenchError(f"data {path}: image {file} is damaged: {error}") from None
