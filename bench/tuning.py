@@ -17,7 +17,7 @@ from bench.variant import Variant, parse_variant
 from bench.workshop import Workshop
 from schedules.database import Database, Entry, read_database, write_database
 from schedules.machine import Processor
-from schedules.precision import FLOAT16
+from schedules.precision import FLOAT16, FLOAT32
 from targets.device import DeviceState, require_flags, require_half, with_limits
 from targets.errors import BenchError, NoDeviceError
 from targets.farm import Farm
@@ -36,12 +36,12 @@ class Tuning:
     variants: tuple[str, ...]
     target: str
     threads: int
-    precision: str
     trials: int  # candidates of each kernel, at most
     directory: Path
     cache_dir: Path
     time_limit_s: float  # of each build, measurement and inference
     farm: Farm | None = None  # where the target's boards are
+    precision: str = FLOAT32
 
 
 def tune(request: Tuning, progress: TuningProgress) -> bool:
