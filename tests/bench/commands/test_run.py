@@ -43,6 +43,7 @@ def wait_for(condition: Callable[[], bool], limit_s: float = 300) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_accuracy_of_two_checkpoints_on_images(mobilebench: Any, tmp_path: Path) -> None:
     import torch
 
