@@ -132,8 +132,8 @@ def first_use(plugin: Path, environment: dict[str, str]) -> tuple[bool, str]:
         (
             "/nosuch.so",
             r"OpenCL: no library \(/nosuch.so: cannot open .*\); install one "
-            r"\(pip install 'mobilebench\[opencl\]', or apt-get install ocl-icd-libopencl1\) or name "
-            r"one in MOBILEBENCH_OPENCL",
+            r"\(pip install 'mobilebench\[opencl\]', or apt-get install ocl-icd-libopencl1\) or "
+            r"name one in MOBILEBENCH_OPENCL",
         ),
         ("libm.so.6", r"OpenCL: the library has no clGetPlatformIDs; it is no OpenCL 1\.2"),
     ],
