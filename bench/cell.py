@@ -267,6 +267,7 @@ def _take_stock(
 def _examine(attempts: list[Attempt], workers: dict[str, Worker], bench: Bench, exam: Exam) -> None:
     """Ask every runtime about the images; last, so that it costs nothing that was measured."""
     reference = exam.reference()
+    pytorch = score(reference, exam.dataset, reference)
     for attempt in attempts:
         if attempt.status != "ok":
             continue
@@ -275,7 +276,7 @@ def _examine(attempts: list[Attempt], workers: dict[str, Worker], bench: Bench, 
         with _excusing(attempt):
             logits = answer(exam.dataset, exam.preprocessing, infer)
             attempt.accuracy = score(logits, exam.dataset, reference)
-            attempt.pytorch_accuracy = score(reference, exam.dataset, reference)
+            attempt.pytorch_accuracy = pytorch
         if workers[attempt.runtime].alive:
             workers[attempt.runtime].pause()
 

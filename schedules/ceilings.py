@@ -40,7 +40,7 @@ def write_ceilings(tvm_target: Any, toolchain: Toolchain, directory: Path) -> di
 def _parts(machine: Processor) -> int:
     """Return how many threads or work items share the work."""
     if isinstance(machine, Gpu):
-        return -(-machine.busy_items // machine.subgroup) * machine.subgroup
+        return machine.busy_items
     return machine.threads
 
 

@@ -91,12 +91,12 @@ def find_databases(
             except BenchError as error:
                 refused.append(str(error))
                 continue
-            elsewhere = target.processor and target.processor != database.cpu_model
-            if database.target == target.name and database.fits(machine):
-                if not elsewhere:
-                    own.append(database)
-            elif _serves_others(database) and database.fits(machine):
-                kindred.append(database)
+            if not database.fits(machine):
+                continue
+            if database.target != target.name:
+                kindred += [database] if _serves_others(database) else []
+            elif target.processor in ("", database.cpu_model):
+                own.append(database)
     return own + kindred, refused
 
 

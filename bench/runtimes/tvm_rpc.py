@@ -167,10 +167,9 @@ class TvmRuntime:
         A CPU's artifact must be a marked one. Raises BenchError for a device whose driver has not
         counted as many kernels.
         """
-        if self._accelerator:
-            with self._noticing_loss():
-                return self._launch_seconds(kernels, inferences)
         with self._noticing_loss():
+            if self._accelerator:
+                return self._launch_seconds(kernels, inferences)
             for _ in range(inferences):
                 self._current.machine.invoke_stateful(ENTRY)
             remote = tvm.runtime.tensor(np.zeros((inferences, kernels)), self._tvm_device)

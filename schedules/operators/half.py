@@ -2,8 +2,9 @@
 
 from tvm import te
 
-STORED = "float16"
-COMPUTED = "float32"
+from schedules.precision import FLOAT16, FLOAT32
+
+STORED, COMPUTED = FLOAT16, FLOAT32
 
 
 def half_input(number: int) -> str:

@@ -12,14 +12,21 @@ from tvm import s_tir
 from schedules.machine import Gpu
 from schedules.operators.classifier import CORE
 from schedules.templates.block import Block, inline_neighbours, loops_inside, vectorize
-from schedules.templates.gpu.items import bind, divisors, finish, panels_of, vector_lanes
+from schedules.templates.gpu.items import (
+    GROUP,
+    bind,
+    cheapest,
+    divisors,
+    finish,
+    panels_of,
+    vector_lanes,
+)
 from schedules.templates.gpu.pointwise import pack
 
 __all__ = ["CORE", "Tile", "apply", "pack", "tiles"]
 
 _FLOAT_BYTES = 4
 _LATENCY = 4  # vectors, whose sums keep a work item busy that runs alone
-_GROUP = 64  # work items, about
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,8 @@ def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
                 steps = max(panels, _LATENCY) * features // parts
                 turns = max(vectors // panels * parts, machine.busy_items)
                 cost = steps * turns * (1 + idle)
-                found.append((cost, parts, abs(items - _GROUP), Tile(across, parts, panels)))
-    return [tile for *_, tile in sorted(found, key=lambda entry: entry[:3])[:16]]
+                found.append(((cost, parts, abs(items - GROUP)), Tile(across, parts, panels)))
+    return cheapest(found)
 
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:

@@ -15,7 +15,9 @@ from schedules.operators.half import half_input
 from schedules.operators.window import PADDED, WINDOW
 from schedules.templates.block import inline_neighbours, vectorize
 from schedules.templates.gpu.items import (
-    bind,
+    LOAD,
+    bind_pixels,
+    cheapest,
     divisors,
     finish,
     group_shape,
@@ -25,8 +27,6 @@ from schedules.templates.gpu.items import (
 )
 
 __all__ = ["CORE", "Tile", "apply", "tiles"]
-
-_LOAD = 2.0  # of a vector, in multiply-adds of one
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
                 continue
             items = vectors * (height // rows) * (width // columns)
             across, along = group_shape(vectors, width // columns, machine)
-            work = taps[0] * taps[1] * (rows * columns + _LOAD) + _LOAD * window
+            work = taps[0] * taps[1] * (rows * columns + LOAD) + LOAD * window
             cost = work * max(items, machine.busy_items)
             found.append((cost, Tile(rows, columns, across, along)))
-    return [tile for _, tile in sorted(found, key=lambda entry: entry[0])[:16]]
+    return cheapest(found)
 
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:
@@ -70,16 +70,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:
     x, x_item, column = schedule.split(x, [None, tile.along, tile.columns])
     group, item, lane = schedule.split(channel, [None, tile.across, lanes])
     schedule.reorder(y, x, group, x_item, item, tap_y, tap_x, row, column, lane)
-    bind(
-        schedule,
-        {
-            "blockIdx.z": y,
-            "blockIdx.y": x,
-            "blockIdx.x": group,
-            "threadIdx.y": x_item,
-            "threadIdx.x": item,
-        },
-    )
+    bind_pixels(schedule, y, x, group, x_item, item)
     schedule.reverse_compute_at(output, item)
     load_at(schedule, window, item, lanes)
     load_at(schedule, weight, item, lanes)

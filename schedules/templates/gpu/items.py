@@ -1,17 +1,27 @@
 """How a kernel's outputs are dealt out to work items, and those to groups."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from tvm import s_tir
 
 from schedules.machine import Gpu
 from schedules.templates.block import Block, Loop, lanes_for, loops_inside, vectorize
 
+GROUP = 64  # work items, at most: larger groups are harder to find room for on a compute unit
+LOAD = 2.0  # of a value or a vector, in multiply-adds of a vector
 _MOST_PANELS = 8
-_GROUP = 64  # work items, at most: larger groups are harder to find room for on a compute unit
+_MOST_TILES = 16
 
 
 def divisors(number: int, largest: int) -> list[int]:
     """Return what divides a number, up to a limit, smallest first."""
     return [one for one in range(1, min(number, largest) + 1) if number % one == 0]
+
+
+def cheapest(found: Sequence[tuple[Any, Any]]) -> list[Any]:
+    """Return the tiles worth trying of pairs of a cost and a tile, the best guess first."""
+    return [tile for _, tile in sorted(found, key=lambda entry: entry[0])[:_MOST_TILES]]
 
 
 def vector_lanes(channels: int, machine: Gpu) -> int:
@@ -40,7 +50,7 @@ def group_shape(across: int, along: int, machine: Gpu, together: int = 0) -> tup
     Both divide the numbers of items, so that none is without work. Neighbours across read
     neighbouring channels, so that is where a group grows first.
     """
-    limit = min(_GROUP, machine.work_group)
+    limit = min(GROUP, machine.work_group)
 
     def merit(shape: tuple[int, int]) -> tuple[float, int]:
         items = shape[0] * shape[1]
@@ -56,6 +66,22 @@ def bind(schedule: s_tir.Schedule, axes: dict[str, Loop]) -> None:
     """Bind loops to axes of work groups (`blockIdx.x`) and of work items (`threadIdx.x`)."""
     for axis, loop in axes.items():
         schedule.bind(loop, axis)
+
+
+def bind_pixels(
+    schedule: s_tir.Schedule, y: Loop, x: Loop, group: Loop, x_item: Loop, item: Loop
+) -> None:
+    """Bind loops over rows, columns and channels; items of a group take the last two."""
+    bind(
+        schedule,
+        {
+            "blockIdx.z": y,
+            "blockIdx.y": x,
+            "blockIdx.x": group,
+            "threadIdx.y": x_item,
+            "threadIdx.x": item,
+        },
+    )
 
 
 def in_registers(schedule: s_tir.Schedule, core: Block, number: int) -> Block:

@@ -16,7 +16,9 @@ from schedules.operators.half import half_input
 from schedules.operators.pointwise import CORE
 from schedules.templates.block import flatten_pixels, inline_neighbours, vectorize
 from schedules.templates.gpu.items import (
+    LOAD,
     bind,
+    cheapest,
     divisors,
     finish,
     group_shape,
@@ -32,7 +34,6 @@ __all__ = ["CORE", "Tile", "apply", "pack", "tiles"]
 _VECTOR = 4  # floats, of the narrowest vector
 _STEP = 4  # input channels at a time
 _SUMS = 0.75  # of a work item's registers, at most; the rest is for weights and pixels
-_LOAD = 2.0  # of a vector, in multiply-adds of one
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
             across, along = group_shape(vectors // panels, pixels // rows, machine, together)
             tile = Tile(rows, panels, across, along)
             found.append((_cost(pixels, vectors, tile, machine), tile))
-    return [tile for _, tile in sorted(found, key=lambda entry: entry[0])[:16]]
+    return cheapest(found)
 
 
 def _cost(pixels: int, vectors: int, tile: Tile, machine: Gpu) -> float:
@@ -86,7 +87,7 @@ def _cost(pixels: int, vectors: int, tile: Tile, machine: Gpu) -> float:
     values = tile.rows * (_STEP if machine.subgroup == 1 else 1)
     loads = values + _STEP * tile.panels
     items = pixels // tile.rows * (vectors // tile.panels)
-    return (work + _LOAD * loads) * max(items, machine.busy_items)
+    return (work + LOAD * loads) * max(items, machine.busy_items)
 
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:

@@ -16,7 +16,9 @@ from schedules.operators.window import PADDED
 from schedules.templates.block import inline_neighbours, vectorize
 from schedules.templates.gpu import pointwise
 from schedules.templates.gpu.items import (
-    bind,
+    LOAD,
+    bind_pixels,
+    cheapest,
     divisors,
     finish,
     group_shape,
@@ -27,8 +29,6 @@ from schedules.templates.gpu.items import (
 )
 
 __all__ = ["CORE", "Tile", "apply", "pack", "tiles"]
-
-_LOAD = 2.0  # of a value or a vector, in multiply-adds of a vector
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
             across, along = group_shape(vectors // panels, width // columns, machine)
             window = taps[2] * taps[0] * (2 * columns + 1)
             product = taps[0] * taps[1] * taps[2] * panels
-            cost = (product * (columns + _LOAD) + _LOAD * window) * max(items, machine.busy_items)
+            cost = (product * (columns + LOAD) + LOAD * window) * max(items, machine.busy_items)
             found.append((cost, Tile(columns, panels, across, along)))
-    return [tile for _, tile in sorted(found, key=lambda entry: entry[0])[:16]]
+    return cheapest(found)
 
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:
@@ -78,16 +78,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:
     x, x_item, column = schedule.split(x, [None, tile.along, tile.columns])
     group, item, lane = schedule.split(channel, [None, tile.across, tile.panels * lanes])
     schedule.reorder(y, x, group, x_item, item, tap_y, tap_x, k, column, lane)
-    bind(
-        schedule,
-        {
-            "blockIdx.z": y,
-            "blockIdx.y": x,
-            "blockIdx.x": group,
-            "threadIdx.y": x_item,
-            "threadIdx.x": item,
-        },
-    )
+    bind_pixels(schedule, y, x, group, x_item, item)
     schedule.reverse_compute_at(output, item)
     load_at(schedule, window, item, 1)
     vectorize(schedule, [tap_y, tap_x, k, column, lane], lanes)
