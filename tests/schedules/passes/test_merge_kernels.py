@@ -65,25 +65,10 @@ def test_a_sequence_becomes_one_kernel_that_computes_the_same() -> None:
     np.testing.assert_allclose(run(module, x), expected, rtol=1e-5)
 
 
-def test_two_inputs_are_left_alone() -> None:
-    from tvm.script import ir as I
-    from tvm.script import relax as R
-
+def test_two_inputs_are_left_alone(two_inputs: Any) -> None:
     from schedules.passes.merge_kernels import MergeKernels
 
-    @I.ir_module
-    class Module:
-        @R.function
-        def main(x: R.Tensor((4, 5), "float32"), y: R.Tensor((4, 5), "float32")) -> R.Tensor(
-            (4, 5), "float32"
-        ):
-            with R.dataflow():
-                a = R.exp(x)
-                b = R.add(a, y)
-                R.output(b)
-            return b
-
-    module = MergeKernels()(lowered(Module))
+    module = MergeKernels()(lowered(two_inputs))
     assert len(kernels(module)) == 2
     x = np.ones((4, 5), np.float32)
     np.testing.assert_allclose(run(module, x, x), np.exp(x) + x, rtol=1e-5)
