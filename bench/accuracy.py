@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.data import Dataset, Preprocessing, show
-from bench.fidelity import Floats
+from bench.fidelity import Floats, Outputs
 
 BATCH = 25  # images that are in memory at once
 
@@ -37,11 +37,11 @@ class Accuracy:
 
 
 def answer(
-    dataset: Dataset, preprocessing: Preprocessing, infer: Callable[[Floats], Floats]
+    dataset: Dataset, preprocessing: Preprocessing, infer: Callable[[Floats], Outputs]
 ) -> Floats:
     """Return logits (images, classes), batch by batch."""
     return np.concatenate(
-        [infer(show(dataset, batch, preprocessing)) for batch in _batches(len(dataset))]
+        [infer(show(dataset, batch, preprocessing))[0] for batch in _batches(len(dataset))]
     )
 
 

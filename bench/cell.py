@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from bench.accuracy import Accuracy, Exam, answer, score
+from bench.architecture import CLASS_AXIS
 from bench.artifact import Artifact, Ceilings
 from bench.fidelity import TOLERANCE, Fidelity, compare
 from bench.latency import is_complete, round_size
@@ -167,7 +168,7 @@ def _get_ready(
         _call(workers, attempt, bench, "load", own, bench.threads)
     if attempt.status == "ok":
         with _excusing(attempt):
-            _validate(workers, attempt, workload.precision, exported, bench)
+            _validate(workers, attempt, workload, exported, bench)
             if attempt.status == "ok":
                 expected_ms[attempt.runtime] = _call(
                     workers, attempt, bench, "warm_up", bench.profile.warm_up_s
@@ -203,13 +204,14 @@ def _call(
 def _validate(
     workers: dict[str, Worker],
     attempt: Attempt,
-    precision: str,
+    workload: Workload,
     exported: Exported,
     bench: Bench,
 ) -> None:
     inputs, reference = exported.reference()
-    attempt.fidelity = compare(_call(workers, attempt, bench, "infer", inputs), reference)
-    tolerance = TOLERANCE[precision]
+    outputs = _call(workers, attempt, bench, "infer", inputs)
+    attempt.fidelity = compare(outputs, reference, CLASS_AXIS[workload.variant.task])
+    tolerance = TOLERANCE[workload.precision]
     if not attempt.fidelity.relative_l2_error <= tolerance:
         attempt.status = "wrong"
         attempt.error = (

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from bench.architecture import CLASSES
 from bench.fidelity import Floats
-from bench.variant import CLASSES
+from bench.variant import CLASSIFY
 from targets.errors import BenchError
 
 LABELS = "labels.csv"
+_CLASSES = CLASSES[CLASSIFY]
 _SUFFIXES = {".jpeg", ".jpg", ".png", ".webp", ".bmp"}
 
 
@@ -61,9 +63,9 @@ def read_dataset(path: Path) -> Dataset:
     pairs = _class_folders(path) if path.is_dir() else _rows(path)
     digest = hashlib.sha256()
     for file, label in pairs:
-        if not 0 <= label < CLASSES:
+        if not 0 <= label < _CLASSES:
             raise BenchError(
-                f"data {path}: {file.name} has class {label}; classes are 0 to {CLASSES - 1}"
+                f"data {path}: {file.name} has class {label}; classes are 0 to {_CLASSES - 1}"
             )
         digest.update(f"{label}:".encode() + _bytes_of(file, path))
     files, labels = zip(*pairs, strict=True)
@@ -131,9 +133,9 @@ def _class_folders(path: Path) -> list[tuple[Path, int]]:
         raise BenchError(
             f"data {path}: has no images in a directory for each class, and no {LABELS}"
         )
-    if len(folders) != CLASSES:
+    if len(folders) != _CLASSES:
         raise BenchError(
-            f"data {path}: has {len(folders)} class directories, the network has {CLASSES} "
+            f"data {path}: has {len(folders)} class directories, the network has {_CLASSES} "
             f"classes; name the images and their classes in a {LABELS} instead"
         )
     return found

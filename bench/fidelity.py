@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Outputs = tuple[Floats, ...]
+"""A network's outputs in their order, each for N inputs: (N, ...)."""
 
 INPUTS = 4
 TOLERANCE = {"float32": 1e-5, "float16": 1e-2}
@@ -20,7 +22,7 @@ class Fidelity:
 
     max_abs_error: float
     relative_l2_error: float  # the largest over the inputs; infinite if an output is not finite
-    top1_agreement: float  # share of inputs with the same largest logit, 0..1
+    top1_agreement: float  # share of pixels, anchors or whole inputs with the same top class, 0..1
     inputs: int
 
 
@@ -33,19 +35,31 @@ def seeded_inputs(shape: tuple[int, ...], seed: int, count: int = INPUTS) -> Flo
     return generator.standard_normal((count, *shape[1:]), dtype=np.float32)
 
 
-def compare(outputs: Floats, reference: Floats) -> Fidelity:
-    """Compare outputs with the reference; both have shape (inputs, classes)."""
-    if outputs.shape != reference.shape:
-        return Fidelity(float("inf"), float("inf"), 0.0, len(reference))
-    finite = bool(np.isfinite(outputs).all())
-    difference = outputs.astype(np.float64) - reference
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.linalg.norm(difference, axis=1) / np.linalg.norm(reference, axis=1)
-    relative = np.where(difference.any(axis=1), relative, 0.0)  # equal zeros are equal
-    agreement = np.mean(outputs.argmax(axis=1) == reference.argmax(axis=1))
+def compare(outputs: Outputs, reference: Outputs, class_axis: int = 1) -> Fidelity:
+    """Compare outputs with the reference.
+
+    Errors are the largest over all outputs. Classes are logits of the last output, along an axis.
+    """
+    inputs = len(reference[0])
+    if [one.shape for one in outputs] != [one.shape for one in reference]:
+        return Fidelity(float("inf"), float("inf"), 0.0, inputs)
+    errors = [_errors(one, other) for one, other in zip(outputs, reference, strict=True)]
+    agrees = outputs[-1].argmax(axis=class_axis) == reference[-1].argmax(axis=class_axis)
     return Fidelity(
-        max_abs_error=float(np.abs(difference).max()) if finite else float("inf"),
-        relative_l2_error=float(relative.max()) if finite else float("inf"),
-        top1_agreement=float(agreement),
-        inputs=len(reference),
+        max_abs_error=max(absolute for absolute, _ in errors),
+        relative_l2_error=max(relative for _, relative in errors),
+        top1_agreement=float(np.mean(agrees)),
+        inputs=inputs,
     )
+
+
+def _errors(output: Floats, reference: Floats) -> tuple[float, float]:
+    """Return the largest absolute error, and the largest relative L2 error of an input."""
+    if not np.isfinite(output).all():
+        return float("inf"), float("inf")
+    expected = reference.reshape(len(reference), -1).astype(np.float64)
+    difference = output.reshape(len(output), -1) - expected
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.linalg.norm(difference, axis=1) / np.linalg.norm(expected, axis=1)
+    relative = np.where(difference.any(axis=1), relative, 0.0)  # equal zeros are equal
+    return float(np.abs(difference).max()), float(relative.max())

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.artifact import Artifact
-from bench.fidelity import Floats
+from bench.fidelity import Floats, Outputs
 from bench.latency import PROFILES, Profile, round_size
 from bench.runtimes.runtime import RUNTIMES, TVM, Workload
 from targets.device import DeviceState, cool_down
@@ -61,12 +61,12 @@ def device_state(bench: Bench) -> DeviceState:
     return state
 
 
-def infer_on_device(bench: Bench, workload: Workload, inputs: Floats) -> Floats:
+def infer_on_device(bench: Bench, workload: Workload, inputs: Floats) -> Outputs:
     """Return what an artifact computes on its device; raises what the worker raises."""
     device, _ = open_device(bench)
     with device:
         device.call("load", workload, bench.threads, timeout_s=bench.time_limit_s)
-        outputs: Floats = device.call("infer", inputs, timeout_s=bench.time_limit_s)
+        outputs: Outputs = device.call("infer", inputs, timeout_s=bench.time_limit_s)
         return outputs
 
 

@@ -5,6 +5,7 @@ import logging
 import time
 import warnings
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,16 @@ import numpy as np
 
 import bench
 from bench.accuracy import answer
+from bench.architecture import outputs_of
 from bench.cache import cached, content_key, file_sha256, source_key
 from bench.data import Dataset, Preprocessing
-from bench.fidelity import Floats, seeded_inputs
+from bench.fidelity import Floats, Outputs, seeded_inputs
 from bench.models.weights import Weights, load_model
 from bench.variant import Variant
 from targets.errors import BenchError
 
 OPSET = 20
 INPUT_NAME = "input"
-OUTPUT_NAME = "logits"
 _REFERENCE_SEED = 2018  # the year of the paper
 
 
@@ -32,13 +33,14 @@ class Exported:
 
     onnx_path: Path
     onnx_sha256: str
-    reference_path: Path  # .npz with `inputs` (N, 3, H, W) and `outputs` (N, classes)
+    reference_path: Path  # .npz with `inputs` (N, 3, H, W) and each output by its name
     export_s: float
 
-    def reference(self) -> tuple[Floats, Floats]:
+    def reference(self) -> tuple[Floats, Outputs]:
         """Return inputs and PyTorch's outputs."""
         with np.load(self.reference_path) as arrays:
-            return arrays["inputs"], arrays["outputs"]
+            inputs, *outputs = (arrays[name] for name in arrays.files)
+            return inputs, tuple(outputs)
 
 
 def export(variant: Variant, weights: Weights, cache_dir: Path) -> Exported:
@@ -95,20 +97,23 @@ def answers(
     )
 
     def fill(directory: Path) -> None:
-        import torch
-
         model = load_model(variant, weights)
-
-        def infer(inputs: Floats) -> Floats:
-            with torch.inference_mode():
-                # One by one, as every other runtime gets them.
-                outputs = [model(torch.from_numpy(one[None])) for one in inputs]
-                logits: Floats = torch.cat(outputs).numpy()
-                return logits
-
+        infer = partial(infer_one_by_one, model)
         np.save(directory / "logits.npy", answer(dataset, preprocessing, infer))
 
     return cached(cache_dir / "answers" / f"{variant.name}-{key}", fill) / "logits.npy"
+
+
+def infer_one_by_one(model: Any, inputs: Floats) -> Outputs:
+    """Return PyTorch's outputs for inputs (N, 3, H, W); other runtimes are asked the same way."""
+    import torch
+
+    found = []
+    with torch.inference_mode():
+        for image in inputs:
+            outputs = model(torch.from_numpy(image[None]))
+            found.append(outputs if isinstance(outputs, tuple) else (outputs,))
+    return tuple(torch.cat(one).numpy() for one in zip(*found, strict=True))
 
 
 def check_onnx(path: Path) -> None:
@@ -123,8 +128,6 @@ def check_onnx(path: Path) -> None:
 
 
 def _fill(variant: Variant, weights: Weights, directory: Path) -> None:
-    import torch
-
     model = load_model(variant, weights)
     start = time.perf_counter()
     onnx_path = directory / "model.onnx"
@@ -132,9 +135,9 @@ def _fill(variant: Variant, weights: Weights, directory: Path) -> None:
     export_s = time.perf_counter() - start
     check_onnx(onnx_path)
     inputs = seeded_inputs(variant.input_shape, _REFERENCE_SEED)
-    with torch.inference_mode():
-        outputs = torch.cat([model(torch.from_numpy(one[None])) for one in inputs]).numpy()
-    np.savez(directory / "reference.npz", inputs=inputs, outputs=outputs)
+    outputs = infer_one_by_one(model, inputs)
+    named: dict[str, Any] = dict(zip(outputs_of(variant), outputs, strict=True))
+    np.savez(directory / "reference.npz", inputs=inputs, **named)
     facts = {"onnx_sha256": file_sha256(onnx_path), "export_s": export_s}
     (directory / "facts.json").write_text(json.dumps(facts))
 
@@ -154,7 +157,7 @@ def _export(model: Any, variant: Variant, path: Path) -> None:
             verbose=False,
             opset_version=OPSET,
             input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
+            output_names=list(outputs_of(variant)),
         )
     assert program is not None
     proto = program.model_proto

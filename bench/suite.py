@@ -9,7 +9,7 @@ from typing import Any
 from bench.latency import find_profile
 from bench.models.weights import RANDOM
 from bench.runtimes.runtime import TVM, default_runtimes, find_runtime
-from bench.variant import parse_variant, published_grid, small_grid
+from bench.variant import paper_grid, parse_variant, published_grid, small_grid
 from schedules.precision import FLOAT16, FLOAT32, PRECISIONS
 from schedules.preference import LATENCY, PREFERENCES
 from targets.errors import BenchError, unknown
@@ -17,7 +17,7 @@ from targets.farm import WAIT_S
 from targets.target import OPENCL, Target, find_target
 from targets.tracker import parse_tracker
 
-GRIDS = {"published": published_grid, "small": small_grid}
+GRIDS = {"published": published_grid, "small": small_grid, "paper": paper_grid}
 MAX_THREADS = 1024
 MAX_TRIALS = 10_000
 MAX_TIME_LIMIT_S = 86400.0
@@ -100,8 +100,8 @@ def read_suite(path: Path) -> dict[str, Any]:
 def make_suite(chosen: dict[str, Any]) -> Suite:
     """Return a suite of what was chosen, with defaults for the rest, each name checked.
 
-    A variant may also be the name of a grid (`published`, `small`). Raises BenchError for the
-    first thing that cannot be measured.
+    A variant may also be the name of a grid (`published`, `small`, `paper`). Raises BenchError for
+    the first thing that cannot be measured.
     """
     chosen = {key: value for key, value in chosen.items() if value not in (None, (), [])}
     chosen["variants"] = expand_variants(chosen.get("variants", ("small",)))
@@ -174,7 +174,7 @@ def _check_precisions(suite: Suite, targets: Sequence[Target]) -> None:
 
 
 def expand_variants(names: Sequence[str]) -> tuple[str, ...]:
-    """Return variants' names with grids (`published`, `small`) spelt out, each checked."""
+    """Return variants' names with grids (`published`, `small`, `paper`) spelt out, each checked."""
     expanded = []
     for name in names:
         if name in GRIDS:

@@ -113,7 +113,7 @@ def with_published_top1(frame: pd.DataFrame) -> pd.DataFrame:
     """Add `published_top1_percent` and leave out rows about which nothing was published."""
     found = [
         find_published(row.width_multiplier, row.height, row.width)
-        if row.expansion_factor == 6 and row.task == "classify"
+        if row.variant.startswith("mobilenet_v2_") and row.expansion_factor == 6
         else None
         for row in frame.itertuples()
     ]

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from bench.architecture import size_of
 from bench.suite import expand_variants
-from bench.variant import parse_variant
+from bench.variant import MOBILENET_V2, parse_variant
 from reports.published import find_published
 from reports.store import Store
 from targets.target import all_targets
@@ -21,7 +21,7 @@ def variants_command(names: Sequence[str]) -> None:
         size = size_of(variant)
         row = [name, f"{size.macs / 1e6:.1f}", f"{size.params / 1e6:.2f}"]
         published = find_published(variant.width_multiplier, variant.height, variant.width)
-        if published and variant.expansion_factor == 6:
+        if published and variant.family == MOBILENET_V2 and variant.expansion_factor == 6:
             row += [f"{published.top1_percent:.1f}", f"{published.top5_percent:.1f}"]
             row += [or_dash(published.pixel1_large_core_ms, ".1f")]
         else:

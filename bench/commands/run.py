@@ -20,7 +20,7 @@ from bench.plan import Context
 from bench.progress import Progress
 from bench.runner import run_suite
 from bench.suite import Suite, make_suite, read_suite
-from bench.variant import Variant, parse_variant
+from bench.variant import MOBILENET_V2, parse_variant
 from reports.store import Run, Store
 from schedules.database import user_directory
 from targets.errors import BenchError
@@ -86,7 +86,7 @@ def _new_run(suite_file: Path | None, chosen: dict[str, Any]) -> Context:
 def _declared_variants(weights: Sequence[Weights]) -> dict[str, tuple[str, ...]]:
     """Choose the variants that the checkpoints' manifests say they were trained as."""
     names = [
-        Variant(one.width_multiplier, one.resolution, one.resolution).name
+        f"{one.architecture or MOBILENET_V2}_{one.width_multiplier}_{one.resolution}"
         for one in weights
         if one.width_multiplier is not None and one.resolution is not None
     ]
@@ -99,8 +99,8 @@ def _check_weights(suite: Suite, weights: Sequence[Weights]) -> None:
         variant = parse_variant(name)
         if not any(one.fits(variant) for one in weights):
             raise BenchError(
-                f"variant {name}: no checkpoint is for width multiplier {variant.width_multiplier} "
-                f"({', '.join(one.label for one in weights)})"
+                f"variant {name}: no checkpoint is for {variant.family} of width multiplier "
+                f"{variant.width_multiplier} ({', '.join(one.label for one in weights)})"
             )
     for one in weights:
         if sum(other.label == one.label for other in weights) > 1:

@@ -1,33 +1,10 @@
 """The PyTorch reference: MobileNetV2 with torchvision's module names."""
 
-from typing import Literal
-
 from torch import Tensor, nn
 
-from bench.architecture import Block, architecture_of
+from bench.architecture import Architecture, Block, architecture_of
+from bench.models.layers import Padding, conv_norm_relu6
 from bench.variant import Variant
-
-Padding = Literal["symmetric", "same"]
-"""Of the 3x3 convolutions of stride 2: `symmetric` pads 1 on every side (torchvision),
-`same` pads as TensorFlow's SAME does, on an even input at the right and the bottom only."""
-
-
-class SameConv2d(nn.Conv2d):
-    """A convolution with TensorFlow's SAME padding.
-
-    Shapes: (N, C, H, W) to (N, C', ceil(H/stride), ceil(W/stride)). Source: the padding rule in
-    the documentation of `tf.nn`: the odd pixel goes to the right and to the bottom.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Pad by the input's own size, then convolve."""
-        (top, bottom), (left, right) = (
-            _same(size, kernel, stride)
-            for size, kernel, stride in zip(
-                input.shape[2:], self.kernel_size, self.stride, strict=True
-            )
-        )
-        return super().forward(nn.functional.pad(input, (left, right, top, bottom)))
 
 
 class InvertedResidual(nn.Module):
@@ -38,20 +15,36 @@ class InvertedResidual(nn.Module):
         hidden = block.hidden_channels
         layers: list[nn.Module] = []
         if block.expands:
-            layers.append(_conv_norm_relu6(block.in_channels, hidden, kernel=1))
+            layers.append(conv_norm_relu6(block.in_channels, hidden, kernel=1))
         layers.append(
-            _conv_norm_relu6(
-                hidden, hidden, kernel=3, stride=block.stride, groups=hidden, padding=padding
+            conv_norm_relu6(
+                hidden,
+                hidden,
+                kernel=3,
+                stride=block.stride,
+                groups=hidden,
+                dilation=block.dilation,
+                padding=padding,
             )
         )
         layers.append(nn.Conv2d(hidden, block.out_channels, 1, bias=False))
         layers.append(nn.BatchNorm2d(block.out_channels))
         self.conv = nn.Sequential(*layers)
+        self.expands = block.expands
         self.residual = block.residual
 
     def forward(self, input: Tensor) -> Tensor:
         """Shapes: (N, C, H, W) to (N, C', ceil(H/stride), ceil(W/stride))."""
-        output: Tensor = self.conv(input)
+        return self.project(input, self.expand(input))
+
+    def expand(self, input: Tensor) -> Tensor:
+        """Return the expansion (N, hidden, H, W)."""
+        expanded: Tensor = self.conv[0](input) if self.expands else input
+        return expanded
+
+    def project(self, input: Tensor, expanded: Tensor) -> Tensor:
+        """Return the block's output, given its expansion."""
+        output: Tensor = self.conv[1 if self.expands else 0 :](expanded)
         return input + output if self.residual else output
 
 
@@ -67,13 +60,7 @@ class MobileNetV2(nn.Module):
     ) -> None:
         super().__init__()
         architecture = architecture_of(variant)
-        features: list[nn.Module] = [
-            _conv_norm_relu6(3, architecture.stem_channels, kernel=3, stride=2, padding=padding)
-        ]
-        features += [InvertedResidual(block, padding) for block in architecture.blocks]
-        last_in = architecture.blocks[-1].out_channels
-        features.append(_conv_norm_relu6(last_in, architecture.last_channels, kernel=1))
-        self.features = nn.Sequential(*features)
+        self.features = features_of(architecture, padding)
         self.classifier = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(architecture.last_channels, architecture.classes)
         )
@@ -85,30 +72,15 @@ class MobileNetV2(nn.Module):
         return logits
 
 
-def _conv_norm_relu6(
-    in_channels: int,
-    out_channels: int,
-    *,
-    kernel: int,
-    stride: int = 1,
-    groups: int = 1,
-    padding: Padding = "symmetric",
+def features_of(
+    architecture: Architecture, padding: Padding, with_last: bool = True
 ) -> nn.Sequential:
-    same = padding == "same" and stride > 1
-    conv = (SameConv2d if same else nn.Conv2d)(
-        in_channels,
-        out_channels,
-        kernel,
-        stride,
-        padding=0 if same else kernel // 2,
-        groups=groups,
-        bias=False,
-    )
-    return nn.Sequential(conv, nn.BatchNorm2d(out_channels), nn.ReLU6())
-
-
-def _same(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Return the padding before and after one dimension of `size` pixels."""
-    outputs = -(-size // stride)
-    total = max((outputs - 1) * stride + kernel - size, 0)
-    return total // 2, total - total // 2
+    """Return what MobileNetV2 is up to its last pointwise convolution, or without that."""
+    features: list[nn.Module] = [
+        conv_norm_relu6(3, architecture.stem_channels, kernel=3, stride=2, padding=padding)
+    ]
+    features += [InvertedResidual(block, padding) for block in architecture.blocks]
+    if with_last:
+        last_in = architecture.blocks[-1].out_channels
+        features.append(conv_norm_relu6(last_in, architecture.last_channels, kernel=1))
+    return nn.Sequential(*features)

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlparse
 
+from bench.architecture import CLASSES
 from bench.data import Preprocessing
-from bench.variant import CLASSES, Variant
+from bench.variant import CLASSIFY, FAMILIES, MOBILENET_V2, Variant
 from targets.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.models.mobilenet_v2 import MobileNetV2, Padding
+    from torch.nn import Module
+
+    from bench.models.layers import Padding
 
 RANDOM = "random"
 _HASH_MARK = "#sha256="
@@ -26,6 +29,7 @@ class Weights:
 
     source: str = RANDOM  # `random`, or the path of a checkpoint on this machine
     seed: int = 0  # of random weights
+    architecture: str | None = None  # declared by a manifest: a variant's family
     width_multiplier: float | None = None  # declared by a manifest
     resolution: int | None = None  # declared by a manifest
     padding: "Padding" = "symmetric"
@@ -36,7 +40,8 @@ class Weights:
 
     def fits(self, variant: Variant) -> bool:
         """Whether these may be the variant's weights, as far as is declared."""
-        return self.width_multiplier in (None, variant.width_multiplier)
+        same = self.architecture in (None, variant.family)
+        return same and self.width_multiplier in (None, variant.width_multiplier)
 
     def preprocessing(self, variant: Variant) -> Preprocessing:
         """Return what images must become; at another resolution than declared they are resized."""
@@ -89,23 +94,24 @@ def find_weights(source: str, cache_dir: Path, seed: int = 0) -> Weights:
     return _read_manifest(Path(address), digest)
 
 
-def load_model(variant: Variant, weights: Weights) -> "MobileNetV2":
+def load_model(variant: Variant, weights: Weights) -> "Module":
     """Return the reference model with its weights, in evaluation mode.
 
     Raises BenchError if the checkpoint does not fit the variant.
     """
     import torch
 
-    from bench.models.mobilenet_v2 import MobileNetV2
+    from bench.models.reference import make_reference
 
     if not weights.fits(variant):
         raise BenchError(
-            f"checkpoint {weights.source}: its manifest declares width multiplier "
+            f"checkpoint {weights.source}: its manifest declares "
+            f"{weights.architecture or 'a network'} of width multiplier "
             f"{weights.width_multiplier}, which does not fit {variant.name}"
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(weights.seed)
-        model = MobileNetV2(variant, weights.padding)
+        model = make_reference(variant, weights.padding)
         if weights.source == RANDOM:
             _randomise(model)
     if weights.source != RANDOM:
@@ -114,7 +120,7 @@ def load_model(variant: Variant, weights: Weights) -> "MobileNetV2":
     return model
 
 
-def _randomise(model: "MobileNetV2") -> None:
+def _randomise(model: "Module") -> None:
     """Draw batch-norm statistics too, from torch's global generator.
 
     With the initial ones (mean 0, variance 1, scale 1, shift 0) batch norm is the identity, and a
@@ -142,7 +148,7 @@ def _randomise(model: "MobileNetV2") -> None:
             nn.init.normal_(module.bias, 0.0, 0.1)
 
 
-def _load_checkpoint(model: "MobileNetV2", source: str) -> None:
+def _load_checkpoint(model: "Module", source: str) -> None:
     import torch
 
     try:
@@ -193,6 +199,7 @@ def _read_manifest(path: Path, expected: str) -> Weights:
     multiplier = manifest.get("width_multiplier")
     return replace(
         weights,
+        architecture=manifest.get("architecture"),
         width_multiplier=None if multiplier is None else float(multiplier),
         resolution=manifest.get("resolution"),
         padding=manifest.get("padding", "symmetric"),
@@ -211,7 +218,7 @@ def _check_digest(path: Path, found: str, expected: str, authority: str) -> None
 
 
 def _parse_manifest(path: Path) -> dict[str, Any]:
-    from bench.models.mobilenet_v2 import Padding
+    from bench.models.layers import Padding
 
     try:
         manifest = tomllib.loads(path.read_text())
@@ -232,10 +239,11 @@ def _parse_manifest(path: Path) -> dict[str, Any]:
     for key in ("resolution", "resize"):
         if manifest.get(key, 1) < 1:
             raise BenchError(f"manifest {path}: {key} must be above 0")
+    _, task = FAMILIES.get(str(manifest.get("architecture")), (MOBILENET_V2, CLASSIFY))
     allowed: dict[str, tuple[object, ...]] = {
-        "architecture": ("mobilenet_v2",),
+        "architecture": tuple(FAMILIES),
         "padding": get_args(Padding),
-        "classes": (CLASSES,),
+        "classes": (CLASSES[task],),
     }
     for key, values in allowed.items():
         if manifest.get(key, values[0]) not in values:

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from bench.fidelity import Floats
+from bench.fidelity import Floats, Outputs
 from bench.runtimes.runtime import Usage, Workload, warm_up
 from targets.process import peak_resident_bytes, resident_bytes
 
@@ -27,16 +27,16 @@ class InProcessRuntime(ABC):
         """Put one input of shape (1, 3, H, W) in place."""
 
     @abstractmethod
-    def run(self) -> Floats:
-        """Run one inference on the input in place; shape (1, classes)."""
+    def run(self) -> Outputs:
+        """Run one inference on the input in place; each output has a batch of one."""
 
-    def infer(self, inputs: Floats) -> Floats:
-        """Return outputs (N, classes) for inputs (N, 3, H, W), one at a time."""
-        outputs = []
+    def infer(self, inputs: Floats) -> Outputs:
+        """Return outputs (N, ...) for inputs (N, 3, H, W), one at a time."""
+        found = []
         for image in inputs:
             self.set_input(image[None])
-            outputs.append(np.array(self.run()))
-        return np.concatenate(outputs)
+            found.append([np.array(output) for output in self.run()])
+        return tuple(map(np.concatenate, zip(*found, strict=True)))
 
     def warm_up(self, seconds: float) -> float:
         """Run for about so long, three times at least; return the last median in milliseconds."""

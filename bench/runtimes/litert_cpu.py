@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.cache import cached, content_key
-from bench.fidelity import Floats
+from bench.fidelity import Floats, Outputs
 from bench.runtimes.in_process import InProcessRuntime
 from bench.runtimes.runtime import Workload
 from targets.errors import BenchError
@@ -58,15 +58,15 @@ class LiteRt(InProcessRuntime):
         self._interpreter = Interpreter(model_path=model, num_threads=threads)
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        details = self._interpreter.get_output_details()
+        self._outputs = [one["index"] for one in sorted(details, key=lambda one: one["name"])]
         self.set_input(np.zeros(workload.variant.input_shape, np.float32))
 
     def set_input(self, image: Floats) -> None:
         """Put one input of shape (1, 3, H, W) in place."""
         self._interpreter.set_tensor(self._input, np.ascontiguousarray(image.transpose(0, 2, 3, 1)))
 
-    def run(self) -> Floats:
-        """Run one inference; shape (1, classes)."""
+    def run(self) -> Outputs:
+        """Run one inference."""
         self._interpreter.invoke()
-        output: Floats = self._interpreter.get_tensor(self._output)
-        return output
+        return tuple(self._interpreter.get_tensor(index) for index in self._outputs)

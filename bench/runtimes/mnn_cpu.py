@@ -5,7 +5,8 @@ from pathlib import Path
 import MNN
 import numpy as np
 
-from bench.fidelity import Floats
+from bench.architecture import outputs_of
+from bench.fidelity import Floats, Outputs
 from bench.runtimes.in_process import InProcessRuntime
 from bench.runtimes.runtime import Workload
 from targets.errors import BenchError
@@ -45,7 +46,11 @@ class Mnn(InProcessRuntime):
             }
         )
         self._input = self._interpreter.getSessionInput(self._session)
-        self._output = self._interpreter.getSessionOutput(self._session)
+        self._outputs = {
+            name: self._interpreter.getSessionOutput(self._session, name)
+            for name in outputs_of(workload.variant)
+        }
+        self._shapes = outputs_of(workload.variant)
         self.set_input(np.zeros(workload.variant.input_shape, np.float32))
 
     def set_input(self, image: Floats) -> None:
@@ -53,11 +58,14 @@ class Mnn(InProcessRuntime):
         kind, layout = MNN.Halide_Type_Float, MNN.Tensor_DimensionType_Caffe
         self._input.copyFrom(MNN.Tensor(image.shape, kind, np.ascontiguousarray(image), layout))
 
-    def run(self) -> Floats:
-        """Run one inference; shape (1, classes)."""
+    def run(self) -> Outputs:
+        """Run one inference."""
         self._interpreter.runSession(self._session)
-        shape, layout = self._output.getShape(), MNN.Tensor_DimensionType_Caffe
+        return tuple(self._read(name, shape) for name, shape in self._shapes.items())
+
+    def _read(self, name: str, shape: tuple[int, ...]) -> Floats:
         zeros = np.zeros(shape, np.float32)
+        layout = MNN.Tensor_DimensionType_Caffe
         host = MNN.Tensor(shape, MNN.Halide_Type_Float, zeros, layout)
-        self._output.copyToHostTensor(host)
-        return np.array(host.getData(), np.float32).reshape(1, -1)
+        self._outputs[name].copyToHostTensor(host)
+        return np.array(host.getNumpyData(), np.float32).reshape(shape)

@@ -6,7 +6,8 @@ from pathlib import Path
 import ncnn
 import numpy as np
 
-from bench.fidelity import Floats
+from bench.architecture import outputs_of
+from bench.fidelity import Floats, Outputs
 from bench.runtimes.in_process import InProcessRuntime
 from bench.runtimes.runtime import Workload
 from targets.errors import BenchError
@@ -44,6 +45,7 @@ class Ncnn(InProcessRuntime):
         options.use_bf16_storage = False
         self._net.load_param(str(workload.converted / _PARAM))
         self._net.load_model(str(workload.converted / _BIN))
+        self._outputs = len(outputs_of(workload.variant))
         self.set_input(np.zeros(workload.variant.input_shape, np.float32))
 
     def set_input(self, image: Floats) -> None:
@@ -51,9 +53,9 @@ class Ncnn(InProcessRuntime):
         self._image = np.ascontiguousarray(image[0])  # the Mat below refers to it
         self._input = ncnn.Mat(self._image)
 
-    def run(self) -> Floats:
-        """Run one inference; shape (1, classes)."""
+    def run(self) -> Outputs:
+        """Run one inference."""
         extractor = self._net.create_extractor()
         extractor.input("in0", self._input)
-        _, output = extractor.extract("out0")
-        return np.asarray(output)[None]
+        found = [extractor.extract(f"out{number}")[1] for number in range(self._outputs)]
+        return tuple(np.asarray(output)[None] for output in found)

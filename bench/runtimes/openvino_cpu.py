@@ -3,7 +3,7 @@
 import numpy as np
 import openvino
 
-from bench.fidelity import Floats
+from bench.fidelity import Floats, Outputs
 from bench.runtimes.in_process import InProcessRuntime
 from bench.runtimes.runtime import Workload
 
@@ -31,8 +31,7 @@ class OpenVino(InProcessRuntime):
         """Put one input of shape (1, 3, H, W) in place."""
         self._input[:] = image
 
-    def run(self) -> Floats:
-        """Run one inference; shape (1, classes)."""
+    def run(self) -> Outputs:
+        """Run one inference."""
         self._request.infer()
-        output: Floats = self._request.get_output_tensor(0).data
-        return output
+        return tuple(tensor.data for tensor in self._request.output_tensors)

@@ -2,7 +2,7 @@
 
 import torch
 
-from bench.fidelity import Floats
+from bench.fidelity import Floats, Outputs
 from bench.models.weights import load_model
 from bench.runtimes.in_process import InProcessRuntime
 from bench.runtimes.runtime import Workload
@@ -24,10 +24,9 @@ class TorchRuntime(InProcessRuntime):
         """Put one input of shape (1, 3, H, W) in place."""
         self._input = torch.from_numpy(image)
 
-    def run(self) -> Floats:
-        """Run one inference; shape (1, classes)."""
+    def run(self) -> Outputs:
+        """Run one inference."""
         with torch.inference_mode():
-            output: Floats = self._model(
-                self._input.contiguous(memory_format=torch.channels_last)
-            ).numpy()
-        return output
+            outputs = self._model(self._input.contiguous(memory_format=torch.channels_last))
+        several = outputs if isinstance(outputs, tuple) else (outputs,)
+        return tuple(output.numpy() for output in several)

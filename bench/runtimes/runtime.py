@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol
 
-from bench.fidelity import Floats
+from bench.fidelity import Floats, Outputs
 from bench.models.weights import Weights
 from bench.variant import Variant
 from schedules.precision import FLOAT32
@@ -44,8 +44,8 @@ class Runtime(Protocol):
     def load(self, workload: Workload, threads: int) -> None:
         """Make the model ready to run on that many threads."""
 
-    def infer(self, inputs: Floats) -> Floats:
-        """Return outputs (N, classes) for inputs (N, 3, H, W), one at a time."""
+    def infer(self, inputs: Floats) -> Outputs:
+        """Return outputs (N, ...) for inputs (N, 3, H, W), one at a time."""
 
     def warm_up(self, seconds: float) -> float:
         """Run for about so long, three times at least; return the last median in milliseconds."""

@@ -15,7 +15,7 @@ import tvm
 from tvm.runtime import vm
 
 from bench.artifact import Ceilings
-from bench.fidelity import Floats
+from bench.fidelity import Floats, Outputs
 from bench.runtimes.runtime import Usage, Workload, warm_up
 from targets.connection import Line
 from targets.device import Device, DeviceState
@@ -109,10 +109,11 @@ class TvmRuntime:
                 self._put(_noise(workload.variant.input_shape))
         self._current = self._loaded[workload.library]
 
-    def infer(self, inputs: Floats) -> Floats:
-        """Return outputs (N, classes) for inputs (N, 3, H, W), one at a time."""
+    def infer(self, inputs: Floats) -> Outputs:
+        """Return outputs (N, ...) for inputs (N, 3, H, W), one at a time."""
         with self._noticing_loss():
-            return np.concatenate([self._round_trip(image[None]) for image in inputs])
+            found = [self._round_trip(image[None]) for image in inputs]
+            return tuple(map(np.concatenate, zip(*found, strict=True)))
 
     def warm_up(self, seconds: float) -> float:
         """Run for about so long, three times at least; return the last median in milliseconds."""
@@ -149,10 +150,12 @@ class TvmRuntime:
         beside = self._device.session.cpu()
         with self._noticing_loss():
             image = tvm.runtime.tensor(np.zeros(shape, np.float32), beside)
-            output = self._current.machine.get_outputs(ENTRY)
             there = tvm.runtime.empty(shape, "float32", self._tvm_device)
-            back = tvm.runtime.empty(output.shape, output.dtype, beside)
-            return self._copy_ms(image, there), self._copy_ms(output, back)
+            back_ms = 0.0
+            for output in self._outputs():
+                back = tvm.runtime.empty(output.shape, output.dtype, beside)
+                back_ms += self._copy_ms(output, back)
+            return self._copy_ms(image, there), back_ms
 
     def _copy_ms(self, source: Any, destination: Any) -> float:
         evaluator = self._device.session.get_function("runtime.RPCTimeEvaluator")
@@ -226,11 +229,15 @@ class TvmRuntime:
     def _put(self, image: Floats) -> None:
         self._current.machine.set_input(ENTRY, tvm.runtime.tensor(image, self._tvm_device))
 
-    def _round_trip(self, image: Floats) -> Floats:
+    def _round_trip(self, image: Floats) -> Outputs:
         self._put(image)
         self._current.machine.invoke_stateful(ENTRY)
-        output: Floats = self._current.machine.get_outputs(ENTRY).numpy()
-        return output
+        return tuple(output.numpy() for output in self._outputs())
+
+    def _outputs(self) -> tuple[Any, ...]:
+        """Return what the last inference has left on the device."""
+        outputs = self._current.machine.get_outputs(ENTRY)
+        return tuple(outputs) if isinstance(outputs, (list, tuple)) else (outputs,)
 
     @contextmanager
     def _noticing_loss(self) -> Iterator[None]:

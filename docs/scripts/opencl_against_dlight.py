@@ -79,7 +79,7 @@ def _load(session: Any, library: Path, exported: Exported) -> Any:
     machine.set_input("main", tvm.runtime.tensor(inputs[:1], device))
     machine.invoke_stateful("main")
     output = machine.get_outputs("main").numpy()
-    error = compare(output, reference[:1]).relative_l2_error
+    error = compare((output,), (reference[0][:1],)).relative_l2_error
     if not error <= TOLERANCE["float32"]:
         sys.exit(f"{library.name}: relative L2 error {error:.2g} against PyTorch")
     return machine

@@ -1,9 +1,14 @@
 import numpy as np
 import pytest
 
-from bench.fidelity import compare, seeded_inputs
+from bench.fidelity import Fidelity, Floats, seeded_inputs
+from bench.fidelity import compare as compare_all
 
 REFERENCE = np.array([[3.0, 4.0], [1.0, 0.0]], np.float32)
+
+
+def compare(output: Floats, reference: Floats) -> Fidelity:
+    return compare_all((output,), (reference,))
 
 
 def test_equal_outputs_have_no_error() -> None:
@@ -47,3 +52,18 @@ def test_a_reference_of_zeros_is_met_by_zeros_only() -> None:
     zeros = np.zeros((1, 2), np.float32)
     assert compare(zeros, zeros).relative_l2_error == 0.0
     assert compare(zeros + 1, zeros).relative_l2_error == float("inf")
+
+
+def test_the_worst_output_counts() -> None:
+    worse = REFERENCE + np.array([[0.0, 0.5], [0.0, 0.5]], np.float32)
+    outputs, reference = (worse, REFERENCE), (REFERENCE, REFERENCE)
+    assert compare_all(outputs, reference).relative_l2_error == pytest.approx(0.5)
+    assert compare_all(outputs[:1], reference).relative_l2_error == float("inf")
+
+
+def test_agreement_is_a_share_of_all_that_is_classified() -> None:
+    # Two anchors of an input, their classes along the last axis.
+    logits = np.array([[[1.0, 2.0], [2.0, 1.0]]], np.float32)
+    other = np.array([[[2.0, 1.0], [2.0, 1.0]]], np.float32)
+    boxes = np.zeros((1, 2, 4), np.float32)
+    assert compare_all((boxes, other), (boxes, logits), class_axis=2).top1_agreement == 0.5

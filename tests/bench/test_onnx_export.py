@@ -19,7 +19,7 @@ def test_the_exported_file_computes_what_pytorch_computes(cache_dir: Path) -> No
     inputs, reference = exported.reference()
     session = onnxruntime.InferenceSession(str(exported.onnx_path))
     outputs = np.concatenate([session.run(None, {"input": one[None]})[0] for one in inputs])
-    fidelity = compare(outputs, reference)
+    fidelity = compare((outputs,), reference)
     assert fidelity.relative_l2_error < 1e-5
     assert fidelity.top1_agreement == 1.0
 

@@ -11,6 +11,13 @@ from targets.errors import BenchError
         ("mobilenet_v2_0.35_96", Variant(0.35, 96, 96)),
         ("mobilenet_v2_1.0_192x256", Variant(1.0, 192, 256)),
         ("mobilenet_v2_0.75_160_t4", Variant(0.75, 160, 160, 4)),
+        ("mobilenet_v1_0.5_128", Variant(0.5, 128, 128, network="mobilenet_v1")),
+        ("ssdlite_mobilenet_v2_1.0_320", Variant(1.0, 320, 320, task="detect")),
+        ("deeplabv3_mobilenet_v2_1.0_513", Variant(1.0, 513, 513, task="segment")),
+        (
+            "deeplabv3_mobilenet_v2_0.5_257x513_t4_os8_noaspp",
+            Variant(0.5, 257, 513, 4, task="segment", output_stride=8, aspp=False),
+        ),
     ],
 )
 def test_a_name_says_everything(name: str, variant: Variant) -> None:
@@ -51,6 +58,10 @@ def test_the_published_grid_has_22_variants_with_distinct_names() -> None:
         ("mobilenet_v2_1.0_31", "31x31"),
         ("mobilenet_v2_1.0_224x31", "224x31"),
         ("mobilenet_v2_1.0_224_t0", "expansion factor"),
+        ("mobilenet_v1_1.0_224_t4", "MobileNetV1 expands nothing"),
+        ("mobilenet_v2_1.0_224_os8", "_os and _noaspp are for deeplabv3"),
+        ("ssdlite_mobilenet_v2_1.0_320_noaspp", "_os and _noaspp are for deeplabv3"),
+        ("deeplabv3_mobilenet_v2_1.0_513_os32", "output stride must be 16 or 8"),
         ("mobilenet_v2_1.0", "did you mean mobilenet_v2_1.0_"),
         ("mobilenet_v2_1.0_224_", "did you mean mobilenet_v2_1.0_224"),
         ("mobilenet_v2_-1.0_224", "did you mean mobilenet_v2_1.0_224"),

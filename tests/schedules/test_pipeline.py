@@ -121,7 +121,7 @@ def test_the_compiled_network_computes_what_pytorch_computes(
     machine = vm.VirtualMachine(pipeline.build(module, handle), tvm.cpu())
     inputs, reference = exported.reference()
     outputs = [machine["main"](tvm.runtime.tensor(one[None])).numpy() for one in inputs]
-    assert compare(np.concatenate(outputs), reference).relative_l2_error < 1e-5
+    assert compare((np.concatenate(outputs),), reference).relative_l2_error < 1e-5
 
 
 def test_tensorflow_s_padding_is_compiled_too(cache_dir: Path) -> None:
@@ -142,4 +142,4 @@ def test_tensorflow_s_padding_is_compiled_too(cache_dir: Path) -> None:
     machine = vm.VirtualMachine(built, tvm.cpu())
     inputs, reference = exported.reference()
     outputs = [machine["main"](tvm.runtime.tensor(one[None])).numpy() for one in inputs]
-    assert compare(np.concatenate(outputs), reference).relative_l2_error < 1e-5
+    assert compare((np.concatenate(outputs),), reference).relative_l2_error < 1e-5

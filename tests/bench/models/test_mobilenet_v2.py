@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.models.mobilenet_v2 import MobileNetV2, Padding
+from bench.models.layers import Padding
+from bench.models.mobilenet_v2 import MobileNetV2
 from bench.models.weights import Weights, load_model
 from bench.variant import parse_variant
 

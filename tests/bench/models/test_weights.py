@@ -84,8 +84,17 @@ def test_a_manifest_declares_padding_multiplier_and_resolution(
     )
     weights = find_weights(str(checkpoint), tmp_path)
     assert (weights.width_multiplier, weights.resolution, weights.padding) == (0.35, 32, "same")
-    with pytest.raises(BenchError, match=r"declares width multiplier 0.35, .*mobilenet_v2_0.5_32"):
+    with pytest.raises(BenchError, match=r"of width multiplier 0.35, .*mobilenet_v2_0.5_32"):
         load_model(parse_variant("mobilenet_v2_0.5_32"), weights)
+
+
+def test_a_checkpoint_of_another_network_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    checkpoint.with_suffix(".toml").write_text(
+        'architecture = "ssdlite_mobilenet_v2"\nclasses = 91'
+    )
+    weights = find_weights(str(checkpoint), tmp_path)
+    with pytest.raises(BenchError, match=r"tiny.pth: its manifest declares ssdlite_mobilenet_v2"):
+        load_model(TINY, weights)
 
 
 @pytest.mark.parametrize(

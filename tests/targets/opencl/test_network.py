@@ -31,6 +31,6 @@ def test_a_whole_network_computes_what_pytorch_computes(
         machine.set_input("main", tvm.runtime.tensor(one[None], device))
         machine.invoke_stateful("main")
         outputs.append(machine.get_outputs("main").numpy())
-    fidelity = compare(np.concatenate(outputs), reference)
+    fidelity = compare((np.concatenate(outputs),), reference)
     assert fidelity.relative_l2_error < 1e-5
     assert fidelity.top1_agreement == 1.0

@@ -1,0 +1,76 @@
+"""The layers that all networks here are made of."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+Padding = Literal["symmetric", "same"]
+"""Of the 3x3 convolutions of stride 2: `symmetric` pads 1 on every side (torchvision),
+`same` pads as TensorFlow's SAME does, on an even input at the right and the bottom only."""
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution with TensorFlow's SAME padding.
+
+    Shapes: (N, C, H, W) to (N, C', ceil(H/stride), ceil(W/stride)). Source: the padding rule in
+    the documentation of `tf.nn`: the odd pixel goes to the right and to the bottom.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Pad by the input's own size, then convolve."""
+        (top, bottom), (left, right) = (
+            _same(size, kernel, stride)
+            for size, kernel, stride in zip(
+                input.shape[2:], self.kernel_size, self.stride, strict=True
+            )
+        )
+        return super().forward(nn.functional.pad(input, (left, right, top, bottom)))
+
+
+def conv_norm_relu6(
+    in_channels: int,
+    out_channels: int,
+    *,
+    kernel: int,
+    stride: int = 1,
+    groups: int = 1,
+    dilation: int = 1,
+    padding: Padding = "symmetric",
+) -> nn.Sequential:
+    """Return a convolution with batch norm and ReLU6, which keeps the size but for its stride."""
+    same = padding == "same" and stride > 1
+    conv = (SameConv2d if same else nn.Conv2d)(
+        in_channels,
+        out_channels,
+        kernel,
+        stride,
+        padding=0 if same else dilation * (kernel // 2),
+        dilation=dilation,
+        groups=groups,
+        bias=False,
+    )
+    return nn.Sequential(conv, nn.BatchNorm2d(out_channels), nn.ReLU6())
+
+
+def separable(
+    in_channels: int, out_channels: int, stride: int = 1, padding: Padding = "symmetric"
+) -> nn.Sequential:
+    """Return a depthwise 3x3 convolution and a pointwise one, each with batch norm and ReLU6."""
+    return nn.Sequential(
+        depthwise(in_channels, stride, padding),
+        conv_norm_relu6(in_channels, out_channels, kernel=1),
+    )
+
+
+def depthwise(channels: int, stride: int = 1, padding: Padding = "symmetric") -> nn.Sequential:
+    """Return a depthwise 3x3 convolution with batch norm and ReLU6."""
+    return conv_norm_relu6(
+        channels, channels, kernel=3, stride=stride, groups=channels, padding=padding
+    )
+
+
+def _same(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Return the padding before and after one dimension of `size` pixels."""
+    outputs = -(-size // stride)
+    total = max((outputs - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2

@@ -1,0 +1,36 @@
+"""The PyTorch reference: MobileNetV1, the paper's own yardstick."""
+
+from torch import Tensor, nn
+
+from bench.architecture import v1_architecture_of
+from bench.models.layers import Padding, conv_norm_relu6, separable
+from bench.variant import Variant
+
+
+class MobileNetV1(nn.Module):
+    """A stem and separable convolutions (arXiv 1704.04861, Table 1).
+
+    Activations are ReLU6, as in TensorFlow's published checkpoints.
+    """
+
+    def __init__(
+        self, variant: Variant, padding: Padding = "symmetric", dropout: float = 0.001
+    ) -> None:
+        super().__init__()
+        architecture = v1_architecture_of(variant)
+        stem = conv_norm_relu6(3, architecture.stem_channels, kernel=3, stride=2, padding=padding)
+        layers = [
+            separable(layer.in_channels, layer.out_channels, layer.stride, padding)
+            for layer in architecture.layers
+        ]
+        self.features = nn.Sequential(stem, *layers)
+        self.classifier = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(architecture.layers[-1].out_channels, architecture.classes),
+        )
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Shapes: (N, 3, H, W), normalised pixels, to (N, classes) logits."""
+        features: Tensor = self.features(input)
+        logits: Tensor = self.classifier(features.mean([2, 3]))
+        return logits

@@ -1,0 +1,22 @@
+"""Which PyTorch module is a variant's reference."""
+
+from torch import nn
+
+from bench.models.deeplab import DeepLabV3
+from bench.models.layers import Padding
+from bench.models.mobilenet_v1 import MobileNetV1
+from bench.models.mobilenet_v2 import MobileNetV2
+from bench.models.ssdlite import SSDLite
+from bench.variant import CLASSIFY, DETECT, MOBILENET_V1, MOBILENET_V2, SEGMENT, Variant
+
+_MODULES: dict[tuple[str, str], type[nn.Module]] = {
+    (MOBILENET_V1, CLASSIFY): MobileNetV1,
+    (MOBILENET_V2, CLASSIFY): MobileNetV2,
+    (MOBILENET_V2, DETECT): SSDLite,
+    (MOBILENET_V2, SEGMENT): DeepLabV3,
+}
+
+
+def make_reference(variant: Variant, padding: Padding) -> nn.Module:
+    """Return the network with PyTorch's initial weights; it takes (N, 3, H, W)."""
+    return _MODULES[variant.network, variant.task](variant, padding)
