@@ -28,7 +28,7 @@ Variants = Annotated[
     list[str] | None,
     typer.Option(
         "--variant",
-        help="Variant by name, e.g. mobilenet_v2_1.0_224, or a grid: published (all 22), small.",
+        help="Variant by name, e.g. mobilenet_v2_1.0_224, or a grid: small, published (22), paper.",
     ),
 ]
 Targets = Annotated[

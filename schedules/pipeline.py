@@ -22,6 +22,8 @@ from schedules.passes.plan_arena import NETWORK_IN_ARENA, PlanArena
 from schedules.passes.relu6 import CanonicalizeReLU6
 from schedules.passes.schedule_kernels import ScheduleKernels
 from schedules.passes.share_network import PART, ShareNetwork, share, unshared
+from schedules.passes.skip_padding import SkipPadding
+from schedules.passes.split_concat import SplitConcat
 from schedules.passes.store_half import StoreHalf
 from schedules.precision import FLOAT16, FLOAT32
 from schedules.preference import LATENCY
@@ -44,6 +46,7 @@ def graph_passes(target: Target) -> list[Any]:
     """Phase 1. The imported graph becomes canonical operators in the target's layout."""
     return [
         CanonicalizeReLU6(),
+        SplitConcat(),
         relax.transform.ConvertLayout({"relax.nn.conv2d": _CONVOLUTION_LAYOUTS[target.layout]}),
         relax.transform.Normalize(),
         FoldLayout(),
@@ -79,6 +82,7 @@ def schedule_passes(machine: Processor, lookup: Lookup, prefer: str, marked: boo
         *([MarkKernels()] if marked else []),
         MergeKernels(),
         explicit_loops(),
+        SkipPadding(),
         IntegerClamp(machine),
         FuseBlocks(machine, prefer),
     ]
@@ -155,7 +159,7 @@ def build_kernel(kernel: tvm.IRModule, tvm_target: Any) -> Any:
     if isinstance(machine, Gpu):
         return tvm.compile(kernel, tvm_target)
     lowered = tvm.IRModule({KERNEL: function})
-    passes = [explicit_loops(), IntegerClamp(machine), flat_buffers()]
+    passes = [explicit_loops(), SkipPadding(), IntegerClamp(machine), flat_buffers()]
     flat = tvm.transform.Sequential(passes)(lowered)[KERNEL]
     return build_loops(flat, tvm_target)
 

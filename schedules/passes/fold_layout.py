@@ -14,6 +14,9 @@ from schedules.passes.rewrite import rewrite_functions
 class FoldLayout:
     """Replace `permute_dims` and `reshape` of a constant by the constant so laid out.
 
+    A permutation that leaves all axes where they are is dropped: what PyTorch's `permute` has
+    become where the layout is what it asked for.
+
     ConvertLayout leaves one in front of every weight and bias. TVM's FoldConstant does the same by
     compiling and running a kernel for each, which takes four seconds for MobileNetV2; numpy takes
     milliseconds.
@@ -30,6 +33,8 @@ class _Folder(PyExprMutator):
         call = self.visit_expr_post_order(call)
         if call.op not in (Op.get("relax.permute_dims"), Op.get("relax.reshape")):
             return call
+        if call.op == Op.get("relax.permute_dims") and _is_identity(call):
+            return call.args[0]
         constant = call.args[0]
         if isinstance(constant, relax.Var):
             constant = self.lookup_binding(constant)
@@ -41,3 +46,8 @@ class _Folder(PyExprMutator):
         axes = None if call.attrs.axes is None else [int(axis) for axis in call.attrs.axes]
         # relax.const copies, so the transposed view becomes contiguous there.
         return relax.const(values.transpose(axes))
+
+
+def _is_identity(permute: Any) -> bool:
+    axes = permute.attrs.axes
+    return axes is not None and [int(axis) for axis in axes] == list(range(len(axes)))

@@ -8,7 +8,16 @@ from tvm.ir import GenericConst, Op
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from schedules.machine import Processor
-from schedules.operators import classifier, depthwise, pointwise, pooling, stem
+from schedules.operators import (
+    classifier,
+    convolution,
+    depthwise,
+    join,
+    pointwise,
+    pooling,
+    resize,
+    stem,
+)
 from schedules.passes.rewrite import rewrite_functions
 from schedules.templates.registry import templates_of
 
@@ -17,7 +26,7 @@ _OUT_ELEMENTWISE_FUSABLE = 4  # TVM's op pattern: what follows element by elemen
 
 @tvm.transform.module_pass(opt_level=0, name="LowerOperators")
 class LowerOperators:
-    """Replace NHWC convolutions, global pooling and the classifier by the templates' computations.
+    """Replace the operators that are convolutions, pooling and such by the templates' computations.
 
     Constant weights are packed here, once, in numpy; nothing is transformed at run time. What no
     template knows is left for LegalizeOps.
@@ -46,6 +55,10 @@ class _Lowerer(PyExprMutator):
             return self._mean(call)
         if call.op == Op.get("relax.matmul"):
             return self._matmul(call)
+        if call.op == Op.get("relax.concat"):
+            return self._concat(call)
+        if call.op == Op.get("relax.permute_dims"):
+            return self._planes(call)
         return call
 
     def _convolution(self, call: Any) -> Any:
@@ -68,13 +81,17 @@ class _Lowerer(PyExprMutator):
         if plain and planar is not None:
             packed = relax.const(self._templates.stem.pack(values, self._machine))
             return self._emit(stem.compute, planar, packed, outputs, stride, padding)
+        if attrs.groups == 1 and planar is None and hasattr(self._templates, "convolution"):
+            packed = relax.const(self._templates.convolution.pack(values, self._machine))
+            window = (stride, padding, dilation)
+            return self._emit(convolution.compute, data, packed, outputs, *window)
         return call
 
     def _mean(self, call: Any) -> Any:
         axes = _integers(call.attrs.axis or ())
-        if len(call.args[0].ty.shape) != 4 or axes != (1, 2) or call.attrs.keepdims:
+        if len(call.args[0].ty.shape) != 4 or axes != (1, 2):
             return call
-        return self._emit(pooling.compute, call.args[0])
+        return self._emit(pooling.compute, call.args[0], keep=bool(call.attrs.keepdims))
 
     def _matmul(self, call: Any) -> Any:
         data, weight = call.args
@@ -84,24 +101,64 @@ class _Lowerer(PyExprMutator):
         packed = relax.const(self._templates.classifier.pack(values, self._machine))
         return self._emit(classifier.compute, data, packed, values.shape[1])
 
-    def _emit(self, compute: Any, *args: Any) -> Any:
+    def _planes(self, call: Any) -> Any:
+        """Write what is enlarged as the planes that it is asked for."""
+        resized, to_planes = self._bound(call.args[0]), (0, 3, 1, 2)
+        if not isinstance(resized, relax.Call) or resized.op != Op.get("relax.image.resize2d"):
+            return call
+        attrs, data = resized.attrs, resized.args[0]
+        mode = str(attrs.coordinate_transformation_mode)
+        known = mode in ("align_corners", "half_pixel") and str(attrs.method) == "linear"
+        _, height, width, _ = size = _integers(data.ty.shape)
+        _, _, out_height, out_width = _integers(call.ty.shape)
+        in_order = attrs.layout == "NHWC" and _integers(call.attrs.axes or ()) == to_planes
+        if not (known and in_order and min(size[1:3]) > 1):
+            return call
+        aligned = mode == "align_corners"
+        rows = resize.Enlarging(height, out_height, aligned)
+        columns = resize.Enlarging(width, out_width, aligned)
+        tables = [*rows.neighbours(), columns.bands(self._machine.vector_floats)]
+        return self._emit(resize.compute, data, *map(relax.const, tables), out_width, aligned)
+
+    def _concat(self, call: Any) -> Any:
+        """Join reshaped feature maps whose pieces lie in memory as they do by themselves."""
+        shape = _integers(call.ty.shape)
+        maps = [self._before_reshape(part) for part in self._bound(call.args[0]).fields]
+        if len(shape) != 3 or shape[0] != 1 or call.attrs.axis != 1 or None in maps:
+            return call
+        return self._emit(join.compute, *maps, values=shape[2])
+
+    def _before_reshape(self, part: Any) -> Any:
+        """Return the feature map of which a part is the reshape, if it is one."""
+        bound = self._bound(part)
+        if not isinstance(bound, relax.Call) or bound.op != Op.get("relax.reshape"):
+            return None
+        source, values = bound.args[0], int(part.ty.shape[-1])
+        fits = len(source.ty.shape) == 4 and int(source.ty.shape[3]) % values == 0
+        return source if fits else None
+
+    def _emit(self, compute: Any, *args: Any, **options: Any) -> Any:
         name = compute.__module__.rpartition(".")[2]
         return self.builder_.call_te(
             compute,
             *args,
+            **options,
             primfunc_name_hint=name,
             primfunc_attrs={"op_pattern": _OUT_ELEMENTWISE_FUSABLE},
         )
 
     def _values(self, expr: Any) -> Any:
         """Return a constant's values as an array; None for what is not constant."""
-        if isinstance(expr, relax.Var):
-            expr = self.lookup_binding(expr)
+        expr = self._bound(expr)
         return expr.value.numpy() if isinstance(expr, GenericConst) else None
+
+    def _bound(self, expr: Any) -> Any:
+        """Return what a variable stands for; anything else is itself."""
+        return self.lookup_binding(expr) if isinstance(expr, relax.Var) else expr
 
     def _before_transpose(self, data: Any) -> Any:
         """Return the NCHW tensor of which `data` is the NHWC transpose, if it is one."""
-        bound = self.lookup_binding(data) if isinstance(data, relax.Var) else data
+        bound = self._bound(data)
         if isinstance(bound, relax.Call) and bound.op == Op.get("relax.permute_dims"):
             axes = bound.attrs.axes
             if axes is not None and _integers(axes) == (0, 2, 3, 1):

@@ -5,7 +5,7 @@ from typing import Any
 import tvm
 from tvm import relax, tirx
 
-from schedules.passes.steps import is_constant, steps_of
+from schedules.passes.steps import Steps, is_constant, return_value, steps_of
 
 NETWORK = "network"
 KERNELS = "mobilebench.kernels"  # attribute: how many kernels were merged
@@ -30,7 +30,7 @@ class MergeKernels:
             {name: f for name, f in mod.functions_items() if isinstance(f, tirx.PrimFunc)}
         )
         builder = relax.BlockBuilder(merged)
-        weights = [arg for call in steps.values() for arg in call.args[1] if is_constant(arg)]
+        weights = [arg for call in steps.calls.values() for arg in call.args[1] if is_constant(arg)]
         inner = [relax.Var(f"weight{index}", one.ty) for index, one in enumerate(weights)]
         self._write_network(builder, steps, image, inner)
         outer = relax.Var(image.name, image.ty)
@@ -48,7 +48,7 @@ class MergeKernels:
     def _write_network(
         self,
         builder: relax.BlockBuilder,
-        steps: dict[Any, relax.Call],
+        steps: Steps,
         image: relax.Var,
         inner: list[relax.Var],
     ) -> None:
@@ -59,14 +59,15 @@ class MergeKernels:
         attributes = {"Primitive": True}
         with builder.function(NETWORK, [data, *inner], attrs=attributes, private=True):
             with builder.dataflow():
-                for variable, call in steps.items():
+                for variable, call in steps.calls.items():
                     args = [next(unused) if is_constant(a) else values[a] for a in call.args[1]]
                     kernel = builder.get().get_global_var(call.args[0].name_hint)
                     step = relax.call_tir(kernel, args, out_ty=variable.ty)
-                    values[variable] = last = builder.emit(step)
-                result = builder.emit_output(last)
+                    values[variable] = builder.emit(step)
+                outputs = [values[output] for output in steps.outputs]
+                result = builder.emit_output(return_value(outputs))
             builder.emit_func_output(result)
 
 
-def _count(steps: dict[Any, relax.Call]) -> int:
-    return len({call.args[0].name_hint for call in steps.values()})
+def _count(steps: Steps) -> int:
+    return len({call.args[0].name_hint for call in steps.calls.values()})

@@ -7,7 +7,7 @@ import tvm
 from tvm import relax, tirx
 
 from schedules.operators import half
-from schedules.passes.steps import is_constant, steps_of
+from schedules.passes.steps import is_constant, return_value, steps_of
 from targets.errors import BenchError
 
 _LARGE = 2  # dimensions longer than 1: weights have more, biases one
@@ -29,15 +29,14 @@ class StoreHalf:
             raise BenchError("float16: the network is no plain sequence of kernels; use float32")
         kernels = {n: f for n, f in mod.functions_items() if isinstance(f, tirx.PrimFunc)}
         builder = relax.BlockBuilder(tvm.IRModule(kernels))
-        last = next(reversed(steps))
         converted: dict[Any, Any] = {}  # by kernel, and which of its tensors are half
         calls: dict[Any, tuple[Any, list[Any]]] = {}
-        for variable, call in steps.items():
+        for variable, call in steps.calls.items():
             args = [_stored(arg) if is_constant(arg) else arg for arg in call.args[1]]
-            halves = tuple(arg in steps or str(arg.ty.dtype) == half.STORED for arg in args)
-            key = (call.args[0], halves, variable.same_as(last))
+            halves = tuple(arg in steps.calls or str(arg.ty.dtype) == half.STORED for arg in args)
+            key = (call.args[0], halves, steps.is_output(variable))
             if key not in converted:
-                converted[key] = _convert(builder, call, halves, is_last=key[-1])
+                converted[key] = _convert(builder, call, halves, is_output=key[-1])
             calls[variable] = converted[key], args
         image = mod["main"].params[0]
         values = {image: relax.Var(image.name, image.ty)}
@@ -46,7 +45,8 @@ class StoreHalf:
                 for variable, (kernel, args) in calls.items():
                     own = [arg if is_constant(arg) else values[arg] for arg in args]
                     values[variable] = builder.emit(relax.Call(kernel, own))
-                result = builder.emit_output(values[last])
+                outputs = [values[output] for output in steps.outputs]
+                result = builder.emit_output(return_value(outputs))
             builder.emit_func_output(result)
         fused = relax.transform.FuseTIR()(builder.get())
         return relax.transform.DeadCodeElimination()(fused)
@@ -61,7 +61,7 @@ def _stored(constant: Any) -> Any:
 
 
 def _convert(
-    builder: relax.BlockBuilder, call: relax.Call, halves: tuple[bool, ...], is_last: bool
+    builder: relax.BlockBuilder, call: relax.Call, halves: tuple[bool, ...], is_output: bool
 ) -> Any:
     """Add a function of the kernel between conversions, which FuseTIR makes one kernel of."""
     kernel, args = call.args
@@ -79,7 +79,7 @@ def _convert(
             ]
             kernel = builder.get().get_global_var(kernel.name_hint)
             output = builder.emit(relax.call_tir(kernel, read, out_ty=call.ty_args[0]))
-            if not is_last:
+            if not is_output:
                 output = builder.emit_te(half.write, output)
             result = builder.emit_output(output)
         return builder.emit_func_output(result)

@@ -1,5 +1,23 @@
 """Templates for processors with vector registers."""
 
-from schedules.templates.cpu import classifier, depthwise, pointwise, pooling, stem
+from schedules.templates.cpu import (
+    classifier,
+    convolution,
+    depthwise,
+    join,
+    pointwise,
+    pooling,
+    resize,
+    stem,
+)
 
-__all__ = ["classifier", "depthwise", "pointwise", "pooling", "stem"]
+__all__ = [
+    "classifier",
+    "convolution",
+    "depthwise",
+    "join",
+    "pointwise",
+    "pooling",
+    "resize",
+    "stem",
+]

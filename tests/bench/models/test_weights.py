@@ -88,7 +88,9 @@ def test_a_manifest_declares_padding_multiplier_and_resolution(
         load_model(parse_variant("mobilenet_v2_0.5_32"), weights)
 
 
-def test_a_checkpoint_that_is_declared_as_another_network_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_that_is_declared_as_another_network_is_refused(
+    checkpoint: Path, tmp_path: Path
+) -> None:
     checkpoint.with_suffix(".toml").write_text(
         'architecture = "ssdlite_mobilenet_v2"\nclasses = 91'
     )

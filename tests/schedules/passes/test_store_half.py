@@ -57,7 +57,9 @@ def test_weights_and_activations_are_half_and_what_is_seen_or_small_is_not(half:
 
     main = half["main"]
     assert str(main.params[0].ty.dtype) == str(main.ret_ty.dtype) == "float32"
-    *inner, last = (steps_of(main) or {}).items()
+    steps = steps_of(main)
+    assert steps is not None
+    *inner, last = steps.calls.items()
     assert {str(variable.ty.dtype) for variable, _ in inner} == {"float16"}
     constants = [arg for _, call in (*inner, last) for arg in call.args[1] if is_constant(arg)]
     large = [np.count_nonzero(np.array(one.value.shape) > 1) > 1 for one in constants]

@@ -1,0 +1,82 @@
+"""Convolutions with a window over all channels: a matrix product for each tap.
+
+Tile: `columns` output pixels of a row by `panels` vectors of output channels, kept in registers
+while taps and input channels go by. A tap that lies outside the image for the whole tile is
+skipped: with the dilations of DeepLab's pyramid that is a third of all multiply-adds.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+from tvm import s_tir
+
+from schedules.machine import Machine
+from schedules.operators.convolution import CORE
+from schedules.operators.window import PADDED
+from schedules.passes.skip_padding import SKIPPABLE
+from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+from schedules.templates.cpu import stem
+from schedules.templates.cpu.turns import idle_share, share_turns, shares_rows
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Output pixels of a row, by vectors of output channels."""
+
+    columns: int
+    panels: int
+
+
+def pack(weight: NDArray[np.float32], machine: Machine) -> NDArray[np.float32]:
+    """Lay out weights (R, S, K, N) as panels (ceil(N / vector), R, S, K, vector)."""
+    return stem.pack(weight, machine)
+
+
+def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
+    """Return the tiles worth trying, the best guess first."""
+    loops = schedule.get_loops(schedule.get_sblock(CORE))
+    _, height, width, channels, *_ = (int(schedule.get(loop).extent) for loop in loops)
+    all_panels = channels // machine.vector_floats
+    found = []
+    for panels in range(1, min(all_panels, 4) + 1):
+        for columns in range(1, min((machine.registers - 1) // panels - 1, width, 24) + 1):
+            # Two multiply-adds in a cycle, each of four cycles' latency, and two loads.
+            cycles = max(columns * panels / 2, (columns + panels) / 2, 4.0)
+            groups = ceil(all_panels / panels)
+            turns = height if shares_rows(height, machine) else groups
+            ragged = 1.25 if width % columns or all_panels % panels else 1.0
+            cost = ceil(width / columns) * groups * cycles * ragged * idle_share(turns, machine)
+            found.append((cost, -columns, Tile(columns, panels)))
+    return [tile for _, _, tile in sorted(found, key=lambda entry: entry[:2])[:16]]
+
+
+def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
+    """Schedule a fused convolution."""
+    product, output = inline_neighbours(schedule, CORE, keep=[PADDED])
+    _, height, _, channels = (int(schedule.get(loop).extent) for loop in schedule.get_loops(output))
+    _copy_rows(schedule, machine)
+    schedule.set_scope(product, 0, "local")
+    _, y, x, channel, tap_y, tap_x, k = schedule.get_loops(product)
+    x_outer, x_inner = schedule.split(x, [None, tile.columns])
+    lanes = machine.vector_floats
+    channel_outer, channel_inner = schedule.split(channel, [None, tile.panels * lanes])
+    schedule.reorder(channel_outer, y, x_outer, tap_y, tap_x, k, x_inner, channel_inner)
+    schedule.reverse_compute_at(output, x_outer)
+    schedule.annotate(k, SKIPPABLE, 1)
+    vectorize(schedule, [x_inner, channel_inner], lanes)
+    share_turns(schedule, y if shares_rows(height, machine) else channel_outer)
+    clear = schedule.decompose_reduction(product, tap_y)
+    vectorize(schedule, loops_inside(schedule, clear, x_outer), lanes)
+    vectorize(schedule, loops_inside(schedule, output, x_outer), lanes_for(channels, lanes))
+
+
+def _copy_rows(schedule: s_tir.Schedule, machine: Machine) -> None:
+    """Let threads share the rows that are copied; each is copied by the thread that reads most."""
+    _, y, x, k = schedule.get_loops(schedule.get_sblock(PADDED))
+    lanes = lanes_for(int(schedule.get(k).extent), machine.vector_floats)
+    _, inner = schedule.split(k, [None, lanes])
+    schedule.vectorize(inner)
+    schedule.annotate(x, "pragma_loop_partition_hint", 1)
+    share_turns(schedule, y)

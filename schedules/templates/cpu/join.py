@@ -1,0 +1,29 @@
+"""Pieces copied to their places: one loop for each, which reads and writes memory in order."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tvm import s_tir
+
+from schedules.machine import Machine
+from schedules.operators.join import CORE, ENDS
+
+
+@dataclass(frozen=True)
+class Tile:
+    """There is nothing to choose."""
+
+
+def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
+    """Return the one way."""
+    return [Tile()]
+
+
+def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
+    """Schedule a join: each piece has a loop, where it is known which one is read."""
+    core = schedule.get_sblock(CORE)
+    _, anchor, _ = schedule.get_loops(core)
+    ends = [int(end) for end in schedule.get(core).annotations[ENDS]]
+    pieces: list[int | None] = [end - begin for begin, end in pairwise([0, *ends])]
+    if len(pieces) > 1:
+        schedule.loop_partition(anchor, [*pieces[:-1], None])

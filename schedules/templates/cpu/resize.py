@@ -1,0 +1,36 @@
+"""Bilinear enlarging: memory that is written sets the pace.
+
+Each row of the output is interpolated between two rows of the input, once for all channels, and
+lies in the nearest cache. From it, a vector of a plane's pixels is a few broadcast values by
+constant weights: no vector is gathered.
+"""
+
+from dataclasses import dataclass
+
+from tvm import s_tir
+
+from schedules.machine import Machine
+from schedules.operators.resize import CORE, ROWS
+from schedules.templates.cpu.turns import share_turns
+
+
+@dataclass(frozen=True)
+class Tile:
+    """There is nothing to choose."""
+
+
+def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
+    """Return the one way."""
+    return [Tile()]
+
+
+def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
+    """Schedule a resize."""
+    planes, rows = schedule.get_sblock(CORE), schedule.get_sblock(ROWS)
+    _, channel, y, x = schedule.get_loops(planes)
+    x_outer, x_inner = schedule.split(x, [None, machine.vector_floats])
+    schedule.reorder(y, channel, x_outer, x_inner)
+    schedule.compute_at(rows, y)
+    schedule.vectorize(x_inner)
+    share_turns(schedule, y)
+    schedule.annotate(x_outer, "pragma_loop_partition_hint", 1)
