@@ -134,15 +134,16 @@ def _between_marks(kernels: int) -> str:
         f"For the sum a clock was read after each of {kernels} kernels, which takes time; in the "
         "whole no clock is read. The whole also has the way into the network and out of it. What "
         "lies between two kernels, threads waiting for each other included, counts as a kernel's. "
-        "The two were timed one after the other, so a machine that has changed shows here too."
+        "The two were timed one after the other, so a machine that has changed shows too."
     )
 
 
 def _between_launches(calls: int, rest_us: float) -> str:
     """Say the same of an accelerator, whose driver tells when a kernel began and ended."""
     each = f": {microseconds(rest_us / calls, 2)} for each of {calls} calls" if rest_us > 0 else ""
+    here = ", as here" if rest_us < 0 else ""
     return (
         "By the device's own clock, the sum has the time from each kernel's start to its end only; "
         f"the whole has the launches and gaps between them too{each}. The two were timed one after "
-        "the other, so a device that has changed shows here too."
+        f"the other, so a device that has changed shows too{here}."
     )

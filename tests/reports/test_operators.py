@@ -78,6 +78,7 @@ def test_on_an_accelerator_the_gaps_are_told_for_each_call(store: Store, make_re
 def test_a_sum_longer_than_the_whole_leaves_no_gaps(store: Store, make_record: Any) -> None:
     found = sum_of(rows_of(store, make_record, latency_ms=19.0, accelerator="Imaginary GPU"))
     assert "The sum is 5.3 % more." in found.sentence
+    assert found.sentence.endswith("a device that has changed shows too, as here.")
     assert "for each of" not in found.sentence
 
 
