@@ -1,11 +1,12 @@
 """Where the time inside a network goes, kernel by kernel, beside what the device could do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 
+import numpy as np
 import pandas as pd
 
-from reports.frames import MAIN, last_of_cells, newest, setups
+from reports.frames import MAIN, Setup, last_of_cells, newest, setups
 from reports.record import COLUMNS, KernelTime, Record
 from reports.store import Store
 from reports.tables import Table
@@ -13,17 +14,20 @@ from reports.tables import Table
 _CELL = ["variant", "target", "device", "threads", "precision", "prefer"]
 _KERNEL = [field.name for field in fields(KernelTime)]
 _OF_RECORD = [
-    *(*_CELL, "emulated", "runtime"),
+    *("run_id", *_CELL, "emulated", "runtime", "accelerator"),
     *("macs", "width_multiplier", "height", "peak_macs_per_s", "read_bytes_per_s"),
+    *("latency_p50_ms", "latency_ci95_low_ms", "latency_ci95_high_ms", "warnings"),
 ]
 
 
 def gather_kernels(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
     """Return a row per kernel of each cell, the newest of a cell only; empty if none was timed.
 
-    Beside the fields of KernelTime and what identifies the cell: `family`, the first word of the
-    name; `share` of the cell's time; `floor_us`, the least time in which the device could multiply
-    and read so much.
+    A cell's kernels are in the order in which its network first calls them. Beside the fields of
+    KernelTime, what identifies the cell and its latency: `number`, from 1, in that order; `family`,
+    the first word of the name; `share` of the cell's time; `macs_per_byte` and `macs_per_s`, NaN
+    for a kernel that multiplies nothing; `floor_us`, the least time in which the device could
+    multiply and read so much; `bound`, which of the two takes it longer.
     """
     records = [r for r in store.records(run_ids) if r.runtime == MAIN and r.peak_macs_per_s]
     frame = pd.DataFrame([asdict(r) for r in records], columns=list(COLUMNS))
@@ -37,13 +41,25 @@ def gather_kernels(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
     columns = [*_OF_RECORD, *(f"kernel_{name}" for name in _KERNEL)]
     kernels = pd.DataFrame(rows, columns=columns)
     kernels["family"] = kernels["kernel_name"].str.split().str[0]
-    times = kernels["kernel_microseconds"]
+    calls, times = kernels["kernel_calls"], kernels["kernel_microseconds"]
     cell = [kernels[name] for name in _CELL]
+    kernels["number"] = times.groupby(cell).cumcount() + 1
     kernels["share"] = times / times.groupby(cell).transform("sum")
-    arithmetic = kernels["kernel_macs"] / kernels["peak_macs_per_s"]
-    reading = kernels["kernel_nbytes"] / kernels["read_bytes_per_s"]
-    kernels["floor_us"] = 1e6 * kernels["kernel_calls"] * arithmetic.combine(reading, max)
+    macs, nbytes = kernels["kernel_macs"], kernels["kernel_nbytes"]
+    multiplies = (macs > 0) & (nbytes > 0) & (times > 0)
+    kernels["macs_per_byte"] = (macs / nbytes).where(multiplies)
+    kernels["macs_per_s"] = (1e6 * macs * calls / times).where(multiplies)
+    arithmetic, reading = macs / kernels["peak_macs_per_s"], nbytes / kernels["read_bytes_per_s"]
+    kernels["floor_us"] = 1e6 * calls * arithmetic.combine(reading, max)
+    kernels["bound"] = np.where(arithmetic >= reading, "arithmetic", "memory")
     return kernels
+
+
+def cells(kernels: pd.DataFrame) -> Iterator[tuple[Setup, str, pd.DataFrame]]:
+    """Yield setup, variant and kernels of each cell, the smallest variant of a setup first."""
+    for setup, rows in setups(kernels):
+        for variant, own in rows.groupby("variant", sort=False):
+            yield setup, str(variant), own
 
 
 def family_tables(kernels: pd.DataFrame) -> list[Table]:
@@ -61,7 +77,7 @@ def family_tables(kernels: pd.DataFrame) -> list[Table]:
                     str(variant),
                     f"{total:.0f}",
                     f"{100e6 * arithmetic.sum() / total:.0f}",
-                    *(f"{100 * share:.1f}" for share in shares),
+                    *("-" if pd.isna(share) else f"{100 * share:.1f}" for share in shares),
                 )
             )
         caption = (

@@ -1,6 +1,5 @@
 """A report: one folder with records.csv, report.md, the plots and a page that shows them all."""
 
-import base64
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -8,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader
 
 from reports import tables
 from reports.errors import ReportError
@@ -23,7 +21,9 @@ from reports.frames import (
     write_csv,
 )
 from reports.kernels import family_tables, gather_kernels
+from reports.operators_page import OperatorsPage, write_operators
 from reports.plots import Plot, draw
+from reports.rendering import render, with_pictures
 from reports.roofline import draw_rooflines
 from reports.store import Store
 from reports.tables import Table
@@ -78,16 +78,17 @@ def _fill(
     failed, noisy = tables.failed_table(frame), tables.warnings_table(frame)
     environment = tables.environment_table(frame)
     write_csv(frame, directory / "records.csv")
-    if len(kernels):
+    operators = write_operators(kernels, directory)
+    if operators:
         write_csv(kernels, directory / "kernels.csv")
     everything = [table for table in (failed, *results, noisy, environment) if table]
-    (directory / "report.md").write_text(_markdown(glance, plots, everything), encoding="utf-8")
-    template = Environment(loader=PackageLoader("reports", "."), autoescape=True).get_template(
-        "page.html.jinja"
-    )
-    page = template.render(
+    markdown = _markdown(glance, plots, operators, everything)
+    (directory / "report.md").write_text(markdown, encoding="utf-8")
+    page = render(
+        "page",
         glance=glance,
-        plots=[(plot, _data_uri(directory / plot.file_name)) for plot in plots],
+        plots=with_pictures(plots, directory),
+        operators=operators,
         emulated=[s.title for s, _ in setups(ok_rows(newest(frame))) if s.emulated],
         results=results,
         failed=failed,
@@ -125,7 +126,12 @@ def _headlines(setup: Setup, rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def _markdown(glance: Glance, plots: Sequence[Plot], everything: Sequence[Table]) -> str:
+def _markdown(
+    glance: Glance,
+    plots: Sequence[Plot],
+    operators: Sequence[OperatorsPage],
+    everything: Sequence[Table],
+) -> str:
     head = [
         f"# MobileNetV2 benchmark, {', '.join(glance.runs)}",
         "",
@@ -136,8 +142,7 @@ def _markdown(glance: Glance, plots: Sequence[Plot], everything: Sequence[Table]
         "",
     ]
     pictures = [f"![{plot.alt}]({plot.file_name})\n\n{plot.caption}\n" for plot in plots]
-    return "\n".join([*head, *pictures, *(table.to_markdown() for table in everything)])
-
-
-def _data_uri(picture: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
+    links = [f"- [{page.variant}]({page.name}.md), {page.summary}" for page in operators]
+    if links:
+        links = ["## Operator by operator", "", *links, ""]
+    return "\n".join([*head, *pictures, *links, *(table.to_markdown() for table in everything)])

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
@@ -42,6 +44,7 @@ class Plot:
     title: str
     caption: str
     alt: str
+    wide: bool = False  # needs the page's whole width
 
 
 def draw(frame: pd.DataFrame, out: Path) -> list[Plot]:
@@ -252,20 +255,22 @@ def canvas(x: str, y: str, size: tuple[float, float] = (8, 5)) -> tuple[Figure, 
 
 
 def logarithmic(axes: Axes, which: str) -> None:
-    """Make axes logarithmic with plain numbers at 1, 2 and 5 of each decade."""
-
-    def plain(value: float, _position: int) -> str:
-        leading = value / 10 ** np.floor(np.log10(value) + 1e-9)
-        return f"{value:g}" if round(leading, 6) in (1, 2, 5) else ""
-
+    """Make axes logarithmic with plain numbers at 1, 2 and 5 of each decade, or of many at 1."""
     setters: dict[str, Callable[[str], None]] = {"x": axes.set_xscale, "y": axes.set_yscale}
     for name in which:
         setters[name]("log")
         axis = axes.xaxis if name == "x" else axes.yaxis
-        axis.set_major_formatter(FuncFormatter(plain))
-        axis.set_minor_formatter(FuncFormatter(plain))
+        axis.set_major_formatter(FuncFormatter(partial(_plain, axis)))
+        axis.set_minor_formatter(FuncFormatter(partial(_plain, axis)))
         if not len(axis.get_ticklabels()):
             axis.set_minor_formatter(NullFormatter())
+        axis.set_tick_params(which="minor", pad=5)  # numbers of both kinds on one line
+
+
+def _plain(axis: Axis, value: float, _position: int) -> str:
+    low, high = axis.get_view_interval()
+    named = (1, 2, 5) if high < 1000 * low else (1,)
+    return f"{value:g}" if round(value / 10 ** np.floor(np.log10(value) + 1e-9), 6) in named else ""
 
 
 def _error_bars(rows: pd.DataFrame) -> np.ndarray:

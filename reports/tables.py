@@ -53,11 +53,14 @@ class Table:
     caption: str
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    words: int = 1  # columns on the left that are words; the others are numbers
 
     def to_markdown(self) -> str:
         """Return the table in GitHub's Markdown, heading and caption included."""
         lines = [f"### {self.title}", "", self.caption, "", _line(self.headers)]
-        lines += ["|".join(["", *("---" if i == 0 else "---:" for i in range(self.width)), ""])]
+        lines += [
+            "|".join(["", *("---" if i < self.words else "---:" for i in range(self.width)), ""])
+        ]
         return "\n".join([*lines, *map(_line, self.rows), ""])
 
     @property

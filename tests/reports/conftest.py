@@ -1,5 +1,8 @@
 """Made-up records: what the numbers are does not matter, only what becomes of them."""
 
+import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,3 +80,52 @@ def store(tmp_path: Path) -> Store:
     opened = Store(str(tmp_path / "store.sqlite"))
     opened.begin_run(Run(RUN, "2026-01-02T03:04:05+00:00", {}))
     return opened
+
+
+@pytest.fixture
+def in_a_browser(tmp_path: Path) -> Callable[[Path, int], str]:
+    """Return a function that opens a page at a width, and says what a reader would complain of."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        assert "CI" not in os.environ, "CI must have Chromium"
+        pytest.skip("needs Chromium")
+
+    def look(page: Path, width: int) -> str:
+        # A frame of the width asked for: a window of a headless browser cannot be that narrow.
+        probe = tmp_path / "probe.html"
+        probe.write_text(
+            f"""<iframe src="{page.as_uri()}" width="{width}" height="800"></iframe><pre></pre>
+            <script>
+            onload = () => {{
+              const inside = document.querySelector("iframe").contentDocument;
+              const broken = [...inside.images].filter(i => i.naturalWidth == 0).length;
+              const heads = "thead th, table:not(.numbered) th";
+              const squeezed = [...inside.querySelectorAll(heads)].some(h => h.offsetHeight > 80);
+              const sideways = inside.documentElement.scrollWidth - {width};
+              document.querySelector("pre").textContent =
+                `images=${{inside.images.length}} broken=${{broken}} sideways=${{sideways > 0}} ` +
+                `squeezed=${{squeezed}}`;
+            }}
+            </script>"""
+        )
+        done = subprocess.run(
+            [
+                chromium,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--allow-file-access-from-files",
+                f"--user-data-dir={tmp_path / 'profile'}",
+                "--virtual-time-budget=5000",
+                "--dump-dom",
+                probe.as_uri(),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        return done.stdout.rpartition("<pre>")[2].partition("</pre>")[0]
+
+    return look

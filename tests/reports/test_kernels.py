@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from reports.kernels import family_tables, gather_kernels
+from reports.kernels import cells, family_tables, gather_kernels
 from reports.record import KernelTime
 from reports.roofline import draw_rooflines
 from reports.store import Store
@@ -73,3 +73,44 @@ def test_without_kernels_there_is_nothing(store: Store, make_record: Any, tmp_pa
     assert frame.empty
     assert family_tables(frame) == []
     assert draw_rooflines(frame, tmp_path) == []
+
+
+def test_kernels_stay_in_network_order_and_are_numbered_in_it(
+    store: Store, make_record: Any
+) -> None:
+    big = add(store, make_record)
+    add(store, make_record, variant="mobilenet_v2_0.35_96")
+    order = [kernel.name for kernel in KERNELS]
+    found = list(cells(gather_kernels(store, [big.run_id])))
+    assert [variant for _, variant, _ in found] == ["mobilenet_v2_0.35_96", big.variant]
+    for _, _, rows in found:
+        assert rows["kernel_name"].tolist() == order
+        assert rows["number"].tolist() == [1, 2, 3]
+
+
+def test_what_a_kernel_has_to_do_says_what_bounds_it(store: Store, make_record: Any) -> None:
+    record = make_record(peak_macs_per_s=1e9, read_bytes_per_s=1e9)
+    store.add(record, kernels=[*KERNELS, KernelTime("other reshape", 1, 0, 500, 2.0)])
+    frame = gather_kernels(store, [record.run_id])
+    assert frame["bound"].tolist() == ["memory", "arithmetic", "arithmetic", "memory"]
+    assert frame["macs_per_byte"].tolist()[:3] == [0.25, 4.0, 2.0]
+    # 2 calls of 4000 in 60 microseconds.
+    assert frame["macs_per_s"][1] == pytest.approx(8000 / 60e-6)
+    assert frame[["macs_per_byte", "macs_per_s"]].iloc[3].isna().all()
+    assert frame["floor_us"][3] == pytest.approx(0.5)
+
+
+def test_a_family_that_a_variant_lacks_is_a_dash(store: Store, make_record: Any) -> None:
+    record = add(store, make_record)
+    other = make_record("mobilenet_v2_0.35_96", peak_macs_per_s=1e9, read_bytes_per_s=1e9)
+    store.add(other, kernels=[*KERNELS[:1], KernelTime("resize 8x8", 1, 0, 500, 30.0)])
+    (table,) = family_tables(gather_kernels(store, [record.run_id]))
+    assert dict(zip(table.headers, table.rows[1], strict=True))["resize, %"] == "-"
+
+
+def test_kernels_that_multiply_nothing_are_under_no_roof(
+    store: Store, make_record: Any, tmp_path: Path
+) -> None:
+    record = make_record(peak_macs_per_s=1e9, read_bytes_per_s=1e9)
+    store.add(record, kernels=[KernelTime("concat 8x8", 1, 0, 500, 2.0)])
+    assert draw_rooflines(gather_kernels(store, [record.run_id]), tmp_path) == []

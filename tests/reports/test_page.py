@@ -1,9 +1,9 @@
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, ClassVar
@@ -153,44 +153,6 @@ def test_a_file_in_the_way_is_refused(store: Store, make_record: Any, tmp_path: 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_browser_shows_every_plot_without_sideways_scrolling(
-    page: Path, tmp_path: Path, width: int
+    page: Path, in_a_browser: Callable[[Path, int], str], width: int
 ) -> None:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        assert "CI" not in os.environ, "CI must have Chromium"
-        pytest.skip("needs Chromium")
-    # A frame of the width asked for: a window of a headless browser cannot be that narrow.
-    probe = tmp_path / "probe.html"
-    probe.write_text(
-        f"""<iframe src="report/index.html" width="{width}" height="800"></iframe><pre></pre>
-        <script>
-        onload = () => {{
-          const inside = document.querySelector("iframe").contentDocument;
-          const broken = [...inside.images].filter(i => i.naturalWidth == 0).length;
-          const squeezed = [...inside.querySelectorAll("th")].some(h => h.offsetHeight > 80);
-          const sideways = inside.documentElement.scrollWidth - {width};
-          document.querySelector("pre").textContent =
-            `images=${{inside.images.length}} broken=${{broken}} sideways=${{sideways > 0}} ` +
-            `squeezed=${{squeezed}}`;
-        }}
-        </script>"""
-    )
-    done = subprocess.run(
-        [
-            chromium,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            "--allow-file-access-from-files",
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--virtual-time-budget=5000",
-            "--dump-dom",
-            probe.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert "images=4 broken=0 sideways=false squeezed=false" in done.stdout
+    assert in_a_browser(page, width) == "images=4 broken=0 sideways=false squeezed=false"

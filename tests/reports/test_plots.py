@@ -122,3 +122,18 @@ def test_measured_accuracy_goes_before_published_figures(make_record: Any, out: 
     assert "measured" in plot.title
     assert "250 images (holiday)" in plot.caption
     assert plot.alt.startswith(f"{plot.title}: 2 variants")
+
+
+@pytest.mark.parametrize(
+    ("highest", "named"), [(50.0, ["1", "2", "5", "10", "20", "50"]), (5000.0, ["1", "10", "100"])]
+)
+def test_a_logarithmic_axis_names_as_many_numbers_as_it_has_room_for(
+    highest: float, named: list[str]
+) -> None:
+    figure, axes = plots.canvas("x", "y")
+    plots.logarithmic(axes, "x")
+    axes.set_xlim(1.0, highest)
+    figure.canvas.draw()
+    shown = [label.get_text() for label in axes.get_xticklabels(which="both")]
+    assert set(named) <= set(shown)
+    assert ("2" in shown) == ("2" in named)

@@ -1,0 +1,45 @@
+"""The plot of a network's kernels in the order in which they run: where along it the time goes."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from reports.families import Look, legend
+from reports.plots import DPI, Plot, canvas
+
+_NARROW = 80  # kernels that a plot of half a page's width has room for
+
+
+def draw_network_order(rows: pd.DataFrame, look: dict[str, Look], path: Path) -> Plot:
+    """Write a plot with a bar for the time of each kernel."""
+    wide = len(rows) > _NARROW
+    figure, axes = canvas(
+        "kernel, in network order", "time, microseconds", size=(12, 4.6) if wide else (6.4, 4.6)
+    )
+    axes.grid(visible=False, axis="x")
+    for family, own in rows.groupby("family", sort=False):
+        colour, marker = look[str(family)].colour, look[str(family)].marker
+        axes.bar(own["number"], own["kernel_microseconds"], width=0.8, color=colour, alpha=0.8)
+        axes.scatter(
+            own["number"],
+            own["kernel_microseconds"],
+            s=10 if wide else 22,
+            color=colour,
+            marker=marker,
+            zorder=3,
+        )
+    axes.set_xlim(0, len(rows) + 1)
+    axes.set_ylim(bottom=0)
+    legend(figure, rows["family"], look)
+    figure.savefig(path, dpi=DPI)
+    title = "Time along the network"
+    slowest = rows.loc[rows["kernel_microseconds"].idxmax()]
+    caption = (
+        "A bar for the time of each kernel, all its calls in an inference together, where the "
+        "first of them is. Numbers as in the table."
+    )
+    alt = (
+        f"{title}: {len(rows)} kernels; number {slowest['number']} takes longest, "
+        f"{slowest['kernel_microseconds']:.3g} microseconds."
+    )
+    return Plot(path.name, title, caption, alt, wide)

@@ -1,0 +1,94 @@
+"""The pages of single networks: each operator with its time and what it could take at best."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import pandas as pd
+
+from reports.families import looks
+from reports.frames import Setup
+from reports.kernels import cells
+from reports.network_order import draw_network_order
+from reports.operators import Sum, microseconds, operators_table, sum_of
+from reports.plots import Plot
+from reports.rendering import render, with_pictures
+from reports.roofline import draw_roofline
+from reports.tables import Table
+
+EMULATED = "Its times are the emulator's, so they are not plotted."
+
+
+@dataclass(frozen=True)
+class OperatorsPage:
+    """What is said of one network's kernels."""
+
+    name: str  # of its files, without what follows the dot
+    variant: str
+    setup: Setup
+    run_id: str
+    warnings: str
+    table: Table
+    bars: tuple[float, ...]  # how long the shares' bars are, in percent of the longest
+    sum: Sum
+    plots: tuple[Plot, ...]  # none where the times are an emulator's
+
+    @property
+    def summary(self) -> str:
+        """What a link to the page tells beside the variant's name."""
+        together = microseconds(self.sum.kernels_us)
+        return f"{self.setup.title}: {len(self.bars)} kernels, {together}"
+
+    def named_from(self, other: Self) -> str:
+        """What a link on another of these pages calls it."""
+        return self.variant + (f" ({self.setup.title})" if self.setup != other.setup else "")
+
+
+def write_operators(kernels: pd.DataFrame, directory: Path) -> list[OperatorsPage]:
+    """Write `operators-N.html`, `.md` and plots for every cell whose kernels were timed."""
+    look = looks(kernels)
+    pages = []
+    for index, (setup, variant, rows) in enumerate(cells(kernels)):
+        name = f"operators-{index}"
+        plots: list[Plot | None] = []
+        if not setup.emulated:
+            plots = [
+                draw_network_order(rows, look, directory / f"{name}-times.png"),
+                draw_roofline(rows, look, directory / f"{name}-roofline.png"),
+            ]
+        pages.append(
+            OperatorsPage(
+                name=name,
+                variant=variant,
+                setup=setup,
+                run_id=str(rows["run_id"].iloc[0]),
+                warnings=str(rows["warnings"].iloc[0]),
+                table=operators_table(variant, rows),
+                bars=tuple(100 * rows["share"] / rows["share"].max()),
+                sum=sum_of(rows),
+                plots=tuple(plot for plot in plots if plot),
+            )
+        )
+    for before, page, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
+        html = render(
+            "operators",
+            page=page,
+            before=before,
+            after=after,
+            microseconds=microseconds,
+            emulated=EMULATED if page.setup.emulated else "",
+            plots=with_pictures(page.plots, directory),
+        )
+        (directory / f"{page.name}.html").write_text(html, encoding="utf-8")
+        (directory / f"{page.name}.md").write_text(_markdown(page), encoding="utf-8")
+    return pages
+
+
+def _markdown(page: OperatorsPage) -> str:
+    pictures = [f"![{plot.alt}]({plot.file_name})\n\n{plot.caption}\n" for plot in page.plots]
+    head = f"# {page.variant}, operator by operator\n\n{page.setup.title}. Run {page.run_id}.\n"
+    if page.warnings:
+        head += f"\n† {page.warnings}\n"
+    if page.setup.emulated:
+        head += f"\n{EMULATED}\n"
+    return "\n".join([head, *pictures, page.table.to_markdown(), page.sum.sentence, ""])
