@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +23,14 @@ _SUFFIXES = {".jpeg", ".jpg", ".png", ".webp", ".bmp"}
 class Preprocessing:
     """From an image file to a network's input, as a checkpoint declares it.
 
-    The shorter side is resized, if that is asked for, and the centre is taken; pixels scaled to
-    0..1 become (pixel - mean) / std, by channel.
+    A classifier is shown the centre, after the shorter side was resized if that is asked for; what
+    a detector and a segmenter are shown, `bench.coco` and `bench.voc` say. Pixels scaled to 0..1
+    become (pixel - mean) / std, by channel.
     """
 
     height: int
     width: int
-    resize: int | None  # pixels of the shorter side; None: as the image is
+    resize: int | None  # pixels of the shorter side (a segmenter's longer); None: as the image is
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
@@ -67,7 +68,7 @@ def read_dataset(path: Path) -> Dataset:
             raise BenchError(
                 f"data {path}: {file.name} has class {label}; classes are 0 to {_CLASSES - 1}"
             )
-        digest.update(f"{label}:".encode() + _bytes_of(file, path))
+        digest.update(f"{label}:".encode() + whole_image(file, path))
     files, labels = zip(*pairs, strict=True)
     name = path.resolve().parent.name if path.name == LABELS else path.stem
     return Dataset(name, files, labels, digest.hexdigest())
@@ -76,15 +77,47 @@ def read_dataset(path: Path) -> Dataset:
 def show(dataset: Dataset, indices: Sequence[int], preprocessing: Preprocessing) -> Floats:
     """Return inputs (N, 3, height, width) of some images; raises BenchError for a small one."""
     shown = np.stack([_pixels(dataset.files[index], preprocessing) for index in indices])
+    return normalised(shown, preprocessing)
+
+
+def normalised(pixels: np.ndarray, preprocessing: Preprocessing) -> Floats:
+    """Return (N, 3, H, W) of pixels (N, H, W, 3) in 0..255, as the checkpoint wants them."""
     mean = np.array(preprocessing.mean, np.float32)
     std = np.array(preprocessing.std, np.float32)
-    scaled = (shown.astype(np.float32) / 255 - mean) / std
+    scaled = (pixels.astype(np.float32) / 255 - mean) / std
     return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
 
 
-def _pixels(file: Path, preprocessing: Preprocessing) -> np.ndarray:
+def rgb(file: Path) -> Image.Image:
+    """Return an image that was found whole, with three channels."""
     with Image.open(file) as opened:
-        image = opened.convert("RGB")
+        return opened.convert("RGB")
+
+
+def whole_image(file: Path, path: Path, what: str = "image") -> bytes:
+    """Return a file's bytes; raises BenchError, naming the data's `path`, if it does not decode."""
+    try:
+        with Image.open(file) as image:
+            image.load()
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise BenchError(f"data {path}: {what} {file} is missing") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BenchError(f"data {path}: {what} {file} is damaged: {error}") from None
+
+
+def csv_rows(path: Path, columns: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield line numbers and rows below the header; raises BenchError for what is not a CSV."""
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.reader(file))[1:]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BenchError(f"data {path}: not a CSV file of {columns}: {error}") from None
+    yield from ((number, row) for number, row in enumerate(rows, 2) if row)
+
+
+def _pixels(file: Path, preprocessing: Preprocessing) -> np.ndarray:
+    image = rgb(file)
     if preprocessing.resize:
         scale = preprocessing.resize / min(image.size)
         width, height = (max(1, round(side * scale)) for side in image.size)
@@ -102,15 +135,8 @@ def _pixels(file: Path, preprocessing: Preprocessing) -> np.ndarray:
 
 
 def _rows(path: Path) -> list[tuple[Path, int]]:
-    try:
-        with path.open(newline="") as file:
-            rows = list(csv.reader(file))[1:]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BenchError(f"data {path}: not a CSV file of image and class index: {error}") from None
     found = []
-    for number, row in enumerate(rows, 2):
-        if not row:
-            continue
+    for number, row in csv_rows(path, "image and class index"):
         if len(row) < 2 or not row[1].strip().lstrip("-").isdigit():
             raise BenchError(
                 f"data {path}, line {number}: {','.join(row)!r} is not an image and a class index"
@@ -139,14 +165,3 @@ def _class_folders(path: Path) -> list[tuple[Path, int]]:
             f"classes; name the images and their classes in a {LABELS} instead"
         )
     return found
-
-
-def _bytes_of(file: Path, path: Path) -> bytes:
-    try:
-        with Image.open(file) as image:
-            image.load()
-        return file.read_bytes()
-    except FileNotFoundError:
-        raise BenchError(f"data {path}: image {file} is missing") from None
-    except OSError as error:
-        raise BenchError(f"data {path}: image {file} is damaged: {error}") from None

@@ -1,0 +1,187 @@
+"""Images with boxes: which there are, and what a detector is shown of them."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from bench.coco import Truth, read_coco, show_coco
+from bench.data import Preprocessing
+from targets.errors import BenchError
+
+HALF = (0.5, 0.5, 0.5)
+
+
+def picture(path: Path, size: tuple[int, int] = (40, 30), box: tuple[int, ...] = ()) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.new("RGB", size, (20, 40, 60))
+    if box:
+        ImageDraw.Draw(image).rectangle(box, (250, 0, 0))
+    image.save(path)
+    return path
+
+
+def content(**other: Any) -> dict[str, Any]:
+    """Return annotations of two images; the second has an object and a crowd."""
+    return {
+        "images": [
+            {"id": 139, "file_name": "a.jpg", "width": 40, "height": 30},
+            {"id": 285, "file_name": "b.jpg"},
+        ],
+        "annotations": [
+            {"id": 7, "image_id": 285, "category_id": 90, "bbox": [4, 5, 10.5, 8], "iscrowd": 0},
+            {"id": 8, "image_id": 285, "category_id": 1, "bbox": [0, 0, 40, 30], "iscrowd": 1},
+            {"id": 9, "image_id": 139, "category_id": 1, "bbox": [1, 2, 3, 4], "area": 12},
+        ],
+    } | other
+
+
+def annotated(path: Path, **other: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content(**other)))
+    return path
+
+
+def pictures(folder: Path) -> Path:
+    picture(folder / "a.jpg")
+    picture(folder / "b.jpg", box=(4, 5, 14, 13))
+    return folder
+
+
+def test_images_come_with_their_objects(tmp_path: Path) -> None:
+    pictures(tmp_path / "val2017")
+    data = read_coco(annotated(tmp_path / "instances_val2017.json"))
+    assert [file.name for file in data.files] == ["a.jpg", "b.jpg"]
+    assert data.sizes == ((30, 40), (30, 40))
+    assert data.truths == (
+        Truth(1, 90, (4, 5, 10.5, 8), crowd=False),
+        Truth(1, 1, (0, 0, 40, 30), crowd=True),
+        Truth(0, 1, (1, 2, 3, 4), crowd=False),
+    )
+    assert data.name == "val2017"
+
+
+@pytest.mark.parametrize(
+    ("annotations", "folder", "named"),
+    [
+        ("annotations/instances_val2017.json", "val2017", ""),  # as COCO is unpacked
+        ("annotations/instances_val2017.json", "images", ""),
+        ("annotations/instances_val2017.json", ".", "annotations/instances_val2017.json"),
+        ("annotations.json", ".", ""),
+        ("annotations.json", "images", "annotations.json"),
+        ("some.json", "some", "some.json"),
+    ],
+)
+def test_images_are_found_beside_their_annotations(
+    tmp_path: Path, annotations: str, folder: str, named: str
+) -> None:
+    annotated(tmp_path / annotations)
+    pictures(tmp_path / folder)
+    picture(tmp_path / folder / "unnamed.jpg")
+    data = read_coco(tmp_path / named)
+    assert data.files == (tmp_path / folder / "a.jpg", tmp_path / folder / "b.jpg")
+
+
+def test_other_images_or_objects_are_other_data(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    path = annotated(tmp_path / "annotations.json")
+    first = read_coco(path).sha256
+    assert read_coco(path).sha256 == first
+    annotated(path, annotations=content()["annotations"][:1])
+    second = read_coco(path).sha256
+    picture(tmp_path / "a.jpg", box=(1, 1, 2, 2))
+    assert len({first, second, read_coco(path).sha256}) == 3
+
+
+def one(**other: Any) -> list[dict[str, Any]]:
+    return [{"id": 7, "image_id": 139, "category_id": 1, "bbox": [1, 2, 3, 4]} | other]
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"images": []}, "its list 'images' is empty"),
+        ({"annotations": []}, "its list 'annotations' is empty"),
+        ({"annotations": None}, "has no list 'annotations'"),
+        ({"images": ["a.jpg"]}, "image 0 of its list has no id or no file_name"),
+        ({"images": [{"id": 1}]}, "image 0 of its list has no id or no file_name"),
+        ({"images": [{"id": 139, "file_name": "a.jpg"}] * 2}, "two of its images have the id 139"),
+        ({"annotations": one(image_id=1)}, "annotation 7 is of image 1, which is not among"),
+        ({"annotations": one(category_id=91)}, "annotation 7 has category 91; .* 1 to 90"),
+        ({"annotations": one(category_id=0)}, "annotation 7 has category 0"),
+        ({"annotations": one(category_id="cat")}, "annotation 7 has category cat"),
+        ({"annotations": one(bbox=[1, 2, 3])}, r"annotation 7 has bbox \[1, 2, 3\]"),
+        ({"annotations": one(bbox=[1, 2, -3, 4])}, "annotation 7 has bbox"),
+        ({"annotations": one(bbox=[1, 2, float("nan"), 4])}, "annotation 7 has bbox"),
+        ({"annotations": ["x"]}, "annotation 0 of its list is of image None"),
+        ({"annotations": one(iscrowd=1)}, "has crowds alone"),
+        ({"images": [{"id": 139, "file_name": "nosuch.jpg"}]}, "nosuch.jpg is missing; .* sought"),
+        ({"images": [{"id": 139, "file_name": "cut.jpg"}]}, "cut.jpg is damaged"),
+        (
+            {"images": [{"id": 139, "file_name": "a.jpg", "width": 30, "height": 40}]},
+            "a.jpg is 40x30, its annotations are of 30x40",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(
+    tmp_path: Path, other: dict[str, Any], reason: str
+) -> None:
+    pictures(tmp_path)
+    whole = (tmp_path / "b.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    if "images" in other:
+        other = {"annotations": one(), **other}
+    with pytest.raises(BenchError, match=reason) as refusal:
+        read_coco(annotated(tmp_path / "annotations.json", **other))
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_later_image_that_is_missing_is_told_by_name(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    with pytest.raises(BenchError, match=r"image .*b\.jpg is missing"):
+        read_coco(annotated(tmp_path / "annotations.json"))
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", '{"images": 3}', "\udcff", "[" * 100_000])
+def test_what_is_no_annotation_file_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "annotations.json"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(BenchError, match=r"not a JSON file|has no list 'images'"):
+        read_coco(path)
+
+
+def test_a_directory_has_one_annotation_file(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="no such file"):
+        read_coco(tmp_path / "nosuch")
+    with pytest.raises(BenchError, match=r"has no annotations\.json"):
+        read_coco(tmp_path)
+    for split in ("train2017", "val2017"):
+        annotated(tmp_path / "annotations" / f"instances_{split}.json")
+    with pytest.raises(BenchError, match=r"several annotations \(.*train2017.json, .*val2017.json"):
+        read_coco(tmp_path)
+
+
+@pytest.mark.parametrize("module", ["pycocotools.cocoeval", "onnxruntime"])
+def test_what_scoring_needs_is_asked_for_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    pictures(tmp_path)
+    path = annotated(tmp_path / "annotations.json")
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(BenchError, match=r"pip install 'mobilebench\[data\]'"):
+        read_coco(path)
+
+
+def test_both_sides_are_resized_to_the_network_s(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    data = read_coco(annotated(tmp_path / "annotations.json"))
+    shown = show_coco(data, [1, 0], Preprocessing(15, 10, 99, HALF, (0.5, 0.25, 1.0)))
+    assert shown.shape == (2, 3, 15, 10)
+    assert shown.dtype == np.float32
+    pixels = np.asarray(Image.open(tmp_path / "b.jpg"))[::2, ::4] / 255  # 30 to 15, 40 to 10
+    expected = ((pixels - 0.5) / (0.5, 0.25, 1.0)).transpose(2, 0, 1)
+    np.testing.assert_allclose(shown[0], expected, atol=1e-6)

@@ -1,0 +1,19 @@
+"""Packages that are not there."""
+
+import sys
+
+import pytest
+
+from bench.extras import import_extra
+from targets.errors import BenchError
+
+
+def test_what_is_there_is_imported() -> None:
+    assert import_extra("json.decoder", "data").JSONDecoder
+
+
+def test_a_missing_package_is_told_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pycocotools.coco", None)
+    expected = r"pycocotools is not installed; pip install 'mobilebench\[data\]'"
+    with pytest.raises(BenchError, match=expected):
+        import_extra("pycocotools.coco", "data")
