@@ -11,7 +11,7 @@ from bench.latency import Latency, warnings_for
 from bench.onnx_export import Exported
 from bench.plan import Cell, Context
 from bench.runtimes.runtime import RUNTIMES, TVM
-from reports.record import Record
+from reports.record import COLUMNS, Record
 from schedules.precision import FLOAT32
 from targets.local import local_device_name
 
@@ -136,18 +136,12 @@ def _untuned(manifest: Manifest) -> str:
 
 
 def _with_accuracy(record: Record, attempt: Attempt, data: str) -> Record:
-    accuracy, pytorch = attempt.accuracy, attempt.pytorch_accuracy
-    assert accuracy is not None
-    return replace(
-        record,
-        top1_percent=accuracy.top1_percent,
-        top5_percent=accuracy.top5_percent,
-        images_agreement=accuracy.agreement,
-        images=accuracy.images,
-        data=data,
-        pytorch_top1_percent=pytorch.top1_percent if pytorch else None,
-        pytorch_top5_percent=pytorch.top5_percent if pytorch else None,
-    )
+    """Take each figure, and PyTorch's where the record has a column for it."""
+    assert attempt.accuracy is not None
+    assert attempt.pytorch_accuracy is not None
+    pytorch = {f"pytorch_{name}": v for name, v in asdict(attempt.pytorch_accuracy).items()}
+    beside = {name: value for name, value in pytorch.items() if name in COLUMNS}
+    return replace(record, data=data, **asdict(attempt.accuracy), **beside)
 
 
 def _with_fidelity(record: Record, attempt: Attempt) -> Record:
@@ -158,6 +152,7 @@ def _with_fidelity(record: Record, attempt: Attempt) -> Record:
         max_abs_error=fidelity.max_abs_error,
         relative_l2_error=fidelity.relative_l2_error,
         top1_agreement=fidelity.top1_agreement,
+        max_box_error_px=fidelity.max_box_error_px,
         fidelity_inputs=fidelity.inputs,
     )
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from bench.accuracy import Accuracy, Exam, answer, score
+from bench.accuracy.detection import max_box_error_px
+from bench.accuracy.exam import Accuracy, Exam, ask, score
 from bench.architecture import CLASS_AXIS
 from bench.artifact import Artifact, Ceilings
 from bench.fidelity import TOLERANCE, Fidelity, compare
@@ -15,6 +16,7 @@ from bench.on_device import Bench, device_state, open_device, time_kernels
 from bench.onnx_export import Exported
 from bench.runtimes.convert import convert_for
 from bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
+from bench.variant import DETECT
 from reports.record import KernelTime, Status
 from targets.device import DeviceState, require_flags
 from targets.errors import BenchError, NoDeviceError
@@ -210,12 +212,16 @@ def _validate(
 ) -> None:
     inputs, reference = exported.reference()
     outputs = _call(workers, attempt, bench, "infer", inputs)
-    attempt.fidelity = compare(outputs, reference, CLASS_AXIS[workload.variant.task])
-    tolerance = TOLERANCE[workload.precision]
-    if not attempt.fidelity.relative_l2_error <= tolerance:
+    variant, tolerance = workload.variant, TOLERANCE[workload.precision]
+    fidelity = compare(outputs, reference, CLASS_AXIS[variant.task])
+    if variant.task == DETECT:
+        error_px = max_box_error_px(outputs, reference, variant)
+        fidelity = replace(fidelity, max_box_error_px=error_px)
+    attempt.fidelity = fidelity
+    if not fidelity.relative_l2_error <= tolerance:
         attempt.status = "wrong"
         attempt.error = (
-            f"relative L2 error {attempt.fidelity.relative_l2_error:.2g} against PyTorch is above "
+            f"relative L2 error {fidelity.relative_l2_error:.2g} against PyTorch is above "
             f"{tolerance:g}"
         )
 
@@ -268,16 +274,15 @@ def _take_stock(
 
 def _examine(attempts: list[Attempt], workers: dict[str, Worker], bench: Bench, exam: Exam) -> None:
     """Ask every runtime about the images; last, so that it costs nothing that was measured."""
-    reference = exam.reference()
-    pytorch = score(reference, exam.dataset, reference)
+    pytorch = score(exam, exam.reference())
     for attempt in attempts:
         if attempt.status != "ok":
             continue
         infer = partial(_call, workers, attempt, bench, "infer")
         workers[attempt.runtime].resume()
         with _excusing(attempt):
-            logits = answer(exam.dataset, exam.preprocessing, infer)
-            attempt.accuracy = score(logits, exam.dataset, reference)
+            answers = ask(exam.variant, exam.dataset, exam.preprocessing, infer)
+            attempt.accuracy = score(exam, answers)
             attempt.pytorch_accuracy = pytorch
         if workers[attempt.runtime].alive:
             workers[attempt.runtime].pause()

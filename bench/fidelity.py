@@ -24,6 +24,7 @@ class Fidelity:
     relative_l2_error: float  # the largest over the inputs; infinite if an output is not finite
     top1_agreement: float  # share of pixels, anchors or whole inputs with the same top class, 0..1
     inputs: int
+    max_box_error_px: float | None = None  # of a detector: corners of decoded boxes, all anchors
 
 
 def seeded_inputs(shape: tuple[int, ...], seed: int, count: int = INPUTS) -> Floats:

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 import bench
-from bench.accuracy import answer
+from bench.accuracy.exam import Dataset, ask, write_answers
+from bench.accuracy.images import Preprocessing
 from bench.architecture import outputs_of
 from bench.cache import cached, content_key, file_sha256, source_key
-from bench.data import Dataset, Preprocessing
 from bench.fidelity import Floats, Outputs, seeded_inputs
 from bench.models.weights import Weights, load_model
 from bench.variant import Variant
@@ -25,6 +25,7 @@ from targets.errors import BenchError
 OPSET = 20
 INPUT_NAME = "input"
 _REFERENCE_SEED = 2018  # the year of the paper
+_ANSWERS = "answers.npy"
 
 
 @dataclass(frozen=True)
@@ -87,21 +88,23 @@ def answers(
     preprocessing: Preprocessing,
     cache_dir: Path,
 ) -> Path:
-    """Return a file (.npy) of PyTorch's logits on images, or find it written already."""
+    """Return a file (.npy) of PyTorch's answers about images, or find it written already."""
+    root = Path(bench.__file__).parent
     key = content_key(
         asdict(variant),
         (weights.sha256, weights.padding, preprocessing),
         dataset.sha256,
         version("torch"),
-        source_key(Path(bench.__file__).parent / "models", Path(bench.__file__).parent / "data.py"),
+        source_key(root / "models", root / "architecture.py", root / "accuracy"),
     )
 
     def fill(directory: Path) -> None:
         model = load_model(variant, weights)
         infer = partial(infer_one_by_one, model)
-        np.save(directory / "logits.npy", answer(dataset, preprocessing, infer))
+        found = ask(variant, dataset, preprocessing, infer)
+        write_answers(found, len(dataset), directory / _ANSWERS)
 
-    return cached(cache_dir / "answers" / f"{variant.name}-{key}", fill) / "logits.npy"
+    return cached(cache_dir / "answers" / f"{variant.name}-{key}", fill) / _ANSWERS
 
 
 def infer_one_by_one(model: Any, inputs: Floats) -> Outputs:

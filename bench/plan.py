@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from bench.data import Dataset
+from bench.accuracy.exam import Dataset
 from bench.models.weights import Weights
 from bench.runtimes.runtime import TVM
 from bench.suite import Suite

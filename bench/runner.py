@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from bench.accuracy import Exam
+from bench.accuracy.exam import Exam
 from bench.artifact import Artifact
 from bench.assemble import make_record
 from bench.cell import Attempt, CellResult, Look, measure_cell

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from bench.accuracy import Exam
+from bench.accuracy.exam import Dataset, Exam, count_batches
 from bench.artifact import Artifact, Ceilings
-from bench.data import Dataset
 from bench.models.weights import Weights
 from bench.onnx_export import Exported
 from bench.variant import Variant
@@ -43,12 +42,13 @@ class Workshop:
         self._call(_EXPORT, "check_weights", variant, weights)
 
     def examine(self, variant: Variant, weights: Weights, dataset: Dataset) -> Exam:
-        """Have PyTorch answer what the artifacts will be asked."""
+        """Have PyTorch answer what the artifacts will be asked; each batch has the time limit."""
         preprocessing = weights.preprocessing(variant)
         path = self._call(
-            _EXPORT, "answers", variant, weights, dataset, preprocessing, self._cache_dir
+            *(_EXPORT, "answers", variant, weights, dataset, preprocessing, self._cache_dir),
+            limits=count_batches(variant, dataset),
         )
-        return Exam(dataset, preprocessing, path)
+        return Exam(variant, dataset, preprocessing, path)
 
     def build(
         self,
@@ -98,11 +98,11 @@ class Workshop:
         refused: list[str] = self._call(_COMPILE, "check_target", target, databases)
         return refused
 
-    def _call(self, factory: str, method: str, *args: Any) -> Any:
+    def _call(self, factory: str, method: str, *args: Any, limits: int = 1) -> Any:
         worker = self._workers.get(factory)
         if worker is None or not worker.alive:
             worker = self._workers[factory] = Worker(factory, blocked_modules=_BLOCKED[factory])
-        return worker.call(method, *args, timeout_s=self._time_limit_s)
+        return worker.call(method, *args, timeout_s=limits * self._time_limit_s)
 
     def __enter__(self) -> Self:
         return self

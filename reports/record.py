@@ -98,17 +98,30 @@ class Record:
     # fidelity against PyTorch on the same inputs
     max_abs_error: float | None = None
     relative_l2_error: float | None = None
-    top1_agreement: float | None = None  # 0..1
+    top1_agreement: float | None = None  # of pixels, anchors or whole inputs, 0..1
+    max_box_error_px: float | None = None  # of a detector's decoded boxes, in the input's pixels
     fidelity_inputs: int = 0
 
-    # accuracy on data
+    # accuracy on data, of the task's kind; intervals are bootstraps over images
     top1_percent: float | None = None
     top5_percent: float | None = None
-    images_agreement: float | None = None  # share with the same top class as PyTorch, 0..1
+    map_percent: float | None = None  # COCO's, mean over IoU 0.50 to 0.95
+    map_ci95_low_percent: float | None = None
+    map_ci95_high_percent: float | None = None
+    map50_percent: float | None = None  # at IoU 0.50
+    map50_ci95_low_percent: float | None = None
+    map50_ci95_high_percent: float | None = None
+    miou_percent: float | None = None
+    miou_ci95_low_percent: float | None = None
+    miou_ci95_high_percent: float | None = None
+    images_agreement: float | None = None  # share of images, detections or pixels as PyTorch, 0..1
     images: int = 0
     data: str = ""  # which images
     pytorch_top1_percent: float | None = None  # of the same weights, on the same images
     pytorch_top5_percent: float | None = None
+    pytorch_map_percent: float | None = None
+    pytorch_map50_percent: float | None = None
+    pytorch_miou_percent: float | None = None
 
     # cost
     export_s: float | None = None

@@ -12,7 +12,18 @@ import sqlalchemy as sa
 from reports.errors import ReportError
 from reports.record import KernelTime, Record
 
-SCHEMA_VERSION = 4
+_ADDED = {
+    5: (
+        "max_box_error_px",
+        *("map_percent", "map_ci95_low_percent", "map_ci95_high_percent"),
+        *("map50_percent", "map50_ci95_low_percent", "map50_ci95_high_percent"),
+        *("miou_percent", "miou_ci95_low_percent", "miou_ci95_high_percent"),
+        *("pytorch_map_percent", "pytorch_map50_percent", "pytorch_miou_percent"),
+    ),
+}
+"""Columns of records that a schema has and the one before it has not; they may be empty."""
+SCHEMA_VERSION = max(_ADDED)
+_OLDEST_VERSION = min(_ADDED) - 1  # that can be brought up to date
 DEFAULT_URL = "sqlite:///mobilebench.sqlite"
 
 _TYPES: dict[type, Any] = {
@@ -82,8 +93,9 @@ class Store:
     def __init__(self, url: str = DEFAULT_URL, *, create: bool = True) -> None:
         """Open `url` (an SQLAlchemy URL, or the path of an SQLite file).
 
-        Raises ReportError if it cannot be opened, is no database of this schema, or does not
-        exist and `create` is off.
+        A store of an older schema is brought up to date, and older programs refuse it from then
+        on. Raises ReportError if it cannot be opened, is no database of a schema that is known, or
+        does not exist and `create` is off.
         """
         self.url = url if "://" in url else f"sqlite:///{url}"
         with self._refusing():
@@ -113,11 +125,26 @@ class Store:
                 connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
                 return
             version = connection.scalar(sa.select(_schema.c.version))
-        if version != SCHEMA_VERSION:
+        if version is None or not _OLDEST_VERSION <= version <= SCHEMA_VERSION:
             raise ReportError(
                 f"store {self.url}: has schema {version}, this mobilebench reads "
-                f"{SCHEMA_VERSION}; give another --store"
+                f"{_OLDEST_VERSION} to {SCHEMA_VERSION}; give another --store"
             )
+        if version < SCHEMA_VERSION:
+            self._upgrade()
+
+    def _upgrade(self) -> None:
+        """Add what is missing, all at once; another may be doing the same at this moment."""
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            version = connection.scalar(sa.select(_schema.c.version).with_for_update())
+            for step in range(version or SCHEMA_VERSION, SCHEMA_VERSION):
+                for name in _ADDED[step + 1]:
+                    column = sa.schema.CreateColumn(_records.c[name])
+                    added = column.compile(dialect=connection.dialect)
+                    connection.exec_driver_sql(f"ALTER TABLE {_records.name} ADD COLUMN {added}")
+            connection.execute(_schema.update().values(version=SCHEMA_VERSION))
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:

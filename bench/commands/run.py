@@ -10,11 +10,11 @@ from typing import Any
 
 from rich.console import Console
 
+from bench.accuracy.exam import Dataset, read_data
 from bench.assemble import utc_now
 from bench.cache import cache_directory
 from bench.commands.report import check_report_directory, report_command
 from bench.commands.tune import INTERRUPTED, tune_suite
-from bench.data import Dataset, read_dataset
 from bench.models.weights import RANDOM, Weights, find_weights
 from bench.plan import Context
 from bench.progress import Progress
@@ -108,12 +108,18 @@ def _check_weights(suite: Suite, weights: Sequence[Weights]) -> None:
 
 
 def _dataset(suite: Suite) -> Dataset | None:
-    """Read the images that accuracy is measured on; random weights have none."""
+    """Read the images that accuracy is measured on, in the format of the variants' task."""
     if not suite.data:
         return None
     if RANDOM in suite.weights:
         raise BenchError(f"data {suite.data}: random weights know no classes; give --weights")
-    return read_dataset(Path(suite.data))
+    tasks = sorted({parse_variant(name).task for name in suite.variants})
+    if len(tasks) > 1:
+        raise BenchError(
+            f"data {suite.data}: the run's variants {' and '.join(tasks)}; images are for one of "
+            "these tasks, so name the variants of one (--variant)"
+        )
+    return read_data(Path(suite.data), tasks[0])
 
 
 def _old_run(run: Run) -> Context:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlparse
 
+from bench.accuracy.images import Preprocessing
 from bench.architecture import CLASSES
-from bench.data import Preprocessing
-from bench.variant import CLASSIFY, FAMILIES, MOBILENET_V2, Variant
+from bench.variant import CLASSIFY, FAMILIES, MOBILENET_V2, SEGMENT, Variant
 from targets.errors import BenchError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Weights:
     padding: "Padding" = "symmetric"
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of pixels 0..1; ImageNet's own
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    resize: int | None = None  # shorter side of an image before the centre is taken
+    resize: int | None = None  # pixels of an image's shorter side; for a segmenter, the longer
     sha256: str = ""
 
     def fits(self, variant: Variant) -> bool:
@@ -44,13 +44,20 @@ class Weights:
         return same and self.width_multiplier in (None, variant.width_multiplier)
 
     def preprocessing(self, variant: Variant) -> Preprocessing:
-        """Return what images must become; at another resolution than declared they are resized."""
-        declared = self.resolution or variant.height
-        resize = self.resize
-        if resize is None and min(variant.height, variant.width) != declared:
-            resize = declared
+        """Return what images must become; at another resolution than declared `resize` scales.
+
+        A classifier's images are resized then even without one. A segmenter's are not: they are
+        padded, and made smaller only if they do not fit.
+        """
+        shorter, longer = sorted((variant.height, variant.width))
+        if variant.task == SEGMENT:
+            side, declared, resize = longer, self.resolution or longer, self.resize
+        else:
+            side, declared, resize = shorter, self.resolution or variant.height, self.resize
+            if resize is None and shorter != declared:
+                resize = declared
         if resize is not None:
-            resize = round(resize * min(variant.height, variant.width) / declared)
+            resize = round(resize * side / declared)
         return Preprocessing(variant.height, variant.width, resize, self.mean, self.std)
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reports.errors import ReportError
-from reports.store import Run, Store
+from reports.store import SCHEMA_VERSION, Run, Store
 
 
 def test_a_record_comes_back_as_it_was(store: Store, make_record: Any) -> None:
@@ -126,12 +126,79 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
         Store(str(tmp_path))
 
 
-def test_another_schema_is_refused(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [3, 99])
+def test_another_schema_is_refused(store: Store, tmp_path: Path, version: int) -> None:
     store.close()
     with sqlite3.connect(tmp_path / "store.sqlite") as connection:
-        connection.execute("UPDATE mobilebench_schema SET version = 99")
-    with pytest.raises(ReportError, match="has schema 99"):
+        connection.execute(f"UPDATE mobilebench_schema SET version = {version}")
+    with pytest.raises(ReportError, match=f"has schema {version}, this mobilebench reads 4 to 5"):
         Store(str(tmp_path / "store.sqlite"))
+    assert version_of(tmp_path / "store.sqlite") == version
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """Return a store as a mobilebench with schema 4 has written it."""
+    path = tmp_path / "older.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(Path(__file__).with_name("store_of_schema_4.sql").read_text())
+    return path
+
+
+def version_of(path: Path) -> int:
+    with sqlite3.connect(path) as connection:
+        (found,) = connection.execute("SELECT version FROM mobilebench_schema").fetchone()
+    return int(found)
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_an_older_store_is_brought_up_to_date_and_loses_nothing(
+    older: Path, make_record: Any, create: bool
+) -> None:
+    for _ in range(2):  # it is done once
+        with Store(str(older), create=create) as store:
+            run = store.find_run("latest")
+            tvm, torch = store.records([run.run_id])
+            assert run.suite["data"] == "images"
+            assert (tvm.runtime, tvm.samples, tvm.images) == ("tvm", 445, 250)
+            assert (tvm.top1_percent, torch.pytorch_top5_percent) == (73.6, 90.8)
+            assert (tvm.map_percent, tvm.max_box_error_px) == (None, None)
+            assert store.rounds_ms(torch) == [[2.5, 2.25], [2.75]]
+        assert version_of(older) == SCHEMA_VERSION
+    with Store(str(older)) as store:
+        found = make_record(run_id=run.run_id, miou_percent=75.7, max_box_error_px=0.25)
+        store.add(found)
+        assert store.records([run.run_id])[-1] == found
+
+
+def test_an_older_store_has_the_columns_of_a_new_one_afterwards(older: Path, store: Store) -> None:
+    Store(str(older)).close()
+    tables = []
+    for path in (older, store.url.removeprefix("sqlite:///")):
+        with sqlite3.connect(path) as connection:
+            columns = connection.execute("PRAGMA table_info(records)").fetchall()
+            tables.append(sorted((name, kind, needed) for _, name, kind, needed, *_ in columns))
+    assert tables[0] == tables[1]
+
+
+def test_two_that_open_an_older_store_at_the_same_moment_both_get_it(older: Path) -> None:
+    openers = 8
+    together = threading.Barrier(openers)
+
+    def open_it() -> int:
+        together.wait()
+        with Store(str(older)) as store:
+            return len(store.records([store.find_run("latest").run_id]))
+
+    with ThreadPoolExecutor(openers) as pool:
+        opened = [pool.submit(open_it) for _ in range(openers)]
+    assert [one.result() for one in opened] == [2] * openers
+
+
+def test_an_older_store_that_may_only_be_read_is_refused_and_kept(older: Path) -> None:
+    with pytest.raises(ReportError, match="readonly"):
+        Store(f"sqlite:///file:{older}?mode=ro&uri=true")
+    assert version_of(older) == 4
 
 
 def test_a_store_that_is_locked_for_good_is_told(

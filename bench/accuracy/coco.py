@@ -10,14 +10,16 @@ from typing import Any, TypeGuard
 import numpy as np
 from PIL import Image
 
-from bench.data import Preprocessing, normalised, rgb, whole_image
+from bench.accuracy.images import Preprocessing, normalised, rgb, whole_image
+from bench.accuracy.resampling import bilinear
+from bench.architecture import CLASSES
 from bench.extras import import_extra
 from bench.fidelity import Floats
-from bench.resampling import bilinear
+from bench.variant import DETECT
 from targets.errors import BenchError
 
 ANNOTATIONS = "annotations.json"
-CATEGORIES = 90  # ids 1 to 90, of which COCO uses 80
+_CATEGORIES = CLASSES[DETECT] - 1  # ids 1 to 90, of which COCO uses 80
 _PREFIX = "instances_"
 _MAX_PIXELS = 1e6
 
@@ -46,7 +48,7 @@ class CocoDataset:
         return len(self.files)
 
 
-def read_coco(path: Path) -> CocoDataset:
+def read(path: Path) -> CocoDataset:
     """Return the images that a path names.
 
     The path is a JSON file of COCO's object annotations, or a directory with an
@@ -77,7 +79,7 @@ def read_coco(path: Path) -> CocoDataset:
     return CocoDataset(name, tuple(files), tuple(sizes), truths, digest.hexdigest())
 
 
-def show_coco(dataset: CocoDataset, indices: Sequence[int], preprocessing: Preprocessing) -> Floats:
+def show(dataset: CocoDataset, indices: Sequence[int], preprocessing: Preprocessing) -> Floats:
     """Return inputs (N, 3, height, width) of some images.
 
     Both sides are resized to the network's, whatever their ratio, as TensorFlow's
@@ -160,9 +162,9 @@ def _truths(entries: list[Any], images: list[int | str], path: Path) -> tuple[Tr
         identity, category = known.get("image_id"), known.get("category_id")
         if not isinstance(identity, int | str) or identity not in index:
             raise BenchError(f"{what} is of image {identity}, which is not among its images")
-        if type(category) is not int or not 1 <= category <= CATEGORIES:
+        if type(category) is not int or not 1 <= category <= _CATEGORIES:
             raise BenchError(
-                f"{what} has category {category}; COCO's category ids are 1 to {CATEGORIES}"
+                f"{what} has category {category}; COCO's category ids are 1 to {_CATEGORIES}"
             )
         box = known.get("bbox")
         if not _is_box(box):

@@ -11,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.data import Preprocessing, csv_rows, normalised, rgb, whole_image
+from bench.accuracy.images import Preprocessing, csv_rows, normalised, rgb, whole_image
+from bench.accuracy.resampling import bilinear, nearest
+from bench.architecture import CLASSES
 from bench.fidelity import Floats
-from bench.resampling import bilinear, nearest
+from bench.variant import SEGMENT
 from targets.errors import BenchError
 
 MASKS = "masks.csv"
 SPLIT = Path("ImageSets", "Segmentation", "val.txt")
-CLASSES = 21  # VOC's 20, and background at 0
 IGNORED = 255  # a pixel of no class: VOC's outlines, and what an image is padded with
+_CLASSES = CLASSES[SEGMENT]
 _SUFFIXES = (".jpg", ".png", ".jpeg")
 
 Labels = NDArray[np.uint8]
@@ -38,7 +40,7 @@ class VocDataset:
         return len(self.images)
 
 
-def read_voc(path: Path) -> VocDataset:
+def read(path: Path) -> VocDataset:
     """Return the images that a path names.
 
     The path is a directory of VOC's layout (`JPEGImages`, `SegmentationClass`, and
@@ -60,7 +62,7 @@ def read_voc(path: Path) -> VocDataset:
         )
     pairs = _listed(path) if path.suffix == ".txt" else _rows(path)
     if not pairs:
-        raise BenchError(f"data {path}: names no images")
+        raise BenchError(f"data {path}: names no images and masks; a segmenter wants VOC's format")
     digest = hashlib.sha256()
     labelled = False
     for image, mask in pairs:
@@ -73,7 +75,7 @@ def read_voc(path: Path) -> VocDataset:
     return VocDataset(name, images, masks, digest.hexdigest())
 
 
-def show_voc(dataset: VocDataset, indices: Sequence[int], preprocessing: Preprocessing) -> Floats:
+def show(dataset: VocDataset, indices: Sequence[int], preprocessing: Preprocessing) -> Floats:
     """Return inputs (N, 3, height, width) of some images.
 
     An image keeps its aspect ratio and lies in the upper left corner; the rest has the mean
@@ -167,9 +169,9 @@ def _check_mask(image: Path, mask: Path, path: Path) -> bool:
                 f"{opened.width}x{opened.height}"
             )
     classes = np.unique(_labels(mask))
-    if wrong := [int(one) for one in classes if CLASSES <= one != IGNORED]:
+    if wrong := [int(one) for one in classes if _CLASSES <= one != IGNORED]:
         raise BenchError(
-            f"data {path}: mask {mask} has class {wrong[0]}; classes are 0 to {CLASSES - 1}, and "
+            f"data {path}: mask {mask} has class {wrong[0]}; classes are 0 to {_CLASSES - 1}, and "
             f"{IGNORED} where none counts"
         )
     return bool((classes != IGNORED).any())

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data import Preprocessing, read_dataset, show
+from bench.accuracy.images import Preprocessing
+from bench.accuracy.labels import read, show
 from targets.errors import BenchError
 
 HALF = (0.5, 0.5, 0.5)
@@ -29,8 +30,8 @@ def test_a_csv_file_or_its_directory_names_images(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     picture(tmp_path / "b.png", seed=1)
     path = labels(tmp_path, "b.png,7\na.png,999\n")
-    dataset = read_dataset(path)
-    assert dataset == read_dataset(tmp_path)
+    dataset = read(path)
+    assert dataset == read(tmp_path)
     assert [file.name for file in dataset.files] == ["b.png", "a.png"]
     assert dataset.labels == (7, 999)
     assert dataset.name == tmp_path.name
@@ -42,17 +43,17 @@ def test_class_directories_are_counted_in_alphabetical_order(tmp_path: Path) -> 
     picture(tmp_path / "n0003" / "x.png")
     picture(tmp_path / "n0001" / "y.png")
     (tmp_path / "n0001" / "notes.txt").write_text("no image")
-    dataset = read_dataset(tmp_path)
+    dataset = read(tmp_path)
     assert [file.name for file in dataset.files] == ["y.png", "x.png"]
     assert dataset.labels == (1, 3)
 
 
 def test_other_images_or_labels_are_other_data(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
-    first = read_dataset(labels(tmp_path, "a.png,1\n")).sha256
-    assert read_dataset(labels(tmp_path, "a.png,2\n")).sha256 != first
+    first = read(labels(tmp_path, "a.png,1\n")).sha256
+    assert read(labels(tmp_path, "a.png,2\n")).sha256 != first
     picture(tmp_path / "a.png", seed=2)
-    assert read_dataset(labels(tmp_path, "a.png,1\n")).sha256 != first
+    assert read(labels(tmp_path, "a.png,1\n")).sha256 != first
 
 
 @pytest.mark.parametrize(
@@ -72,22 +73,22 @@ def test_what_is_wrong_is_told_with_the_file_s_name(tmp_path: Path, text: str, r
     whole = picture(tmp_path / "a.png").read_bytes()
     (tmp_path / "damaged.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BenchError, match=reason):
-        read_dataset(labels(tmp_path, text))
+        read(labels(tmp_path, text))
 
 
 def test_a_directory_that_is_empty_or_of_other_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="no such file"):
-        read_dataset(tmp_path / "nosuch")
+        read(tmp_path / "nosuch")
     with pytest.raises(BenchError, match="has no images"):
-        read_dataset(tmp_path)
+        read(tmp_path)
     picture(tmp_path / "cat" / "a.png")
     with pytest.raises(BenchError, match="has 1 class directories"):
-        read_dataset(tmp_path)
+        read(tmp_path)
 
 
 def test_the_centre_is_taken_and_scaled_as_declared(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", size=(40, 36))
-    dataset = read_dataset(labels(tmp_path, "a.png,0\n"))
+    dataset = read(labels(tmp_path, "a.png,0\n"))
     mean, std = (0.1, 0.2, 0.3), (0.5, 0.25, 0.125)
     (shown,) = show(dataset, [0], Preprocessing(32, 30, None, mean, std))
     pixels = np.asarray(Image.open(tmp_path / "a.png"))[2:34, 5:35] / 255
@@ -98,7 +99,7 @@ def test_the_centre_is_taken_and_scaled_as_declared(tmp_path: Path) -> None:
 
 def test_the_shorter_side_is_resized(tmp_path: Path) -> None:
     Image.new("L", (100, 50), 128).save(tmp_path / "grey.png")
-    dataset = read_dataset(labels(tmp_path, "grey.png,0\n"))
+    dataset = read(labels(tmp_path, "grey.png,0\n"))
     shown = show(dataset, [0, 0], Preprocessing(24, 24, 24, HALF, HALF))
     assert shown.shape == (2, 3, 24, 24)
     np.testing.assert_allclose(shown, (128 / 255 - 0.5) / 0.5, atol=1e-6)
@@ -106,6 +107,6 @@ def test_the_shorter_side_is_resized(tmp_path: Path) -> None:
 
 def test_a_small_image_is_told_by_name(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", size=(30, 40))
-    dataset = read_dataset(labels(tmp_path, "a.png,0\n"))
+    dataset = read(labels(tmp_path, "a.png,0\n"))
     with pytest.raises(BenchError, match=r"a\.png: is 30x40, the network takes 32x32"):
         show(dataset, [0], Preprocessing(32, 32, None, HALF, HALF))

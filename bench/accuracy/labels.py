@@ -1,14 +1,14 @@
-"""Labelled images: which files, which classes, and what a network is shown of them."""
+"""Images with a class each: which there are, and what a classifier is shown of them."""
 
-import csv
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from bench.accuracy.images import Preprocessing, csv_rows, normalised, rgb, whole_image
 from bench.architecture import CLASSES
 from bench.fidelity import Floats
 from bench.variant import CLASSIFY
@@ -20,23 +20,7 @@ _SUFFIXES = {".jpeg", ".jpg", ".png", ".webp", ".bmp"}
 
 
 @dataclass(frozen=True)
-class Preprocessing:
-    """From an image file to a network's input, as a checkpoint declares it.
-
-    A classifier is shown the centre, after the shorter side was resized if that is asked for; what
-    a detector and a segmenter are shown, `bench.coco` and `bench.voc` say. Pixels scaled to 0..1
-    become (pixel - mean) / std, by channel.
-    """
-
-    height: int
-    width: int
-    resize: int | None  # pixels of the shorter side (a segmenter's longer); None: as the image is
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class Dataset:
+class LabelDataset:
     """Image files with the index of each one's class."""
 
     name: str  # what reports call it
@@ -48,7 +32,7 @@ class Dataset:
         return len(self.files)
 
 
-def read_dataset(path: Path) -> Dataset:
+def read(path: Path) -> LabelDataset:
     """Return the images that a path names.
 
     A CSV file has a header, and a file (relative to the CSV) and a class index in each row; a
@@ -71,49 +55,13 @@ def read_dataset(path: Path) -> Dataset:
         digest.update(f"{label}:".encode() + whole_image(file, path))
     files, labels = zip(*pairs, strict=True)
     name = path.resolve().parent.name if path.name == LABELS else path.stem
-    return Dataset(name, files, labels, digest.hexdigest())
+    return LabelDataset(name, files, labels, digest.hexdigest())
 
 
-def show(dataset: Dataset, indices: Sequence[int], preprocessing: Preprocessing) -> Floats:
+def show(dataset: LabelDataset, indices: Sequence[int], preprocessing: Preprocessing) -> Floats:
     """Return inputs (N, 3, height, width) of some images; raises BenchError for a small one."""
     shown = np.stack([_pixels(dataset.files[index], preprocessing) for index in indices])
     return normalised(shown, preprocessing)
-
-
-def normalised(pixels: np.ndarray, preprocessing: Preprocessing) -> Floats:
-    """Return (N, 3, H, W) of pixels (N, H, W, 3) in 0..255, as the checkpoint wants them."""
-    mean = np.array(preprocessing.mean, np.float32)
-    std = np.array(preprocessing.std, np.float32)
-    scaled = (pixels.astype(np.float32) / 255 - mean) / std
-    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
-
-
-def rgb(file: Path) -> Image.Image:
-    """Return an image that was found whole, with three channels."""
-    with Image.open(file) as opened:
-        return opened.convert("RGB")
-
-
-def whole_image(file: Path, path: Path, what: str = "image") -> bytes:
-    """Return a file's bytes; raises BenchError, naming the data's `path`, if it does not decode."""
-    try:
-        with Image.open(file) as image:
-            image.load()
-        return file.read_bytes()
-    except FileNotFoundError:
-        raise BenchError(f"data {path}: {what} {file} is missing") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BenchError(f"data {path}: {what} {file} is damaged: {error}") from None
-
-
-def csv_rows(path: Path, columns: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield line numbers and rows below the header; raises BenchError for what is not a CSV."""
-    try:
-        with path.open(newline="") as file:
-            rows = list(csv.reader(file))[1:]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BenchError(f"data {path}: not a CSV file of {columns}: {error}") from None
-    yield from ((number, row) for number, row in enumerate(rows, 2) if row)
 
 
 def _pixels(file: Path, preprocessing: Preprocessing) -> np.ndarray:
@@ -143,7 +91,9 @@ def _rows(path: Path) -> list[tuple[Path, int]]:
             )
         found.append((path.parent / row[0].strip(), int(row[1])))
     if not found:
-        raise BenchError(f"data {path}: names no images")
+        raise BenchError(
+            f"data {path}: names no images; a classifier wants an image and its class index a row"
+        )
     return found
 
 

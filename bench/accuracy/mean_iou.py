@@ -6,12 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.bootstrap import bootstrap_interval
+from bench.accuracy.bootstrap import bootstrap_interval
+from bench.accuracy.voc import IGNORED, Labels
+from bench.architecture import CLASSES
 from bench.fidelity import Floats
-from bench.voc import CLASSES, IGNORED, Labels
+from bench.variant import SEGMENT
 
 NO_CLASS = 255  # the answer in a pixel of which a logit is not finite
-_ANSWERS = CLASSES + 1  # the last: no class
+_CLASSES = CLASSES[SEGMENT]
+_ANSWERS = _CLASSES + 1  # the last: no class
 
 Confusion = NDArray[np.int64]
 
@@ -22,8 +25,9 @@ class SegmentationAccuracy:
 
     images: int
     miou_percent: float  # mean over classes that were there or were answered
-    miou_ci95_percent: tuple[float, float] | None  # bootstrap over images; None of one image
-    agreement: float  # share of labelled pixels with the same class as PyTorch's, 0..1
+    miou_ci95_low_percent: float | None  # bootstrap over images; None of one image
+    miou_ci95_high_percent: float | None
+    images_agreement: float  # share of labelled pixels with the same class as PyTorch's, 0..1
 
 
 def label(logits: Floats) -> Labels:
@@ -41,20 +45,15 @@ def confusion(answer: Labels, truth: Labels) -> Confusion:
     The last column is of pixels without an answer.
     """
     labelled = truth != IGNORED
-    pairs = truth[labelled].astype(np.int64) * _ANSWERS + np.minimum(answer[labelled], CLASSES)
-    return np.bincount(pairs, minlength=CLASSES * _ANSWERS).reshape(CLASSES, _ANSWERS)
+    pairs = truth[labelled].astype(np.int64) * _ANSWERS + np.minimum(answer[labelled], _CLASSES)
+    return np.bincount(pairs, minlength=_CLASSES * _ANSWERS).reshape(_CLASSES, _ANSWERS)
 
 
 def intersection_over_union(counts: Confusion) -> NDArray[np.float64]:
     """Return each class's (21,), of a confusion (21, 22); NaN of one that is nowhere."""
     right = counts.diagonal()
-    union = counts.sum(axis=1) + counts.sum(axis=0)[:CLASSES] - right
+    union = counts.sum(axis=1) + counts.sum(axis=0)[:_CLASSES] - right
     return np.where(union > 0, right / np.maximum(union, 1), np.nan)
-
-
-def agreement(answer: Labels, reference: Labels, truth: Labels) -> float:
-    """Return the share of labelled pixels with the same class as the reference's, 0..1."""
-    return _same(answer, reference, truth) / max(1, int((truth != IGNORED).sum()))
 
 
 def score_segmentation(
@@ -76,11 +75,13 @@ def score_segmentation(
         # An image without a label can be drawn alone.
         return 100 * float(np.nanmean(intersection_over_union(total))) if total.any() else np.nan
 
+    low, high = bootstrap_interval(len(by_image), miou_percent)
     return SegmentationAccuracy(
         images=len(by_image),
         miou_percent=miou_percent(np.ones(len(by_image), np.int64)),
-        miou_ci95_percent=bootstrap_interval(len(by_image), miou_percent),
-        agreement=same / max(1, int(by_image.sum())),
+        miou_ci95_low_percent=low,
+        miou_ci95_high_percent=high,
+        images_agreement=same / max(1, int(by_image.sum())),
     )
 
 

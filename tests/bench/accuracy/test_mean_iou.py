@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from bench.mean_iou import (
+from bench.accuracy.mean_iou import (
     NO_CLASS,
-    agreement,
+    SegmentationAccuracy,
     confusion,
     intersection_over_union,
     label,
@@ -14,6 +14,10 @@ from bench.mean_iou import (
 
 TRUTH = np.array([[0, 0, 1], [1, 2, 255]], np.uint8)
 ANSWER = np.array([[0, 1, 1], [1, 1, 7]], np.uint8)
+
+
+def interval_of(scored: SegmentationAccuracy) -> tuple[float | None, float | None]:
+    return scored.miou_ci95_low_percent, scored.miou_ci95_high_percent
 
 
 def test_the_largest_logit_is_the_class_and_what_is_not_finite_is_none() -> None:
@@ -50,31 +54,34 @@ def test_the_mean_is_of_all_images_together() -> None:
     scored = score_segmentation(images)
     assert scored.images == 2
     assert scored.miou_percent == pytest.approx(100 * (9 / 17 + 7 / 15) / 2)
-    assert scored.agreement == 1
-    assert scored.miou_ci95_percent is not None
-    low, high = scored.miou_ci95_percent
+    assert scored.images_agreement == 1
+    low, high = interval_of(scored)
+    assert low is not None
+    assert high is not None
     assert low < scored.miou_percent < high
 
 
 def test_perfect_answers_have_100_percent_and_no_answers_none() -> None:
     perfect = np.where(TRUTH == 255, 0, TRUTH).astype(np.uint8)
     scored = score_segmentation([(perfect, perfect, TRUTH)] * 3)
-    assert (scored.miou_percent, scored.miou_ci95_percent) == (100, (100, 100))
+    assert (scored.miou_percent, *interval_of(scored)) == (100, 100, 100)
     none = np.full_like(TRUTH, NO_CLASS)
     scored = score_segmentation([(none, none, TRUTH)])
-    assert (scored.miou_percent, scored.miou_ci95_percent, scored.agreement) == (0, None, 0)
+    assert (scored.miou_percent, scored.images_agreement) == (0, 0)
+    assert interval_of(scored) == (None, None)
 
 
 def test_agreement_is_of_labelled_pixels() -> None:
     reference = np.array([[0, 1, 0], [1, 2, 9]], np.uint8)
-    assert agreement(ANSWER, reference, TRUTH) == 3 / 5
+    assert score_segmentation([(ANSWER, reference, TRUTH)]).images_agreement == 3 / 5
     scored = score_segmentation([(ANSWER, reference, TRUTH), (TRUTH, TRUTH, TRUTH)])
-    assert scored.agreement == 8 / 10
+    assert scored.images_agreement == 8 / 10
 
 
 def test_an_image_without_labels_changes_nothing() -> None:
     blank = np.full_like(TRUTH, 255)
     alone = score_segmentation([(ANSWER, ANSWER, TRUTH)])
     both = score_segmentation([(ANSWER, ANSWER, TRUTH), (ANSWER, ANSWER, blank)])
-    assert (both.miou_percent, both.agreement) == (alone.miou_percent, alone.agreement)
-    assert both.miou_ci95_percent == pytest.approx((both.miou_percent, both.miou_percent))
+    assert both.miou_percent == alone.miou_percent
+    assert both.images_agreement == alone.images_agreement
+    assert interval_of(both) == pytest.approx((both.miou_percent, both.miou_percent))

@@ -3,15 +3,15 @@
 import io
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.bootstrap import Draws, bootstrap_interval
-from bench.boxes import Detections
-from bench.coco import CocoDataset
+from bench.accuracy.bootstrap import Draws, Interval, bootstrap_interval
+from bench.accuracy.boxes import Detections
+from bench.accuracy.coco import CocoDataset
 from bench.extras import import_extra
 from bench.fidelity import Floats
 
@@ -21,12 +21,19 @@ _ALL_AREAS = [[0, 1e10]]  # pixels
 
 @dataclass(frozen=True)
 class DetectionAccuracy:
-    """What was found, of how many images; percentages are means over categories."""
+    """What was found, of how many images; percentages are means over categories.
+
+    Intervals are by bootstrap over images; one image has none.
+    """
 
     images: int
     map_percent: float  # mean of ten IoU thresholds, 0.50 to 0.95: COCO's AP
+    map_ci95_low_percent: float | None
+    map_ci95_high_percent: float | None
     map50_percent: float  # at IoU 0.50
-    map_ci95_percent: tuple[float, float] | None  # bootstrap over images; None of one image
+    map50_ci95_low_percent: float | None
+    map50_ci95_high_percent: float | None
+    images_agreement: float | None = None  # share of detections that PyTorch's are too, 0..1
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +56,16 @@ def score_detections(detections: Sequence[Detections], dataset: CocoDataset) -> 
     known = (precision > -1).all(axis=(0, 1))
     categories = _categories(evaluation, len(dataset))
     recalls = evaluation.params.recThrs
+    low, high = _interval(categories, recalls, len(dataset))
+    low50, high50 = _interval([_at_first(one) for one in categories], recalls, len(dataset))
     return DetectionAccuracy(
         images=len(dataset),
         map_percent=100 * float(precision[:, :, known].mean()),
+        map_ci95_low_percent=low,
+        map_ci95_high_percent=high,
         map50_percent=100 * float(precision[0][:, known].mean()),
-        map_ci95_percent=bootstrap_interval(
-            len(dataset), lambda draw: _map_percent(categories, draw, recalls)
-        ),
+        map50_ci95_low_percent=low50,
+        map50_ci95_high_percent=high50,
     )
 
 
@@ -129,6 +139,15 @@ def _categories(evaluation: Any, images: int) -> list[_Category]:
         ignored = np.concatenate([one["dtIgnore"] for one in matched], axis=1).astype(bool)
         found.append(_Category(image[best], right[:, best], ~ignored[:, best], objects))
     return found
+
+
+def _at_first(category: _Category) -> _Category:
+    """Return the same at the first IoU threshold alone."""
+    return replace(category, right=category.right[:1], counted=category.counted[:1])
+
+
+def _interval(categories: Sequence[_Category], recalls: Floats, images: int) -> Interval:
+    return bootstrap_interval(images, lambda draw: _map_percent(categories, draw, recalls))
 
 
 def _map_percent(categories: Sequence[_Category], draw: Draws, recalls: Floats) -> float:

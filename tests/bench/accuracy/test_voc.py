@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data import Preprocessing
-from bench.voc import read_voc, show_voc, shown_labels
+from bench.accuracy.images import Preprocessing
+from bench.accuracy.voc import read, show, shown_labels
 from targets.errors import BenchError
 
 HALF = (0.5, 0.5, 0.5)
@@ -50,30 +50,30 @@ def rows(directory: Path, text: str) -> Path:
 def test_a_directory_of_voc_s_layout_names_its_validation_images(tmp_path: Path) -> None:
     voc(tmp_path, "2007_000033", "2007_000042")
     few = voc(tmp_path, "2007_000042", split="few")
-    data = read_voc(tmp_path)
+    data = read(tmp_path)
     assert [file.name for file in data.images] == ["2007_000033.jpg", "2007_000042.jpg"]
     assert [file.name for file in data.masks] == ["2007_000033.png", "2007_000042.png"]
     assert data.name == "val"
-    assert [file.name for file in read_voc(few).images] == ["2007_000042.jpg"]
-    assert read_voc(few).name == "few"
+    assert [file.name for file in read(few).images] == ["2007_000042.jpg"]
+    assert read(few).name == "few"
 
 
 def test_a_csv_file_or_its_directory_names_pairs(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     mask(tmp_path / "masks" / "m.png", palette=False)
-    data = read_voc(rows(tmp_path, "a.png, masks/m.png\n"))
-    assert data == read_voc(tmp_path)
+    data = read(rows(tmp_path, "a.png, masks/m.png\n"))
+    assert data == read(tmp_path)
     assert data.masks == (tmp_path / "masks" / "m.png",)
     assert data.name == tmp_path.name
 
 
 def test_other_images_or_masks_are_other_data(tmp_path: Path) -> None:
     voc(tmp_path, "a")
-    hashes = {read_voc(tmp_path).sha256}
+    hashes = {read(tmp_path).sha256}
     mask(tmp_path / "SegmentationClass" / "a.png", np.zeros((4, 6)))
-    hashes.add(read_voc(tmp_path).sha256)
+    hashes.add(read(tmp_path).sha256)
     picture(tmp_path / "JPEGImages" / "a.jpg", seed=5)
-    assert len({*hashes, read_voc(tmp_path).sha256}) == 3
+    assert len({*hashes, read(tmp_path).sha256}) == 3
 
 
 @pytest.mark.parametrize(
@@ -101,31 +101,31 @@ def test_what_is_wrong_is_told_with_the_file_s_name(tmp_path: Path, text: str, r
     mask(tmp_path / "c21.png", np.full((4, 6), 21))
     mask(tmp_path / "blank.png", np.full((4, 6), 255))
     with pytest.raises(BenchError, match=reason) as refusal:
-        read_voc(rows(tmp_path, text))
+        read(rows(tmp_path, text))
     assert "\n" not in str(refusal.value)
 
 
 def test_other_directories_and_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="no such file"):
-        read_voc(tmp_path / "nosuch")
+        read(tmp_path / "nosuch")
     with pytest.raises(BenchError, match=f"data {tmp_path}: has no masks.csv and no ImageSets"):
-        read_voc(tmp_path)
+        read(tmp_path)
     listed = voc(tmp_path)
     with pytest.raises(BenchError, match="names no images"):
-        read_voc(tmp_path)
+        read(tmp_path)
     listed.write_text("2007_000033\n")
     with pytest.raises(BenchError, match=r"JPEGImages/2007_000033\.jpg is missing"):
-        read_voc(tmp_path)
+        read(tmp_path)
     listed.write_bytes(b"\xff\xfe")
     with pytest.raises(BenchError, match="not a list of images"):
-        read_voc(tmp_path)
+        read(tmp_path)
 
 
 def test_an_image_that_fits_is_padded_and_not_resized(tmp_path: Path) -> None:
     voc(tmp_path, "a")
-    data = read_voc(tmp_path)
+    data = read(tmp_path)
     how = Preprocessing(5, 8, None, HALF, (0.5, 0.25, 0.5))
-    (shown,) = show_voc(data, [0], how)
+    (shown,) = show(data, [0], how)
     pixels = np.asarray(Image.open(data.images[0])) / 255
     expected = ((pixels - HALF) / (0.5, 0.25, 0.5)).transpose(2, 0, 1)
     assert shown.dtype == np.float32
@@ -156,12 +156,12 @@ def test_image_and_mask_are_resized_alike(
     left = np.zeros((size[1], size[0]))
     left[:, size[0] // 2 :] = 20
     mask(tmp_path / "m.png", left)
-    data = read_voc(rows(tmp_path, "a.png,m.png\n"))
+    data = read(rows(tmp_path, "a.png,m.png\n"))
     how = Preprocessing(64, 64, resize, HALF, HALF)
     height, width = shown_size
     expected = np.zeros((64, 64))
     expected[:height, :width] = 1
-    (shown,) = show_voc(data, [0], how)
+    (shown,) = show(data, [0], how)
     np.testing.assert_array_equal(shown, np.broadcast_to(expected, (3, 64, 64)))
     (labels,) = shown_labels(data, [0], how)
     np.testing.assert_array_equal(labels != 255, expected)

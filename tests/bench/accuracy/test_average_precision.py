@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import average_precision
-from bench.average_precision import score_detections
-from bench.boxes import Detections, detect, encode, feature_map_sizes, ssd_anchors
-from bench.coco import CocoDataset, Truth
+from bench.accuracy import average_precision
+from bench.accuracy.average_precision import DetectionAccuracy, score_detections
+from bench.accuracy.boxes import Detections, anchors_of, detect, encode
+from bench.accuracy.coco import CocoDataset, Truth
+from bench.variant import parse_variant
 
 HEIGHT, WIDTH = 100, 200  # of every image
 
@@ -31,6 +32,10 @@ def answer(*found: tuple[Box, int, float]) -> Detections:
     )
 
 
+def interval_of(scored: DetectionAccuracy) -> tuple[float | None, float | None]:
+    return scored.map_ci95_low_percent, scored.map_ci95_high_percent
+
+
 A, B = (20.0, 10.0, 40.0, 30.0), (120.0, 50.0, 60.0, 40.0)
 NOWHERE = (90.0, 80.0, 10.0, 10.0)
 
@@ -40,13 +45,13 @@ def test_perfect_answers_have_100_percent(capsys: pytest.CaptureFixture[str]) ->
     scored = score_detections([answer((A, 1, 0.9), (B, 90, 0.2)), answer((B, 1, 0.4))], dataset)
     assert scored.images == 2
     assert (scored.map_percent, scored.map50_percent) == pytest.approx((100, 100))
-    assert scored.map_ci95_percent == pytest.approx((100, 100))
+    assert interval_of(scored) == pytest.approx((100, 100))
     assert capsys.readouterr().out == ""
 
 
 def test_a_network_s_perfect_outputs_have_100_percent() -> None:
     dataset = data(Truth(0, 17, A, False), Truth(0, 3, B, False))
-    anchors = ssd_anchors(64, 64, feature_map_sizes(64, 64))
+    anchors = anchors_of(parse_variant("ssdlite_mobilenet_v2_1.0_64"))
     codes = np.zeros((1, len(anchors), 4), np.float32)
     logits = np.full((1, len(anchors), 91), -12, np.float32)
     for place, truth in zip((5, 70), dataset.truths, strict=True):
@@ -88,7 +93,7 @@ def test_imperfect_answers_have_what_is_worked_out_by_hand(
     scored = score_detections([answer(*found)], data(Truth(0, 1, A, False), Truth(0, 1, B, False)))
     assert scored.map_percent == pytest.approx(map_percent)
     assert scored.map50_percent == pytest.approx(map50_percent)
-    assert scored.map_ci95_percent is None  # one image
+    assert interval_of(scored) == (None, None)  # one image
 
 
 def test_categories_count_equally_and_only_where_they_are() -> None:
@@ -116,14 +121,15 @@ def test_an_image_drawn_twice_counts_as_two_images(monkeypatch: pytest.MonkeyPat
     ]
     expected = score_detections(
         [answers[image] for image in drawn], data(*asked, images=len(drawn))
-    ).map_percent
+    )
     monkeypatch.setattr(
         average_precision, "bootstrap_interval", lambda _images, percent: (percent(draw), 100.0)
     )
     scored = score_detections(answers, data(*truths, images=len(draw)))
-    assert scored.map_ci95_percent == (pytest.approx(expected), 100.0)
-    assert 5 < expected < 95
-    assert abs(expected - scored.map_percent) > 0.1
+    assert interval_of(scored) == (pytest.approx(expected.map_percent), 100.0)
+    assert scored.map50_ci95_low_percent == pytest.approx(expected.map50_percent)
+    assert 5 < expected.map_percent < expected.map50_percent < 95
+    assert abs(expected.map_percent - scored.map_percent) > 0.1
 
 
 def random_images(images: int) -> tuple[list[Truth], list[Detections]]:
@@ -145,6 +151,11 @@ def random_images(images: int) -> tuple[list[Truth], list[Detections]]:
 def test_the_interval_is_around_the_figure() -> None:
     truths, answers = random_images(12)
     scored = score_detections(answers, data(*truths, images=12))
-    assert scored.map_ci95_percent is not None
-    low, high = scored.map_ci95_percent
+    low, high = interval_of(scored)
+    assert low is not None
+    assert high is not None
     assert 0 < low < scored.map_percent < high < 100
+    assert scored.map50_ci95_low_percent is not None
+    assert scored.map50_ci95_high_percent is not None
+    assert low < scored.map50_ci95_low_percent < scored.map50_percent
+    assert scored.map50_percent < scored.map50_ci95_high_percent < 100

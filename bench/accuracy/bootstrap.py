@@ -9,12 +9,11 @@ RESAMPLES = 200  # what B. Efron and R. J. Tibshirani advise for a standard erro
 _SEED = 0
 
 Draws = NDArray[np.int64]
+Interval = tuple[float, float] | tuple[None, None]
 
 
-def bootstrap_interval(
-    images: int, percent: Callable[[Draws], float]
-) -> tuple[float, float] | None:
-    """Return a 95 % interval of a percentage of so many images; None of one, which has none.
+def bootstrap_interval(images: int, percent: Callable[[Draws], float]) -> Interval:
+    """Return a 95 % interval of a percentage of so many images; Nones of one, which has none.
 
     1.96 standard errors to both sides, of images drawn with replacement. `percent` is given how
     often each image was drawn (images,), and returns NaN where that leaves nothing to measure.
@@ -24,7 +23,7 @@ def bootstrap_interval(
     classes give higher figures than many images have, which no interval of theirs can show.
     """
     if images < 2:
-        return None
+        return None, None
     generator = np.random.default_rng(_SEED)
     draws = generator.multinomial(images, np.full(images, 1 / images), RESAMPLES)
     half = 1.959964 * float(np.nanstd([percent(draw) for draw in draws], ddof=1))

@@ -5,23 +5,23 @@ import sys
 import numpy as np
 import pytest
 
-from bench import boxes
-from bench.boxes import (
+from bench.accuracy import boxes
+from bench.accuracy.boxes import (
     Detections,
     Suppression,
+    anchors_of,
     class_scores,
     decode,
     detect,
     encode,
-    feature_map_sizes,
-    ssd_anchors,
 )
 from bench.fidelity import Floats
+from bench.variant import DETECT, Variant
 from targets.errors import BenchError
 
 
-def anchors_of(height: int, width: int) -> Floats:
-    return ssd_anchors(height, width, feature_map_sizes(height, width))
+def ssd_anchors_of(height: int, width: int) -> Floats:
+    return anchors_of(Variant(1.0, height, width, task=DETECT))
 
 
 def square(y: float, x: float, side: float) -> list[float]:
@@ -48,12 +48,7 @@ def found(where: list[list[float]], scores: list[list[float]], **how: float) -> 
 
 @pytest.mark.parametrize(("size", "count"), [(300, 1917), (320, 2034)])
 def test_there_are_as_many_anchors_as_published(size: int, count: int) -> None:
-    assert anchors_of(size, size).shape == (count, 4)
-
-
-def test_maps_halve_and_are_rounded_up() -> None:
-    assert feature_map_sizes(300, 300) == [(19, 19), (10, 10), (5, 5), (3, 3), (2, 2), (1, 1)]
-    assert feature_map_sizes(320, 500)[:2] == [(20, 32), (10, 16)]
+    assert ssd_anchors_of(size, size).shape == (count, 4)
 
 
 def test_the_first_anchors_are_those_worked_out_by_hand() -> None:
@@ -65,7 +60,7 @@ def test_the_first_anchors_are_those_worked_out_by_hand() -> None:
         (0.025 - long, 0.025 - short, 0.025 + long, 0.025 + short),
         (0.025 - half, 0.075 - half, 0.025 + half, 0.075 + half),  # next column, same row
     ]
-    anchors = anchors_of(320, 320)
+    anchors = ssd_anchors_of(320, 320)
     np.testing.assert_allclose(anchors[:4], expected, atol=1e-6)
     np.testing.assert_allclose(anchors[60, 0], 0.075 - half, atol=1e-6)  # next row
 
@@ -80,15 +75,15 @@ def test_a_later_map_s_anchors_are_those_worked_out_by_hand() -> None:
         (0.6062481, 0.2020625),  # of 0.3333
         (0.4183300, 0.4183300),  # root of 0.35 * 0.5
     ]
-    second = anchors_of(320, 320)[1200:1206]
+    second = ssd_anchors_of(320, 320)[1200:1206]
     np.testing.assert_allclose(second[:, 2:] - second[:, :2], sides, atol=1e-6)
     np.testing.assert_allclose(second[:, 2:] + second[:, :2], 0.1, atol=1e-6)
-    last = anchors_of(320, 320)[-1]  # root of 0.95 * 1, in the middle
+    last = ssd_anchors_of(320, 320)[-1]  # root of 0.95 * 1, in the middle
     np.testing.assert_allclose(last, [0.0126603, 0.0126603, 0.9873397, 0.9873397], atol=1e-6)
 
 
 def test_square_anchors_are_square_on_other_inputs_too() -> None:
-    first = anchors_of(160, 320)[0]
+    first = ssd_anchors_of(160, 320)[0]
     assert first[2] - first[0] == pytest.approx(0.1)  # of the shorter side
     assert first[3] - first[1] == pytest.approx(0.05)
 
@@ -101,7 +96,7 @@ def test_codes_are_scaled_offsets_and_logarithms() -> None:
 
 
 def test_what_is_encoded_is_decoded() -> None:
-    anchors = anchors_of(320, 256)
+    anchors = ssd_anchors_of(320, 256)
     corners = np.random.default_rng(0).uniform(0, 0.5, (len(anchors), 2, 2)).cumsum(axis=1)
     truth = corners.reshape(-1, 4).astype(np.float32)
     np.testing.assert_allclose(decode(encode(truth, anchors), anchors), truth, atol=1e-5)
@@ -145,7 +140,7 @@ def test_boxes_end_at_the_border_and_those_outside_are_left_out() -> None:
 
 
 def test_what_is_not_finite_finds_nothing() -> None:
-    anchors = anchors_of(64, 64)
+    anchors = ssd_anchors_of(64, 64)
     codes = np.zeros((2, len(anchors), 4), np.float32)
     logits = np.full((2, len(anchors), 91), -20, np.float32)
     logits[0, 3, 7] = 4
@@ -161,12 +156,12 @@ def test_what_is_not_finite_finds_nothing() -> None:
 def test_outputs_of_other_anchors_are_refused() -> None:
     codes, logits = np.zeros((1, 1917, 4), np.float32), np.zeros((1, 1917, 91), np.float32)
     with pytest.raises(BenchError, match="are not of 2034 anchors"):
-        detect(codes, logits, anchors_of(320, 320))
+        detect(codes, logits, ssd_anchors_of(320, 320))
 
 
 def test_many_random_boxes_are_suppressed_as_a_plain_loop_does() -> None:
     random = np.random.default_rng(0)
-    anchors = anchors_of(96, 96)
+    anchors = ssd_anchors_of(96, 96)
     codes = random.standard_normal((1, len(anchors), 4)).astype(np.float32)
     logits = random.standard_normal((1, len(anchors), 4)).astype(np.float32)
     (kept,) = detect(codes, logits, anchors, Suppression(in_all=10_000, per_class=10_000))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from bench.coco import Truth, read_coco, show_coco
-from bench.data import Preprocessing
+from bench.accuracy.coco import Truth, read, show
+from bench.accuracy.images import Preprocessing
 from targets.errors import BenchError
 
 HALF = (0.5, 0.5, 0.5)
@@ -54,7 +54,7 @@ def pictures(folder: Path) -> Path:
 
 def test_images_come_with_their_objects(tmp_path: Path) -> None:
     pictures(tmp_path / "val2017")
-    data = read_coco(annotated(tmp_path / "instances_val2017.json"))
+    data = read(annotated(tmp_path / "instances_val2017.json"))
     assert [file.name for file in data.files] == ["a.jpg", "b.jpg"]
     assert data.sizes == ((30, 40), (30, 40))
     assert data.truths == (
@@ -82,19 +82,19 @@ def test_images_are_found_beside_their_annotations(
     annotated(tmp_path / annotations)
     pictures(tmp_path / folder)
     picture(tmp_path / folder / "unnamed.jpg")
-    data = read_coco(tmp_path / named)
+    data = read(tmp_path / named)
     assert data.files == (tmp_path / folder / "a.jpg", tmp_path / folder / "b.jpg")
 
 
 def test_other_images_or_objects_are_other_data(tmp_path: Path) -> None:
     pictures(tmp_path)
     path = annotated(tmp_path / "annotations.json")
-    first = read_coco(path).sha256
-    assert read_coco(path).sha256 == first
+    first = read(path).sha256
+    assert read(path).sha256 == first
     annotated(path, annotations=content()["annotations"][:1])
-    second = read_coco(path).sha256
+    second = read(path).sha256
     picture(tmp_path / "a.jpg", box=(1, 1, 2, 2))
-    assert len({first, second, read_coco(path).sha256}) == 3
+    assert len({first, second, read(path).sha256}) == 3
 
 
 def one(**other: Any) -> list[dict[str, Any]]:
@@ -136,14 +136,14 @@ def test_what_is_wrong_is_told_in_one_line(
     if "images" in other:
         other = {"annotations": one(), **other}
     with pytest.raises(BenchError, match=reason) as refusal:
-        read_coco(annotated(tmp_path / "annotations.json", **other))
+        read(annotated(tmp_path / "annotations.json", **other))
     assert "\n" not in str(refusal.value)
 
 
 def test_a_later_image_that_is_missing_is_told_by_name(tmp_path: Path) -> None:
     picture(tmp_path / "a.jpg")
     with pytest.raises(BenchError, match=r"image .*b\.jpg is missing"):
-        read_coco(annotated(tmp_path / "annotations.json"))
+        read(annotated(tmp_path / "annotations.json"))
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", '{"images": 3}', "\udcff", "[" * 100_000])
@@ -151,18 +151,18 @@ def test_what_is_no_annotation_file_is_refused(tmp_path: Path, text: str) -> Non
     path = tmp_path / "annotations.json"
     path.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(BenchError, match=r"not a JSON file|has no list 'images'"):
-        read_coco(path)
+        read(path)
 
 
 def test_a_directory_has_one_annotation_file(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="no such file"):
-        read_coco(tmp_path / "nosuch")
+        read(tmp_path / "nosuch")
     with pytest.raises(BenchError, match=r"has no annotations\.json"):
-        read_coco(tmp_path)
+        read(tmp_path)
     for split in ("train2017", "val2017"):
         annotated(tmp_path / "annotations" / f"instances_{split}.json")
     with pytest.raises(BenchError, match=r"several annotations \(.*train2017.json, .*val2017.json"):
-        read_coco(tmp_path)
+        read(tmp_path)
 
 
 @pytest.mark.parametrize("module", ["pycocotools.cocoeval", "onnxruntime"])
@@ -173,13 +173,13 @@ def test_what_scoring_needs_is_asked_for_before_anything_runs(
     path = annotated(tmp_path / "annotations.json")
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(BenchError, match=r"pip install 'mobilebench\[data\]'"):
-        read_coco(path)
+        read(path)
 
 
 def test_both_sides_are_resized_to_the_network_s(tmp_path: Path) -> None:
     pictures(tmp_path)
-    data = read_coco(annotated(tmp_path / "annotations.json"))
-    shown = show_coco(data, [1, 0], Preprocessing(15, 10, 99, HALF, (0.5, 0.25, 1.0)))
+    data = read(annotated(tmp_path / "annotations.json"))
+    shown = show(data, [1, 0], Preprocessing(15, 10, 99, HALF, (0.5, 0.25, 1.0)))
     assert shown.shape == (2, 3, 15, 10)
     assert shown.dtype == np.float32
     pixels = np.asarray(Image.open(tmp_path / "b.jpg"))[::2, ::4] / 255  # 30 to 15, 40 to 10

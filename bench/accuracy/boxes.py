@@ -14,11 +14,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.architecture import detector_of
 from bench.extras import import_extra
 from bench.fidelity import Floats
+from bench.variant import Variant
 from targets.errors import BenchError
 
-MAPS = 6  # feature maps that boxes are predicted from
 MIN_SCALE, MAX_SCALE = 0.2, 0.95  # of the first map's anchors and the last one's
 LOWEST_SCALE = 0.1  # of the first map's one square anchor
 ASPECT_RATIOS = (1.0, 2.0, 0.5, 3.0, 0.3333)  # width to height; rounded in the configuration too
@@ -52,13 +53,10 @@ class Detections:
         return self.boxes * np.array([height, width, height, width], np.float32)
 
 
-def feature_map_sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """Return (rows, columns) of the maps that boxes are predicted from, at strides 16 to 512."""
-    sizes = [(-(-height // 16), -(-width // 16))]
-    for _ in range(MAPS - 1):
-        rows, columns = sizes[-1]
-        sizes.append((-(-rows // 2), -(-columns // 2)))
-    return sizes
+def anchors_of(variant: Variant) -> Floats:
+    """Return the anchors (n, 4) of a detector's predictions, in their order."""
+    maps = [(one.height, one.width) for one in detector_of(variant).predictions]
+    return ssd_anchors(variant.height, variant.width, maps)
 
 
 def ssd_anchors(height: int, width: int, maps: Sequence[tuple[int, int]]) -> Floats:

@@ -1,0 +1,31 @@
+"""How many images are right."""
+
+from pathlib import Path
+
+import numpy as np
+
+from bench.accuracy.classification import ClassificationAccuracy, score
+from bench.accuracy.images import Preprocessing
+from bench.accuracy.labels import LabelDataset
+
+LABELS = (3, 1, 0, 9)
+DATA = LabelDataset("four", tuple(Path(f"{n}.png") for n in range(4)), LABELS, "")
+SHOWN = Preprocessing(8, 8, None, (0, 0, 0), (1, 1, 1))
+
+
+def test_top1_top5_and_agreement_are_counted() -> None:
+    logits = np.zeros((4, 10), np.float32)
+    logits[0, 3] = 1  # right
+    logits[1, [4, 1]] = 2, 1  # second
+    logits[2, 1:7] = 1  # sixth or worse
+    logits[3, 9] = 1  # right
+    reference = np.zeros_like(logits)
+    reference[range(4), [3, 4, 5, 9]] = 1
+    found = score(iter(logits), reference, DATA, SHOWN)
+    assert found == ClassificationAccuracy(4, 50.0, 75.0, 0.75)
+
+
+def test_what_is_not_finite_is_wrong() -> None:
+    logits = np.full((4, 10), np.nan, np.float32)
+    found = score(iter(logits), np.zeros_like(logits), DATA, SHOWN)
+    assert found == ClassificationAccuracy(4, 0.0, 0.0, 0.0)
