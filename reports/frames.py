@@ -1,5 +1,6 @@
 """Records as pandas frames, and the questions that tables and plots ask of them."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from reports.published import find_published
+from reports.published import find_in_paper, find_published
 from reports.record import COLUMNS, Record
 from reports.store import Store
 
 MAIN = "tvm"  # the runtime that the others are compared with
 _SETUP = ["target", "device", "threads", "precision", "prefer", "emulated"]
 _CELL = ["variant", *_SETUP, "runtime", "weights"]
+_NUMBERS = re.compile(r"_\d+\.\d+_\d+(x\d+)?(_t\d+)?")
 _OPTIONAL = [field.name for field in fields(Record) if NoneType in get_args(field.type)]
 
 
@@ -109,16 +111,38 @@ def geometric_mean(values: pd.Series) -> float:
     return float(np.exp(np.log(known).mean())) if len(known) else float("nan")
 
 
-def with_published_top1(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add `published_top1_percent` and leave out rows about which nothing was published."""
-    found = [
-        find_published(row.width_multiplier, row.height, row.width)
-        if row.variant.startswith("mobilenet_v2_") and row.expansion_factor == 6
-        else None
+def network_of(variant: str) -> str:
+    """Return a variant's name without its numbers and its checkpoint: what it is one of."""
+    return _NUMBERS.sub("", variant.partition(" ")[0])
+
+
+def label_of(variant: str) -> str:
+    """Return what tells a variant from others of its task: `1.0-224`, `V1 1.0-224`, `1.0-160 t4`.
+
+    A checkpoint's name is left out.
+    """
+    name = variant.partition(" ")[0]
+    family, multiplier, size, rest = re.split(r"_(\d+\.\d+)_(\d+(?:x\d+)?)", name)
+    older = "V1 " if family == "mobilenet_v1" else ""
+    return f"{older}{multiplier}-{size}{rest.replace('_', ' ')}"
+
+
+def with_published(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add `published_percent`, of a task's main figure; leave out rows without one."""
+    percent = [
+        _published_percent(row.variant.partition(" ")[0], row.width_multiplier, row.height)
         for row in frame.itertuples()
     ]
-    top1 = [checkpoint.top1_percent if checkpoint else np.nan for checkpoint in found]
-    return frame.assign(published_top1_percent=top1).dropna(subset="published_top1_percent")
+    return frame.assign(published_percent=percent).dropna(subset="published_percent")
+
+
+def _published_percent(variant: str, width_multiplier: float, height: int) -> float:
+    """Return slim's figure, else the paper's; NaN if there is none."""
+    checkpoint = None
+    if variant == f"mobilenet_v2_{width_multiplier}_{height}":
+        checkpoint = find_published(width_multiplier, height, height)
+    found = checkpoint.top1_percent if checkpoint else find_in_paper(variant)
+    return float("nan") if found is None else found
 
 
 def wilson_interval(percent: float, count: float) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports import tables
+from reports.accuracy import accuracy_tables
 from reports.errors import ReportError
 from reports.frames import (
     Setup,
@@ -74,7 +75,7 @@ def _fill(
 ) -> None:
     glance = _glance(frame, run_ids)
     plots = [*draw(frame, directory), *draw_rooflines(kernels, directory)]
-    results = [*tables.result_tables(frame), *family_tables(kernels)]
+    results = [*tables.result_tables(frame), *accuracy_tables(frame), *family_tables(kernels)]
     failed, noisy = tables.failed_table(frame), tables.warnings_table(frame)
     environment = tables.environment_table(frame)
     write_csv(frame, directory / "records.csv")

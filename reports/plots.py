@@ -13,20 +13,20 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from reports.accuracy import MEASURES, Accuracy, examined, measured, published
 from reports.frames import (
     MAIN,
     Setup,
     geometric_mean,
+    label_of,
+    network_of,
     newest,
     ok_rows,
     pareto_front,
     ratios,
     runtimes_of,
     setups,
-    wilson_interval,
-    with_published_top1,
 )
-from reports.published import SOURCE
 
 # Okabe and Ito's palette: told apart by the colour-blind. Markers and dashes tell it in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -73,42 +73,49 @@ def _figures(setup: Setup, rows: pd.DataFrame) -> Iterator[_Drawn]:
     if len(main) > 1:
         yield _latency_by_macs(setup, main)
     square = main[(main["height"] == main["width"]) & (main["expansion_factor"] == 6)]
-    if len(square) > 1:
-        yield _heat_maps(setup, square)
-    measured = main[main["images"] > 0]
-    if len(measured) > 1:
-        yield _accuracy_by_latency(setup, _measured_top1(measured))
-    elif len(with_published_top1(main)) > 1:
-        yield _accuracy_by_latency(setup, _published_top1(main))
+    for network, alike in square.groupby(square["variant"].map(network_of)):
+        if len(alike) > 1:
+            yield _heat_maps(setup, alike, network)
+    for measure in MEASURES:
+        mine = main[main["task"] == measure.task]
+        known = measured(examined(mine, measure), measure)
+        if len(known.rows) < 2 and measure.task == "classify":  # others have one figure or two
+            known = published(mine, measure)
+        if len(known.rows) > 1:
+            yield _accuracy_by_latency(setup, known, measure.plot)
     if rows["runtime"].nunique() > 1:
         yield _runtimes(setup, rows)
 
 
 def _latency_by_macs(setup: Setup, rows: pd.DataFrame) -> _Drawn:
     figure, axes = canvas("multiply-accumulates, millions", f"latency of {MAIN}, ms")
-    lines = rows.groupby(["width_multiplier", "expansion_factor"])
-    for index, ((multiplier, expansion), line) in enumerate(lines):
+    networks = rows["variant"].map(network_of)
+    several = networks.nunique() > 1
+    lines = rows.groupby([networks, "width_multiplier", "expansion_factor"])
+    for index, ((network, multiplier, expansion), line) in enumerate(lines):
+        name = f"{network} {multiplier}" if several else f"{multiplier}"
         axes.errorbar(
             line["macs"] / 1e6,
             line["latency_p50_ms"],
             yerr=_error_bars(line),
-            label=f"{multiplier}" if expansion == 6 else f"{multiplier}, t{expansion}",
+            label=name if expansion == 6 else f"{name}, t{expansion}",
             color=COLOURS[index % len(COLOURS)],
             marker=MARKERS[index % len(MARKERS)],
             linestyle=_DASHES[index % len(_DASHES)],
             capsize=2,
         )
     logarithmic(axes, "xy")
-    axes.legend(title="width multiplier", frameon=False)
+    what = "network and width multiplier" if several else "width multiplier"
+    axes.legend(title=what, frameon=False)
     title = "Latency against multiply-accumulates"
-    lines_are = "a line per width multiplier"
+    lines_are = f"a line per {what}"
     if (rows["expansion_factor"] != 6).any():
         lines_are += " and expansion factor t (6 where none is given)"
     caption = f"{setup.title}. A point per variant, {lines_are}. {_INTERVAL}"
     return "latency-by-macs", figure, (title, caption, _alt(title, rows))
 
 
-def _heat_maps(setup: Setup, rows: pd.DataFrame) -> _Drawn:
+def _heat_maps(setup: Setup, rows: pd.DataFrame, network: str) -> _Drawn:
     columns = [("latency_p50_ms", 1.0, "latency, ms"), ("arena_bytes", 1e6, "arena, MB")]
     known = [column for column in columns if rows[column[0]].notna().any()]
     figure = Figure(figsize=(5 * len(known), 4), layout="constrained")
@@ -116,9 +123,9 @@ def _heat_maps(setup: Setup, rows: pd.DataFrame) -> _Drawn:
         figure.subplots(1, len(known), squeeze=False)[0], known, strict=True
     ):
         _heat_map(axes, rows, column, unit, name)
-    title = "Latency and planned activations across width multiplier and resolution"
+    title = f"Latency and planned activations of {network}, by width multiplier and resolution"
     caption = f"{setup.title}, {MAIN}. Arena: planned activations, MB of 10^6 bytes."
-    return "heat-maps", figure, (title, caption, _alt(title, rows))
+    return f"heat-maps-{network}", figure, (title, caption, _alt(title, rows))
 
 
 def _heat_map(axes: Axes, rows: pd.DataFrame, column: str, unit: float, title: str) -> None:
@@ -139,41 +146,15 @@ def _heat_map(axes: Axes, rows: pd.DataFrame, column: str, unit: float, title: s
     axes.tick_params(length=0)
 
 
-@dataclass(frozen=True)
-class _Top1:
-    """Rows with a column `top1` in percent, and whose figures those are."""
-
-    rows: pd.DataFrame
-    axis: str
-    source: str
-    whose: str  # for the title
-
-
-def _published_top1(rows: pd.DataFrame) -> _Top1:
-    known = with_published_top1(rows)
-    known = known.assign(top1=known["published_top1_percent"], top1_low=np.nan, top1_high=np.nan)
-    return _Top1(known, "published top-1 on ImageNet, %", SOURCE, "published")
-
-
-def _measured_top1(rows: pd.DataFrame) -> _Top1:
-    intervals = [wilson_interval(row.top1_percent, row.images) for row in rows.itertuples()]
-    low, high = zip(*intervals, strict=True)
-    images = " or ".join(map(str, sorted(rows["images"].unique())))
-    data = ", ".join(sorted(rows["data"].unique()))
-    known = rows.assign(top1=rows["top1_percent"], top1_low=low, top1_high=high)
-    source = f"measured on {images} images ({data}), with 95 % Wilson intervals"
-    return _Top1(known, f"top-1 on {images} images, %", source, "measured")
-
-
-def _accuracy_by_latency(setup: Setup, accuracy: _Top1) -> _Drawn:
+def _accuracy_by_latency(setup: Setup, accuracy: Accuracy, name: str) -> _Drawn:
     rows = accuracy.rows
     figure, axes = canvas(f"latency of {MAIN}, ms", accuracy.axis)
-    front = pareto_front(rows, "latency_p50_ms", "top1")
+    front = pareto_front(rows, "latency_p50_ms", "percent")
     beaten = rows.drop(index=front.index)
     if len(beaten):
         axes.errorbar(
             beaten["latency_p50_ms"],
-            beaten["top1"],
+            beaten["percent"],
             xerr=_error_bars(beaten),
             yerr=_accuracy_bars(beaten),
             linestyle="none",
@@ -184,7 +165,7 @@ def _accuracy_by_latency(setup: Setup, accuracy: _Top1) -> _Drawn:
         )
     axes.errorbar(
         front["latency_p50_ms"],
-        front["top1"],
+        front["percent"],
         xerr=_error_bars(front),
         yerr=_accuracy_bars(front),
         capsize=2,
@@ -195,8 +176,8 @@ def _accuracy_by_latency(setup: Setup, accuracy: _Top1) -> _Drawn:
     for index, row in enumerate(front.itertuples()):
         below = index % 2  # neighbours on either side of the line
         axes.annotate(
-            f"{row.width_multiplier}-{row.height}",
-            (row.latency_p50_ms, row.top1),
+            label_of(row.variant),
+            (row.latency_p50_ms, row.percent),
             textcoords="offset points",
             xytext=(6, -12) if below else (-6, 8),
             ha="left" if below else "right",
@@ -210,7 +191,7 @@ def _accuracy_by_latency(setup: Setup, accuracy: _Top1) -> _Drawn:
         f"{setup.title}. Accuracy: {accuracy.source}. Labels: width multiplier and resolution. "
         f"{_INTERVAL}"
     )
-    return "accuracy-by-latency", figure, (title, caption, _alt(title, rows))
+    return name, figure, (title, caption, _alt(title, rows))
 
 
 def _runtimes(setup: Setup, rows: pd.DataFrame) -> _Drawn:
@@ -282,7 +263,7 @@ def _error_bars(rows: pd.DataFrame) -> np.ndarray:
 
 def _accuracy_bars(rows: pd.DataFrame) -> np.ndarray:
     """Return lengths below and above; NaN draws none."""
-    bars = [rows["top1"] - rows["top1_low"], rows["top1_high"] - rows["top1"]]
+    bars = [rows["percent"] - rows["low"], rows["high"] - rows["percent"]]
     return np.array(bars, dtype=float).clip(min=0)
 
 

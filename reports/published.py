@@ -1,11 +1,18 @@
 """What was published about the variants, with its source."""
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 SOURCE = "TensorFlow models, research/slim/nets/mobilenet"
+PAPER = "arXiv 1801.04381"
+_PERCENT = {  # of the paper's tables 4, 6 and 7
+    "paper_imagenet.csv": "top1_percent",
+    "paper_detection.csv": "coco_map_percent",
+    "paper_segmentation.csv": "voc_miou_percent",
+}
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,21 @@ class Published:
     pixel1_large_core_ms: float | None
 
 
+def _rows(file: str) -> Iterator[dict[str, str]]:
+    text = (files("reports") / "published" / file).read_text()
+    yield from csv.DictReader(text.splitlines())
+
+
+@cache
+def _paper_percent() -> dict[str, float]:
+    return {
+        row["variant"]: float(row[column])
+        for file, column in _PERCENT.items()
+        for row in _rows(file)
+        if row["variant"]
+    }
+
+
 def _number(text: str) -> float | None:
     return float(text) if text else None
 
@@ -28,7 +50,6 @@ def _number(text: str) -> float | None:
 @cache
 def published_checkpoints() -> tuple[Published, ...]:
     """Return the published checkpoints in the order of their table."""
-    text = (files("reports") / "published" / "slim_checkpoints.csv").read_text()
     return tuple(
         Published(
             width_multiplier=float(row["width_multiplier"]),
@@ -39,8 +60,16 @@ def published_checkpoints() -> tuple[Published, ...]:
             top5_percent=float(row["top5_percent"]),
             pixel1_large_core_ms=_number(row["pixel1_large_core_ms"]),
         )
-        for row in csv.DictReader(text.splitlines())
+        for row in _rows("slim_checkpoints.csv")
     )
+
+
+def find_in_paper(variant: str) -> float | None:
+    """Return the accuracy of one of the paper's own networks, by its name, in percent.
+
+    A classifier's is top-1, a detector's mAP, a segmenter's mIoU (one scale, not flipped).
+    """
+    return _paper_percent().get(variant)
 
 
 def find_published(width_multiplier: float, height: int, width: int) -> Published | None:

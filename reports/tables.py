@@ -15,10 +15,7 @@ from reports.frames import (
     ok_rows,
     ratios,
     setups,
-    wilson_interval,
-    with_published_top1,
 )
-from reports.published import SOURCE
 
 NOISY = "†"
 _MEGABYTE = 1e6
@@ -74,8 +71,6 @@ def result_tables(frame: pd.DataFrame) -> list[Table]:
     tables = []
     for setup, rows in setups(ok_rows(newest(frame))):
         tables += [_latency(setup, rows), _memory(setup, rows), _fidelity(setup, rows)]
-        if (rows["images"] > 0).any():
-            tables.append(_accuracy(setup, rows[rows["images"] > 0]))
         if (rows["runtime"] == MAIN).any():
             tables.append(_cost(setup, rows[rows["runtime"] == MAIN]))
     return tables
@@ -164,56 +159,36 @@ def _memory(setup: Setup, rows: pd.DataFrame) -> Table:
 
 
 def _fidelity(setup: Setup, rows: pd.DataFrame) -> Table:
-    errors = by_runtime(rows, "relative_l2_error")
-    agreement = by_runtime(rows, "top1_agreement")
+    errors, agreement, boxes = (
+        by_runtime(rows, column)
+        for column in ("relative_l2_error", "top1_agreement", "max_box_error_px")
+    )
+    boxes = boxes.dropna(axis=1, how="all")
     body = [
         (
             variant,
             *(_number(value, ".1e") for value in errors.loc[variant]),
             *(_number(value * 100, ".0f") for value in agreement.loc[variant]),
+            *(_number(value, ".1e") for value in boxes.loc[variant]),
         )
         for variant in errors.index
     ]
     headers = ["variant", *(f"{name}, error" for name in errors.columns)]
     headers += [f"{name}, top-1 %" for name in agreement.columns]
+    headers += [f"{name}, box px" for name in boxes.columns]
+    parts = {"detect": "a detector's anchors", "segment": "a segmenter's pixels"}
+    shared = [words for task, words in parts.items() if (rows["task"] == task).any()]
     caption = (
         "Relative L2 error against PyTorch on the same seeded inputs (the largest of "
-        f"{_distinct(rows['fidelity_inputs'])}), and the share of them with the same top class."
+        f"{_distinct(rows['fidelity_inputs'])}), and the share of "
+        f"{', of '.join(['them', *shared])} with the same top class."
     )
-    return Table(f"Fidelity: {setup.title}", caption, tuple(headers), tuple(body))
-
-
-def _accuracy(setup: Setup, rows: pd.DataFrame) -> Table:
-    """Beside PyTorch's on the same images, and what was published for the variant."""
-    published = with_published_top1(rows)["published_top1_percent"]
-    body = [
-        (
-            str(row["variant"]),
-            str(row["runtime"]),
-            str(row["images"]),
-            _share(row["top1_percent"], row["images"]),
-            _number(row["top5_percent"], ".1f"),
-            _number(100 * row["images_agreement"], ".1f"),
-            _number(row["pytorch_top1_percent"], ".1f"),
-            _number(row["pytorch_top5_percent"], ".1f"),
-            _number(published.get(index, float("nan")), ".1f"),
+    if len(boxes.columns):
+        caption += (
+            " Box: the farthest that a corner is from PyTorch's, over all anchors, in pixels of "
+            "the input."
         )
-        for index, row in rows.iterrows()
-    ]
-    sizes, data = _distinct(rows["images"]), _distinct(rows["data"])
-    headers = ("variant", "runtime", "images", "top-1, %", "top-5, %", "as PyTorch, %")
-    beside = ("PyTorch top-1, %", "PyTorch top-5, %", "published top-1, %")
-    caption = (
-        f"On {sizes} images ({data}), with their 95 % Wilson interval; `as PyTorch`: images with "
-        f"the same top class. Published: {SOURCE}, on ImageNet's 50,000 validation images, which "
-        "these figures are not."
-    )
-    return Table(f"Accuracy: {setup.title}", caption, (*headers, *beside), tuple(body))
-
-
-def _share(percent: float, images: int) -> str:
-    low, high = wilson_interval(percent, images)
-    return f"{percent:.1f} [{low:.1f}, {high:.1f}]"
+    return Table(f"Fidelity: {setup.title}", caption, tuple(headers), tuple(body))
 
 
 def _cost(setup: Setup, rows: pd.DataFrame) -> Table:

@@ -7,8 +7,8 @@ from rich.table import Table
 
 from bench.architecture import size_of
 from bench.suite import expand_variants
-from bench.variant import MOBILENET_V2, parse_variant
-from reports.published import find_published
+from bench.variant import CLASSIFY, MOBILENET_V2, parse_variant
+from reports.published import find_in_paper, find_published
 from reports.store import Store
 from targets.target import all_targets
 
@@ -25,11 +25,13 @@ def variants_command(names: Sequence[str]) -> None:
             row += [f"{published.top1_percent:.1f}", f"{published.top5_percent:.1f}"]
             row += [or_dash(published.pixel1_large_core_ms, ".1f")]
         else:
-            row += ["-", "-", "-"]
+            top1 = find_in_paper(name) if variant.task == CLASSIFY else None
+            row += [or_dash(top1, ".1f"), "-", "-"]
         table.add_row(*row)
     table.caption = (
         "MACs and params are counted on the architecture (params with batch norm's scale and "
-        "shift); top-1, top-5 (ImageNet) and Pixel 1's large core are TF-slim's published figures."
+        "shift); top-1, top-5 (ImageNet) and Pixel 1's large core are TF-slim's published figures, "
+        "MobileNetV1's the paper's."
     )
     print_table(table)
 

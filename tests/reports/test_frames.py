@@ -83,10 +83,45 @@ def test_the_pareto_front_holds_what_no_other_row_beats() -> None:
 
 
 def test_published_accuracy_joins_only_what_was_published(make_record: Any) -> None:
-    names = ["mobilenet_v2_1.0_224", "mobilenet_v2_1.0_224_t4", "mobilenet_v2_1.0_192x224"]
-    joined = frames.with_published_top1(frame_of([make_record(name) for name in names]))
-    assert list(joined["variant"]) == names[:1]
-    assert list(joined["published_top1_percent"]) == [71.8]
+    figures = {
+        "mobilenet_v2_1.0_224": 71.8,
+        "mobilenet_v1_1.0_224": 70.6,
+        "ssdlite_mobilenet_v2_1.0_320": 22.1,
+        "deeplabv3_mobilenet_v2_1.0_513": 75.7,
+        "deeplabv3_mobilenet_v2_1.0_513_noaspp": 75.32,
+    }
+    others = [
+        "mobilenet_v2_1.0_224_t4",
+        "mobilenet_v2_1.0_192x224",
+        "mobilenet_v2_0.6_224",
+        "mobilenet_v1_0.5_224",  # of which V2 has a figure
+        "ssdlite_mobilenet_v2_1.0_224",
+        "deeplabv3_mobilenet_v2_1.0_513_os8",  # published of several scales, and flipped
+    ]
+    joined = frames.with_published(frame_of([make_record(name) for name in [*others, *figures]]))
+    assert dict(zip(joined["variant"], joined["published_percent"], strict=True)) == figures
+
+
+@pytest.mark.parametrize(
+    ("variant", "network", "label"),
+    [
+        ("mobilenet_v2_1.0_224", "mobilenet_v2", "1.0-224"),
+        ("mobilenet_v2_0.35_96 (a_1.0_2.pth)", "mobilenet_v2", "0.35-96"),
+        ("mobilenet_v2_1.0_160x96_t4", "mobilenet_v2", "1.0-160x96 t4"),
+        ("mobilenet_v1_0.5_128", "mobilenet_v1", "V1 0.5-128"),
+        ("ssdlite_mobilenet_v2_1.0_320", "ssdlite_mobilenet_v2", "1.0-320"),
+        (
+            "deeplabv3_mobilenet_v2_1.0_513_os8_noaspp",
+            "deeplabv3_mobilenet_v2_os8_noaspp",
+            "1.0-513 os8 noaspp",
+        ),
+    ],
+)
+def test_a_variant_s_name_tells_its_network_and_what_plots_call_it(
+    variant: str, network: str, label: str
+) -> None:
+    assert frames.network_of(variant) == network
+    assert frames.label_of(variant) == label
 
 
 def test_wilson_intervals_are_the_textbook_s() -> None:

@@ -36,7 +36,7 @@ def test_a_report_is_a_page_a_csv_markdown_and_plots(page: Path) -> None:
     names = sorted(path.name for path in page.parent.iterdir())
     assert names == [
         "accuracy-by-latency-0.png",
-        "heat-maps-0.png",
+        "heat-maps-mobilenet_v2-0.png",
         "index.html",
         "latency-by-macs-0.png",
         "records.csv",

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from bench.runtimes.runtime import RUNTIMES
-from bench.variant import published_grid
+from bench.variant import paper_grid, published_grid
 from reports import plots
 from reports.frames import setups
 from reports.plots import draw
@@ -43,7 +43,7 @@ def test_the_published_grid_has_all_four_plots(make_record: Any, out: Path) -> N
     ]
     assert drawn(records, out) == [
         "latency-by-macs",
-        "heat-maps",
+        "heat-maps-mobilenet_v2",
         "accuracy-by-latency",
         "runtimes",
     ]
@@ -83,7 +83,7 @@ def test_emulated_latency_is_never_plotted(make_record: Any, out: Path) -> None:
 def test_missing_cells_leave_holes(make_record: Any, out: Path) -> None:
     names = ["mobilenet_v2_1.0_224", "mobilenet_v2_0.35_96"]
     records = [make_record(name, arena_bytes=None) for name in names]
-    assert "heat-maps" in drawn(records, out)
+    assert "heat-maps-mobilenet_v2" in drawn(records, out)
 
 
 def test_variants_of_another_expansion_are_lines_of_their_own(make_record: Any) -> None:
@@ -122,6 +122,64 @@ def test_measured_accuracy_goes_before_published_figures(make_record: Any, out: 
     assert "measured" in plot.title
     assert "250 images (holiday)" in plot.caption
     assert plot.alt.startswith(f"{plot.title}: 2 variants")
+
+
+TASKS = {
+    "mobilenet_v2": {"top1_percent": 70.0},
+    "ssdlite_mobilenet_v2": {
+        "map_percent": 20.0,
+        "map_ci95_low_percent": 18.0,
+        "map_ci95_high_percent": 22.0,
+    },
+    "deeplabv3_mobilenet_v2": {"miou_percent": 70.0},
+}
+
+
+def test_measured_accuracy_of_tasks_is_never_in_one_plot(make_record: Any, out: Path) -> None:
+    records = [
+        make_record(f"{family}_1.0_{size}", images=7, data=family, **figures)
+        for family, figures in TASKS.items()
+        for size in (96, 192)
+    ]
+    names = drawn(records, out)
+    assert names == [
+        "latency-by-macs",
+        "heat-maps-deeplabv3_mobilenet_v2",
+        "heat-maps-mobilenet_v2",
+        "heat-maps-ssdlite_mobilenet_v2",
+        "accuracy-by-latency",
+        "map-by-latency",
+        "miou-by-latency",
+    ]
+    plots = {plot.file_name: plot for plot in draw(frame_of(records), out)}
+    for name, family in zip(("accuracy", "map", "miou"), TASKS, strict=True):
+        plot = plots[f"{name}-by-latency-0.png"]
+        assert f"7 images ({family})" in plot.caption
+        assert "2 variants" in plot.alt
+
+
+def test_only_classifiers_are_plotted_with_published_figures(make_record: Any, out: Path) -> None:
+    records = [make_record(variant.name) for variant in paper_grid()]
+    assert drawn(records, out) == [
+        "latency-by-macs",
+        "heat-maps-mobilenet_v2",
+        "accuracy-by-latency",
+    ]
+    plots = {plot.file_name: plot for plot in draw(frame_of(records), out)}
+    assert "3 variants" in plots["accuracy-by-latency-0.png"].alt
+    assert "arXiv 1801.04381" in plots["accuracy-by-latency-0.png"].caption
+
+
+def test_networks_of_one_multiplier_are_lines_of_their_own(make_record: Any) -> None:
+    names = ["mobilenet_v1_1.0_224", "mobilenet_v2_1.0_224", "ssdlite_mobilenet_v2_1.0_320"]
+    ((setup, rows),) = setups(frame_of([make_record(name) for name in names]))
+    _, figure, _ = plots._latency_by_macs(setup, rows)
+    legend = figure.axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "mobilenet_v1 1.0",
+        "mobilenet_v2 1.0",
+        "ssdlite_mobilenet_v2 1.0",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-from reports.published import find_published, published_checkpoints
+from bench.variant import paper_grid
+from reports.published import find_in_paper, find_published, published_checkpoints
 
 
 def test_there_are_22_published_checkpoints() -> None:
@@ -15,3 +16,13 @@ def test_nothing_was_published_about_other_sizes() -> None:
     assert find_published(1.0, 224, 192) is None
     assert find_published(1.4, 96, 96) is None
     assert find_published(0.8, 224, 224) is None
+
+
+def test_the_paper_s_own_networks_have_its_figures() -> None:
+    found = [find_in_paper(variant.name) for variant in paper_grid()]
+    assert found == [70.6, 72.0, 74.7, 22.1, 75.32, 75.7]
+
+
+def test_the_paper_says_nothing_of_other_variants() -> None:
+    for name in ("mobilenet_v1_0.5_224", "ssdlite_mobilenet_v2_1.0_300", ""):
+        assert find_in_paper(name) is None

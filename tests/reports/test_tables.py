@@ -111,42 +111,34 @@ def test_an_emulated_row_says_so_where_it_failed_or_warned(make_record: Any) -> 
     assert [row[1] for row in noisy.rows] == ["native (emulated)", "native"]
 
 
-def examined(make_record: Any, **others: Any) -> Any:
-    values = {
-        "images": 250,
-        "data": "holiday",
-        "top1_percent": 79.6,
-        "top5_percent": 94.8,
-        "images_agreement": 0.996,
-        "pytorch_top1_percent": 80.0,
-        "pytorch_top5_percent": 95.2,
-    }
-    return make_record(**(values | others))
-
-
-def test_accuracy_stands_beside_pytorch_s_and_the_published_one(make_record: Any) -> None:
-    frame = frame_of([examined(make_record), make_record(runtime="torch")])
-    table = by_title(frame, "Accuracy")
-    assert table.rows == (
-        (
-            *("mobilenet_v2_1.0_224", "tvm", "250", "79.6 [74.2, 84.1]", "94.8", "99.6"),
-            *("80.0", "95.2", "71.8"),
-        ),
-    )
-    assert "On 250 images (holiday)" in table.caption
-
-
-def test_without_images_there_is_no_accuracy(make_record: Any) -> None:
-    titles = [table.title for table in tables.result_tables(frame_of([make_record()]))]
-    assert not any(title.startswith("Accuracy") for title in titles)
-
-
 def test_two_checkpoints_of_a_variant_are_told_apart(make_record: Any) -> None:
-    records = [
-        examined(make_record, weights=name, top1_percent=top1)
-        for name, top1 in (("a.pth", 70.0), ("b.pth", 71.0))
-    ]
+    records = [make_record(weights=name) for name in ("a.pth", "b.pth")]
     frame = frame_of([*records, make_record("mobilenet_v2_0.5_160", weights="c.pth")])
     names = ["mobilenet_v2_0.5_160", "mobilenet_v2_1.0_224 (a.pth)", "mobilenet_v2_1.0_224 (b.pth)"]
     assert [row[0] for row in by_title(frame, "Latency").rows] == names
-    assert [row[0] for row in by_title(frame, "Accuracy").rows] == names[1:]
+
+
+def test_fidelity_tells_how_far_a_detector_s_boxes_are(make_record: Any) -> None:
+    detector = {"max_box_error_px": 3.14e-5, "top1_agreement": 0.9996}
+    frame = frame_of(
+        [
+            make_record(),
+            make_record("ssdlite_mobilenet_v2_1.0_320", **detector),
+            make_record("ssdlite_mobilenet_v2_1.0_320", "torch", max_box_error_px=0.0),
+            make_record("deeplabv3_mobilenet_v2_1.0_513"),
+        ]
+    )
+    table = by_title(frame, "Fidelity")
+    assert table.headers == (
+        *("variant", "tvm, error", "torch, error", "tvm, top-1 %", "torch, top-1 %"),
+        *("tvm, box px", "torch, box px"),
+    )
+    assert [row[-2:] for row in table.rows] == [("-", "-"), ("3.1e-05", "0.0e+00"), ("-", "-")]
+    assert "of a detector's anchors, of a segmenter's pixels with the same top" in table.caption
+    assert "in pixels of the input" in table.caption
+
+
+def test_fidelity_of_classifiers_is_of_inputs_alone(make_record: Any) -> None:
+    table = by_title(frame_of([make_record()]), "Fidelity")
+    assert table.headers == ("variant", "tvm, error", "tvm, top-1 %")
+    assert table.caption.endswith("and the share of them with the same top class.")
