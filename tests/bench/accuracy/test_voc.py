@@ -168,3 +168,25 @@ def test_image_and_mask_are_resized_alike(
     assert set(np.unique(labels)) == {0, 20, 255} if (height, width) != (64, 64) else {0, 20}
     assert (labels[:height, : width // 2 - 1] == 0).all()
     assert (labels[:height, width // 2 + 1 : width] == 20).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "resize", "shown_size"),
+    [
+        ((50, 40), None, (33, 42)),  # higher than the input: as high as that
+        ((40, 30), None, (30, 40)),
+        ((40, 30), 65, (33, 44)),  # twice as wide would be too high
+        ((30, 10), 65, (22, 65)),
+    ],
+)
+def test_inputs_need_not_be_square(
+    tmp_path: Path, size: tuple[int, int], resize: int | None, shown_size: tuple[int, int]
+) -> None:
+    Image.new("RGB", size, (255, 255, 255)).save(tmp_path / "a.png")
+    mask(tmp_path / "m.png", np.ones((size[1], size[0])))
+    data = read(rows(tmp_path, "a.png,m.png\n"))
+    how = Preprocessing(33, 65, resize, HALF, HALF)
+    expected = np.zeros((33, 65))
+    expected[: shown_size[0], : shown_size[1]] = 1
+    np.testing.assert_array_equal(show(data, [0], how)[0], np.broadcast_to(expected, (3, 33, 65)))
+    np.testing.assert_array_equal(shown_labels(data, [0], how)[0] == 1, expected)

@@ -1,11 +1,16 @@
 """Every bad request: one line that says what, where and what to do, and exit code 2."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from tests.datasets import HEIGHT, WIDTH, save_picture, write_coco, write_voc
+
+ROOT = Path(__file__).parents[3]
 TINY = ("--variant", "mobilenet_v2_0.35_32")
 
 
@@ -101,6 +106,100 @@ def test_run_refuses_bad_images(
     (tmp_path / "labels.csv").write_text(f"file,class_index\n{text}")
     chosen = ("--weights", "weights.pth", "--data", "labels.csv")
     assert_refused(mobilebench("run", *TINY, *chosen), *parts)
+
+
+DETECTOR = ("--variant", "ssdlite_mobilenet_v2_0.35_64")
+SEGMENTER = ("--variant", "deeplabv3_mobilenet_v2_0.35_65")
+BACKGROUND = np.zeros((HEIGHT, WIDTH))
+BOX = (0, 1, 1, 2, 3, 4)  # image, category, x, y, width, height
+
+
+@pytest.fixture
+def with_data(mobilebench: Any, tmp_path: Path) -> Callable[..., Any]:
+    """Return a function that runs a variant on data, with a checkpoint that is not read before."""
+    (tmp_path / "weights.pth").write_bytes(b"not read before the images are")
+
+    def run(*variant: str, data: str = "data") -> Any:
+        return mobilebench("run", *variant, "--weights", "weights.pth", "--data", data)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("files", "objects", "parts"),
+    [
+        (["a.png", "nosuch.png"], [BOX], ["nosuch.png is missing"]),
+        (["a.png", "cut.jpg"], [BOX], ["cut.jpg is damaged"]),
+        (["a.png"], [(0, 91, 1, 2, 3, 4)], ["annotation 0", "category 91", "1 to 90"]),
+        (["a.png"], [(1, 1, 1, 2, 3, 4)], ["annotation 0", "image 7", "not among"]),
+        (["a.png"], [], ["'annotations' is empty"]),
+        ([], [BOX], ["'images' is empty"]),
+    ],
+)
+def test_run_refuses_bad_coco_data(
+    with_data: Any, tmp_path: Path, files: list[str], objects: list[Any], parts: list[str]
+) -> None:
+    pictures(tmp_path / "data")
+    write_coco(tmp_path / "data", files, objects)
+    assert_refused(with_data(*DETECTOR), "annotations.json", *parts)
+
+
+@pytest.mark.parametrize(
+    ("masks", "parts"),
+    [
+        ({"nosuch": BACKGROUND}, ["nosuch.jpg is missing"]),
+        ({"cut": BACKGROUND}, ["cut.jpg is damaged"]),
+        ({"a": np.zeros((9, 8))}, ["mask", "a.png is 8x9", "its image 50x40"]),
+        ({"a": BACKGROUND + 21}, ["a.png has class 21", "0 to 20"]),
+        ({"a": BACKGROUND + 255}, ["no mask has a class"]),
+        ({}, ["names no images"]),
+    ],
+)
+def test_run_refuses_bad_voc_data(
+    with_data: Any, tmp_path: Path, masks: dict[str, np.ndarray], parts: list[str]
+) -> None:
+    pictures(tmp_path / "data" / "JPEGImages")
+    write_voc(tmp_path / "data", masks)
+    assert_refused(with_data(*SEGMENTER), "val.txt", *parts)
+
+
+def test_run_refuses_data_of_another_task(with_data: Any, tmp_path: Path) -> None:
+    pictures(tmp_path / "boxes")
+    write_coco(tmp_path / "boxes", ["a.png"], [BOX])
+    pictures(tmp_path / "masks" / "JPEGImages")
+    write_voc(tmp_path / "masks", {"a": BACKGROUND})
+    pictures(tmp_path / "classes")
+    (tmp_path / "classes" / "labels.csv").write_text("file,class_index\na.png,1\n")
+    for data in ("masks", "classes"):
+        assert_refused(with_data(*DETECTOR, data=data), f"data {data}", "COCO's format")
+    for data in ("boxes", "classes"):
+        assert_refused(with_data(*SEGMENTER, data=data), f"data {data}", "VOC's format")
+    assert_refused(with_data(*SEGMENTER, data="boxes/annotations.json"), "VOC's format")
+    for data in ("boxes", "masks"):
+        assert_refused(with_data(*TINY, data=data), f"data {data}", "labels.csv")
+    assert_refused(with_data(*DETECTOR, data="classes/labels.csv"), "not a JSON file")
+
+
+def test_run_refuses_data_for_several_tasks(with_data: Any) -> None:
+    assert_refused(with_data(*DETECTOR, *SEGMENTER), "detect and segment", "one of these tasks")
+
+
+def test_run_names_the_extra_that_scores_detectors(
+    with_data: Any, mobilebench: Any, tmp_path: Path
+) -> None:
+    pictures(tmp_path / "data")
+    write_coco(tmp_path / "data", ["a.png"], [BOX])
+    (tmp_path / "pycocotools.py").write_text("raise ImportError")
+    chosen = ("--weights", "weights.pth", "--data", "data")
+    done = mobilebench("run", *DETECTOR, *chosen, PYTHONPATH=f"{tmp_path}:{ROOT}")
+    assert_refused(done, "pycocotools is not installed", "pip install 'mobilebench[data]'")
+
+
+def pictures(folder: Path) -> None:
+    """Save an image `a`, as two kinds of file, and one that is cut off."""
+    whole = save_picture(folder / "a.jpg").read_bytes()
+    save_picture(folder / "a.png")
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
 
 
 def test_run_refuses_checkpoints_of_one_name(mobilebench: Any, tmp_path: Path) -> None:

@@ -17,12 +17,13 @@ from PIL import Image
 
 from bench.cache import cache_directory, file_sha256
 from bench.models.weights import Weights
-from bench.variant import parse_variant
+from bench.variant import DETECT, SEGMENT, parse_variant
 from bench.workshop import Workshop
 from reports.record import Record
 from reports.store import Store
 from schedules.database import directories
 from targets.target import find_target
+from tests.datasets import answered, save_checkpoint
 
 VARIANTS = ("mobilenet_v2_0.35_32", "mobilenet_v2_0.35_64", "mobilenet_v2_0.35_32x64")
 SELECTED = [argument for name in VARIANTS for argument in ("--variant", name)]
@@ -75,6 +76,48 @@ def test_accuracy_of_two_checkpoints_on_images(mobilebench: Any, tmp_path: Path)
         assert record.top5_percent == record.pytorch_top5_percent
     page = (tmp_path / "mobilebench-report" / "index.html").read_text()
     assert "top-1 on 6 images" in page or "measured on 6 images" in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [
+        ("ssdlite_mobilenet_v2_0.35_64", ("map_percent", "map50_percent")),
+        ("deeplabv3_mobilenet_v2_0.35_65", ("miou_percent",)),
+    ],
+)
+def test_accuracy_of_other_tasks_on_data(
+    mobilebench: Any, tmp_path: Path, name: str, figures: tuple[str, ...]
+) -> None:
+    variant = parse_variant(name)
+    answered(tmp_path / "data", variant, save_checkpoint(tmp_path / "weights.pth", variant))
+    chosen = ("--weights", "weights.pth", "--data", "data", "--runtime", "tvm")
+    done = mobilebench("run", *chosen, "--runtime", "torch")
+    assert done.returncode == 0, done.stderr
+    records = records_of(tmp_path)
+    assert [(record.variant, record.runtime) for record in records] == [
+        (name, "tvm"),
+        (name, "torch"),
+    ]
+    for record in records:
+        assert record.images == 3
+        assert record.data in ("data", "val")
+        assert record.images_agreement == pytest.approx(1, abs=0.01)
+        assert record.top1_percent is None
+        assert (record.max_box_error_px is None) == (variant.task == SEGMENT)
+        for figure in figures:
+            assert getattr(record, f"pytorch_{figure}") == pytest.approx(100)
+            assert getattr(record, figure) == pytest.approx(100, abs=1)
+            low, high = (
+                getattr(record, figure.replace("_percent", f"_ci95_{end}_percent"))
+                for end in ("low", "high")
+            )
+            assert low <= getattr(record, figure) <= high
+    if variant.task == DETECT:
+        assert all(0 <= (record.max_box_error_px or 0) < 0.01 for record in records)
+        assert any(record.max_box_error_px for record in records)
+    report = (tmp_path / "mobilebench-report" / "report.md").read_text()
+    assert f"### Accuracy of {variant.task}" in report
 
 
 def test_a_run_measures_every_runtime_and_leaves_a_report(mobilebench: Any, tmp_path: Path) -> None:

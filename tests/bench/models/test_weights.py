@@ -100,6 +100,34 @@ def test_a_checkpoint_that_is_declared_as_another_network_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("variant", "declared", "resize", "expected"),
+    [
+        # A classifier's images: by the input's shorter side.
+        ("mobilenet_v2_1.0_224", 224, None, None),
+        ("mobilenet_v2_1.0_224", None, None, None),
+        ("mobilenet_v2_1.0_224", 224, 256, 256),
+        ("mobilenet_v2_1.0_160", 224, None, 160),
+        ("mobilenet_v2_1.0_112x224", 224, 256, 128),
+        # A segmenter's: padded and not resized, or by the input's longer side.
+        ("deeplabv3_mobilenet_v2_1.0_513", 513, None, None),
+        ("deeplabv3_mobilenet_v2_1.0_257", 513, None, None),
+        ("deeplabv3_mobilenet_v2_1.0_257x513", 513, None, None),
+        ("deeplabv3_mobilenet_v2_1.0_257", 513, 513, 257),
+        ("deeplabv3_mobilenet_v2_1.0_257x513", 513, 513, 513),
+        ("deeplabv3_mobilenet_v2_1.0_513x257", 513, 513, 513),
+        ("deeplabv3_mobilenet_v2_1.0_1026x513", 513, 400, 800),
+        ("deeplabv3_mobilenet_v2_1.0_257x513", None, 400, 400),
+    ],
+)
+def test_images_are_resized_with_the_input(
+    variant: str, declared: int | None, resize: int | None, expected: int | None
+) -> None:
+    how = Weights(resolution=declared, resize=resize).preprocessing(parse_variant(variant))
+    assert how.resize == expected
+    assert (how.height, how.width) == parse_variant(variant).input_shape[2:]
+
+
+@pytest.mark.parametrize(
     ("manifest", "reason"),
     [
         ("padding =", "manifest .*tiny.toml"),
