@@ -83,8 +83,9 @@ def run(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Labelled images to measure accuracy on: a CSV of file and class index, or a "
-            "directory of class directories."
+            help="Images to measure accuracy on, in the format of the variants' task: for "
+            "classifiers a CSV of file and class index or a directory of class directories, for "
+            "detectors COCO's format, for segmenters PASCAL VOC's."
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of random weights.")] = None,

@@ -122,7 +122,8 @@ def _check_request(
         if any(cell.precision == FLOAT16 for cell in cells if cell.target.name == target.name):
             require_half(target, state)
         live[target.name] = with_limits(target, state)
-    models = {(c.weights, c.variant.width_multiplier): c.variant for c in cells}
+    # Weights that fit a network at one size fit it at all.
+    models = {(c.weights, replace(c.variant, height=0, width=0)): c.variant for c in cells}
     for (weights, _), variant in models.items():
         if not weights.sha256:
             continue

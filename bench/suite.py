@@ -41,7 +41,7 @@ class Suite:
     kernels: bool = False  # time each kernel of TVM's artifacts too
     profile: str = "quick"
     weights: tuple[str, ...] = (RANDOM,)
-    data: str = ""  # labelled images, a directory or a CSV file; empty: no accuracy
+    data: str = ""  # images in the format of the variants' task; empty: no accuracy
     seed: int = 0
     time_limit_s: float = 300.0  # of each request to a worker, compilation included
     tracker: str = ""  # HOST:PORT of the boards' tracker

@@ -59,7 +59,8 @@ def _examine() -> Iterator[Finding]:
     yield from (_package(name) for name in ("apache-tvm", "apache-tvm-ffi", "torch", "onnx"))
     for entry in RUNTIMES.values():
         if entry.extra:
-            yield _baseline(entry.name, entry.version(), entry.extra)
+            yield _extra(entry.name, entry.version(), entry.extra)
+    yield _extra("pycocotools", _installed("pycocotools"), "data")
     yield _attempted("C++ compiler", partial(_toolchain_version, HOST))
     for name in (AARCH64_LINUX, AARCH64_ANDROID):
         yield _advised(name, partial(_toolchain_version, name))
@@ -79,14 +80,17 @@ def _examine() -> Iterator[Finding]:
 
 
 def _package(name: str) -> Finding:
-    pinned = _requirement(name)
-    try:
-        found = version(name)
-    except PackageNotFoundError:
-        found = "not installed"
-    if found != "not installed" and pinned.specifier.contains(found):
+    pinned, found = _requirement(name), _installed(name)
+    if found and pinned.specifier.contains(found):
         return Finding("ok", name, found)
-    return Finding("missing", name, found, f"pip install '{pinned}'")
+    return Finding("missing", name, found or "not installed", f"pip install '{pinned}'")
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 @cache
@@ -96,7 +100,7 @@ def _requirement(name: str) -> Requirement:
     return next(one for one in asked if one.name == name)
 
 
-def _baseline(name: str, installed: str | None, extra: str) -> Finding:
+def _extra(name: str, installed: str | None, extra: str) -> Finding:
     if installed:
         return Finding("ok", name, installed)
     return Finding("advice", name, "not installed", f"pip install 'mobilebench[{extra}]'")

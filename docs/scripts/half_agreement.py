@@ -71,7 +71,7 @@ def main() -> None:
             for precision in PRECISIONS:
                 artifact = workshop.build(variant, exported, bench.target, 1, (), precision)
                 workload = Workload(variant, weights, exported.onnx_path, artifact.library)
-                outputs = infer_on_device(bench, workload, inputs)
+                (outputs,) = infer_on_device(bench, workload, inputs)
                 top1 = np.mean(outputs.argmax(1) == labels)
                 agreed = np.mean(outputs.argmax(1) == reference.argmax(1))
                 distance = np.linalg.norm(outputs - reference) / np.linalg.norm(reference)

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.datasets import HEIGHT, WIDTH, save_picture, write_coco, write_voc
+from bench.variant import parse_variant
+from tests.datasets import HEIGHT, WIDTH, save_checkpoint, save_picture, write_coco, write_voc
 
 ROOT = Path(__file__).parents[3]
 TINY = ("--variant", "mobilenet_v2_0.35_32")
+DETECTOR = ("--variant", "ssdlite_mobilenet_v2_0.35_64")
+SEGMENTER = ("--variant", "deeplabv3_mobilenet_v2_0.35_65")
 
 
 def assert_refused(done: Any, *parts: str) -> None:
@@ -81,12 +84,18 @@ def test_run_refuses_a_checkpoint_of_another_multiplier(mobilebench: Any, tmp_pa
     import torch
 
     from bench.models.mobilenet_v2 import MobileNetV2
-    from bench.variant import parse_variant
 
     state = MobileNetV2(parse_variant("mobilenet_v2_0.5_32")).state_dict()
     torch.save(state, tmp_path / "weights.pth")
     done = mobilebench("run", *TINY, "--weights", "weights.pth")
     assert_refused(done, "weights.pth", "width multiplier")
+
+
+def test_run_refuses_a_checkpoint_of_another_network(mobilebench: Any, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "weights.pth", parse_variant(TINY[1]))
+    (tmp_path / "weights.toml").unlink()  # nothing is declared
+    done = mobilebench("run", *TINY, *DETECTOR, "--weights", "weights.pth")
+    assert_refused(done, "weights.pth", "lacks extras")
 
 
 @pytest.mark.parametrize(
@@ -108,8 +117,6 @@ def test_run_refuses_bad_images(
     assert_refused(mobilebench("run", *TINY, *chosen), *parts)
 
 
-DETECTOR = ("--variant", "ssdlite_mobilenet_v2_0.35_64")
-SEGMENTER = ("--variant", "deeplabv3_mobilenet_v2_0.35_65")
 BACKGROUND = np.zeros((HEIGHT, WIDTH))
 BOX = (0, 1, 1, 2, 3, 4)  # image, category, x, y, width, height
 
