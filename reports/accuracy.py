@@ -41,7 +41,7 @@ MEASURES = (
         (Figure("top-1", "top1"), Figure("top-5", "top5")),
         "Wilson",
         "images with the same top class",
-        f"{SOURCE}, and MobileNetV1's {PAPER}, on ImageNet's 50,000 validation images",
+        f"{SOURCE} (MobileNetV1: {PAPER}), on ImageNet's 50,000 validation images",
     ),
     Measure(
         "detect",
@@ -91,15 +91,15 @@ class Accuracy:
     rows: pd.DataFrame
     axis: str
     source: str
-    whose: str  # for the title
+    name: str  # for the title
 
 
 def published(rows: pd.DataFrame, measure: Measure) -> Accuracy:
     """Return the rows about which something was published, without intervals."""
     known = with_published(rows)
     known = known.assign(percent=known["published_percent"], **dict.fromkeys(_ENDS, float("nan")))
-    axis = f"published {measure.figures[0].name}, %"
-    return Accuracy(known, axis, measure.published, "published")
+    name = f"published {measure.figures[0].name}"
+    return Accuracy(known, f"{name}, %", measure.published, name)
 
 
 def measured(rows: pd.DataFrame, measure: Measure) -> Accuracy:
@@ -107,7 +107,7 @@ def measured(rows: pd.DataFrame, measure: Measure) -> Accuracy:
     figure, (images, data) = measure.figures[0], _which(rows)
     source = f"measured on {images} images ({data}), with 95 % {measure.interval} intervals"
     axis = f"{figure.name} on {images} images, %"
-    return Accuracy(with_intervals(rows, figure), axis, source, "measured")
+    return Accuracy(with_intervals(rows, figure), axis, source, f"measured {figure.name}")
 
 
 def accuracy_tables(frame: pd.DataFrame) -> list[Table]:

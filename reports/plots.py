@@ -186,7 +186,7 @@ def _accuracy_by_latency(setup: Setup, accuracy: Accuracy, name: str) -> _Drawn:
     logarithmic(axes, "x")
     axes.margins(x=0.1, y=0.08)
     axes.legend(frameon=False, loc="lower right")
-    title = f"Which variant to choose: {accuracy.whose} accuracy against measured latency"
+    title = f"Which variant to choose: {accuracy.name} against measured latency"
     caption = (
         f"{setup.title}. Accuracy: {accuracy.source}. Labels: width multiplier and resolution. "
         f"{_INTERVAL}"
