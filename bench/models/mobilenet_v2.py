@@ -63,7 +63,11 @@ class MobileNetV2(nn.Module):
     """
 
     def __init__(
-        self, variant: Variant, padding: Padding = "symmetric", dropout: float = 0.2
+        self,
+        variant: Variant,
+        padding: Padding = "symmetric",
+        dropout: float = 0.2,
+        batch_norm_epsilon: float = 1e-5,
     ) -> None:
         super().__init__()
         architecture = architecture_of(variant)
@@ -77,6 +81,9 @@ class MobileNetV2(nn.Module):
         self.classifier = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(architecture.last_channels, architecture.classes)
         )
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eps = batch_norm_epsilon
 
     def forward(self, input: Tensor) -> Tensor:
         """Shapes: (N, 3, H, W), normalised pixels, to (N, classes) logits."""
