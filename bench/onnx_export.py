@@ -53,7 +53,7 @@ def export(variant: Variant, weights: Weights, cache_dir: Path) -> Exported:
         asdict(variant),
         # The path of a checkpoint is no content; its hash is.
         weights.sha256 or (weights.source, weights.seed),
-        weights.padding,
+        (weights.padding, weights.batch_norm_epsilon),
         (OPSET, _REFERENCE_SEED, *map(version, ("torch", "onnx", "onnxscript"))),
         source_key(root / "models", root / "architecture.py", root / "onnx_export.py"),
     )
@@ -90,7 +90,7 @@ def answers(
     """Return a file (.npy) of PyTorch's logits on images, or find it written already."""
     key = content_key(
         asdict(variant),
-        (weights.sha256, weights.padding, preprocessing),
+        (weights.sha256, weights.padding, weights.batch_norm_epsilon, preprocessing),
         dataset.sha256,
         version("torch"),
         source_key(Path(bench.__file__).parent / "models", Path(bench.__file__).parent / "data.py"),
