@@ -11,7 +11,7 @@ from targets.errors import BenchError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.models.mobilenet_v2 import Padding
+    from bench.models.layers import Padding
 
 
 @dataclass(frozen=True)
