@@ -76,8 +76,8 @@ def run(
     weights: Annotated[
         list[str] | None,
         typer.Option(
-            help="random (default), a checkpoint, or its URL ending in #sha256=HASH; one for each "
-            "width multiplier."
+            help="random (default), a checkpoint (.pth, .safetensors, .npz), or its URL ending in "
+            "#sha256=HASH; one for each width multiplier."
         ),
     ] = None,
     data: Annotated[

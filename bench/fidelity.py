@@ -10,10 +10,10 @@ Outputs = tuple[Floats, ...]
 """A network's outputs in their order, each for N inputs: (N, ...)."""
 
 INPUTS = 4
-TOLERANCE = {"float32": 1e-5, "float16": 1e-2}
-"""Largest relative L2 error that counts as right, by precision. Reassociated sums of the network's
-52 convolutions differ by some 5e-7, tensors rounded to half precision by some 1e-3; a wrong
-padding, layout or activation by more than 1e-2."""
+TOLERANCE = {"float32": 3e-5, "float16": 1e-2}
+"""Largest relative L2 error that counts as right, by precision. Reassociated sums differ by
+some 5e-7 in a classifier and 7e-6 in a detector, tensors rounded to half precision by some 1e-3; a
+wrong padding, layout or activation by more than 1e-2."""
 
 
 @dataclass(frozen=True)

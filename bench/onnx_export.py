@@ -54,7 +54,7 @@ def export(variant: Variant, weights: Weights, cache_dir: Path) -> Exported:
         asdict(variant),
         # The path of a checkpoint is no content; its hash is.
         weights.sha256 or (weights.source, weights.seed),
-        weights.padding,
+        (weights.padding, weights.batch_norm_epsilon),
         (OPSET, _REFERENCE_SEED, *map(version, ("torch", "onnx", "onnxscript"))),
         source_key(root / "models", root / "architecture.py", root / "onnx_export.py"),
     )
@@ -92,7 +92,7 @@ def answers(
     root = Path(bench.__file__).parent
     key = content_key(
         asdict(variant),
-        (weights.sha256, weights.padding, preprocessing),
+        (weights.sha256, weights.padding, weights.batch_norm_epsilon, preprocessing),
         dataset.sha256,
         version("torch"),
         source_key(root / "models", root / "architecture.py", root / "accuracy"),

@@ -35,11 +35,12 @@ class DeepLabV3(nn.Module):
         """Shapes: (N, 3, H, W), normalised pixels, to (N, classes, H, W) logits."""
         features = self.features(input)
         pooled = self.pooled(features.mean([2, 3], keepdim=True))
-        # What a resize of one pixel is.
-        everywhere = pooled.expand(-1, -1, *features.shape[2:])
-        seen = [everywhere, *(branch(features) for branch in self.branches)]
-        logits = self.classifier(self.join(torch.cat(seen, 1)))
-        return functional.interpolate(logits, input.shape[2:], mode="bilinear", align_corners=True)
+        seen = [_resize(pooled, features), *(branch(features) for branch in self.branches)]
+        return _resize(self.classifier(self.join(torch.cat(seen, 1))), input)
+
+
+def _resize(input: Tensor, like: Tensor) -> Tensor:
+    return functional.interpolate(input, like.shape[2:], mode="bilinear", align_corners=True)
 
 
 def _branch(inputs: int, outputs: int, dilation: int = 0) -> nn.Sequential:

@@ -17,6 +17,12 @@ _MODULES: dict[tuple[str, str], type[nn.Module]] = {
 }
 
 
-def make_reference(variant: Variant, padding: Padding) -> nn.Module:
+def make_reference(
+    variant: Variant, padding: Padding, batch_norm_epsilon: float = 1e-5
+) -> nn.Module:
     """Return the network with PyTorch's initial weights; it takes (N, 3, H, W)."""
-    return _MODULES[variant.network, variant.task](variant, padding)
+    model = _MODULES[variant.network, variant.task](variant, padding)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = batch_norm_epsilon
+    return model

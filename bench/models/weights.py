@@ -11,6 +11,8 @@ from urllib.parse import urlparse
 
 from bench.accuracy.images import Preprocessing
 from bench.architecture import CLASSES
+from bench.models.checkpoint_file import read_names, read_tensors
+from bench.models.checkpoint_keys import TORCHVISION, naming_of, torchvision_state
 from bench.variant import CLASSIFY, FAMILIES, MOBILENET_V2, SEGMENT, Variant
 from targets.errors import BenchError
 
@@ -33,6 +35,7 @@ class Weights:
     width_multiplier: float | None = None  # declared by a manifest
     resolution: int | None = None  # declared by a manifest
     padding: "Padding" = "symmetric"
+    batch_norm_epsilon: float = 1e-5
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of pixels 0..1; ImageNet's own
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     resize: int | None = None  # pixels of an image's shorter side; for a segmenter, the longer
@@ -76,6 +79,7 @@ _MANIFEST_KEYS: dict[str, type | tuple[type, ...]] = {
     "width_multiplier": (int, float),
     "resolution": int,
     "padding": str,
+    "batch_norm_epsilon": (int, float),
     "mean": list,
     "std": list,
     "resize": int,
@@ -88,10 +92,11 @@ _MANIFEST_KEYS: dict[str, type | tuple[type, ...]] = {
 def find_weights(source: str, cache_dir: Path, seed: int = 0) -> Weights:
     """Return what `source` names: `random`, the path of a checkpoint, or its http(s) URL.
 
-    A checkpoint is a PyTorch `state_dict`. A manifest (TOML, the same name ending in `.toml`)
-    beside it may declare its width multiplier, padding and SHA-256. `#sha256=HASH` after a path
-    is checked too; a URL must carry it, and is fetched once into `cache_dir`. Raises BenchError
-    for anything unreadable.
+    A checkpoint is a PyTorch `state_dict`, a `.safetensors` or an `.npz`; whose names its tensors
+    have tells padding, epsilon and normalisation. A manifest (TOML, the same name ending in
+    `.toml`) beside it may declare these otherwise, and its width multiplier and SHA-256.
+    `#sha256=HASH` after a path is checked too; a URL must carry it, and is fetched once into
+    `cache_dir`. Raises BenchError for anything unreadable.
     """
     if source == RANDOM:
         return Weights(seed=seed)
@@ -118,11 +123,11 @@ def load_model(variant: Variant, weights: Weights) -> "Module":
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(weights.seed)
-        model = make_reference(variant, weights.padding)
+        model = make_reference(variant, weights.padding, weights.batch_norm_epsilon)
         if weights.source == RANDOM:
             _randomise(model)
     if weights.source != RANDOM:
-        _load_checkpoint(model, weights.source)
+        _load_checkpoint(model, variant, weights.source)
     model.eval()
     return model
 
@@ -155,39 +160,10 @@ def _randomise(model: "Module") -> None:
             nn.init.normal_(module.bias, 0.0, 0.1)
 
 
-def _load_checkpoint(model: "Module", source: str) -> None:
-    import torch
-
-    try:
-        state: Any = torch.load(source, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BenchError(
-            f"checkpoint {source}: not a readable PyTorch state_dict ({reason[:160]}); it may be "
-            "truncated: get it again"
-        ) from error
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
-        raise BenchError(
-            f"checkpoint {source}: holds no state_dict; save model.state_dict(), not the model"
-        )
+def _load_checkpoint(model: "Module", variant: Variant, source: str) -> None:
     expected = model.state_dict()
-    # Counters that inference does not use; older checkpoints lack them.
-    missing = [k for k in expected if k not in state and not k.endswith("num_batches_tracked")]
-    extra = [k for k in state if k not in expected]
-    if missing or extra:
-        problem = f"lacks {missing[0]}" if missing else f"has {extra[0]}, which the model has not"
-        raise BenchError(
-            f"checkpoint {source}: {problem} ({len(missing)} keys missing, {len(extra)} unknown); "
-            "torchvision's key names are expected"
-        )
+    state = torchvision_state(read_tensors(Path(source)), expected, variant, source)
     for key, tensor in state.items():
-        if tensor.shape != expected[key].shape:
-            raise BenchError(
-                f"checkpoint {source}: {key} has shape {tuple(tensor.shape)}, the variant needs "
-                f"{tuple(expected[key].shape)}; is it for another width multiplier?"
-            )
         expected[key].copy_(tensor)  # casts float16 to float32
 
 
@@ -197,7 +173,15 @@ def _read_manifest(path: Path, expected: str) -> Weights:
     except OSError as error:
         raise BenchError(f"checkpoint {path}: {error.strerror}; give --weights a file") from error
     _check_digest(path, digest, expected or digest, "the hash asked for")
-    weights = Weights(source=str(path.resolve()), sha256=digest)
+    naming = naming_of(read_names(path)) or TORCHVISION
+    weights = Weights(
+        source=str(path.resolve()),
+        padding=naming.padding,
+        batch_norm_epsilon=naming.batch_norm_epsilon,
+        mean=naming.mean,
+        std=naming.std,
+        sha256=digest,
+    )
     manifest_path = path.with_suffix(".toml")
     if not manifest_path.exists():
         return weights
@@ -209,7 +193,8 @@ def _read_manifest(path: Path, expected: str) -> Weights:
         architecture=manifest.get("architecture"),
         width_multiplier=None if multiplier is None else float(multiplier),
         resolution=manifest.get("resolution"),
-        padding=manifest.get("padding", "symmetric"),
+        padding=manifest.get("padding", weights.padding),
+        batch_norm_epsilon=float(manifest.get("batch_norm_epsilon", weights.batch_norm_epsilon)),
         mean=tuple(manifest.get("mean", weights.mean)),
         std=tuple(manifest.get("std", weights.std)),
         resize=manifest.get("resize"),
@@ -243,6 +228,8 @@ def _parse_manifest(path: Path) -> dict[str, Any]:
         numbers = all(type(value) in (int, float) for value in values)
         if len(values) != 3 or not numbers or (key == "std" and not all(v > 0 for v in values)):
             raise BenchError(f"manifest {path}: {key} must be three numbers, not {values!r}")
+    if not 0 < manifest.get("batch_norm_epsilon", 1e-5) < 1:
+        raise BenchError(f"manifest {path}: batch_norm_epsilon must be between 0 and 1")
     for key in ("resolution", "resize"):
         if manifest.get(key, 1) < 1:
             raise BenchError(f"manifest {path}: {key} must be above 0")

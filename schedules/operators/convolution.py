@@ -4,9 +4,11 @@ from typing import Any
 
 from tvm import te, tirx
 
-from schedules.operators.window import PADDED, pixels_after
+from schedules.operators.window import pad, pixels_after
 
 CORE = "convolution_product"
+COLUMNS = "mobilebench.columns"
+"""Annotation of the core block: stride, padding at the left and dilation, and the input's width."""
 
 
 def compute(
@@ -16,12 +18,13 @@ def compute(
     stride: tuple[int, int],
     padding: tuple[int, int, int, int],
     dilation: tuple[int, int],
+    skippable: bool,
 ) -> te.Tensor:
     """Return the convolution (1, H', W', outputs) of data (1, H, W, K) by packed weights.
 
-    Weights are (panels, R, S, K, lanes); `padding` is top, left, bottom, right. Rows get their
-    padding from a copy, so that what is read beside the image is zero; of columns and rows alike it
-    is written down where there is something to multiply.
+    Weights are (panels, R, S, K, lanes); `padding` is top, left, bottom, right. Zeros around the
+    image come from a padded copy. If padding is to be skippable, the copy has none above and below,
+    and each step has a condition that says whether what it reads is the image.
     """
     _, height, width, inputs = (int(extent) for extent in data.shape)
     panels, taps_y, taps_x, _, lanes = (int(extent) for extent in weight.shape)
@@ -29,26 +32,27 @@ def compute(
     out_height, out_width = pixels_after(
         (height, width), (taps_y, taps_x), stride, padding, dilation
     )
-    zero = tirx.const(0.0, data.dtype)
-
-    def with_columns(n: Any, y: Any, x: Any, k: Any) -> Any:
-        inside = tirx.all(x >= left, x < width + left)
-        return tirx.if_then_else(inside, data[n, y, x - left, k], zero)
-
-    wide = te.compute((1, height, left + width + right, inputs), with_columns, name=PADDED)
+    padded = pad(data, 1, (0, left, 0, right) if skippable else padding)
     tap_y, tap_x = te.reduce_axis((0, taps_y), "tap_y"), te.reduce_axis((0, taps_x), "tap_x")
     k = te.reduce_axis((0, inputs), "k")
 
-    def term(n: Any, y: Any, x: Any, c: Any) -> Any:
-        row = y * stride[0] + tap_y * dilation[0] - top
-        column = x * stride[1] + tap_x * dilation[1]
+    def read(n: Any, y: Any, x: Any) -> Any:
+        row, column = y * stride[0] + tap_y * dilation[0], x * stride[1] + tap_x * dilation[1]
+        if not skippable:
+            return padded[n, row, column, k]
+        row -= top
         inside = tirx.all(row >= 0, row < height, column >= left, column < width + left)
-        value = tirx.if_then_else(inside, wide[n, row, column, k], zero)
-        return te.sum(
-            value * weight[c // lanes, tap_y, tap_x, k, c % lanes], axis=[tap_y, tap_x, k]
-        )
+        zero = tirx.const(0.0, data.dtype)
+        return tirx.if_then_else(inside, padded[n, row, column, k], zero)
 
-    product = te.compute((1, out_height, out_width, panels * lanes), term, name=CORE)
+    product = te.compute(
+        (1, out_height, out_width, panels * lanes),
+        lambda n, y, x, c: te.sum(
+            read(n, y, x) * weight[c // lanes, tap_y, tap_x, k, c % lanes], axis=[tap_y, tap_x, k]
+        ),
+        name=CORE,
+        attrs={COLUMNS: [stride[1], left, dilation[1], width]},
+    )
     return te.compute(
         (1, out_height, out_width, outputs),
         lambda n, y, x, c: product[n, y, x, c],

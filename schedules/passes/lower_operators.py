@@ -81,10 +81,11 @@ class _Lowerer(PyExprMutator):
         if plain and planar is not None:
             packed = relax.const(self._templates.stem.pack(values, self._machine))
             return self._emit(stem.compute, planar, packed, outputs, stride, padding)
-        if attrs.groups == 1 and planar is None and hasattr(self._templates, "convolution"):
-            packed = relax.const(self._templates.convolution.pack(values, self._machine))
-            window = (stride, padding, dilation)
-            return self._emit(convolution.compute, data, packed, outputs, *window)
+        if attrs.groups == 1 and planar is None:
+            template = self._templates.convolution
+            packed = relax.const(template.pack(values, self._machine))
+            options = (stride, padding, dilation, template.SKIPS_PADDING)
+            return self._emit(convolution.compute, data, packed, outputs, *options)
         return call
 
     def _mean(self, call: Any) -> Any:

@@ -10,6 +10,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 from schedules.passes.rewrite import rewrite_functions
 
 _CHANNELS = 1  # the axis, in NCHW
+_EVERYWHERE = ("relax.broadcast_to", "relax.image.resize2d")  # what makes many pixels of one
 
 
 @tvm.transform.module_pass(opt_level=0, name="SplitConcat")
@@ -46,10 +47,10 @@ class _Splitter(PyExprMutator):
         # What is the same everywhere comes last: FuseOps joins the sums with the product that comes
         # first, which must be one for all pixels.
         pieces.sort(key=lambda one: int(one[0].ty.shape[2]) == 1)
-        total = None
-        for piece in pieces:
-            product = self.builder_.emit(relax.op.nn.conv2d(*piece))
-            total = product if total is None else self.builder_.emit(relax.op.add(total, product))
+        total = relax.op.nn.conv2d(*pieces[0])
+        for piece in pieces[1:]:
+            total = self.builder_.emit(total)
+            total = relax.op.add(total, self.builder_.emit(relax.op.nn.conv2d(*piece)))
         return total
 
     def _parts(self, data: Any) -> list[Any] | None:
@@ -66,7 +67,7 @@ class _Splitter(PyExprMutator):
     def _pixel(self, part: Any) -> Any:
         """Return the one pixel of what is the same everywhere; anything else as it is."""
         bound = self.lookup_binding(part) if isinstance(part, relax.Var) else part
-        if isinstance(bound, relax.Call) and bound.op == Op.get("relax.broadcast_to"):
+        if isinstance(bound, relax.Call) and bound.op in map(Op.get, _EVERYWHERE):
             source = bound.args[0]
             shape = [int(size) for size in source.ty.shape]
             if len(shape) == 4 and shape[2:] == [1, 1]:

@@ -59,3 +59,14 @@ def lanes_for(channels: int, vector_floats: int) -> int:
     while channels % lanes:
         lanes //= 2
     return lanes
+
+
+def vectorize_ragged(schedule: s_tir.Schedule, loop: Loop, lanes: int) -> None:
+    """Make vectors of a loop of any extent; what is left over is done one by one."""
+    extent = int(schedule.get(loop).extent)
+    left = extent % lanes
+    if left and extent > lanes:
+        loop, _ = schedule.loop_partition(loop, [extent - left, None])
+    if extent >= lanes:
+        _, inner = schedule.split(loop, [None, lanes])
+        schedule.vectorize(inner)

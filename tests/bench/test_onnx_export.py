@@ -43,6 +43,14 @@ def test_other_weights_give_another_file(cache_dir: Path) -> None:
     assert first.onnx_sha256 != other.onnx_sha256
 
 
+def test_another_epsilon_gives_another_file(cache_dir: Path) -> None:
+    first = export(TINY, Weights(), cache_dir)
+    other = export(TINY, Weights(batch_norm_epsilon=1e-3), cache_dir)
+    (inputs, before), (again, after) = first.reference(), other.reference()
+    assert np.array_equal(inputs, again)
+    assert not np.allclose(before, after, rtol=1e-4)
+
+
 def test_a_file_that_fails_the_checker_is_refused_in_one_line(
     cache_dir: Path, tmp_path: Path
 ) -> None:

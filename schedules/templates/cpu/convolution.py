@@ -5,6 +5,7 @@ while taps and input channels go by. A tap that lies outside the image for the w
 skipped: with the dilations of DeepLab's pyramid that is a third of all multiply-adds.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -13,12 +14,14 @@ from numpy.typing import NDArray
 from tvm import s_tir
 
 from schedules.machine import Machine
-from schedules.operators.convolution import CORE
+from schedules.operators.convolution import COLUMNS, CORE
 from schedules.operators.window import PADDED
 from schedules.passes.skip_padding import SKIPPABLE
 from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
 from schedules.templates.cpu import stem
 from schedules.templates.cpu.turns import idle_share, share_turns, shares_rows
+
+SKIPS_PADDING = True
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,10 @@ def pack(weight: NDArray[np.float32], machine: Machine) -> NDArray[np.float32]:
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
     """Return the tiles worth trying, the best guess first."""
-    loops = schedule.get_loops(schedule.get_sblock(CORE))
-    _, height, width, channels, *_ = (int(schedule.get(loop).extent) for loop in loops)
+    core = schedule.get_sblock(CORE)
+    extents = [int(schedule.get(loop).extent) for loop in schedule.get_loops(core)]
+    _, height, width, channels, _, taps, _ = extents
+    window = [int(number) for number in schedule.get(core).annotations[COLUMNS]]
     all_panels = channels // machine.vector_floats
     found = []
     for panels in range(1, min(all_panels, 4) + 1):
@@ -47,9 +52,22 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
             groups = ceil(all_panels / panels)
             turns = height if shares_rows(height, machine) else groups
             ragged = 1.25 if width % columns or all_panels % panels else 1.0
-            cost = ceil(width / columns) * groups * cycles * ragged * idle_share(turns, machine)
+            steps = _steps(width, taps, columns, window) * groups
+            cost = steps * cycles * ragged * idle_share(turns, machine)
             found.append((cost, -columns, Tile(columns, panels)))
     return [tile for _, _, tile in sorted(found, key=lambda entry: entry[:2])[:16]]
+
+
+def _steps(width: int, taps: int, columns: int, window: Sequence[int]) -> int:
+    """Return for how many tiles of a row, and taps in it, there is something to multiply."""
+    stride, left, dilation, in_width = window
+    found = 0
+    for first in range(0, width, columns):
+        last = min(first + columns, width) - 1
+        for tap in range(taps):
+            offset = tap * dilation - left
+            found += last * stride + offset >= 0 and first * stride + offset < in_width
+    return found
 
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:

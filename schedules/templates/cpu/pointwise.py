@@ -9,7 +9,7 @@ Where a vector can be multiplied by one lane of another (NEON), a row's values a
 at a time, for as many input channels. That takes a register per row, and rows that fill the tiles.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -19,6 +19,7 @@ from tvm import s_tir
 from schedules.machine import Machine
 from schedules.operators.pointwise import CORE
 from schedules.templates.block import (
+    Block,
     flatten_pixels,
     inline_neighbours,
     lanes_for,
@@ -40,6 +41,7 @@ class Tile:
     rows: int
     panels: int
     pixels_outermost: bool  # finish all channels of some pixels, or all pixels of some channels
+    in_rows: bool = False  # begin anew with every row, and end it with a smaller tile
 
 
 def pack(weight: NDArray[np.float32], machine: Machine) -> NDArray[np.float32]:
@@ -72,9 +74,18 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
                 tile = Tile(rows, panels, pixels_outermost)
                 cycles = _cycles(shape, tile, machine) * idle_share(turns, machine)
                 found.append((cycles, -rows, tile))
+            if by_rows and rows < width and width % rows:
+                for pixels_outermost in (True, False):
+                    tile = Tile(rows, panels, pixels_outermost, in_rows=True)
+                    cycles = _row_cycles(shape, width, tile, machine)
+                    found.append((cycles * idle_share(height, machine), 0, tile))
     found.sort(key=lambda entry: entry[:2])
     # Tiles that end where rows end may be fused into blocks.
-    even = [entry for entry in found if _ends_with_rows(entry[2].rows, height, width)]
+    even = [
+        entry
+        for entry in found
+        if entry[2].in_rows or _ends_with_rows(entry[2].rows, height, width)
+    ]
     if even and even[0][0] <= _WORTH_FUSING * found[0][0]:
         found = even
     return [tile for _, _, tile in found[:16]]
@@ -91,10 +102,13 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     _, height, width, channels = (
         int(schedule.get(loop).extent) for loop in schedule.get_loops(output)
     )
+    schedule.set_scope(product, 0, "local")
+    if tile.in_rows:
+        _apply_in_rows(schedule, product, output, tile, machine)
+        return
     flatten_pixels(schedule, product, width)
     flatten_pixels(schedule, output, width)
     schedule.transform_layout(product, ("write", 0), lambda n, y, x, c: (y * width + x, c))
-    schedule.set_scope(product, 0, "local")
     pixels, panels, inputs = (int(schedule.get(one).extent) for one in schedule.get_loops(product))
     steps = _steps((pixels, panels // machine.vector_floats, inputs), tile.rows, machine)
     if steps > 1:
@@ -127,6 +141,38 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     vectorize(schedule, loops_inside(schedule, clear, outer[-1]), machine.vector_floats)
     stored = loops_inside(schedule, output, outer[-1])
     vectorize(schedule, stored, lanes_for(channels, machine.vector_floats))
+
+
+def _apply_in_rows(
+    schedule: s_tir.Schedule, product: Block, output: Block, tile: Tile, machine: Machine
+) -> None:
+    """Schedule tiles of a row; the loop over them is split where the last one is smaller."""
+    _, _, width, channels = (int(schedule.get(loop).extent) for loop in schedule.get_loops(output))
+    _, y, x, channel, k = schedule.get_loops(product)
+    x_outer, x_inner = schedule.split(x, [None, tile.rows])
+    channel_outer, channel_inner = schedule.split(
+        channel, [None, tile.panels * machine.vector_floats]
+    )
+    outer = [y, x_outer, channel_outer] if tile.pixels_outermost else [channel_outer, y, x_outer]
+    schedule.reorder(*outer, k, x_inner, channel_inner)
+    schedule.reverse_compute_at(output, outer[-1])
+    vectorize(schedule, [x_inner, channel_inner], machine.vector_floats)
+    share_turns(schedule, y, Span(width))
+    schedule.annotate(x_outer, "pragma_loop_partition_hint", 1)
+    clear = schedule.decompose_reduction(product, k)
+    vectorize(schedule, loops_inside(schedule, clear, outer[-1]), machine.vector_floats)
+    stored = loops_inside(schedule, output, outer[-1])
+    vectorize(schedule, stored, lanes_for(channels, machine.vector_floats))
+
+
+def _row_cycles(shape: tuple[int, int, int], width: int, tile: Tile, machine: Machine) -> float:
+    """Estimate cycles of tiles in rows: whole ones, and one of what is left of each row."""
+    pixels, panels, inputs = shape
+    height, whole, left = pixels // width, width // tile.rows, width % tile.rows
+    rest = replace(tile, rows=left)
+    return _cycles((height * whole * tile.rows, panels, inputs), tile, machine) + _cycles(
+        (height * left, panels, inputs), rest, machine
+    )
 
 
 def _steps(shape: tuple[int, int, int], rows: int, machine: Machine) -> int:

@@ -11,6 +11,7 @@ from tvm import s_tir
 
 from schedules.machine import Machine
 from schedules.operators.resize import CORE, ROWS
+from schedules.templates.block import loops_inside, vectorize_ragged
 from schedules.templates.cpu.turns import share_turns
 
 
@@ -28,9 +29,9 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     """Schedule a resize."""
     planes, rows = schedule.get_sblock(CORE), schedule.get_sblock(ROWS)
     _, channel, y, x = schedule.get_loops(planes)
-    x_outer, x_inner = schedule.split(x, [None, machine.vector_floats])
-    schedule.reorder(y, channel, x_outer, x_inner)
+    schedule.reorder(y, channel, x)
     schedule.compute_at(rows, y)
-    schedule.vectorize(x_inner)
     share_turns(schedule, y)
-    schedule.annotate(x_outer, "pragma_loop_partition_hint", 1)
+    pixel_and_channel = schedule.fuse(*loops_inside(schedule, rows, y)[-2:])
+    vectorize_ragged(schedule, pixel_and_channel, machine.vector_floats)
+    vectorize_ragged(schedule, x, machine.vector_floats)

@@ -1,0 +1,225 @@
+"""What checkpoints of MobileNetV2 call their tensors: torchvision's names, timm's and TF-slim's."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.architecture import Architecture, Block, architecture_of
+from bench.variant import Variant
+from targets.errors import BenchError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bench.models.layers import Padding
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Whose names a checkpoint has, and how a network so named was trained."""
+
+    owner: str
+    prefixes: tuple[str, ...]  # what its names begin with
+    padding: "Padding" = "symmetric"
+    batch_norm_epsilon: float = 1e-5  # PyTorch's
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of pixels 0..1; ImageNet's own
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+TORCHVISION = Naming("torchvision", ("features.",))
+# Source: `timm/models/efficientnet.py`, whose names without `tf_` are of networks from PyTorch.
+TIMM = Naming("timm", ("conv_stem.", "blocks."))
+# Source: research/slim/nets/mobilenet of TensorFlow's models; `slim.batch_norm` has the epsilon,
+# and `preprocessing/inception_preprocessing.py` scales pixels to -1..1.
+SLIM = Naming("TF-slim", ("MobilenetV2/",), "same", 1e-3, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+NAMINGS = (TORCHVISION, TIMM, SLIM)
+
+_TIMM_STAGES = (1, 2, 3, 4, 3, 3, 1)  # blocks of each; the paper's Table 2
+_AVERAGE = "/ExponentialMovingAverage"
+_COUNTER = ".num_batches_tracked"
+_CLASSIFIER = "classifier.1"
+_NORM = {  # PyTorch's names and slim's
+    "weight": "gamma",
+    "bias": "beta",
+    "running_mean": "moving_mean",
+    "running_var": "moving_variance",
+}
+# Which axis of the file's tensor each of PyTorch's (output, input, height, width) is.
+_HWIO = (3, 2, 0, 1)
+_DEPTHWISE = (2, 3, 0, 1)  # height, width, channels, 1
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A convolution and its batch norm, as torchvision and timm call them, and slim's scope."""
+
+    conv: str
+    norm: str
+    timm_conv: str
+    timm_norm: str
+    slim: str
+    depthwise: bool = False
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A tensor's name in a checkpoint, and which of its axes PyTorch's are; none: the same ones."""
+
+    name: str
+    axes: tuple[int, ...] = ()
+
+
+def naming_of(names: Iterable[str]) -> Naming | None:
+    """Return whose names these are, or None."""
+    names = tuple(names)
+    found = (naming for naming in NAMINGS if any(one.startswith(naming.prefixes) for one in names))
+    return next(found, None)
+
+
+def torchvision_state(
+    state: "Mapping[str, Tensor]", expected: "Mapping[str, Tensor]", variant: Variant, source: str
+) -> "dict[str, Tensor]":
+    """Return a checkpoint's tensors under torchvision's names, in PyTorch's layout.
+
+    `expected` is the `state_dict` of the variant's model. Of TF-slim's variables the exponential
+    moving averages are taken where there are any, as slim's own evaluation does; the background,
+    the first of its 1001 classes, is dropped; optimiser slots and `global_step` are passed over.
+
+    Raises BenchError naming `source` for a tensor that is missing, unknown or of another shape.
+    """
+    # Counters that inference does not use; older checkpoints lack them.
+    expected = {key: one for key, one in expected.items() if not key.endswith(_COUNTER)}
+    naming = TORCHVISION if expected.keys() & state.keys() else naming_of(state)
+    if naming is None:
+        known = ", ".join(f"{one.owner}'s ({one.prefixes[0]}...)" for one in NAMINGS)
+        raise BenchError(
+            f"checkpoint {source}: its key names are unknown, such as {next(iter(state), 'none')}; "
+            f"known are {known}"
+        )
+    stored = {key: _Stored(key) for key in expected}
+    if naming is not TORCHVISION:
+        architecture = architecture_of(variant)
+        stored = _timm(architecture) if naming is TIMM else _slim(architecture, state)
+        if stored.keys() != expected.keys():
+            raise BenchError(
+                f"checkpoint {source}: has {naming.owner}'s key names, which are known of "
+                f"MobileNetV2's classifier alone; {variant.name} needs torchvision's"
+            )
+    _check_names(state, [one.name for one in stored.values()], naming, source)
+    result = {}
+    for key, one in stored.items():
+        tensor, shape = state[one.name], tuple(expected[key].shape)
+        try:
+            if key.startswith(_CLASSIFIER):
+                tensor = _with_classes(tensor, one, shape[0], background=naming is SLIM)
+            result[key] = _in_layout(tensor, one, shape)
+        except BenchError as error:
+            raise BenchError(f"checkpoint {source}: {one.name} {error}") from error
+    return result
+
+
+def _layers(architecture: Architecture) -> Iterator[_Layer]:
+    yield _Layer("features.0.0", "features.0.1", "conv_stem", "bn1", "MobilenetV2/Conv")
+    places = [(stage, index) for stage, size in enumerate(_TIMM_STAGES) for index in range(size)]
+    for number, (block, (stage, index)) in enumerate(
+        zip(architecture.blocks, places, strict=False)
+    ):
+        slim = "MobilenetV2/expanded_conv" + (f"_{number}" if number else "")
+        yield from _block(block, f"features.{number + 1}.conv", f"blocks.{stage}.{index}", slim)
+    last = f"features.{len(architecture.blocks) + 1}"
+    yield _Layer(f"{last}.0", f"{last}.1", "conv_head", "bn2", "MobilenetV2/Conv_1")
+
+
+def _block(block: Block, here: str, timm: str, slim: str) -> Iterator[_Layer]:
+    depthwise, project = f"{slim}/depthwise", f"{slim}/project"
+    if block.expands:
+        yield _Layer(
+            f"{here}.0.0", f"{here}.0.1", f"{timm}.conv_pw", f"{timm}.bn1", f"{slim}/expand"
+        )
+        yield _Layer(
+            f"{here}.1.0", f"{here}.1.1", f"{timm}.conv_dw", f"{timm}.bn2", depthwise, True
+        )
+        yield _Layer(f"{here}.2", f"{here}.3", f"{timm}.conv_pwl", f"{timm}.bn3", project)
+    else:  # in timm a depthwise separable convolution
+        yield _Layer(
+            f"{here}.0.0", f"{here}.0.1", f"{timm}.conv_dw", f"{timm}.bn1", depthwise, True
+        )
+        yield _Layer(f"{here}.1", f"{here}.2", f"{timm}.conv_pw", f"{timm}.bn2", project)
+
+
+def _timm(architecture: Architecture) -> dict[str, _Stored]:
+    """Return what timm calls each of torchvision's keys."""
+    stored = {}
+    for layer in _layers(architecture):
+        stored[f"{layer.conv}.weight"] = _Stored(f"{layer.timm_conv}.weight")
+        for part in _NORM:
+            stored[f"{layer.norm}.{part}"] = _Stored(f"{layer.timm_norm}.{part}")
+    for part in ("weight", "bias"):
+        stored[f"{_CLASSIFIER}.{part}"] = _Stored(f"classifier.{part}")
+    return stored
+
+
+def _slim(architecture: Architecture, names: Collection[str]) -> dict[str, _Stored]:
+    """Return which of slim's variables each of torchvision's keys is, and how that lies."""
+    averaged = any(name.endswith(_AVERAGE) for name in names)
+
+    def variable(name: str, axes: tuple[int, ...] = (0,)) -> _Stored:
+        # All that is trained is averaged, or nothing; batch norm's statistics need not be.
+        average = averaged and ("/moving_" not in name or name + _AVERAGE in names)
+        return _Stored(name + _AVERAGE if average else name, axes)
+
+    stored = {}
+    for layer in _layers(architecture):
+        weights = variable(f"{layer.slim}/weights", _HWIO)
+        if layer.depthwise:
+            weights = variable(f"{layer.slim}/depthwise_weights", _DEPTHWISE)
+        stored[f"{layer.conv}.weight"] = weights
+        for part, name in _NORM.items():
+            stored[f"{layer.norm}.{part}"] = variable(f"{layer.slim}/BatchNorm/{name}")
+    logits = "MobilenetV2/Logits/Conv2d_1c_1x1"
+    stored[f"{_CLASSIFIER}.weight"] = variable(f"{logits}/weights", _HWIO)
+    stored[f"{_CLASSIFIER}.bias"] = variable(f"{logits}/biases")
+    return stored
+
+
+def _check_names(names: Collection[str], needed: list[str], naming: Naming, source: str) -> None:
+    missing = [name for name in needed if name not in names]
+    if naming is SLIM:
+        scopes = tuple(name.removesuffix(_AVERAGE) for name in needed)
+        slots = tuple(f"{scope}/" for scope in scopes)
+        inner = [name for name in names if name.startswith(SLIM.prefixes)]
+        extra = [name for name in inner if name not in scopes and not name.startswith(slots)]
+    else:
+        known = set(needed)
+        extra = [name for name in names if name not in known and not name.endswith(_COUNTER)]
+    if missing or extra:
+        problem = f"lacks {missing[0]}" if missing else f"has {extra[0]}, which the model has not"
+        raise BenchError(
+            f"checkpoint {source}: {problem} ({len(missing)} keys missing, {len(extra)} unknown); "
+            f"its key names are {naming.owner}'s, but of another network"
+        )
+
+
+def _with_classes(tensor: "Tensor", stored: _Stored, classes: int, background: bool) -> "Tensor":
+    """Drop slim's background; refuse another number of classes."""
+    axis = stored.axes[0] if stored.axes else 0
+    found = tensor.shape[axis] if axis < tensor.ndim else 0
+    if background and found == classes + 1:
+        return tensor.narrow(axis, 1, classes)
+    if found != classes:
+        raise BenchError(f"has {found} classes; the variant has {classes}")
+    return tensor
+
+
+def _in_layout(tensor: "Tensor", stored: _Stored, shape: tuple[int, ...]) -> "Tensor":
+    axes = stored.axes or tuple(range(len(shape)))
+    whole = shape + (1,) * (len(axes) - len(shape))  # slim's classifier is a 1x1 convolution
+    needed = tuple(whole[axes.index(axis)] for axis in range(len(axes)))
+    if tuple(tensor.shape) != needed:
+        raise BenchError(
+            f"has shape {tuple(tensor.shape)}, the variant needs {needed}; is it for another width "
+            "multiplier?"
+        )
+    if not tensor.is_floating_point():
+        raise BenchError(f"holds {tensor.dtype}, not floats; is the checkpoint quantised?")
+    return tensor.permute(axes).reshape(shape)

@@ -1,0 +1,89 @@
+"""Convolutions with a window over all channels: a matrix product for each tap.
+
+Tile: a work item computes `columns` pixels of a row by `panels` vectors of output channels, and
+holds them in registers while taps and input channels go by, four at a time.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tvm import s_tir
+
+from schedules.machine import Gpu
+from schedules.operators.convolution import CORE
+from schedules.operators.half import half_input
+from schedules.operators.window import PADDED
+from schedules.templates.block import inline_neighbours, vectorize
+from schedules.templates.gpu import stem
+from schedules.templates.gpu.items import (
+    LOAD,
+    bind_pixels,
+    cheapest,
+    divisors,
+    finish,
+    group_shape,
+    in_registers,
+    load_at,
+    panels_of,
+    vector_lanes,
+)
+
+SKIPS_PADDING = False  # work items in step would wait for those that skip nothing
+_STEP = 4  # input channels at a time
+_SUMS = 0.75  # of a work item's registers, at most; the rest is for weights and pixels
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What a work item computes, and how many of them are a group."""
+
+    columns: int
+    panels: int
+    across: int  # work items of a group, by channels
+    along: int  # and by columns
+
+
+def pack(weight: NDArray[np.float32], machine: Gpu) -> NDArray[np.float32]:
+    """Lay out weights (R, S, K, N) as panels (N / panel, R, S, K, panel); see `pointwise.pack`."""
+    return stem.pack(weight, machine)
+
+
+def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
+    """Return the tiles worth trying, the best guess first."""
+    loops = schedule.get_loops(schedule.get_sblock(CORE))
+    _, height, width, channels, *_ = (int(schedule.get(loop).extent) for loop in loops)
+    lanes = vector_lanes(channels, machine)
+    vectors = channels // lanes
+    found = []
+    for columns in divisors(width, 12):
+        for panels in panels_of(schedule, CORE, vectors, lanes):
+            if columns * panels > _SUMS * machine.registers:
+                continue
+            items = vectors // panels * height * (width // columns)
+            across, along = group_shape(vectors // panels, width // columns, machine)
+            values = columns * (_STEP if machine.subgroup == 1 else 1)
+            work = _STEP * columns * panels + LOAD * (values + _STEP * panels)
+            cost = work * max(items, machine.busy_items)
+            found.append((cost, Tile(columns, panels, across, along)))
+    return cheapest(found)
+
+
+def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:
+    """Schedule a fused convolution."""
+    product, output = inline_neighbours(schedule, CORE, keep=(PADDED, half_input(1)))
+    schedule.set_scope(product, 0, "local")
+    data, weight = (in_registers(schedule, product, number) for number in (0, 1))
+    _, y, x, channel, tap_y, tap_x, k = schedule.get_loops(product)
+    lanes = vector_lanes(int(schedule.get(channel).extent), machine)
+    step = _STEP if int(schedule.get(k).extent) % _STEP == 0 else 1
+    x, x_item, column = schedule.split(x, [None, tile.along, tile.columns])
+    group, item, lane = schedule.split(channel, [None, tile.across, tile.panels * lanes])
+    k, k_inner = schedule.split(k, [None, step])
+    schedule.reorder(y, x, group, x_item, item, tap_y, tap_x, k, k_inner, column, lane)
+    bind_pixels(schedule, y, x, group, x_item, item)
+    schedule.reverse_compute_at(output, item)
+    load_at(schedule, data, k, step)
+    load_at(schedule, weight, k, lanes)
+    vectorize(schedule, [k_inner, column, lane], lanes)
+    finish(schedule, schedule.decompose_reduction(product, tap_y), output, item, lanes)

@@ -1,0 +1,93 @@
+"""The files that checkpoints come in."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from bench.models.checkpoint_file import read_names, read_tensors
+from targets.errors import BenchError
+
+STATE = {"MobilenetV2/Conv/weights": torch.arange(6.0).reshape(2, 3), "b.bias": torch.ones(3)}
+
+
+def save_npz(path: Path) -> None:
+    np.savez_compressed(path, **{name: tensor.numpy() for name, tensor in STATE.items()})
+
+
+def save_older(path: Path) -> None:
+    """Save as PyTorch before 1.6 did."""
+    torch.save({"epoch": 3, "state_dict": STATE}, path, _use_new_zipfile_serialization=False)
+
+
+FILES: dict[str, Callable[[Path], None]] = {
+    "new.pth": lambda path: torch.save(STATE, path),
+    "older.pth.tar": save_older,
+    "model.safetensors": lambda path: save_file(STATE, path),
+    "slim.npz": save_npz,
+    "CAPITALS.NPZ": lambda path: save_npz(path.open("wb")),  # type: ignore[arg-type]
+}
+
+
+@pytest.fixture(params=FILES)
+def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Return a checkpoint in each of the formats."""
+    path = tmp_path / request.param
+    FILES[request.param](path)
+    return path
+
+
+def test_tensors_are_read(file: Path) -> None:
+    tensors = read_tensors(file)
+    assert tensors.keys() == STATE.keys()
+    assert all(torch.equal(tensors[name], STATE[name]) for name in STATE)
+
+
+def test_names_are_read_without_pytorch(file: Path) -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from pathlib import Path; from bench.models.checkpoint_file import read_names\n"
+        "print(*read_names(Path(sys.argv[1])), sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, file], capture_output=True, text=True, check=True
+    )
+    assert STATE.keys() <= set(done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_truncated_file_is_refused_in_one_line(file: Path, share: float) -> None:
+    data = file.read_bytes()
+    file.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(BenchError, match=f"checkpoint {file}: not a readable .*get it again") as no:
+        read_tensors(file)
+    assert "\n" not in str(no.value)
+
+
+def test_names_of_what_cannot_be_read_are_none(file: Path) -> None:
+    for damaged in (b"", b"PK\x03\x04 and no more", b"\x80\x02}q\x00", bytes(range(256))):
+        file.write_bytes(damaged)
+        assert read_names(file) == []
+
+
+def test_text_in_an_archive_is_passed_over(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", graph=np.array(b"of objects"), step=np.array(3), w=np.ones(2))
+    assert read_tensors(tmp_path / "a.npz").keys() == {"step", "w"}
+
+
+def test_pickled_objects_in_an_archive_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "evil.npz", weights=np.array([Path()], dtype=object))
+    with pytest.raises(BenchError, match=r"evil.npz: not a readable NumPy archive"):
+        read_tensors(tmp_path / "evil.npz")
+
+
+def test_one_array_is_no_archive(tmp_path: Path) -> None:
+    with (tmp_path / "one.npz").open("wb") as file:
+        np.save(file, np.ones(3))
+    with pytest.raises(BenchError, match=r"one.npz: not a readable NumPy archive"):
+        read_tensors(tmp_path / "one.npz")

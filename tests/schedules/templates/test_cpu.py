@@ -1,0 +1,189 @@
+"""The CPU templates of larger windows compute what PyTorch computes, with every kind of tile."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from targets.target import find_target
+from targets.tvm_target import resolve
+
+TARGETS = ["native", "x86-64-v3"]
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).standard_normal(shape, np.float32)
+
+
+def handle_of(target: str) -> Any:
+    import tvm
+
+    return tvm.target.Target(resolve(find_target(target)))
+
+
+def run_all_tiles(function: Any, handle: Any, *arrays: np.ndarray) -> list[np.ndarray]:
+    """Return what a kernel writes, by tile."""
+    import tvm
+
+    from schedules import pipeline
+    from schedules.machine import machine_of
+    from schedules.space import schedule_task, tiles
+    from schedules.task import task_of
+
+    machine = machine_of(handle)
+    task = task_of(function, machine)
+    assert task is not None
+    shape = [int(extent) for extent in function.params[-1].shape]
+    found = []
+    for tile in tiles(task, machine):
+        kernel = schedule_task(task, tile, machine).mod["main"].with_attr("global_symbol", "main")
+        built = pipeline.build_kernel(tvm.IRModule({"main": kernel}), handle)
+        output = tvm.runtime.tensor(np.full(shape, np.nan, np.float32))
+        built["main"](*map(tvm.runtime.tensor, arrays), output)
+        found.append(output.numpy())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("target", "size", "outputs", "stride", "dilation"),
+    [
+        ("native", (9, 9), 32, 1, 2),
+        ("native", (7, 11), 24, 1, 6),  # taps at the right and the left see padding alone
+        ("x86-64-v3", (5, 6), 16, 1, 1),
+        pytest.param("x86-64-v3", (9, 8), 40, 2, 1, marks=pytest.mark.slow),
+    ],
+)
+def test_a_convolution_of_every_tile(
+    target: str, size: tuple[int, int], outputs: int, stride: int, dilation: int
+) -> None:
+    import torch
+    from tvm import te, topi
+
+    from schedules.machine import machine_of
+    from schedules.operators import convolution as operator
+    from schedules.templates.cpu import convolution as template
+
+    handle, inputs = handle_of(target), 12
+    data, weight, bias = noise(1, *size, inputs), noise(3, 3, inputs, outputs), noise(outputs)
+    packed = template.pack(weight, machine_of(handle))
+    padding = (dilation,) * 4
+    arguments = [
+        te.placeholder(one.shape, "float32", name=f"argument{number}")
+        for number, one in enumerate((data, packed, bias))
+    ]
+    window = ((stride, stride), padding, (dilation, dilation), template.SKIPS_PADDING)
+    product = operator.compute(arguments[0], arguments[1], outputs, *window)
+    function = te.create_prim_func([*arguments, topi.nn.relu(topi.add(product, arguments[2]))])
+    expected = torch.nn.functional.conv2d(
+        torch.from_numpy(data).permute(0, 3, 1, 2),
+        torch.from_numpy(weight).permute(3, 2, 0, 1),
+        torch.from_numpy(bias),
+        stride,
+        dilation,
+        dilation,
+    )
+    for found in run_all_tiles(function, handle, data, packed, bias):
+        np.testing.assert_allclose(
+            found, expected.relu().permute(0, 2, 3, 1).numpy(), rtol=1e-4, atol=1e-4
+        )
+
+
+def test_taps_beside_the_image_are_not_multiplied() -> None:
+    """With a dilation larger than the image only the middle tap sees it; others may be anything."""
+    from tvm import te
+
+    from schedules.machine import machine_of
+    from schedules.operators import convolution as operator
+    from schedules.templates.cpu import convolution as template
+
+    handle = handle_of("native")
+    data, weight = noise(1, 6, 6, 8), np.full((3, 3, 8, 16), np.inf, np.float32)
+    weight[1, 1] = noise(8, 16)
+    packed = template.pack(weight, machine_of(handle))
+    packed[np.isnan(packed)] = 0
+    arguments = [te.placeholder(one.shape, "float32") for one in (data, packed)]
+    product = operator.compute(*arguments, 16, (1, 1), (12,) * 4, (12, 12), True)
+    function = te.create_prim_func([*arguments, product])
+    for found in run_all_tiles(function, handle, data, packed):
+        np.testing.assert_allclose(found, data @ weight[1, 1], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("align_corners", [True, False])
+@pytest.mark.parametrize(
+    ("size", "out_size"),
+    [
+        ((3, 3), (33, 33)),
+        ((2, 5), (17, 80)),
+        ((9, 9), (65, 129)),
+        ((5, 4), (7, 6)),
+        ((4, 6), (4, 6)),
+    ],
+)
+def test_enlarging_is_pytorch_s(
+    target: str, align_corners: bool, size: tuple[int, int], out_size: tuple[int, int]
+) -> None:
+    import torch
+    from tvm import te
+
+    from schedules.machine import machine_of
+    from schedules.operators import resize as operator
+
+    handle, data = handle_of(target), noise(1, *size, 21)
+    rows = operator.Enlarging(size[0], out_size[0], align_corners)
+    columns = operator.Enlarging(size[1], out_size[1], align_corners)
+    tables = [*rows.neighbours(), columns.bands(machine_of(handle).vector_floats)]
+    arguments = [
+        te.placeholder(one.shape, str(one.dtype), name=f"argument{number}")
+        for number, one in enumerate((data, *tables))
+    ]
+    planes = operator.compute(*arguments, out_size[1], align_corners)
+    function = te.create_prim_func([*arguments, planes])
+    expected = torch.nn.functional.interpolate(
+        torch.from_numpy(data).permute(0, 3, 1, 2), out_size, mode="bilinear",
+        align_corners=align_corners,
+    )  # fmt: skip
+    (found,) = run_all_tiles(function, handle, data, *tables)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("sizes", [[(4, 5, 3), (2, 3, 6), (1, 1, 6)], [(3, 3, 2)]])
+def test_joined_maps_lie_one_after_the_other(sizes: list[tuple[int, int, int]]) -> None:
+    from tvm import te
+
+    from schedules.operators import join as operator
+
+    values = 7
+    maps = [noise(1, height, width, anchors * values) for height, width, anchors in sizes]
+    arguments = [
+        te.placeholder(one.shape, "float32", name=f"argument{number}")
+        for number, one in enumerate(maps)
+    ]
+    function = te.create_prim_func([*arguments, operator.compute(*arguments, values=values)])
+    (found,) = run_all_tiles(function, handle_of("native"), *maps)
+    expected = np.concatenate([one.reshape(1, -1, values) for one in maps], axis=1)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_pointwise_tiles_that_end_with_rows(target: str) -> None:
+    """Where no tile divides a row, tiles in rows are among those that are tried."""
+    from tvm import te
+
+    from schedules.machine import machine_of
+    from schedules.operators import pointwise as operator
+    from schedules.space import tiles
+    from schedules.task import task_of
+    from schedules.templates.cpu import pointwise as template
+
+    handle, size = handle_of(target), (1, 5, 37, 8)
+    machine = machine_of(handle)
+    data, weight = noise(*size), noise(8, 40)
+    packed = template.pack(weight, machine)
+    arguments = [te.placeholder(one.shape, "float32") for one in (data, packed)]
+    function = te.create_prim_func([*arguments, operator.compute(*arguments, 40)])
+    task = task_of(function, machine)
+    assert task is not None
+    assert any(tile.in_rows for tile in tiles(task, machine))
+    for found in run_all_tiles(function, handle, data, packed):
+        np.testing.assert_allclose(found, data @ weight, rtol=1e-4, atol=1e-4)
