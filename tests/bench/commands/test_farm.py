@@ -221,7 +221,9 @@ def test_something_else_than_a_tracker_is_one_line(
 def test_code_for_another_architecture_is_one_line(
     quiet_farm: RealFarm, mobilebench: Any, tmp_path: Path
 ) -> None:
-    arm = _target(UNKNOWN_KEY, "aarch64-linux", 'mtriple = "aarch64-linux-gnu"\nmcpu = "cortex-a72"')
+    arm = _target(
+        UNKNOWN_KEY, "aarch64-linux", 'mtriple = "aarch64-linux-gnu"\nmcpu = "cortex-a72"'
+    )
     (tmp_path / "board.toml").write_text(arm)
     line = refused(mobilebench(*run(quiet_farm.tracker)))
     assert f"board {quiet_farm.boards[0].address}: it cannot load code for the target" in line
