@@ -15,7 +15,7 @@ from targets.tvm_target import resolve
 @pytest.fixture(scope="module")
 def exported(cache_dir: Path) -> Exported:
     """Return a small network."""
-    return export(parse_variant("mobilenet_v2_0.35_32"), Weights(), cache_dir)
+    return export(parse_variant("mobilenet_v2_0.35_32_t1"), Weights(), cache_dir)
 
 
 @pytest.fixture(scope="module")
