@@ -1,6 +1,8 @@
 """Kernels as fusion leaves them, small ones."""
 
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,3 +26,14 @@ def pointwise_kernel() -> Callable[..., Any]:
         return te.create_prim_func([data, weight, pointwise.compute(data, weight, outputs)])
 
     return make
+
+
+@pytest.fixture
+def without_intrinsics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep MetaSchedule from reading all of TVM's hardware intrinsics, which no template uses.
+
+    They are hundreds of scripts, parsed for half a minute when the first task is made.
+    """
+    name = "tvm.s_tir.tensor_intrin"
+    if name not in sys.modules:
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))

@@ -12,6 +12,26 @@ from targets.target import find_target
 from targets.tvm_target import resolve
 
 NATIVE = find_target("native")
+NETWORKS = (
+    "mobilenet_v2_0.35_32",
+    "mobilenet_v2_0.35_33",
+    "mobilenet_v2_0.75_64x48",
+    "mobilenet_v2_0.1_40_t3",
+    "mobilenet_v2_1.3_32",
+    "mobilenet_v2_0.35_64_t1",
+    "mobilenet_v1_0.35_40",
+    "ssdlite_mobilenet_v2_0.35_64x96",
+    "deeplabv3_mobilenet_v2_0.35_65",
+    "deeplabv3_mobilenet_v2_0.5_48x65_os8",
+    "deeplabv3_mobilenet_v2_0.35_64_noaspp",
+)
+TARGETS = ("native", "x86-64-v3")
+# Networks and targets take turns; what is left over is for the slow tests.
+CELLS = [
+    pytest.param(name, target, marks=[pytest.mark.slow] if (row + column) % 2 else [])
+    for row, name in enumerate(NETWORKS)
+    for column, target in enumerate(TARGETS)
+]
 
 
 def planned(
@@ -20,6 +40,7 @@ def planned(
     target_name: str = "native",
     threads: int = 1,
     prefer: str = "latency",
+    weights: Weights = Weights(),  # noqa: B008  frozen
 ) -> tuple[Any, ...]:
     import onnx
     import tvm
@@ -28,7 +49,7 @@ def planned(
     from schedules import pipeline
     from schedules.lookup import Lookup
 
-    exported = export(parse_variant(variant_name), Weights(), cache_dir)
+    exported = export(parse_variant(variant_name), weights, cache_dir)
     target = find_target(target_name)
     handle = tvm.target.Target(resolve(target, threads))
     module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
@@ -122,64 +143,32 @@ def test_fused_blocks_take_less_than_their_expansion_and_least_if_memory_is_pref
     assert between_blocks < least < default < expansion / 3
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "mobilenet_v2_0.35_32",
-        "mobilenet_v2_0.35_33",
-        "mobilenet_v2_0.75_64x48",
-        "mobilenet_v2_0.1_40_t3",
-        "mobilenet_v2_1.3_32",
-        "mobilenet_v2_0.35_64_t1",
-        "mobilenet_v1_0.35_40",
-        "ssdlite_mobilenet_v2_0.35_64x96",
-        "deeplabv3_mobilenet_v2_0.35_65",
-        "deeplabv3_mobilenet_v2_0.5_48x65_os8",
-        "deeplabv3_mobilenet_v2_0.35_64_noaspp",
-    ],
-)
-@pytest.mark.parametrize("target", ["native", "x86-64-v3"])
-def test_the_compiled_network_computes_what_pytorch_computes(
-    cache_dir: Path, name: str, target: str
-) -> None:
+def distance_from_pytorch(exported: Any, module: Any, handle: Any) -> float:
+    """Return the relative error of what a planned module computes once it is compiled."""
     import tvm
     from tvm.runtime import vm
 
     from schedules import pipeline
 
-    exported, module, handle = planned(name, cache_dir, target)
     machine = vm.VirtualMachine(pipeline.build(module, handle), tvm.cpu())
     inputs, reference = exported.reference()
-    assert compare(infer(machine, inputs), reference).relative_l2_error < 1e-5
-
-
-def infer(machine: Any, inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return a network's outputs for inputs, one by one."""
-    import tvm
-
     found = []
     for one in inputs:
         outputs = machine["main"](tvm.runtime.tensor(one[None]))
         several = outputs if hasattr(outputs, "__len__") else (outputs,)
         found.append([output.numpy() for output in several])
-    return tuple(map(np.concatenate, zip(*found, strict=True)))
+    outputs = tuple(map(np.concatenate, zip(*found, strict=True)))
+    return compare(outputs, reference).relative_l2_error
+
+
+@pytest.mark.parametrize(("name", "target"), CELLS)
+def test_the_compiled_network_computes_what_pytorch_computes(
+    cache_dir: Path, name: str, target: str
+) -> None:
+    assert distance_from_pytorch(*planned(name, cache_dir, target)) < 1e-5
 
 
 def test_tensorflow_s_padding_is_compiled_too(cache_dir: Path) -> None:
-    import onnx
-    import tvm
-    from tvm.relax.frontend.onnx import from_onnx
-    from tvm.runtime import vm
-
-    from schedules import pipeline
-    from schedules.lookup import Lookup
-
-    variant = parse_variant("mobilenet_v2_0.35_64")
-    exported = export(variant, Weights(padding="same"), cache_dir)
-    handle = tvm.target.Target(resolve(NATIVE))
-    module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
-    fused = pipeline.fuse(module, NATIVE, handle)
-    built = pipeline.build(pipeline.plan(fused, handle, Lookup()), handle)
-    machine = vm.VirtualMachine(built, tvm.cpu())
-    inputs, reference = exported.reference()
-    assert compare(infer(machine, inputs), reference).relative_l2_error < 1e-5
+    same = Weights(padding="same")
+    compiled = planned("mobilenet_v2_0.35_64_t1", cache_dir, weights=same)
+    assert distance_from_pytorch(*compiled) < 1e-5

@@ -3,6 +3,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("without_intrinsics")
+
 
 def context(function: Any) -> Any:
     import tvm

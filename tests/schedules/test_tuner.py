@@ -4,18 +4,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from bench.models.weights import Weights
-from bench.onnx_export import export
+from bench.onnx_export import INPUT_NAME, export
 from bench.variant import parse_variant
 from targets.errors import BenchError
 from targets.target import find_target
 
+NODES = 16  # of the ONNX file: the stem and three blocks
+
+pytestmark = pytest.mark.usefixtures("without_intrinsics")
+
 
 @pytest.fixture(scope="module")
-def network(cache_dir: Path) -> Path:
-    return export(parse_variant("mobilenet_v2_0.35_32"), Weights(), cache_dir).onnx_path
+def network(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the beginning of a network."""
+    whole = export(parse_variant("mobilenet_v2_0.35_32"), Weights(), cache_dir).onnx_path
+    last = onnx.load(whole).graph.node[NODES - 1]
+    beginning = tmp_path_factory.mktemp("network") / "beginning.onnx"
+    onnx.utils.extract_model(whole, beginning, [INPUT_NAME], list(last.output))
+    return beginning
 
 
 @pytest.fixture
@@ -32,7 +42,7 @@ def steps(tuner: Any) -> list[Any]:
     return list(iter(tuner.step, None))
 
 
-@pytest.mark.parametrize("tuner", [1, 2], indirect=True)
+@pytest.mark.parametrize("tuner", [pytest.param(1, marks=pytest.mark.slow), 2], indirect=True)
 def test_every_kernel_gets_a_tile_that_was_measured(tuner: Any, network: Path) -> None:
     kernels = tuner.add(network)
     assert tuner.add(network) == kernels  # the same network has nothing new

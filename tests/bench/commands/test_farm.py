@@ -4,12 +4,13 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import targets.tracker
 from bench.models.weights import Weights
 from bench.variant import parse_variant
 from bench.workshop import Workshop
@@ -17,20 +18,29 @@ from reports.record import Record
 from reports.store import Store
 from schedules.database import directories
 from targets.target import read_target
-from tests.farm import KEY, RealFarm, soon
+from targets.tracker import Tracker
+from tests.farm import KEY, RealFarm, free_port, soon
 
-VARIANTS = tuple(f"mobilenet_v2_0.35_{size}" for size in (32, 48, 64, 80))
-SELECTED = tuple(argument for name in VARIANTS for argument in ("--variant", name))
+VARIANTS = tuple(f"mobilenet_v2_0.35_{size}_t1" for size in (32, 64, 96, 48))  # quick to build
+UNKNOWN_KEY = "a-key-of-no-target"
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
 def farm(tmp_path: Path) -> Iterator[RealFarm]:
-    """Return a tracker without boards, and a target file for its key beside it."""
+    """Return a tracker without boards that a test may disturb; a target file lies in `tmp_path`."""
     (tmp_path / "board.toml").write_text(_target(KEY))
     directory = tmp_path / "farm"
     directory.mkdir()
     with RealFarm(directory) as farm:
+        yield farm
+
+
+@pytest.fixture(scope="module")
+def quiet_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealFarm]:
+    """Return a tracker for tests that ask; its one board has a key that no target has."""
+    with RealFarm(tmp_path_factory.mktemp("farm")) as farm:
+        farm.add_board(UNKNOWN_KEY)
         yield farm
 
 
@@ -50,8 +60,9 @@ def records(directory: Path) -> list[Record]:
         return store.records([run.run_id for run in store.runs()])
 
 
-def run(farm: RealFarm, *more: str) -> tuple[str, ...]:
-    return ("run", "--target", "board.toml", "--tracker", str(farm.tracker), *SELECTED, *more)
+def run(tracker: Tracker, *more: str, variants: Sequence[str] = VARIANTS) -> tuple[str, ...]:
+    selected = (argument for name in variants for argument in ("--variant", name))
+    return ("run", "--target", "board.toml", "--tracker", str(tracker), *selected, *more)
 
 
 def finish(process: "subprocess.Popen[str]") -> None:
@@ -59,9 +70,11 @@ def finish(process: "subprocess.Popen[str]") -> None:
     assert process.returncode == 0, stderr
 
 
-def check_every_row_is_there_once(directory: Path) -> list[Record]:
+def check_every_row_is_there_once(
+    directory: Path, variants: Sequence[str] = VARIANTS
+) -> list[Record]:
     found = records(directory)
-    assert sorted(record.variant for record in found) == sorted(VARIANTS)
+    assert sorted(record.variant for record in found) == sorted(variants)
     assert all(record.status == "ok" for record in found)
     assert all(record.runtime == "tvm" for record in found)
     return found
@@ -81,7 +94,7 @@ def test_two_boards_of_one_key_work_at_once(
 ) -> None:
     compile_beforehand(cache_dir, tmp_path)  # so that boards wait for nothing
     first, second = farm.add_board(), farm.add_board()
-    process = start(*run(farm, "--profile", "standard"))
+    process = start(*run(farm.tracker, "--profile", "standard"))
 
     def both_busy() -> bool:
         return all(
@@ -99,12 +112,13 @@ def test_two_boards_of_one_key_work_at_once(
 
 def test_a_board_that_is_killed_loses_nothing(farm: RealFarm, start: Start, tmp_path: Path) -> None:
     victim, survivor = farm.add_board(), farm.add_board()
-    process = start(*run(farm))
+    variants = VARIANTS[:3]
+    process = start(*run(farm.tracker, variants=variants))
     soon(lambda: victim.sessions() >= 1 and survivor.sessions() >= 1, limit_s=120)
     soon(lambda: victim.sessions() + survivor.sessions() >= 3, limit_s=120)
     victim.kill()
     finish(process)
-    found = check_every_row_is_there_once(tmp_path)
+    found = check_every_row_is_there_once(tmp_path, variants)
     for record in found:
         assert (record.retries > 0) == ("measured again, because" in record.warnings)
 
@@ -114,7 +128,7 @@ def test_a_board_that_freezes_costs_its_time_limit_and_the_job_goes_elsewhere(
     farm: RealFarm, start: Start, tmp_path: Path
 ) -> None:
     victim = farm.add_board()
-    process = start(*run(farm, "--time-limit", "20"))
+    process = start(*run(farm.tracker, "--time-limit", "20"))
     soon(lambda: len(records(tmp_path)) >= 1, limit_s=120)
     before = victim.sessions()
     soon(lambda: victim.sessions() > before, limit_s=120)
@@ -131,7 +145,7 @@ def test_a_tracker_that_goes_away_and_comes_back_is_survived(
     farm: RealFarm, start: Start, tmp_path: Path
 ) -> None:
     farm.add_board()
-    process = start(*run(farm))
+    process = start(*run(farm.tracker))
     soon(lambda: len(records(tmp_path)) >= 1, limit_s=120)
     farm.stop_tracker()
     farm.start_tracker()
@@ -144,7 +158,7 @@ def test_a_board_lost_for_good_is_a_row_that_says_so(
     farm: RealFarm, start: Start, tmp_path: Path
 ) -> None:
     board = farm.add_board()
-    process = start(*run(farm, "--wait", "2"))
+    process = start(*run(farm.tracker, "--wait", "2"))
     soon(lambda: len(records(tmp_path)) >= 1, limit_s=120)
     board.kill()
     _, stderr = process.communicate(timeout=400)
@@ -156,16 +170,17 @@ def test_a_board_lost_for_good_is_a_row_that_says_so(
     assert all(f"no board with key {KEY}" in record.error for record in lost)
 
 
-def test_devices_tells_what_the_boards_say_of_themselves(farm: RealFarm, mobilebench: Any) -> None:
-    board = farm.add_board("x86-64-board")
-    done = mobilebench("devices", "--tracker", farm.tracker, COLUMNS="250")
+def test_devices_tells_what_the_boards_say_of_themselves(
+    quiet_farm: RealFarm, mobilebench: Any
+) -> None:
+    (board,) = quiet_farm.boards
+    arm = quiet_farm.add_board("emulated-arm")  # it is none: its machine is an x86
+    done = mobilebench("devices", "--tracker", quiet_farm.tracker, COLUMNS="250")
     assert done.returncode == 0, done.stderr
     (row,) = (line for line in done.stdout.splitlines() if board.address in line)
     assert "no target has this key" in row
-
-    farm.add_board("emulated-arm")  # it is none: its machine is an x86
-    done = mobilebench("devices", "--tracker", farm.tracker, COLUMNS="250")
     assert "cannot load code for the target" in done.stdout
+    arm.kill()
 
 
 def refused(done: "subprocess.CompletedProcess[str]") -> str:
@@ -176,20 +191,26 @@ def refused(done: "subprocess.CompletedProcess[str]") -> str:
     return line
 
 
-def test_no_board_of_the_key_is_one_line(farm: RealFarm, mobilebench: Any, tmp_path: Path) -> None:
-    farm.add_board("another-key")
-    line = refused(mobilebench(*run(farm, "--wait", "1")))
-    assert f"no board with key {KEY} at tracker {farm.tracker} within 1 s" in line
+def test_no_board_of_the_key_is_one_line(
+    quiet_farm: RealFarm, mobilebench: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "board.toml").write_text(_target(KEY))
+    line = refused(mobilebench(*run(quiet_farm.tracker, "--wait", "1")))
+    assert f"no board with key {KEY} at tracker {quiet_farm.tracker} within 1 s" in line
     assert records(tmp_path) == []
 
 
-def test_no_tracker_is_one_line(farm: RealFarm, mobilebench: Any) -> None:
-    farm.stop_tracker()
-    line = refused(mobilebench(*run(farm, "--wait", "1")))
-    assert f"tracker {farm.tracker} does not answer: Connection refused" in line
+def test_no_tracker_is_one_line(mobilebench: Any, tmp_path: Path) -> None:
+    (tmp_path / "board.toml").write_text(_target(KEY))
+    nobody = Tracker("127.0.0.1", free_port())
+    line = refused(mobilebench(*run(nobody, "--wait", "1")))
+    assert f"tracker {nobody} does not answer: Connection refused" in line
 
 
-def test_something_else_than_a_tracker_is_one_line(mobilebench: Any) -> None:
+def test_something_else_than_a_tracker_is_one_line(
+    mobilebench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(targets.tracker, "_ANSWER_LIMIT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         line = refused(mobilebench("devices", "--tracker", address))
@@ -197,17 +218,18 @@ def test_something_else_than_a_tracker_is_one_line(mobilebench: Any) -> None:
 
 
 def test_code_for_another_architecture_is_one_line(
-    farm: RealFarm, mobilebench: Any, tmp_path: Path
+    quiet_farm: RealFarm, mobilebench: Any, tmp_path: Path
 ) -> None:
-    board = farm.add_board()
-    arm = _target(KEY, "aarch64-linux", 'mtriple = "aarch64-linux-gnu"\nmcpu = "cortex-a72"')
+    arm = _target(
+        UNKNOWN_KEY, "aarch64-linux", 'mtriple = "aarch64-linux-gnu"\nmcpu = "cortex-a72"'
+    )
     (tmp_path / "board.toml").write_text(arm)
-    line = refused(mobilebench(*run(farm)))
-    assert f"board {board.address}: it cannot load code for the target" in line
+    line = refused(mobilebench(*run(quiet_farm.tracker)))
+    assert f"board {quiet_farm.boards[0].address}: it cannot load code for the target" in line
 
 
 def test_another_version_of_tvm_is_one_line(
-    farm: RealFarm, mobilebench: Any, tmp_path: Path
+    quiet_farm: RealFarm, mobilebench: Any, tmp_path: Path
 ) -> None:
     import tvm
 
@@ -218,13 +240,16 @@ def test_another_version_of_tvm_is_one_line(
     text = version.read_text()
     version.unlink()  # it is the original's file too
     version.write_text(text.replace(tvm.__version__, "0.26.0"))
-    board = farm.add_board(environment={"PYTHONPATH": str(copy.parent)})
-    line = refused(mobilebench(*run(farm)))
+    board = quiet_farm.add_board("old", environment={"PYTHONPATH": str(copy.parent)})
+    (tmp_path / "board.toml").write_text(_target("old"))
+    line = refused(mobilebench(*run(quiet_farm.tracker)))
     assert f"board {board.address}: it has TVM 0.26.0, this is {tvm.__version__}" in line
 
 
-def test_peers_cannot_be_asked_of_boards(farm: RealFarm, mobilebench: Any) -> None:
-    line = refused(mobilebench(*run(farm, "--runtime", "torch")))
+def test_peers_cannot_be_asked_of_boards(mobilebench: Any, tmp_path: Path) -> None:
+    (tmp_path / "board.toml").write_text(_target(KEY))
+    nobody = Tracker("127.0.0.1", free_port())  # it is not even asked
+    line = refused(mobilebench(*run(nobody, "--runtime", "torch")))
     assert "boards and OpenCL devices run tvm alone" in line
 
 

@@ -27,6 +27,26 @@ def assert_refused(done: Any, *parts: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["run", "--variant", "mobilenet_v2_0_224"], "width multiplier must be above 0"),
+        (["tune", "--target", "x86-64-v5"], "unknown target 'x86-64-v5'"),
+        (["report"], "no such file; `mobilebench run` makes one"),
+        (["runs"], "no such file; `mobilebench run` makes one"),
+        (["variants", "--variant", "resnet50"], "unknown variant 'resnet50'"),
+        (["devices", "--tracker", "nowhere"], "tracker 'nowhere': give it as HOST:PORT"),
+        (["board", "start", "native"], "target native: it is no emulated board"),
+        (["frobnicate"], "frobnicate"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_process_that_refuses_says_one_line_and_ends_with_2(
+    mobilebench_process: Any, arguments: list[str], part: str
+) -> None:
+    assert_refused(mobilebench_process(*arguments), part)
+
+
+@pytest.mark.parametrize(
     ("arguments", "parts"),
     [
         (["--variant", "mobilenet_v2_1.0_225x"], ["unknown variant", "mobilenet_v2_1.0_224"]),
@@ -192,13 +212,14 @@ def test_run_refuses_data_for_several_tasks(with_data: Any) -> None:
 
 
 def test_run_names_the_extra_that_scores_detectors(
-    with_data: Any, mobilebench: Any, tmp_path: Path
+    mobilebench_process: Any, tmp_path: Path
 ) -> None:
     pictures(tmp_path / "data")
     write_coco(tmp_path / "data", ["a.png"], [BOX])
     (tmp_path / "pycocotools.py").write_text("raise ImportError")
     chosen = ("--weights", "weights.pth", "--data", "data")
-    done = mobilebench("run", *DETECTOR, *chosen, PYTHONPATH=f"{tmp_path}:{ROOT}")
+    (tmp_path / "weights.pth").write_bytes(b"not read before the images are")
+    done = mobilebench_process("run", *DETECTOR, *chosen, PYTHONPATH=f"{tmp_path}:{ROOT}")
     assert_refused(done, "pycocotools is not installed", "pip install 'mobilebench[data]'")
 
 
@@ -237,13 +258,9 @@ def test_run_refuses_a_report_directory_that_is_a_file(mobilebench: Any, tmp_pat
     assert_refused(mobilebench("run", *TINY, "--out", "report/deeper"), "report is a file")
 
 
-def test_run_refuses_to_go_without_a_compiler(mobilebench: Any) -> None:
+def test_run_refuses_to_go_without_a_compiler_and_leaves_no_run_behind(mobilebench: Any) -> None:
     done = mobilebench("run", *TINY, CXX="nosuch-compiler")
     assert_refused(done, "no C++ compiler", "nosuch-compiler", "install")
-
-
-def test_a_refused_run_is_not_in_the_store(mobilebench: Any) -> None:
-    mobilebench("run", *TINY, CXX="nosuch-compiler")
     listed = mobilebench("runs")
     assert listed.returncode == 0
     assert "quick" not in listed.stdout

@@ -18,10 +18,11 @@ from targets.target import find_target
 @pytest.mark.parametrize(
     ("name", "built_for", "run_on", "target"),
     [
-        ("mobilenet_v2_0.35_64", 1, 1, "x86-64-v3"),
-        ("mobilenet_v2_0.5_64x96", 2, 2, "native"),
+        ("mobilenet_v2_0.35_64x96", 2, 2, "native"),
         ("mobilenet_v2_0.35_96", 3, 2, "x86-64-v3"),
-        ("mobilenet_v2_0.35_160", 2, 1, "native"),
+        pytest.param("mobilenet_v2_0.35_64", 1, 1, "x86-64-v3", marks=pytest.mark.slow),
+        pytest.param("mobilenet_v2_0.5_64x96", 2, 2, "native", marks=pytest.mark.slow),
+        pytest.param("mobilenet_v2_0.35_160", 2, 1, "native", marks=pytest.mark.slow),
     ],
 )
 def test_blocks_by_strips_compute_what_pytorch_computes(

@@ -16,7 +16,10 @@ from targets.target import find_target
 NATIVE = find_target("native")
 
 
-@pytest.mark.parametrize(("built_for", "run_on"), [(2, 2), (2, 1), (3, 2), (2, 3)])
+@pytest.mark.parametrize(
+    ("built_for", "run_on"),
+    [(2, 2), (2, 1), (2, 3), pytest.param(3, 2, marks=pytest.mark.slow)],
+)
 def test_any_number_of_threads_computes_what_pytorch_computes(
     cache_dir: Path, built_for: int, run_on: int
 ) -> None:
@@ -91,7 +94,7 @@ def test_kernels_end_with_a_barrier_and_serial_ones_are_the_first_thread_s() -> 
 
 
 def test_code_for_one_thread_launches_nothing(cache_dir: Path) -> None:
-    variant = parse_variant("mobilenet_v2_0.35_32")
+    variant = parse_variant("mobilenet_v2_0.35_32_t1")
     exported = export(variant, Weights(), cache_dir)
     libraries = [
         build_artifact(

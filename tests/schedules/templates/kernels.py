@@ -89,6 +89,28 @@ def stem(machine: Any, half: bool, size: tuple[int, int], outputs: int) -> Kerne
     )
 
 
+def convolution(
+    machine: Any, half: bool, size: tuple[int, int, int], outputs: int, dilation: int
+) -> Kernel:
+    """Return a 3x3 convolution over all channels, with bias and ReLU6; size is H, W, inputs."""
+    from schedules.operators import convolution as operator
+    from schedules.templates.gpu import convolution as template
+
+    data, weight = _noise(1, *size), _noise(3, 3, size[2], outputs)
+    bias = _noise(1, 1, 1, outputs)
+    data, weight = (_as_stored(one, half) for one in (data, weight))
+    convolved = _convolve(
+        data.transpose(0, 3, 1, 2), weight.transpose(3, 2, 0, 1), stride=1, dilation=dilation
+    )
+    window = ((1, 1), (dilation,) * 4, (dilation, dilation), template.SKIPS_PADDING)
+    return _kernel(
+        lambda d, w, b: _relu6(_sum(operator.compute(d, w, outputs, *window), b)),
+        [data, template.pack(weight, machine), bias],
+        (convolved + bias).clip(0, 6),
+        half,
+    )
+
+
 def pooling(machine: Any, half: bool, size: tuple[int, int, int]) -> Kernel:
     """Return the mean of every channel of an image of height, width and channels."""
     from schedules.operators import pooling as operator
@@ -169,15 +191,18 @@ def _as_stored(array: Array, half: bool) -> Array:
     return array.astype(np.float16).astype(np.float32) if half else array
 
 
-def _convolve(planar: Array, weight: Array, stride: int, groups: int = 1) -> Array:
-    """Return PyTorch's convolution with one pixel of padding, as NHWC."""
+def _convolve(
+    planar: Array, weight: Array, stride: int, groups: int = 1, dilation: int = 1
+) -> Array:
+    """Return PyTorch's convolution, padded by its dilation, as NHWC."""
     import torch
 
     found = torch.nn.functional.conv2d(
         torch.from_numpy(np.ascontiguousarray(planar)),
         torch.from_numpy(np.ascontiguousarray(weight)),
         stride=stride,
-        padding=1,
+        padding=dilation,
+        dilation=dilation,
         groups=groups,
     )
     return found.numpy().transpose(0, 2, 3, 1)

@@ -37,6 +37,8 @@ KERNELS: dict[str, Callable[..., Kernel]] = {
     "stem of odd size": partial(kernels.stem, size=(15, 31), outputs=24),
     "pooling": partial(kernels.pooling, size=(7, 5, 40)),
     "classifier of 1000": partial(kernels.classifier, inputs=40, outputs=1000),
+    "convolution, dilated": partial(kernels.convolution, size=(6, 9, 12), outputs=24, dilation=6),
+    "convolution of 6 inputs": partial(kernels.convolution, size=(5, 7, 6), outputs=64, dilation=1),
     "classifier of 1001": partial(kernels.classifier, inputs=24, outputs=1001),
 }
 ITEMS = re.compile(r'T\.thread_binding\((\d+), thread="threadIdx\.(.)"')
