@@ -1,11 +1,20 @@
 """What was published about the variants, with its source."""
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 SOURCE = "TensorFlow models, research/slim/nets/mobilenet"
+MEMORY_SOURCE = (
+    "arXiv 1801.04381, Table 3; a later revision prints O(1) at 112×112, and 800 kB (V1) and 200 "
+    "kB (V2) as the largest"
+)
+_MEMORY_COLUMNS = {
+    "mobilenet_v1_1.0_224": "mobilenet_v1",
+    "mobilenet_v2_1.0_224": "mobilenet_v2",
+}
 
 
 @dataclass(frozen=True)
@@ -21,6 +30,15 @@ class Published:
     pixel1_large_core_ms: float | None
 
 
+@dataclass(frozen=True)
+class PublishedTensor:
+    """The largest tensor at a spatial size, as it was published, with 16 bits a number."""
+
+    size: int  # pixels a side
+    channels: int
+    kilobytes: int
+
+
 def _number(text: str) -> float | None:
     return float(text) if text else None
 
@@ -28,7 +46,6 @@ def _number(text: str) -> float | None:
 @cache
 def published_checkpoints() -> tuple[Published, ...]:
     """Return the published checkpoints in the order of their table."""
-    text = (files("reports") / "published" / "slim_checkpoints.csv").read_text()
     return tuple(
         Published(
             width_multiplier=float(row["width_multiplier"]),
@@ -39,8 +56,29 @@ def published_checkpoints() -> tuple[Published, ...]:
             top5_percent=float(row["top5_percent"]),
             pixel1_large_core_ms=_number(row["pixel1_large_core_ms"]),
         )
-        for row in csv.DictReader(text.splitlines())
+        for row in _rows("slim_checkpoints.csv")
     )
+
+
+@cache
+def published_tensors(variant: str) -> tuple[PublishedTensor, ...]:
+    """Return the largest tensors that were published of a variant, the largest size first."""
+    column = _MEMORY_COLUMNS.get(variant)
+    if column is None:
+        return ()
+    return tuple(
+        PublishedTensor(
+            size=int(row["spatial_size"]),
+            channels=int(row[f"{column}_channels"]),
+            kilobytes=int(row[f"{column}_kb_fp16"]),
+        )
+        for row in _rows("paper_memory.csv")
+    )
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    text = (files("reports") / "published" / name).read_text()
+    return csv.DictReader(text.splitlines())
 
 
 def find_published(width_multiplier: float, height: int, width: int) -> Published | None:

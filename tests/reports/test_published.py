@@ -1,4 +1,4 @@
-from reports.published import find_published, published_checkpoints
+from reports.published import find_published, published_checkpoints, published_tensors
 
 
 def test_there_are_22_published_checkpoints() -> None:
@@ -15,3 +15,13 @@ def test_nothing_was_published_about_other_sizes() -> None:
     assert find_published(1.0, 224, 192) is None
     assert find_published(1.4, 96, 96) is None
     assert find_published(0.8, 224, 224) is None
+
+
+def test_the_paper_s_largest_tensors_are_those_of_two_networks() -> None:
+    tensors = published_tensors("mobilenet_v2_1.0_224")
+    assert [(one.size, one.channels, one.kilobytes) for one in tensors][:2] == [
+        (112, 16, 400),
+        (56, 32, 200),
+    ]
+    assert published_tensors("mobilenet_v1_1.0_224")[0].kilobytes == 1600
+    assert published_tensors("mobilenet_v2_1.4_224") == ()
