@@ -20,6 +20,15 @@ def test_a_record_comes_back_as_it_was(store: Store, make_record: Any) -> None:
     assert store.rounds_ms(record) == [[1.0, 2.0], [3.0]]
 
 
+def test_activations_come_back_as_they_were(
+    store: Store, make_record: Any, make_needs: Any
+) -> None:
+    store.add(make_record(), activations=make_needs())
+    store.add(make_record(runtime="torch"))
+    assert store.activations(make_record()) == make_needs()
+    assert store.activations(make_record(runtime="torch")) is None
+
+
 def test_a_failed_record_has_no_samples(store: Store, make_record: Any) -> None:
     record = make_record(status="crashed", latency_ms=None)
     store.add(record)
