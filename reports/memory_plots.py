@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,11 +21,16 @@ _WIDTH = 12.0  # inches, of all panels
 _GREY = "#8A8A8A"
 _COLOUR = {
     LATENCY_PLAN: COLOURS[0],
-    MEMORY_PLAN: COLOURS[0],
+    MEMORY_PLAN: COLOURS[2],
     PATTERN_PLAN: COLOURS[1],
     ARENA: COLOURS[1],
 }
-_DASH = {LATENCY_PLAN: "--", MEMORY_PLAN: ":", PATTERN_PLAN: "-."}  # levels across a profile
+# Levels across a profile: dashes and width. Dots are wide, to be seen where two levels are one.
+_LINES: dict[str, dict[str, Any]] = {
+    LATENCY_PLAN: {"linestyle": "--", "linewidth": 1.4},
+    MEMORY_PLAN: {"linestyle": ":", "linewidth": 2.6},
+    PATTERN_PLAN: {"linestyle": "-.", "linewidth": 1.4},
+}
 
 
 def draw_profiles(accounts: Sequence[Account], path: Path) -> Plot:
@@ -37,20 +43,16 @@ def draw_profiles(accounts: Sequence[Account], path: Path) -> Plot:
         alive = np.array([step.live_bytes for step in needs.steps]) / 1e6
         axes.fill_between(steps, alive, step="mid", color="#BFD9E8", linewidth=0)
         axes.step(steps, alive, where="mid", color="black", linewidth=0.9)
-        for name in [one for one in _DASH if one in needs.plans]:
+        for name in [one for one in _LINES if one in needs.plans]:
             levels[name] = None
-            value = needs.plans[name] / 1e6
-            axes.axhline(value, color=_COLOUR[name], linestyle=_DASH[name], linewidth=1.4)
+            axes.axhline(needs.plans[name] / 1e6, color=_COLOUR[name], **_LINES[name])
         axes.set_ylim(bottom=0)
         axes.set_xlim(0.5, len(steps) + 0.5)
         axes.set_title(account.variant, fontsize=9)
     figure.supxlabel("operator, in the graph's order", fontsize=10)
     figure.supylabel("MB", fontsize=10)
     handles = [Line2D([], [], color="black", linewidth=0.9, label="alive while it runs")]
-    handles += [
-        Line2D([], [], color=_COLOUR[name], linestyle=_DASH[name], linewidth=1.4, label=name)
-        for name in levels
-    ]
+    handles += [Line2D([], [], color=_COLOUR[name], label=name, **_LINES[name]) for name in levels]
     figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False, fontsize=9)
     figure.savefig(path, dpi=DPI)
     title = "Activations that are alive along each network"
@@ -58,7 +60,8 @@ def draw_profiles(accounts: Sequence[Account], path: Path) -> Plot:
     caption = (
         "What an operator reads and writes and what is kept for later ones, operators whole, "
         "input and output of the network left out; MB of 10^6 bytes. Lines: what is planned for "
-        f"all of it, {setups}. Below the peak is only who runs blocks by strips."
+        f"all of it, {setups}; dots on dashes are two equal plans. Only who runs blocks by strips "
+        "can be below the peak."
     )
     peaks = ", ".join(
         f"{one.variant} {megabytes(one.needs.working_set_bytes)} MB" for one in accounts
@@ -94,11 +97,8 @@ def draw_plans(setup: Setup, accounts: Sequence[Account], path: Path) -> Plot:
         f"{setup.title}. MB of 10^6 bytes; each panel has a scale of its own. Grey: of the graph, "
         "whoever runs it."
     )
-    smallest = ", ".join(
-        f"{one.variant} {min(needs_and_plans(one.needs).items(), key=lambda item: item[1])[0]}"
-        for one in accounts
-    )
-    return Plot(path.name, title, caption, f"{title}. The smallest: {smallest}.", wide=True)
+    alt = f"{title}, as in the table of planned activations, for {len(accounts)} networks."
+    return Plot(path.name, title, caption, alt, wide=True)
 
 
 def _panels(count: int, *, share_y: bool = False) -> tuple[Figure, Iterator[Axes]]:

@@ -37,10 +37,11 @@ def plans_table(setup: Setup, accounts: Sequence[Account]) -> Table:
         f"MB of 10^6 bytes, {width} bits a number. Input and output are in none of them but the "
         "last two columns, and in ONNX Runtime's arena, which outputs come from. Every tensor "
         "apart: nothing used again. Working set: the most that is alive while one operator runs; "
-        "who runs operators one by one cannot plan less. Greedy by size: offsets as TensorFlow "
-        "Lite plans them (arXiv 2001.03288). TVM: the arena of the library, built for latency and "
-        "for memory. ONNX Runtime's memory pattern is the block that it puts activations into, "
-        "from the second inference on; its arena is what it asks the system for to have that block."
+        "who runs operators one by one, none in place, cannot plan less. Greedy by size: offsets "
+        "as TensorFlow Lite plans them (arXiv 2001.03288). TVM: the arena of the library, built "
+        "for latency and for memory. ONNX Runtime's memory pattern is the block that it puts "
+        "activations into, from the second inference on; its arena is what it asks the system for "
+        "to have that block."
     )
     headers = ("network", *columns, "input", "output")
     return Table(f"Planned activations: {setup.title}", caption, headers, tuple(body))
@@ -51,20 +52,19 @@ def processes_table(setup: Setup, accounts: Sequence[Account]) -> Table:
     body = []
     for account in accounts:
         for row in account.rows.to_dict("records"):
-            values = [
-                _own_plan(account, row),
-                *(
-                    row[f"{name}_bytes"]
-                    for name in ("added_heap", "params", "base_rss", "peak_rss")
-                ),
-            ]
+            plan = _own_plan(account, row)
+            answers = plan is not None and not row["accelerator"]  # a GPU's is not on the heap
+            added = row["added_heap_bytes"] if answers else None
+            resident = (row[f"{name}_bytes"] for name in ("params", "base_rss", "peak_rss"))
+            values = (plan, added, *resident)
             body.append((account.variant, str(row["runtime"]), *map(megabytes, values)))
     caption = (
         "MB of 10^6 bytes. Plan: of activations, by this runtime. Heap added: what inferences have "
         "taken from malloc and kept, in its own process, since the model was loaded; input and "
-        "outputs are in it, and what a runtime gives back after each is not. Params: constants of "
-        "TVM's library. Before: resident memory of the fresh process. Peak: the most that was "
-        "resident, with weights, code, the runtime, and what loading the model took for a while."
+        "outputs are in it. It answers to a plan only in the runtimes that give activations their "
+        "place in the first inferences and keep it. Params: constants of TVM's library. Before: "
+        "resident memory of the fresh process. Peak: the most that was resident, with weights, "
+        "code, the runtime, and what loading the model took for a while."
     )
     headers = ("network", "runtime", "plan", "heap added", "params", "before", "peak")
     return Table(f"Processes: {setup.title}", caption, headers, tuple(body), words=2)

@@ -75,7 +75,17 @@ def test_a_process_stands_beside_the_plan_of_what_ran_in_it(accounts: list[Accou
     assert (tvm["runtime"], tvm["heap added"], tvm["before"]) == ("tvm", "2.10", "90.0")
     assert float(tvm["plan"]) == pytest.approx(accounts[0].rows["arena_bytes"].max() / 1e6, 0.01)
     assert (onnxruntime["plan"], onnxruntime["peak"]) == ("5.00", "200")
-    assert (torch["plan"], torch["params"]) == ("-", "-")
+    assert (torch["plan"], torch["heap added"], torch["params"]) == ("-", "-", "-")
+    assert torch["peak"] == "200"
+
+
+def test_a_gpu_s_activations_are_not_on_the_heap(
+    store: Store, make_record: Any, make_needs: Any
+) -> None:
+    record = make_record(target="opencl", accelerator="Imaginary GPU")
+    store.add(record, activations=make_needs())
+    (account,) = gather_accounts(store, [RUN])
+    assert cells(processes_table(account.setup, [account]), 0)["heap added"] == "-"
 
 
 def test_the_paper_s_table_is_rebuilt_beside_it(accounts: list[Account]) -> None:
