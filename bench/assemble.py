@@ -65,7 +65,12 @@ def make_record(
     if artifact and attempt.runtime == TVM:
         record = _with_artifact(record, artifact)
     if attempt.usage:
-        record = replace(record, **asdict(attempt.usage))
+        usage = attempt.usage
+        record = replace(
+            record,
+            base_rss_bytes=usage.base_rss_bytes,
+            peak_rss_bytes=usage.peak_rss_bytes,
+        )
     if attempt.accuracy and context.dataset:
         record = _with_accuracy(record, attempt, context.dataset.name)
     if attempt.fidelity:

@@ -35,6 +35,7 @@ class Attempt:
     error: str = ""
     fidelity: Fidelity | None = None
     usage: Usage | None = None
+    loaded: Usage | None = None  # the same before the first inference
     round_trip_ms: float | None = None
     copies_ms: tuple[float, float] | None = None  # input to the device, output back
     accuracy: Accuracy | None = None
@@ -168,6 +169,7 @@ def _get_ready(
         else:
             workers[attempt.runtime] = Worker(RUNTIMES[attempt.runtime].factory)
         _call(workers, attempt, bench, "load", own, bench.threads)
+        attempt.loaded = _call(workers, attempt, bench, "usage")
     if attempt.status == "ok":
         with _excusing(attempt):
             _validate(workers, attempt, workload, exported, bench)

@@ -104,6 +104,13 @@ def run(
         bool | None,
         typer.Option("--kernels/--no-kernels", help="Time each kernel inside the network too."),
     ] = None,
+    memory: Annotated[
+        bool | None,
+        typer.Option(
+            "--memory/--no-memory",
+            help="Find out what activations need and runtimes plan for them too.",
+        ),
+    ] = None,
     time_limit: Annotated[
         float | None,
         typer.Option(help="Seconds that compiling, loading or one round may take (300)."),
@@ -139,6 +146,7 @@ def run(
         "trials": trials,
         "prefer": prefer,
         "kernels": kernels,
+        "memory": memory,
         "time_limit_s": time_limit,
         "tracker": tracker,
         "wait_s": wait,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from bench.accounts import account
 from bench.accuracy.exam import Exam
 from bench.artifact import Artifact
 from bench.assemble import make_record
@@ -16,6 +17,7 @@ from bench.plan import Cell, Context, open_cells
 from bench.progress import Progress
 from bench.runtimes.runtime import TVM, Workload
 from bench.workshop import Workshop
+from reports.activations import Activations
 from reports.store import Store
 from schedules.precision import FLOAT16
 from targets.device import require_flags, require_half, with_limits
@@ -46,8 +48,9 @@ def run_suite(context: Context, store: Store, progress: Progress) -> None:
             progress.say(f"{cell.title}: compile")
             artifact, look, unbuilt = _build(context, workshop, cell, exported)
             exam = _prepare_exam(context, workshop, cell, progress)
+            plans = account(context, workshop, cell, exported, artifact, progress)
             measure = partial(_measure, context, cell, exported, artifact, look, exam)
-            finish = partial(_finish, context, store, progress, cell, exported, artifact)
+            finish = partial(_finish, context, store, progress, cell, exported, artifact, plans)
             failed = [*unexported, *unbuilt]
             if context.farm(cell.target):
                 # Boards measure while this machine compiles for the next.
@@ -88,6 +91,7 @@ def _finish(
     cell: Cell,
     exported: Exported | None,
     artifact: Artifact | None,
+    plans: dict[str, Activations],
     result: CellResult,
 ) -> None:
     """Write a cell's rows."""
@@ -95,7 +99,19 @@ def _finish(
         record = make_record(context, cell, attempt, result, exported, artifact)
         good = record.status == "ok"
         inside = result.inside if good and attempt.runtime == TVM else None
-        store.add(record, attempt.rounds_ms if good else (), inside.kernels if inside else ())
+        planned = plans.get(attempt.runtime) if good else None
+        if planned and attempt.loaded and attempt.usage:
+            planned = replace(
+                planned,
+                loaded_heap_bytes=attempt.loaded.heap_bytes,
+                used_heap_bytes=attempt.usage.heap_bytes,
+            )
+        store.add(
+            record,
+            attempt.rounds_ms if good else (),
+            inside.kernels if inside else (),
+            planned,
+        )
         progress.done(record)
 
 

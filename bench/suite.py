@@ -39,6 +39,7 @@ class Suite:
     trials: int | None = None  # None: the databases as they are; 0: best guesses; else tune first
     prefer: str = LATENCY  # what TVM's artifacts are made for
     kernels: bool = False  # time each kernel of TVM's artifacts too
+    memory: bool = False  # account for the activations' memory too
     profile: str = "quick"
     weights: tuple[str, ...] = (RANDOM,)
     data: str = ""  # images in the format of the variants' task; empty: no accuracy
@@ -60,6 +61,7 @@ _LISTS: dict[str, type] = {
 _SCALARS: dict[str, Any] = {
     "prefer": str,
     "kernels": bool,
+    "memory": bool,
     "profile": str,
     "data": str,
     "seed": int,

@@ -2,22 +2,28 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from bench.accuracy.exam import Dataset, Exam, count_batches
 from bench.artifact import Artifact, Ceilings
 from bench.models.weights import Weights
 from bench.onnx_export import Exported
 from bench.variant import Variant
+from reports.activations import Activations
 from schedules.precision import FLOAT32
 from schedules.preference import LATENCY
 from targets.target import Target
 from targets.worker import Worker
 
+if TYPE_CHECKING:  # it imports ONNX Runtime
+    from bench.runtimes.onnx_arena import ArenaUse
+
 _EXPORT = "bench.onnx_export"
 _COMPILE = "bench.artifact"
+_ACTIVATIONS = "bench.activations"
+_ARENA = "bench.runtimes.onnx_arena"
 # tvm-ffi imports torch where it finds it, which doubles the start of the compiler.
-_BLOCKED = {_EXPORT: (), _COMPILE: ("torch",)}
+_BLOCKED = {_EXPORT: (), _COMPILE: ("torch",), _ACTIVATIONS: ("torch", "tvm")}
 
 
 class Workshop:
@@ -89,6 +95,18 @@ class Workshop:
             _COMPILE, "build_ceilings", target, threads, self._cache_dir
         )
         return ceilings
+
+    def activations(self, onnx_path: Path, precision: str) -> Activations:
+        """Return what the activations of an exported network need, whoever runs it."""
+        needs: Activations = self._call(_ACTIVATIONS, "activations_of", onnx_path, precision)
+        return needs
+
+    def arena_use(self, onnx_path: Path, variant: Variant, threads: int) -> "ArenaUse":
+        """Return what ONNX Runtime takes for them."""
+        with Worker(_ARENA) as worker:  # a fresh process, because it changes its process's arena
+            args = (onnx_path, variant.input_shape, threads)
+            use: ArenaUse = worker.call("measure", *args, timeout_s=self._time_limit_s)
+            return use
 
     def check_target(self, target: Target, databases: Sequence[Path]) -> list[str]:
         """Return a line for every tuned database that is refused.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports import tables
+from reports.accounts import Account, gather_accounts
 from reports.accuracy import accuracy_tables
 from reports.errors import ReportError
 from reports.frames import (
@@ -22,6 +23,7 @@ from reports.frames import (
     write_csv,
 )
 from reports.kernels import family_tables, gather_kernels
+from reports.memory_page import MemoryPage, write_memory
 from reports.operators_page import OperatorsPage, write_operators
 from reports.plots import Plot, draw
 from reports.rendering import render, with_pictures
@@ -51,6 +53,7 @@ def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
     nothing to report or `out` cannot be written.
     """
     frame, kernels = gather(store, run_ids), gather_kernels(store, run_ids)
+    accounts = gather_accounts(store, run_ids)
     if frame.empty:
         raise ReportError(f"store {store.url}: {', '.join(run_ids)} has no rows to report yet")
     scratch = None
@@ -58,7 +61,7 @@ def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
         out.mkdir(parents=True, exist_ok=True)
         # Inside, not beside: where `out` is a mounted volume, files cannot be moved into it.
         scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=out))
-        _fill(scratch, frame, kernels, run_ids)
+        _fill(scratch, frame, kernels, accounts, run_ids)
         for file in sorted(scratch.iterdir(), key=lambda path: path.name == PAGE):  # it comes last
             file.replace(out / file.name)
     except OSError as error:
@@ -71,7 +74,11 @@ def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
 
 
 def _fill(
-    directory: Path, frame: pd.DataFrame, kernels: pd.DataFrame, run_ids: Sequence[str]
+    directory: Path,
+    frame: pd.DataFrame,
+    kernels: pd.DataFrame,
+    accounts: Sequence[Account],
+    run_ids: Sequence[str],
 ) -> None:
     glance = _glance(frame, run_ids)
     plots = [*draw(frame, directory), *draw_rooflines(kernels, directory)]
@@ -82,14 +89,16 @@ def _fill(
     operators = write_operators(kernels, directory)
     if operators:
         write_csv(kernels, directory / "kernels.csv")
+    memory = write_memory(accounts, directory)
     everything = [table for table in (failed, *results, noisy, environment) if table]
-    markdown = _markdown(glance, plots, operators, everything)
+    markdown = _markdown(glance, plots, operators, memory, everything)
     (directory / "report.md").write_text(markdown, encoding="utf-8")
     page = render(
         "page",
         glance=glance,
         plots=with_pictures(plots, directory),
         operators=operators,
+        memory=memory,
         emulated=[s.title for s, _ in setups(ok_rows(newest(frame))) if s.emulated],
         results=results,
         failed=failed,
@@ -131,6 +140,7 @@ def _markdown(
     glance: Glance,
     plots: Sequence[Plot],
     operators: Sequence[OperatorsPage],
+    memory: MemoryPage | None,
     everything: Sequence[Table],
 ) -> str:
     head = [
@@ -146,4 +156,6 @@ def _markdown(
     links = [f"- [{page.variant}]({page.name}.md), {page.summary}" for page in operators]
     if links:
         links = ["## Operator by operator", "", *links, ""]
+    if memory:
+        links += ["## Memory", "", f"- [Memory for activations](memory.md), {memory.summary}", ""]
     return "\n".join([*head, *pictures, *links, *(table.to_markdown() for table in everything)])

@@ -13,6 +13,14 @@ _PERCENT = {  # of the paper's tables 4, 6 and 7
     "paper_detection.csv": "coco_map_percent",
     "paper_segmentation.csv": "voc_miou_percent",
 }
+MEMORY_SOURCE = (
+    "arXiv 1801.04381, Table 3; a later revision prints O(1) at 112×112, and 800 kB (V1) and 200 "
+    "kB (V2) as the largest"
+)
+_MEMORY_COLUMNS = {
+    "mobilenet_v1_1.0_224": "mobilenet_v1",
+    "mobilenet_v2_1.0_224": "mobilenet_v2",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,15 @@ def _paper_percent() -> dict[str, float]:
     }
 
 
+@dataclass(frozen=True)
+class PublishedTensor:
+    """The largest tensor at a spatial size, as it was published, with 16 bits a number."""
+
+    size: int  # pixels a side
+    channels: int
+    kilobytes: int
+
+
 def _number(text: str) -> float | None:
     return float(text) if text else None
 
@@ -70,6 +87,22 @@ def find_in_paper(variant: str) -> float | None:
     A classifier's is top-1, a detector's mAP, a segmenter's mIoU (one scale, not flipped).
     """
     return _paper_percent().get(variant)
+
+
+@cache
+def published_tensors(variant: str) -> tuple[PublishedTensor, ...]:
+    """Return the largest tensors that were published of a variant, the largest size first."""
+    column = _MEMORY_COLUMNS.get(variant)
+    if column is None:
+        return ()
+    return tuple(
+        PublishedTensor(
+            size=int(row["spatial_size"]),
+            channels=int(row[f"{column}_channels"]),
+            kilobytes=int(row[f"{column}_kb_fp16"]),
+        )
+        for row in _rows("paper_memory.csv")
+    )
 
 
 def find_published(width_multiplier: float, height: int, width: int) -> Published | None:

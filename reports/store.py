@@ -9,6 +9,7 @@ from typing import Any, Self, get_args
 
 import sqlalchemy as sa
 
+from reports.activations import Activations
 from reports.errors import ReportError
 from reports.record import KernelTime, Record
 
@@ -71,6 +72,12 @@ _kernels = sa.Table(
     _metadata,
     sa.Column("record_id", sa.ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("kernels", sa.JSON, nullable=False),
+)
+_activations = sa.Table(
+    "activations",
+    _metadata,
+    sa.Column("record_id", sa.ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("activations", sa.JSON, nullable=False),
 )
 
 
@@ -144,6 +151,7 @@ class Store:
                     column = sa.schema.CreateColumn(_records.c[name])
                     added = column.compile(dialect=connection.dialect)
                     connection.exec_driver_sql(f"ALTER TABLE {_records.name} ADD COLUMN {added}")
+            _metadata.create_all(connection)  # tables that there were none of
             connection.execute(_schema.update().values(version=SCHEMA_VERSION))
 
     @contextmanager
@@ -190,8 +198,12 @@ class Store:
         record: Record,
         rounds_ms: Sequence[Sequence[float]] = (),
         kernels: Sequence[KernelTime] = (),
+        activations: Activations | None = None,
     ) -> None:
-        """Write a record, its raw samples (milliseconds, a list per round) and kernels, at once."""
+        """Write a record and what belongs to it, at once.
+
+        That is its raw samples (milliseconds, a list per round), kernels and activations.
+        """
         with self._refusing(), self._engine.begin() as connection:
             insert = _records.insert().values(**asdict(record)).returning(_records.c.id)
             record_id = connection.scalar(insert)
@@ -201,6 +213,11 @@ class Store:
             if kernels:
                 plain = [asdict(kernel) for kernel in kernels]
                 connection.execute(_kernels.insert().values(record_id=record_id, kernels=plain))
+            if activations:
+                needs = activations.to_json()
+                connection.execute(
+                    _activations.insert().values(record_id=record_id, activations=needs)
+                )
 
     def runs(self) -> list[Run]:
         """All runs, the oldest first."""
@@ -246,6 +263,13 @@ class Store:
         query = sa.select(_kernels.c.kernels).join(_records).where(*_is(record))
         with self._refusing(), self._engine.connect() as connection:
             return [KernelTime(**one) for one in connection.scalar(query) or []]
+
+    def activations(self, record: Record) -> Activations | None:
+        """Return what the activations of a record's network need; None if nobody asked."""
+        query = sa.select(_activations.c.activations).join(_records).where(*_is(record))
+        with self._refusing(), self._engine.connect() as connection:
+            found = connection.scalar(query)
+            return Activations.from_json(found) if found else None
 
 
 def _is(record: Record) -> list[Any]:

@@ -71,6 +71,7 @@ class Device:
             self._use_cores = module.get_function("use_cores")
             self._pin = module.get_function("pin")
             self._forget_peak = module.get_function("forget_peak")
+            self._heap = module.get_function("heap")
             self._architecture = str(module.get_function("architecture")())
         except Exception as error:
             reason = str(error).strip().splitlines()[-1].strip()
@@ -148,6 +149,11 @@ class Device:
         """Return resident memory of the session's process, now and at its peak, in bytes."""
         status = fields_of(self.read_text("/proc/self/status"))
         return kib(status.get("VmRSS", "0")), kib(status.get("VmHWM", "0"))
+
+    def heap_bytes(self) -> int | None:
+        """Return what the session's process has taken from malloc; None where that is not told."""
+        taken = int(self._heap())
+        return taken if taken >= 0 else None
 
     def state(self) -> DeviceState:
         """Read what the device is and how it fares, and time the calibration kernel on it."""

@@ -5,6 +5,9 @@
 // of this compiler's age.
 
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -243,5 +246,19 @@ EXPORT int __tvm_ffi_forget_peak(void*, const TVMFFIAny*, int32_t, TVMFFIAny* re
   bool done = file >= 0 && write(file, "5", 1) == 1;
   if (file >= 0) close(file);
   ReturnInteger(done, result);
+  return 0;
+}
+
+// heap(): bytes that the process has taken from malloc and not given back; -1 where nobody knows.
+EXPORT int __tvm_ffi_heap(void*, const TVMFFIAny*, int32_t, TVMFFIAny* result) {
+  int64_t bytes = -1;
+#ifdef __GLIBC__
+  // Not `mallinfo2`, which boards with a glibc before 2.33 have not: they could not load the probe.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  struct mallinfo info = mallinfo();
+  // Blocks with a mapping of their own, and all others; each is a count of 32 bits.
+  bytes = int64_t{static_cast<uint32_t>(info.hblkhd)} + static_cast<uint32_t>(info.uordblks);
+#endif
+  ReturnInteger(bytes, result);
   return 0;
 }

@@ -31,6 +31,31 @@ def peak_resident_bytes() -> int | None:
     return _status_bytes("VmHWM")
 
 
+def heap_bytes() -> int | None:
+    """What this process has taken from malloc and not given back; None where glibc is not there.
+
+    Unlike resident memory it has nothing in it that was freed and kept for the next time.
+    """
+    read = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if read is None:
+        return None
+    read.restype = _HeapInfo
+    info = read()
+    return int(info.uordblks + info.hblkhd)
+
+
+class _HeapInfo(ctypes.Structure):
+    """glibc's `struct mallinfo2`."""
+
+    _fields_ = (
+        *((name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks")),
+        ("hblkhd", ctypes.c_size_t),  # bytes of blocks with a mapping of their own
+        *((name, ctypes.c_size_t) for name in ("usmblks", "fsmblks")),
+        ("uordblks", ctypes.c_size_t),  # bytes of all others
+        *((name, ctypes.c_size_t) for name in ("fordblks", "keepcost")),
+    )
+
+
 def _status_bytes(key: str) -> int | None:
     try:
         status = Path("/proc/self/status").read_text()

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.fidelity import Floats, Outputs
 from bench.runtimes.runtime import Usage, Workload, warm_up
-from targets.process import peak_resident_bytes, resident_bytes
+from targets.process import heap_bytes, peak_resident_bytes, resident_bytes
 
 _NANOSECONDS_PER_MS = 1e6
 
@@ -54,4 +54,4 @@ class InProcessRuntime(ABC):
 
     def usage(self) -> Usage:
         """Tell what memory this process took so far."""
-        return Usage(self._base_rss_bytes, peak_resident_bytes())
+        return Usage(self._base_rss_bytes, peak_resident_bytes(), heap_bytes())

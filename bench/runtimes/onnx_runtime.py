@@ -1,5 +1,8 @@
 """ONNX Runtime's CPU execution provider on the same ONNX file."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import onnxruntime
 
@@ -14,15 +17,7 @@ class OnnxRuntime(InProcessRuntime):
 
     def load(self, workload: Workload, threads: int) -> None:
         """Open a session."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.log_severity_level = 3  # errors
-        self._session = onnxruntime.InferenceSession(
-            str(workload.onnx_path), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(workload.onnx_path, session_options(threads))
         self._feed = {INPUT_NAME: np.zeros(workload.variant.input_shape, np.float32)}
 
     def set_input(self, image: Floats) -> None:
@@ -32,3 +27,19 @@ class OnnxRuntime(InProcessRuntime):
     def run(self) -> Outputs:
         """Run one inference."""
         return tuple(self._session.run(None, self._feed))
+
+
+def session_options(threads: int) -> Any:
+    """Return what sessions are opened with."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3  # errors
+    return options
+
+
+def open_session(onnx_path: Path, options: Any) -> Any:
+    """Return a session of an ONNX file on the CPU."""
+    return onnxruntime.InferenceSession(str(onnx_path), options, providers=["CPUExecutionProvider"])

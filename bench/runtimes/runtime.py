@@ -29,10 +29,11 @@ class Workload:
 
 @dataclass(frozen=True)
 class Usage:
-    """Resident memory of the process that runs the model, in bytes; None where unknown."""
+    """Memory of the process that runs the model, in bytes; None where unknown."""
 
-    base_rss_bytes: int | None  # fresh, before the model was loaded
+    base_rss_bytes: int | None  # resident when fresh, before the model was loaded
     peak_rss_bytes: int | None
+    heap_bytes: int | None  # taken from malloc now
 
 
 class Runtime(Protocol):

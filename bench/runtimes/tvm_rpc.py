@@ -224,7 +224,8 @@ class TvmRuntime:
     def usage(self) -> Usage:
         """Tell what memory the session's process took so far."""
         with self._noticing_loss():
-            return Usage(self._base_rss_bytes, self._device.resident_bytes()[1])
+            _, peak = self._device.resident_bytes()
+            return Usage(self._base_rss_bytes, peak, self._device.heap_bytes())
 
     def _put(self, image: Floats) -> None:
         self._current.machine.set_input(ENTRY, tvm.runtime.tensor(image, self._tvm_device))

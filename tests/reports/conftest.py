@@ -11,6 +11,15 @@ import pytest
 
 from bench.architecture import size_of
 from bench.variant import parse_variant
+from reports.activations import (
+    ARENA,
+    LATENCY_PLAN,
+    MEMORY_PLAN,
+    PATTERN_PLAN,
+    Activations,
+    Largest,
+    Step,
+)
 from reports.record import Record
 from reports.store import Run, Store
 
@@ -70,6 +79,32 @@ def make_record() -> RecordMaker:
                 "samples": 100,
             }
         return Record(**(values | others))
+
+    return make
+
+
+@pytest.fixture
+def make_needs() -> Callable[..., Activations]:
+    """Return a function that makes the needs of a network, and a runtime's plans for it."""
+    plans = {
+        "tvm": {LATENCY_PLAN: 2_000_000, MEMORY_PLAN: 1_000_000},
+        "onnxruntime": {PATTERN_PLAN: 5_000_000, ARENA: 8_000_000},
+    }
+
+    def make(runtime: str = "tvm", sizes: tuple[Largest, ...] = (), **others: Any) -> Activations:
+        values: dict[str, Any] = {
+            "element_bytes": 4,
+            "input_bytes": 602_112,
+            "output_bytes": 4000,
+            "sizes": sizes or (Largest(8, 8, 96, 16, (16,)), Largest(1, 1, 1280, 1280, ())),
+            "steps": tuple(Step(f"pointwise {n}", n * 1_000_000) for n in (3, 4, 1)),
+            "total_bytes": 9_000_000,
+            "offsets_bytes": 4_500_000,
+            "plans": plans.get(runtime, {}),
+            "loaded_heap_bytes": 30_000_000,
+            "used_heap_bytes": 32_100_000,
+        }
+        return Activations(**(values | others))
 
     return make
 

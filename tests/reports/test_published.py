@@ -1,5 +1,10 @@
 from bench.variant import paper_grid
-from reports.published import find_in_paper, find_published, published_checkpoints
+from reports.published import (
+    find_in_paper,
+    find_published,
+    published_checkpoints,
+    published_tensors,
+)
 
 
 def test_there_are_22_published_checkpoints() -> None:
@@ -26,3 +31,13 @@ def test_the_paper_s_own_networks_have_its_figures() -> None:
 def test_the_paper_says_nothing_of_other_variants() -> None:
     for name in ("mobilenet_v1_0.5_224", "ssdlite_mobilenet_v2_1.0_300", ""):
         assert find_in_paper(name) is None
+
+
+def test_the_paper_s_largest_tensors_are_those_of_two_networks() -> None:
+    tensors = published_tensors("mobilenet_v2_1.0_224")
+    assert [(one.size, one.channels, one.kilobytes) for one in tensors][:2] == [
+        (112, 16, 400),
+        (56, 32, 200),
+    ]
+    assert published_tensors("mobilenet_v1_1.0_224")[0].kilobytes == 1600
+    assert published_tensors("mobilenet_v2_1.4_224") == ()

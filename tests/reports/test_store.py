@@ -20,6 +20,15 @@ def test_a_record_comes_back_as_it_was(store: Store, make_record: Any) -> None:
     assert store.rounds_ms(record) == [[1.0, 2.0], [3.0]]
 
 
+def test_activations_come_back_as_they_were(
+    store: Store, make_record: Any, make_needs: Any
+) -> None:
+    store.add(make_record(), activations=make_needs())
+    store.add(make_record(runtime="torch"))
+    assert store.activations(make_record()) == make_needs()
+    assert store.activations(make_record(runtime="torch")) is None
+
+
 def test_a_failed_record_has_no_samples(store: Store, make_record: Any) -> None:
     record = make_record(status="crashed", latency_ms=None)
     store.add(record)
@@ -171,14 +180,20 @@ def test_an_older_store_is_brought_up_to_date_and_loses_nothing(
         assert store.records([run.run_id])[-1] == found
 
 
-def test_an_older_store_has_the_columns_of_a_new_one_afterwards(older: Path, store: Store) -> None:
+def test_an_older_store_has_the_tables_of_a_new_one_afterwards(older: Path, store: Store) -> None:
     Store(str(older)).close()
-    tables = []
-    for path in (older, store.url.removeprefix("sqlite:///")):
-        with sqlite3.connect(path) as connection:
-            columns = connection.execute("PRAGMA table_info(records)").fetchall()
-            tables.append(sorted((name, kind, needed) for _, name, kind, needed, *_ in columns))
-    assert tables[0] == tables[1]
+    assert tables_of(older) == tables_of(Path(store.url.removeprefix("sqlite:///")))
+
+
+def tables_of(path: Path) -> dict[str, list[tuple[str, str, int]]]:
+    """Return the columns of every table: name, type, and whether they must have a value."""
+    found = {}
+    with sqlite3.connect(path) as connection:
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in names:
+            columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
+            found[table] = sorted((name, kind, needed) for _, name, kind, needed, *_ in columns)
+    return found
 
 
 def test_two_that_open_an_older_store_at_the_same_moment_both_get_it(older: Path) -> None:

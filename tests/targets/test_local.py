@@ -166,6 +166,22 @@ def test_the_device_describes_itself(device: Device) -> None:
     assert 10e6 < resident <= peak
 
 
+def test_the_device_tells_what_its_process_has_on_the_heap(device: Device) -> None:
+    import tvm
+
+    before = device.heap_bytes()
+    if before is None:
+        pytest.skip("needs glibc 2.33")
+    kept = tvm.runtime.empty((40_000_000,), "uint8", device.session.cpu())
+    taken = device.heap_bytes()
+    assert taken is not None
+    assert taken - before == pytest.approx(40_000_000, rel=0.05)
+    del kept
+    after = device.heap_bytes()
+    assert after is not None
+    assert after - before < 1_000_000
+
+
 def test_a_file_that_cannot_be_read_is_empty(device: Device) -> None:
     assert device.read_text("/nosuch") == ""
 

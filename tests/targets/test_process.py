@@ -1,6 +1,7 @@
 """Children end with their parents, and memory is that of this process alone."""
 
 import contextlib
+import ctypes
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from targets.process import peak_resident_bytes, resident_bytes
+from targets.process import heap_bytes, peak_resident_bytes, resident_bytes
 
 ROOT = Path(__file__).parents[2]
 MIB = 2**20
@@ -101,6 +102,31 @@ def test_the_peak_of_a_process_is_not_its_parent_s() -> None:
     )
     assert len(block) == 256 * MIB
     assert 0 < int(done.stdout) < 100 * MIB
+
+
+def test_the_heap_is_what_was_taken_and_not_given_back() -> None:
+    c = ctypes.CDLL(None)
+    if not hasattr(c, "mallinfo2"):
+        pytest.skip("needs glibc 2.33")
+    c.malloc.restype, c.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    c.free.restype, c.free.argtypes = None, [ctypes.c_void_p]
+    sizes = (48 * MIB, 1 * MIB, 1000)  # a mapping of its own, and not
+    before = heap_bytes()
+    blocks = [c.malloc(size) for size in sizes]
+    taken = heap_bytes()
+    for block in blocks:
+        c.free(block)
+    after = heap_bytes()
+    assert before is not None
+    assert taken is not None
+    assert after is not None
+    assert taken - before == pytest.approx(sum(sizes), abs=MIB / 4)
+    assert after - before == pytest.approx(0, abs=MIB / 4)
+
+
+def test_without_glibc_the_heap_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _name: object())
+    assert heap_bytes() is None
 
 
 def test_without_proc_memory_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

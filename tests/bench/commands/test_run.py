@@ -18,6 +18,7 @@ from bench.cache import file_sha256
 from bench.models.weights import Weights
 from bench.onnx_export import export
 from bench.variant import DETECT, SEGMENT, parse_variant
+from reports.activations import LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN
 from reports.record import Record
 from reports.store import Store
 from schedules.database import directories
@@ -149,6 +150,27 @@ def test_a_run_measures_every_runtime_and_leaves_a_report(
     with Store(str(tmp_path / "mobilebench.sqlite")) as store:
         rounds = store.rounds_ms(tvm)
     assert sum(map(len, rounds)) == tvm.samples
+
+
+def test_memory_is_accounted_for_if_it_is_asked_for(mobilebench: Any, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    done = mobilebench(
+        "run", "--variant", VARIANT, "--runtime", "tvm", "--runtime", "onnxruntime", "--memory"
+    )
+    assert done.returncode == 0, done.stderr
+    records = records_of(tmp_path)
+    with Store(str(tmp_path / "mobilebench.sqlite")) as store:
+        tvm, onnxruntime = (store.activations(record) for record in records)
+    assert tvm is not None
+    assert onnxruntime is not None
+    assert tvm.plans[LATENCY_PLAN] == records[0].arena_bytes
+    assert tvm.plans[MEMORY_PLAN] < tvm.working_set_bytes
+    assert tvm.working_set_bytes == onnxruntime.working_set_bytes <= onnxruntime.plans[PATTERN_PLAN]
+    for needs, plan in ((tvm, LATENCY_PLAN), (onnxruntime, PATTERN_PLAN)):
+        added = needs.added_heap_bytes
+        assert added is None or added >= needs.plans[plan]
+    page = (tmp_path / "mobilebench-report" / "memory.html").read_text()
+    assert "Planned activations" in page
 
 
 @pytest.mark.parametrize("threads", [pytest.param(1, marks=pytest.mark.slow), 2])
