@@ -27,7 +27,7 @@ RecordMaker = Callable[..., Record]
 RUN = "20260102-030405-abcd"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_record() -> RecordMaker:
     """Return a function that makes an ok record of a variant and a runtime."""
 

@@ -12,16 +12,19 @@ import pytest
 
 from reports.errors import ReportError
 from reports.page import write_report
-from reports.store import Store
+from reports.store import Run, Store
 
 RUN = "20260102-030405-abcd"
 ROOT = Path(__file__).parent.parent.parent
 SMALL = ["mobilenet_v2_0.35_96", "mobilenet_v2_0.5_160", "mobilenet_v2_1.0_224"]
 
 
-@pytest.fixture
-def page(store: Store, make_record: Any, tmp_path: Path) -> Path:
-    """Return the page of a run with a failed, a noisy and an emulated row."""
+@pytest.fixture(scope="module")
+def page(make_record: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the page of a run with a failed, a noisy and an emulated row; its store is beside."""
+    directory = tmp_path_factory.mktemp("page")
+    store = Store(str(directory / "store.sqlite"))
+    store.begin_run(Run(RUN, "2026-01-02T03:04:05+00:00", {}))
     for index, name in enumerate(SMALL):
         store.add(make_record(name, latency_ms=1.0 + index))
         store.add(make_record(name, "torch", latency_ms=4.0 + index, warnings="spread: 20%"))
@@ -29,7 +32,7 @@ def page(store: Store, make_record: Any, tmp_path: Path) -> Path:
         make_record(runtime="onnxruntime", status="crashed", error="<script>alert(1)</script>")
     )
     store.add(make_record(target="board", emulated=True, latency_ms=9999.0))
-    return write_report(store, [make_record().run_id], tmp_path / "report")
+    return write_report(store, [RUN], directory / "report")
 
 
 def test_a_report_is_a_page_a_csv_markdown_and_plots(page: Path) -> None:
@@ -92,14 +95,15 @@ def test_what_no_row_of_a_run_has_is_left_open(
     assert "nan" not in (page.parent / "report.md").read_text(encoding="utf-8")
 
 
-def test_a_report_is_utf_8_whatever_the_locale(page: Path) -> None:
+def test_a_report_is_utf_8_whatever_the_locale(page: Path, tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from reports.page import write_report\n"
         "from reports.store import Store\n"
         "write_report(Store(sys.argv[1]), [sys.argv[2]], Path(sys.argv[3]))"
     )
+    store = page.parent.parent / "store.sqlite"
     done = subprocess.run(
-        [sys.executable, "-c", script, str(page.parent.parent / "store.sqlite"), RUN, page.parent],
+        [sys.executable, "-c", script, store, RUN, tmp_path],
         env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
         cwd=ROOT,
         capture_output=True,
@@ -107,7 +111,7 @@ def test_a_report_is_utf_8_whatever_the_locale(page: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "†" in (page.parent / "report.md").read_text(encoding="utf-8")
+    assert "†" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 def test_new_files_are_made_in_the_directory_that_they_are_for(
@@ -127,9 +131,12 @@ def test_new_files_are_made_in_the_directory_that_they_are_for(
     assert made == [tmp_path / "report"]
 
 
-def test_a_second_report_replaces_the_first(page: Path, store: Store, make_record: Any) -> None:
+def test_a_second_report_replaces_the_first(store: Store, make_record: Any, tmp_path: Path) -> None:
+    store.add(make_record())
+    page = write_report(store, [RUN], tmp_path / "report")
+    assert "mobilenet_v2_0.75_192" not in page.read_text()
     store.add(make_record("mobilenet_v2_0.75_192"))
-    write_report(store, [make_record().run_id], page.parent)
+    write_report(store, [RUN], page.parent)
     assert "mobilenet_v2_0.75_192" in page.read_text()
     for directory in (page.parent, page.parent.parent):
         assert [p.name for p in directory.iterdir() if p.name.startswith(".")] == []

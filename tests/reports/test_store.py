@@ -219,10 +219,14 @@ def test_an_older_store_that_may_only_be_read_is_refused_and_kept(older: Path) -
 def test_a_store_that_is_locked_for_good_is_told(
     store: Store, make_record: Any, tmp_path: Path
 ) -> None:
-    with sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None) as connection:
+    path = tmp_path / "store.sqlite"
+    with (
+        Store(f"sqlite:///{path}?timeout=0.2") as impatient,  # seconds; 5 by default
+        sqlite3.connect(path, isolation_level=None) as connection,
+    ):
         connection.execute("BEGIN EXCLUSIVE")
         with pytest.raises(ReportError, match="locked"):
-            store.add(make_record())
+            impatient.add(make_record())
 
 
 def test_a_killed_writer_loses_nothing_that_it_finished(

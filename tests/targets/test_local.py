@@ -27,8 +27,19 @@ def server() -> Iterator[LocalServer]:
 
 
 @pytest.fixture
-def device(server: LocalServer, cache_dir: Path) -> Any:
+def device(server: LocalServer, cache_dir: Path) -> Device:
     """Return a session on the server."""
+    return session_on(server, cache_dir)
+
+
+@pytest.fixture(scope="module")
+def asked(cache_dir: Path) -> Iterator[Device]:
+    """Return a session for tests that ask the device and change nothing there."""
+    with LocalServer() as server:
+        yield session_on(server, cache_dir)
+
+
+def session_on(server: LocalServer, cache_dir: Path) -> Device:
     from tvm import rpc
 
     probe = build_probe(find_toolchain("host"), cache_dir)
@@ -85,19 +96,21 @@ def test_it_listens_on_loopback_only(server: LocalServer) -> None:
     assert set(listening) == {"127.0.0.1"}
 
 
-def test_closing_ends_the_server_and_its_session_and_no_other(
-    server: LocalServer, device: Device
-) -> None:
-    first = processes()
-    sessions = [child for one in first for child in one.children(recursive=True)]
-    assert sessions
-    with LocalServer() as other:
-        server.close()
-        _, alive = psutil.wait_procs([*first, *sessions], timeout=10)
-        assert not alive
-        assert other.session_end() is None
-        assert len(processes()) == 1
-    assert processes() == []
+def test_closing_ends_the_server_and_its_session_and_no_other(cache_dir: Path) -> None:
+    before = set(processes())
+    with LocalServer() as server:
+        device = session_on(server, cache_dir)
+        (first,) = set(processes()) - before
+        sessions = first.children(recursive=True)
+        assert sessions
+        with LocalServer() as other:
+            server.close()
+            _, alive = psutil.wait_procs([first, *sessions], timeout=10)
+            assert not alive
+            assert other.session_end() is None
+            assert len(set(processes()) - before) == 1
+        assert set(processes()) == before
+        del device
 
 
 def test_the_server_ends_with_the_process_that_started_it() -> None:
@@ -153,8 +166,8 @@ def test_a_session_that_dies_is_told_and_the_next_server_works(
         assert again.resident_bytes()[0] > 0
 
 
-def test_the_device_describes_itself(device: Device) -> None:
-    state = device.state()
+def test_the_device_describes_itself(asked: Device) -> None:
+    state = asked.state()
     assert state.host
     assert state.cpu_model
     assert state.cpu_cores is not None
@@ -162,7 +175,7 @@ def test_the_device_describes_itself(device: Device) -> None:
     assert state.memory_total_bytes == psutil.virtual_memory().total
     assert state.load_1m is not None
     assert 0 < state.calibration_ms < 10_000
-    resident, peak = device.resident_bytes()
+    resident, peak = asked.resident_bytes()
     assert 10e6 < resident <= peak
 
 
@@ -182,15 +195,15 @@ def test_the_device_tells_what_its_process_has_on_the_heap(device: Device) -> No
     assert after - before < 1_000_000
 
 
-def test_a_file_that_cannot_be_read_is_empty(device: Device) -> None:
-    assert device.read_text("/nosuch") == ""
+def test_a_file_that_cannot_be_read_is_empty(asked: Device) -> None:
+    assert asked.read_text("/nosuch") == ""
 
 
-def test_a_device_without_the_target_s_instructions_is_refused(device: Device) -> None:
+def test_a_device_without_the_target_s_instructions_is_refused(asked: Device) -> None:
     import dataclasses
 
     target = dataclasses.replace(find_target("native"), cpu_flags=("abacus",))
-    state: DeviceState = device.state()
+    state: DeviceState = asked.state()
     with pytest.raises(BenchError, match=r"lacks abacus; choose another target"):
         require_flags(target, state)
     require_flags(find_target("native"), state)
@@ -221,9 +234,9 @@ def test_threads_run_on_the_cores_that_a_target_names(cache_dir: Path) -> None:
             device.set_threads(1, (1000,))
 
 
-def test_more_threads_than_the_device_has_are_refused(device: Device) -> None:
+def test_more_threads_than_the_device_has_are_refused(asked: Device) -> None:
     with pytest.raises(BenchError, match="TVM has 1 threads there, not 64; ask for fewer"):
-        device.set_threads(64)
+        asked.set_threads(64)
 
 
 def _allowed(status: str) -> str:

@@ -1,5 +1,9 @@
 """Every bad request: one line that says what, where and what to do, and exit code 2."""
 
+import logging
+import os
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -276,3 +280,18 @@ def test_report_names_the_runs_that_there_are(mobilebench: Any, tmp_path: Path) 
 
 def test_resume_takes_no_selection(mobilebench: Any) -> None:
     assert_refused(mobilebench("run", "--resume", "latest", *TINY), "--resume", "own suite")
+
+
+def test_a_command_in_the_tests_own_process_leaves_nothing_behind(mobilebench: Any) -> None:
+    before = _state()
+    assert_refused(mobilebench("run", "--threads", "0", COLUMNS="70"), "threads: 0")
+    assert _state() == before
+
+
+def _state() -> list[object]:
+    """Return what a command changes of its process."""
+    root, ours = logging.getLogger(), logging.getLogger("mobilebench")
+    return [
+        dict(os.environ), Path.cwd(), list(sys.argv), signal.getsignal(signal.SIGTERM),
+        list(root.handlers), root.level, list(ours.handlers), ours.level,
+    ]  # fmt: skip

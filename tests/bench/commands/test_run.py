@@ -176,7 +176,7 @@ def test_memory_is_accounted_for_if_it_is_asked_for(mobilebench: Any, tmp_path: 
 @pytest.mark.parametrize("threads", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_look_inside_adds_up_to_the_whole(mobilebench: Any, tmp_path: Path, threads: int) -> None:
     done = mobilebench(
-        "run", "--variant", VARIANT, "--runtime", "tvm", "--threads", threads, "--kernels",
+        "run", "--variant", TWO[0], "--runtime", "tvm", "--threads", threads, "--kernels",
         "--prefer", "memory",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -186,7 +186,7 @@ def test_a_look_inside_adds_up_to_the_whole(mobilebench: Any, tmp_path: Path, th
         kernels = store.kernels(record)
         samples_ms = [sample for one in store.rounds_ms(record) for sample in one]
     assert len(kernels) == record.functions
-    assert sum(kernel.calls for kernel in kernels) == 54  # 52 convolutions, pooling, classifier
+    assert sum(kernel.calls for kernel in kernels) == 38  # 36 convolutions, pooling, classifier
     assert all(kernel.microseconds > 0 for kernel in kernels)
     inside_ms = sum(kernel.microseconds for kernel in kernels) / 1000
     assert min(samples_ms) / 10 < inside_ms < 10 * max(samples_ms)  # noisy; not another unit
