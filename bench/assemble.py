@@ -3,7 +3,6 @@
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
-from bench.architecture import size_of
 from bench.artifact import Artifact, Manifest
 from bench.cell import Attempt, CellResult
 from bench.environment import tool_versions
@@ -11,6 +10,7 @@ from bench.latency import Latency, warnings_for
 from bench.onnx_export import Exported
 from bench.plan import Cell, Context
 from bench.runtimes.runtime import RUNTIMES, TVM
+from bench.size import size_of
 from reports.record import COLUMNS, Record
 from schedules.precision import FLOAT32
 from targets.local import local_device_name

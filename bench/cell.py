@@ -8,9 +8,9 @@ from typing import Any
 
 from bench.accuracy.detection import max_box_error_px
 from bench.accuracy.exam import Accuracy, Exam, ask, score
-from bench.architecture import CLASS_AXIS
 from bench.artifact import Artifact, Ceilings
 from bench.fidelity import TOLERANCE, Fidelity, compare
+from bench.heads import CLASS_AXIS
 from bench.latency import is_complete, round_size
 from bench.on_device import Bench, device_state, open_device, time_kernels
 from bench.onnx_export import Exported

@@ -15,9 +15,9 @@ import numpy as np
 import bench
 from bench.accuracy.exam import Dataset, ask, write_answers
 from bench.accuracy.images import Preprocessing
-from bench.architecture import outputs_of
 from bench.cache import cached, content_key, file_sha256, source_key
 from bench.fidelity import Floats, Outputs, seeded_inputs
+from bench.heads import outputs_of
 from bench.models.weights import Weights, load_model
 from bench.variant import Variant
 from targets.errors import BenchError
@@ -56,7 +56,7 @@ def export(variant: Variant, weights: Weights, cache_dir: Path) -> Exported:
         weights.sha256 or (weights.source, weights.seed),
         (weights.padding, weights.batch_norm_epsilon),
         (OPSET, _REFERENCE_SEED, *map(version, ("torch", "onnx", "onnxscript"))),
-        source_key(root / "models", root / "architecture.py", root / "onnx_export.py"),
+        source_key(*_networks(), root / "onnx_export.py"),
     )
     directory = cached(
         cache_dir / "onnx" / f"{variant.name}-{key}", lambda path: _fill(variant, weights, path)
@@ -95,7 +95,7 @@ def answers(
         (weights.sha256, weights.padding, weights.batch_norm_epsilon, preprocessing),
         dataset.sha256,
         version("torch"),
-        source_key(root / "models", root / "architecture.py", root / "accuracy"),
+        source_key(*_networks(), root / "accuracy"),
     )
 
     def fill(directory: Path) -> None:
@@ -128,6 +128,12 @@ def check_onnx(path: Path) -> None:
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BenchError(f"ONNX file {path}: fails the checker: {reason}") from error
+
+
+def _networks() -> list[Path]:
+    """Return the code on which what a network computes depends."""
+    root = Path(bench.__file__).parent
+    return [root / "models", root / "architecture.py", root / "heads.py"]
 
 
 def _fill(variant: Variant, weights: Weights, directory: Path) -> None:

@@ -14,9 +14,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.architecture import detector_of
 from bench.extras import import_extra
 from bench.fidelity import Floats
+from bench.heads import detector_of
 from bench.variant import Variant
 from targets.errors import BenchError
 

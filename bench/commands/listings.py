@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bench.architecture import size_of
+from bench.size import size_of
 from bench.suite import expand_variants
 from bench.variant import CLASSIFY, MOBILENET_V2, parse_variant
 from reports.published import find_in_paper, find_published

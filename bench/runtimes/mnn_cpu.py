@@ -5,8 +5,8 @@ from pathlib import Path
 import MNN
 import numpy as np
 
-from bench.architecture import outputs_of
 from bench.fidelity import Floats, Outputs
+from bench.heads import outputs_of
 from bench.runtimes.in_process import InProcessRuntime
 from bench.runtimes.runtime import Workload
 from targets.errors import BenchError

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench.architecture import size_of
+from bench.size import size_of
 from bench.variant import parse_variant
 from reports.activations import (
     ARENA,

@@ -5,7 +5,7 @@ import pytest
 
 from bench.accuracy.boxes import Detections, anchors_of, detect
 from bench.accuracy.detection import agreement, answer, max_box_error_px
-from bench.architecture import detector_of
+from bench.heads import detector_of
 from bench.variant import Variant, parse_variant
 
 TINY = parse_variant("ssdlite_mobilenet_v2_0.35_64")
