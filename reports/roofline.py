@@ -139,7 +139,7 @@ def _caption(which: str, rows: pd.DataFrame) -> str:
         f"{which}, as they run inside the network. Line: {peak:.3g}·10⁹ multiply-accumulates a "
         f"second, measured in registers, and {reading:.3g}·10⁹ bytes a second, measured reading "
         "memory. Area: share of the variant's time. Above the slope: what came from a cache. "
-        "Lanes that pad channels to whole vectors count as work."
+        "Lanes that pad channels to whole vectors and taps on padding count as work."
     )
 
 
