@@ -82,8 +82,8 @@ def family_tables(kernels: pd.DataFrame) -> list[Table]:
             )
         caption = (
             f"{setup.title}. All kernels together, microseconds; their arithmetic at the measured "
-            "peak (lanes that pad channels to whole vectors and taps on padding included), and each "
-            "family, as a share of that time, %."
+            "peak (lanes that pad channels to whole vectors and taps on padding included), and "
+            "each family, as a share of that time, %."
         )
         headers = ("variant", "kernels, µs", "of peak, %", *(f"{one}, %" for one in families))
         tables.append(Table("Inside the network", caption, headers, tuple(lines)))
