@@ -74,7 +74,8 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
                 tile = Tile(rows, panels, pixels_outermost)
                 cycles = _cycles(shape, tile, machine) * idle_share(turns, machine)
                 found.append((cycles, -rows, tile))
-            if by_rows and rows < width and width % rows:
+            # Without lanes of values, so that it is no gain where those can be multiplied by.
+            if by_rows and rows < width and width % rows and not machine.by_lane:
                 for pixels_outermost in (True, False):
                     tile = Tile(rows, panels, pixels_outermost, in_rows=True)
                     cycles = _row_cycles(shape, width, tile, machine)
