@@ -21,7 +21,6 @@ class Convolution:
     out_height: int
     out_width: int
     bias: bool = False  # instead of a batch norm
-    shrinks: bool = False  # its stride is 2
 
     @property
     def macs(self) -> int:
@@ -84,15 +83,14 @@ def size_of(variant: Variant) -> Size:
 def _backbone(variant: Variant) -> list[Convolution]:
     architecture = architecture_of(variant)
     height, width = halved(variant.height), halved(variant.width)
-    layers = [Convolution(3, architecture.stem_channels, 3, 1, height, width, shrinks=True)]
+    layers = [Convolution(3, architecture.stem_channels, 3, 1, height, width)]
     for block in architecture.blocks:
         hidden = block.hidden_channels
         if block.expands:
             layers.append(Convolution(block.in_channels, hidden, 1, 1, height, width))
-        shrinks = block.stride == 2
-        if shrinks:
+        if block.stride == 2:
             height, width = halved(height), halved(width)
-        layers.append(Convolution(hidden, hidden, 3, hidden, height, width, shrinks=shrinks))
+        layers.append(Convolution(hidden, hidden, 3, hidden, height, width))
         layers.append(Convolution(hidden, block.out_channels, 1, 1, height, width))
     last_in = architecture.blocks[-1].out_channels
     return [*layers, Convolution(last_in, architecture.last_channels, 1, 1, height, width)]
@@ -101,11 +99,11 @@ def _backbone(variant: Variant) -> list[Convolution]:
 def _v1_convolutions(variant: Variant) -> list[Convolution]:
     architecture = v1_architecture_of(variant)
     height, width = halved(variant.height), halved(variant.width)
-    layers = [Convolution(3, architecture.stem_channels, 3, 1, height, width, shrinks=True)]
+    layers = [Convolution(3, architecture.stem_channels, 3, 1, height, width)]
     for layer in architecture.layers:
         if layer.stride == 2:
             height, width = halved(height), halved(width)
-        layers += _separable(layer.in_channels, layer.out_channels, height, width, layer.stride)
+        layers += _separable(layer.in_channels, layer.out_channels, height, width)
     return [*layers, _linear(architecture.layers[-1].out_channels, architecture.classes)]
 
 
@@ -115,7 +113,7 @@ def _detector_convolutions(variant: Variant) -> list[Convolution]:
     for before, after in zip(detector.predictions[1:], detector.predictions[2:], strict=False):
         reduced = after.channels // 2
         layers.append(Convolution(before.channels, reduced, 1, 1, before.height, before.width))
-        layers += _separable(reduced, after.channels, after.height, after.width, stride=2)
+        layers += _separable(reduced, after.channels, after.height, after.width)
     for place in detector.predictions:
         for values in (4, CLASSES[DETECT]):
             outputs = place.anchors * values
@@ -138,12 +136,9 @@ def _segmenter_convolutions(variant: Variant, features: Convolution) -> list[Con
     ]
 
 
-def _separable(
-    inputs: int, outputs: int, height: int, width: int, stride: int = 1
-) -> list[Convolution]:
-    shrinks = stride == 2
+def _separable(inputs: int, outputs: int, height: int, width: int) -> list[Convolution]:
     return [
-        Convolution(inputs, inputs, 3, inputs, height, width, shrinks=shrinks),
+        Convolution(inputs, inputs, 3, inputs, height, width),
         Convolution(inputs, outputs, 1, 1, height, width),
     ]
 

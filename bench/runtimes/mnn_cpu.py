@@ -1,6 +1,7 @@
 """MNN on its own form of the ONNX file."""
 
 from pathlib import Path
+from typing import Any
 
 import MNN
 import numpy as np
@@ -46,11 +47,10 @@ class Mnn(InProcessRuntime):
             }
         )
         self._input = self._interpreter.getSessionInput(self._session)
-        self._outputs = {
-            name: self._interpreter.getSessionOutput(self._session, name)
-            for name in outputs_of(workload.variant)
-        }
-        self._shapes = outputs_of(workload.variant)
+        self._outputs = [
+            (self._interpreter.getSessionOutput(self._session, name), shape)
+            for name, shape in outputs_of(workload.variant).items()
+        ]
         self.set_input(np.zeros(workload.variant.input_shape, np.float32))
 
     def set_input(self, image: Floats) -> None:
@@ -61,11 +61,12 @@ class Mnn(InProcessRuntime):
     def run(self) -> Outputs:
         """Run one inference."""
         self._interpreter.runSession(self._session)
-        return tuple(self._read(name, shape) for name, shape in self._shapes.items())
+        return tuple(_read(output, shape) for output, shape in self._outputs)
 
-    def _read(self, name: str, shape: tuple[int, ...]) -> Floats:
-        zeros = np.zeros(shape, np.float32)
-        layout = MNN.Tensor_DimensionType_Caffe
-        host = MNN.Tensor(shape, MNN.Halide_Type_Float, zeros, layout)
-        self._outputs[name].copyToHostTensor(host)
-        return np.array(host.getNumpyData(), np.float32).reshape(shape)
+
+def _read(output: Any, shape: tuple[int, ...]) -> Floats:
+    zeros = np.zeros(shape, np.float32)
+    layout = MNN.Tensor_DimensionType_Caffe
+    host = MNN.Tensor(shape, MNN.Halide_Type_Float, zeros, layout)
+    output.copyToHostTensor(host)
+    return np.array(host.getNumpyData(), np.float32).reshape(shape)

@@ -4,10 +4,10 @@ import struct
 from typing import Any
 
 import tvm
-import tvm_ffi
 from tvm import tirx
 
 from schedules.machine import Machine
+from schedules.passes.rewrite import rewrite_kernels
 
 
 @tvm.transform.module_pass(opt_level=0, name="IntegerClamp")
@@ -26,12 +26,7 @@ class IntegerClamp:
         """Rewrite all kernels."""
         if not self._wanted:
             return mod
-        rewritten = tvm.IRModule(dict(mod.functions_items()), attrs=mod.attrs)
-        for name, function in mod.functions_items():
-            if isinstance(function, tirx.PrimFunc):
-                body = tvm_ffi.structural_map(function.body, (tirx.Min, _by_bits))
-                rewritten.update_func(name, function.with_body(body))
-        return rewritten
+        return rewrite_kernels(mod, tirx.Min, _by_bits)
 
 
 def _by_bits(clamp: tirx.Min) -> Any:

@@ -26,7 +26,7 @@ _OUT_ELEMENTWISE_FUSABLE = 4  # TVM's op pattern: what follows element by elemen
 
 @tvm.transform.module_pass(opt_level=0, name="LowerOperators")
 class LowerOperators:
-    """Replace the operators that are convolutions, pooling and such by the templates' computations.
+    """Replace what an operator of ours computes, convolutions first of all, by its computation.
 
     Constant weights are packed here, once, in numpy; nothing is transformed at run time. What no
     template knows is left for LegalizeOps.

@@ -1,9 +1,11 @@
-"""The step that passes over relax functions share."""
+"""The steps that passes over relax functions and those over kernels share."""
 
+from collections.abc import Callable
 from typing import Any
 
 import tvm
-from tvm import relax
+import tvm_ffi
+from tvm import relax, tirx
 
 
 def rewrite_functions(mod: tvm.IRModule, mutator: Any) -> tvm.IRModule:
@@ -17,3 +19,13 @@ def rewrite_functions(mod: tvm.IRModule, mutator: Any) -> tvm.IRModule:
             mutator.builder_.update_func(name, rewritten)
     rewritten_module: tvm.IRModule = mutator.builder_.get()
     return rewritten_module
+
+
+def rewrite_kernels(mod: tvm.IRModule, kind: Any, change: Callable[[Any], Any]) -> tvm.IRModule:
+    """Return the module with every node of a kind in its kernels changed."""
+    rewritten = tvm.IRModule(dict(mod.functions_items()), attrs=mod.attrs)
+    for name, function in mod.functions_items():
+        if isinstance(function, tirx.PrimFunc):
+            body = tvm_ffi.structural_map(function.body, (kind, change))
+            rewritten.update_func(name, function.with_body(body))
+    return rewritten

@@ -8,6 +8,8 @@ from tvm import sym, tirx
 from tvm.ir import Op
 from tvm.ir.expr import Call
 
+from schedules.passes.rewrite import rewrite_kernels
+
 SKIPPABLE = "mobilebench.skippable"
 """Annotation of a loop: what it reads is zero wherever its conditions do not hold, read or not."""
 
@@ -31,12 +33,7 @@ class SkipPadding:
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
         """Rewrite all kernels."""
-        rewritten = tvm.IRModule(dict(mod.functions_items()), attrs=mod.attrs)
-        for name, function in mod.functions_items():
-            if isinstance(function, tirx.PrimFunc):
-                body = tvm_ffi.structural_map(function.body, (tirx.For, _guard))
-                rewritten.update_func(name, function.with_body(body))
-        return rewritten
+        return rewrite_kernels(mod, tirx.For, _guard)
 
 
 def _guard(loop: tirx.For) -> Any:

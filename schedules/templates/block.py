@@ -53,6 +53,23 @@ def vectorize(schedule: s_tir.Schedule, loops: list[Loop], lanes: int) -> None:
     schedule.vectorize(inner)
 
 
+def finish(
+    schedule: s_tir.Schedule,
+    clear: Block,
+    output: Block,
+    loop: Loop,
+    lanes: int,
+    channels: int | None = None,
+) -> None:
+    """Clear the sums and write the outputs of a turn of `loop`, a vector at a time.
+
+    The output has a number of channels; None for one that vectors fill.
+    """
+    vectorize(schedule, loops_inside(schedule, clear, loop), lanes)
+    written = lanes if channels is None else lanes_for(channels, lanes)
+    vectorize(schedule, loops_inside(schedule, output, loop), written)
+
+
 def lanes_for(channels: int, vector_floats: int) -> int:
     """Return the widest vector that divides a number of channels."""
     lanes = vector_floats

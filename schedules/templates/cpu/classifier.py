@@ -12,7 +12,7 @@ from tvm import s_tir
 
 from schedules.machine import Machine
 from schedules.operators.classifier import CORE
-from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+from schedules.templates.block import finish, inline_neighbours, vectorize
 from schedules.templates.cpu.turns import share_turns
 
 _LEAST_PANELS, _MOST_PANELS = 7, 12  # two multiply-adds a cycle, each of four cycles' latency
@@ -59,6 +59,4 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     vectorize(schedule, [k_inner, channel_inner], machine.vector_floats)
     share_turns(schedule, group)
     clear = schedule.decompose_reduction(product, k_outer)
-    vectorize(schedule, loops_inside(schedule, clear, group), machine.vector_floats)
-    stored = loops_inside(schedule, output, group)
-    vectorize(schedule, stored, lanes_for(channels, machine.vector_floats))
+    finish(schedule, clear, output, group, machine.vector_floats, channels)

@@ -6,35 +6,21 @@ skipped: with the dilations of DeepLab's pyramid that is a third of all multiply
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
 
-import numpy as np
-from numpy.typing import NDArray
 from tvm import s_tir
 
 from schedules.machine import Machine
 from schedules.operators.convolution import COLUMNS, CORE
 from schedules.operators.window import PADDED
 from schedules.passes.skip_padding import SKIPPABLE
-from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
-from schedules.templates.cpu import stem
+from schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
+from schedules.templates.cpu.stem import Tile, pack
 from schedules.templates.cpu.turns import idle_share, share_turns, shares_rows
 
+__all__ = ["CORE", "SKIPS_PADDING", "Tile", "apply", "pack", "tiles"]
+
 SKIPS_PADDING = True
-
-
-@dataclass(frozen=True)
-class Tile:
-    """Output pixels of a row, by vectors of output channels."""
-
-    columns: int
-    panels: int
-
-
-def pack(weight: NDArray[np.float32], machine: Machine) -> NDArray[np.float32]:
-    """Lay out weights (R, S, K, N) as panels (ceil(N / vector), R, S, K, vector)."""
-    return stem.pack(weight, machine)
 
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
@@ -86,8 +72,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     vectorize(schedule, [x_inner, channel_inner], lanes)
     share_turns(schedule, y if shares_rows(height, machine) else channel_outer)
     clear = schedule.decompose_reduction(product, tap_y)
-    vectorize(schedule, loops_inside(schedule, clear, x_outer), lanes)
-    vectorize(schedule, loops_inside(schedule, output, x_outer), lanes_for(channels, lanes))
+    finish(schedule, clear, output, x_outer, lanes, channels)
 
 
 def _copy_rows(schedule: s_tir.Schedule, machine: Machine) -> None:

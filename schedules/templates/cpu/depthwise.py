@@ -12,7 +12,7 @@ from tvm import s_tir
 
 from schedules.machine import Machine
 from schedules.operators.depthwise import CORE
-from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+from schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
 from schedules.templates.cpu.turns import row_span, share_turns, shares_rows
 
 
@@ -55,8 +55,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     else:
         share_turns(schedule, channel_outer)
     clear = schedule.decompose_reduction(core, tap_y)
-    vectorize(schedule, loops_inside(schedule, clear, x_outer), lanes)
-    vectorize(schedule, loops_inside(schedule, output, x_outer), lanes)
+    finish(schedule, clear, output, x_outer, lanes)
     for loop in (y_outer, x_outer):
         schedule.annotate(loop, "pragma_loop_partition_hint", 1)
 

@@ -1,22 +1,14 @@
 """Pieces copied to their places: one loop for each, which reads and writes memory in order."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 from tvm import s_tir
 
 from schedules.machine import Machine
 from schedules.operators.join import CORE, ENDS
+from schedules.templates.cpu.one_way import Tile, tiles
 
-
-@dataclass(frozen=True)
-class Tile:
-    """There is nothing to choose."""
-
-
-def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
-    """Return the one way."""
-    return [Tile()]
+__all__ = ["CORE", "Tile", "apply", "tiles"]
 
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:

@@ -20,9 +20,9 @@ from schedules.machine import Machine
 from schedules.operators.pointwise import CORE
 from schedules.templates.block import (
     Block,
+    finish,
     flatten_pixels,
     inline_neighbours,
-    lanes_for,
     loops_inside,
     vectorize,
 )
@@ -139,9 +139,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     else:
         share_turns(schedule, channel_outer)
     clear = schedule.decompose_reduction(product, k)
-    vectorize(schedule, loops_inside(schedule, clear, outer[-1]), machine.vector_floats)
-    stored = loops_inside(schedule, output, outer[-1])
-    vectorize(schedule, stored, lanes_for(channels, machine.vector_floats))
+    finish(schedule, clear, output, outer[-1], machine.vector_floats, channels)
 
 
 def _apply_in_rows(
@@ -161,9 +159,7 @@ def _apply_in_rows(
     share_turns(schedule, y, Span(width))
     schedule.annotate(x_outer, "pragma_loop_partition_hint", 1)
     clear = schedule.decompose_reduction(product, k)
-    vectorize(schedule, loops_inside(schedule, clear, outer[-1]), machine.vector_floats)
-    stored = loops_inside(schedule, output, outer[-1])
-    vectorize(schedule, stored, lanes_for(channels, machine.vector_floats))
+    finish(schedule, clear, output, outer[-1], machine.vector_floats, channels)
 
 
 def _row_cycles(shape: tuple[int, int, int], width: int, tile: Tile, machine: Machine) -> float:

@@ -9,7 +9,7 @@ from tvm import s_tir
 
 from schedules.machine import Machine
 from schedules.operators.pooling import CORE
-from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+from schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
 from schedules.templates.cpu.turns import share_turns
 
 
@@ -40,5 +40,4 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     vectorize(schedule, [inner], lanes)
     share_turns(schedule, outer)
     clear = schedule.decompose_reduction(total, y)
-    vectorize(schedule, loops_inside(schedule, clear, outer), lanes)
-    vectorize(schedule, loops_inside(schedule, output, outer), lanes)
+    finish(schedule, clear, output, outer, lanes)

@@ -5,24 +5,15 @@ lies in the nearest cache. From it, a vector of a plane's pixels is a few broadc
 constant weights: no vector is gathered.
 """
 
-from dataclasses import dataclass
-
 from tvm import s_tir
 
 from schedules.machine import Machine
 from schedules.operators.resize import CORE, ROWS
 from schedules.templates.block import loops_inside, vectorize_ragged
+from schedules.templates.cpu.one_way import Tile, tiles
 from schedules.templates.cpu.turns import share_turns
 
-
-@dataclass(frozen=True)
-class Tile:
-    """There is nothing to choose."""
-
-
-def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
-    """Return the one way."""
-    return [Tile()]
+__all__ = ["CORE", "Tile", "apply", "tiles"]
 
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:

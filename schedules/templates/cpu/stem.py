@@ -13,7 +13,7 @@ from tvm import s_tir
 
 from schedules.machine import Machine
 from schedules.operators.stem import CORE
-from schedules.templates.block import inline_neighbours, lanes_for, loops_inside, vectorize
+from schedules.templates.block import finish, inline_neighbours, vectorize
 from schedules.templates.cpu import pointwise
 from schedules.templates.cpu.turns import row_span, share_turns
 
@@ -62,8 +62,6 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     vectorize(schedule, [tap_y, tap_x, k, x_inner, channel_inner], machine.vector_floats)
     share_turns(schedule, y, row_span(schedule, product, width))
     clear = schedule.decompose_reduction(product, tap_y)
-    vectorize(schedule, loops_inside(schedule, clear, x_outer), machine.vector_floats)
-    stored = loops_inside(schedule, output, x_outer)
-    vectorize(schedule, stored, lanes_for(channels, machine.vector_floats))
+    finish(schedule, clear, output, x_outer, machine.vector_floats, channels)
     for loop in (y, x_outer):
         schedule.annotate(loop, "pragma_loop_partition_hint", 1)

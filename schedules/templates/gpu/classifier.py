@@ -11,13 +11,12 @@ from tvm import s_tir
 
 from schedules.machine import Gpu
 from schedules.operators.classifier import CORE
-from schedules.templates.block import Block, inline_neighbours, loops_inside, vectorize
+from schedules.templates.block import Block, finish, inline_neighbours, loops_inside, vectorize
 from schedules.templates.gpu.items import (
     GROUP,
     bind,
     cheapest,
     divisors,
-    finish,
     panels_of,
     vector_lanes,
 )

@@ -4,49 +4,30 @@ Tile: a work item computes `columns` pixels of a row by `panels` vectors of outp
 holds them in registers while taps and input channels go by, four at a time.
 """
 
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 from tvm import s_tir
 
 from schedules.machine import Gpu
 from schedules.operators.convolution import CORE
 from schedules.operators.half import half_input
 from schedules.operators.window import PADDED
-from schedules.templates.block import inline_neighbours, vectorize
-from schedules.templates.gpu import stem
+from schedules.templates.block import finish, inline_neighbours, vectorize
 from schedules.templates.gpu.items import (
-    LOAD,
+    STEP,
     bind_pixels,
     cheapest,
     divisors,
-    finish,
+    fits,
     group_shape,
     in_registers,
     load_at,
     panels_of,
+    product_cost,
     vector_lanes,
 )
+from schedules.templates.gpu.stem import Tile, pack
 
 SKIPS_PADDING = False  # work items in step would wait for those that skip nothing
-_STEP = 4  # input channels at a time
-_SUMS = 0.75  # of a work item's registers, at most; the rest is for weights and pixels
-
-
-@dataclass(frozen=True)
-class Tile:
-    """What a work item computes, and how many of them are a group."""
-
-    columns: int
-    panels: int
-    across: int  # work items of a group, by channels
-    along: int  # and by columns
-
-
-def pack(weight: NDArray[np.float32], machine: Gpu) -> NDArray[np.float32]:
-    """Lay out weights (R, S, K, N) as panels (N / panel, R, S, K, panel); see `pointwise.pack`."""
-    return stem.pack(weight, machine)
+__all__ = ["CORE", "SKIPS_PADDING", "Tile", "apply", "pack", "tiles"]
 
 
 def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
@@ -58,13 +39,11 @@ def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
     found = []
     for columns in divisors(width, 12):
         for panels in panels_of(schedule, CORE, vectors, lanes):
-            if columns * panels > _SUMS * machine.registers:
+            if not fits(columns, panels, machine):
                 continue
             items = vectors // panels * height * (width // columns)
             across, along = group_shape(vectors // panels, width // columns, machine)
-            values = columns * (_STEP if machine.subgroup == 1 else 1)
-            work = _STEP * columns * panels + LOAD * (values + _STEP * panels)
-            cost = work * max(items, machine.busy_items)
+            cost = product_cost(columns, panels, items, machine)
             found.append((cost, Tile(columns, panels, across, along)))
     return cheapest(found)
 
@@ -76,7 +55,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:
     data, weight = (in_registers(schedule, product, number) for number in (0, 1))
     _, y, x, channel, tap_y, tap_x, k = schedule.get_loops(product)
     lanes = vector_lanes(int(schedule.get(channel).extent), machine)
-    step = _STEP if int(schedule.get(k).extent) % _STEP == 0 else 1
+    step = STEP if int(schedule.get(k).extent) % STEP == 0 else 1
     x, x_item, column = schedule.split(x, [None, tile.along, tile.columns])
     group, item, lane = schedule.split(channel, [None, tile.across, tile.panels * lanes])
     k, k_inner = schedule.split(k, [None, step])

@@ -13,13 +13,12 @@ from schedules.machine import Gpu
 from schedules.operators.depthwise import CORE
 from schedules.operators.half import half_input
 from schedules.operators.window import PADDED, WINDOW
-from schedules.templates.block import inline_neighbours, vectorize
+from schedules.templates.block import finish, inline_neighbours, vectorize
 from schedules.templates.gpu.items import (
     LOAD,
     bind_pixels,
     cheapest,
     divisors,
-    finish,
     group_shape,
     in_registers,
     load_at,

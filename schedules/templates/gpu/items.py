@@ -10,6 +10,8 @@ from schedules.templates.block import Block, Loop, lanes_for, loops_inside, vect
 
 GROUP = 64  # work items, at most: larger groups are harder to find room for on a compute unit
 LOAD = 2.0  # of a value or a vector, in multiply-adds of a vector
+STEP = 4  # input channels of a product at a time
+_SUMS = 0.75  # of a work item's registers, at most; the rest is for weights and pixels
 _MOST_PANELS = 8
 _MOST_TILES = 16
 
@@ -42,6 +44,19 @@ def panels_of(schedule: s_tir.Schedule, core: str, vectors: int, lanes: int) -> 
     """
     panel = panel_vectors(schedule, core, lanes)
     return [one for one in divisors(vectors, _MOST_PANELS) if panel % one == 0 or one % panel == 0]
+
+
+def fits(pixels: int, panels: int, machine: Gpu) -> bool:
+    """Whether a work item can hold so many pixels by vectors of channels, and what makes them."""
+    return pixels * panels <= _SUMS * machine.registers
+
+
+def product_cost(pixels: int, panels: int, items: int, machine: Gpu) -> float:
+    """Estimate a matrix product by work items of so many pixels by vectors of channels each."""
+    # A CPU makes a vector of each of a pixel's values; other work items multiply by them as are.
+    values = pixels * (STEP if machine.subgroup == 1 else 1)
+    work = STEP * pixels * panels + LOAD * (values + STEP * panels)
+    return work * max(items, machine.busy_items)
 
 
 def group_shape(across: int, along: int, machine: Gpu, together: int = 0) -> tuple[int, int]:
@@ -101,9 +116,3 @@ def load_at(schedule: s_tir.Schedule, block: Block, loop: Loop, lanes: int) -> N
     """Have a block fill its registers inside a loop, a vector at a time."""
     schedule.compute_at(block, loop)
     vectorize(schedule, loops_inside(schedule, block, loop), lanes)
-
-
-def finish(schedule: s_tir.Schedule, clear: Block, output: Block, item: Loop, lanes: int) -> None:
-    """Have a work item clear its sums and write its outputs, a vector at a time."""
-    vectorize(schedule, loops_inside(schedule, clear, item), lanes)
-    vectorize(schedule, loops_inside(schedule, output, item), lanes)

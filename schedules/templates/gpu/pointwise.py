@@ -14,26 +14,25 @@ from tvm import s_tir
 from schedules.machine import Gpu
 from schedules.operators.half import half_input
 from schedules.operators.pointwise import CORE
-from schedules.templates.block import flatten_pixels, inline_neighbours, vectorize
+from schedules.templates.block import finish, flatten_pixels, inline_neighbours, vectorize
 from schedules.templates.gpu.items import (
-    LOAD,
+    STEP,
     bind,
     cheapest,
     divisors,
-    finish,
+    fits,
     group_shape,
     in_registers,
     load_at,
     panel_vectors,
     panels_of,
+    product_cost,
     vector_lanes,
 )
 
 __all__ = ["CORE", "Tile", "apply", "pack", "tiles"]
 
 _VECTOR = 4  # floats, of the narrowest vector
-_STEP = 4  # input channels at a time
-_SUMS = 0.75  # of a work item's registers, at most; the rest is for weights and pixels
 
 
 @dataclass(frozen=True)
@@ -70,24 +69,16 @@ def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
     found = []
     for rows in divisors(pixels, 16):
         for panels in panels_of(schedule, CORE, vectors, lanes):
-            if rows * panels > _SUMS * machine.registers:
+            if not fits(rows, panels, machine):
                 continue
             # Of several panels a group takes one, whole: in a part of one TVM does not see that an
             # item's weights lie side by side.
             together = panel // panels if panels < panel < vectors else 0
             across, along = group_shape(vectors // panels, pixels // rows, machine, together)
             tile = Tile(rows, panels, across, along)
-            found.append((_cost(pixels, vectors, tile, machine), tile))
+            items = pixels // rows * (vectors // panels)
+            found.append((product_cost(rows, panels, items, machine), tile))
     return cheapest(found)
-
-
-def _cost(pixels: int, vectors: int, tile: Tile, machine: Gpu) -> float:
-    work = _STEP * tile.rows * tile.panels
-    # A CPU makes a vector of each of a row's values; other work items multiply by them as they are.
-    values = tile.rows * (_STEP if machine.subgroup == 1 else 1)
-    loads = values + _STEP * tile.panels
-    items = pixels // tile.rows * (vectors // tile.panels)
-    return (work + LOAD * loads) * max(items, machine.busy_items)
 
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:
@@ -102,7 +93,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:
         schedule.transform_layout(block, ("write", 0), lambda n, y, x, c: (y * width + x, c))
     pixel, channel, k = schedule.get_loops(product)
     lanes = vector_lanes(int(schedule.get(channel).extent), machine)
-    step = _STEP if int(schedule.get(k).extent) % _STEP == 0 else 1
+    step = STEP if int(schedule.get(k).extent) % STEP == 0 else 1
     pixel_group, pixel_item, row = schedule.split(pixel, [None, tile.along, tile.rows])
     channel_group, channel_item, lane = schedule.split(
         channel, [None, tile.across, tile.panels * lanes]

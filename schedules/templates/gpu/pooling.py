@@ -9,8 +9,8 @@ from tvm import s_tir
 
 from schedules.machine import Gpu
 from schedules.operators.pooling import CORE
-from schedules.templates.block import inline_neighbours
-from schedules.templates.gpu.items import bind, divisors, finish, group_shape, vector_lanes
+from schedules.templates.block import finish, inline_neighbours
+from schedules.templates.gpu.items import bind, divisors, group_shape, vector_lanes
 
 __all__ = ["CORE", "Tile", "apply", "tiles"]
 

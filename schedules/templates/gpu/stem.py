@@ -13,14 +13,13 @@ from tvm import s_tir
 from schedules.machine import Gpu
 from schedules.operators.stem import CORE
 from schedules.operators.window import PADDED
-from schedules.templates.block import inline_neighbours, vectorize
+from schedules.templates.block import finish, inline_neighbours, vectorize
 from schedules.templates.gpu import pointwise
 from schedules.templates.gpu.items import (
     LOAD,
     bind_pixels,
     cheapest,
     divisors,
-    finish,
     group_shape,
     in_registers,
     load_at,
