@@ -22,6 +22,7 @@ from targets.tvm_target import resolve
 if TYPE_CHECKING:  # it imports TVM
     from schedules.lookup import Lookup
 
+ARTIFACTS = "artifacts"  # where in the cache they are
 LIBRARY = "library.so"
 MANIFEST = "manifest.json"
 MULTIPLY, READ = "multiply.so", "read.so"
@@ -70,6 +71,11 @@ class Artifact:
 
     directory: Path
     manifest: Manifest
+
+    @property
+    def key(self) -> str:
+        """What `find_artifact` finds it by again."""
+        return self.directory.name
 
     @property
     def library(self) -> Path:
@@ -140,8 +146,18 @@ def build_artifact(
         )
         (directory / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
 
-    directory = cached(cache_dir / "artifacts" / f"{variant}-{target.name}-{key}", fill)
+    directory = cached(cache_dir / ARTIFACTS / f"{variant}-{target.name}-{key}", fill)
     return read_artifact(directory)
+
+
+def find_artifact(key: str, cache_dir: Path) -> Artifact | None:
+    """Return the artifact that a record was measured with; None if the cache no longer has it.
+
+    Raises BenchError if it is damaged.
+    """
+    directory = cache_dir / ARTIFACTS / key
+    inside = bool(key.strip(".")) and directory.name == key  # a store may come from anywhere
+    return read_artifact(directory) if inside and directory.is_dir() else None
 
 
 def build_ceilings(target: Target, threads: int, cache_dir: Path) -> Ceilings:

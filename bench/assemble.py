@@ -119,6 +119,7 @@ def _with_artifact(record: Record, artifact: Artifact) -> Record:
     manifest = artifact.manifest
     return replace(
         record,
+        artifact_key=artifact.key,
         params_bytes=manifest.params_bytes,
         arena_bytes=manifest.arena_bytes,
         artifact_bytes=manifest.artifact_bytes,

@@ -127,6 +127,7 @@ class Record:
     export_s: float | None = None
     compile_s: float | None = None
     tune_s: float | None = None
+    artifact_key: str = ""  # of the library in the cache of artifacts; empty but for TVM's
     functions: int | None = None  # kernels the compiler generated after fusion
     database_hits: int | None = None
     database_misses: int | None = None

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import Field, asdict, dataclass, fields
 from types import NoneType
 from typing import Any, Self, get_args
 
 import sqlalchemy as sa
 
 from reports.activations import Activations
+from reports.confirmation import Confirmation
 from reports.errors import ReportError
 from reports.record import KernelTime, Record
 
@@ -21,8 +22,12 @@ _ADDED = {
         *("miou_percent", "miou_ci95_low_percent", "miou_ci95_high_percent"),
         *("pytorch_map_percent", "pytorch_map50_percent", "pytorch_miou_percent"),
     ),
+    6: ("artifact_key",),
 }
-"""Columns of records that a schema has and the one before it has not; they may be empty."""
+"""Columns of records that a schema has and the one before it has not.
+
+In rows of before they are empty, or where they must have a value, the field's default.
+"""
 SCHEMA_VERSION = max(_ADDED)
 _OLDEST_VERSION = min(_ADDED) - 1  # that can be brought up to date
 DEFAULT_URL = "sqlite:///mobilebench.sqlite"
@@ -36,13 +41,15 @@ _TYPES: dict[type, Any] = {
 _KEY = ("run_id", "variant", "target", "runtime", "threads", "precision", "weights")
 
 
-def _column(name: str, annotation: Any) -> sa.Column[Any]:
-    kinds = get_args(annotation) or (annotation,)
+def _column(field: Field[Any]) -> sa.Column[Any]:
+    kinds = get_args(field.type) or (field.type,)
     optional = NoneType in kinds
     kind = next((k for k in kinds if k in _TYPES), str)  # a Literal of strings is text
     # Key columns need a length where the database indexes them.
-    sql_type = sa.String(255) if name in _KEY and kind is str else _TYPES[kind]
-    return sa.Column(name, sql_type, nullable=optional)
+    sql_type = sa.String(255) if field.name in _KEY and kind is str else _TYPES[kind]
+    late = any(field.name in names for names in _ADDED.values())
+    default = str(field.default) if late and not optional else None
+    return sa.Column(field.name, sql_type, nullable=optional, server_default=default)
 
 
 _metadata = sa.MetaData()
@@ -58,7 +65,7 @@ _records = sa.Table(
     "records",
     _metadata,
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-    *(_column(f.name, f.type) for f in fields(Record)),
+    *(_column(field) for field in fields(Record)),
     sa.UniqueConstraint(*_KEY),
 )
 _samples = sa.Table(
@@ -78,6 +85,19 @@ _activations = sa.Table(
     _metadata,
     sa.Column("record_id", sa.ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("activations", sa.JSON, nullable=False),
+)
+_ROUNDS = ("base_rounds_ms", "head_rounds_ms")
+_confirmations = sa.Table(
+    "confirmations",
+    _metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("base_run_id", sa.String(255), nullable=False),
+    *(
+        sa.Column(field.name, sa.JSON, nullable=False) if field.name in _ROUNDS else _column(field)
+        for field in fields(Confirmation)
+        if field.name != "base_run_id"
+    ),
+    sa.UniqueConstraint("base_run_id", *_KEY),
 )
 
 
@@ -219,6 +239,11 @@ class Store:
                     _activations.insert().values(record_id=record_id, activations=needs)
                 )
 
+    def add_confirmation(self, confirmation: Confirmation) -> None:
+        """Write how a suspect came out when it was measured again; a base is asked but once."""
+        with self._refusing(), self._engine.begin() as connection:
+            connection.execute(_confirmations.insert().values(**asdict(confirmation)))
+
     def runs(self) -> list[Run]:
         """All runs, the oldest first."""
         with self._refusing(), self._engine.connect() as connection:
@@ -270,6 +295,17 @@ class Store:
         with self._refusing(), self._engine.connect() as connection:
             found = connection.scalar(query)
             return Activations.from_json(found) if found else None
+
+    def confirmations(self, run_ids: Sequence[str]) -> list[Confirmation]:
+        """Return those of these nights, in the order in which they were written."""
+        table = _confirmations
+        query = table.select().where(table.c.run_id.in_(run_ids)).order_by(table.c.id)
+        with self._refusing(), self._engine.connect() as connection:
+            rows = connection.execute(query).mappings()
+            return [
+                Confirmation(**{name: value for name, value in row.items() if name != "id"})
+                for row in rows
+            ]
 
 
 def _is(record: Record) -> list[Any]:

@@ -4,11 +4,13 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reports.confirmation import Confirmation
 from reports.errors import ReportError
 from reports.store import SCHEMA_VERSION, Run, Store
 
@@ -27,6 +29,30 @@ def test_activations_come_back_as_they_were(
     store.add(make_record(runtime="torch"))
     assert store.activations(make_record()) == make_needs()
     assert store.activations(make_record(runtime="torch")) is None
+
+
+def test_confirmations_come_back_as_they_were(store: Store) -> None:
+    seen = Confirmation(
+        run_id="b",
+        base_run_id="a",
+        variant="mobilenet_v2_1.0_224",
+        target="native",
+        device="workbench",
+        runtime="tvm",
+        threads=1,
+        precision="float32",
+        weights="random",
+        measured_at="2026-01-02T03:04:05+00:00",
+        base_rounds_ms=[[3.0, 3.25], [3.5]],
+        head_rounds_ms=[[3.25], [3.75, 4.0]],
+    )
+    other_night = replace(seen, run_id="c")
+    store.add_confirmation(seen)
+    store.add_confirmation(other_night)
+    assert store.confirmations(["b"]) == [seen]
+    assert store.confirmations(["b", "c"]) == [seen, other_night]
+    with pytest.raises(ReportError, match="UNIQUE"):
+        store.add_confirmation(seen)
 
 
 def test_a_failed_record_has_no_samples(store: Store, make_record: Any) -> None:
@@ -140,17 +166,18 @@ def test_another_schema_is_refused(store: Store, tmp_path: Path, version: int) -
     store.close()
     with sqlite3.connect(tmp_path / "store.sqlite") as connection:
         connection.execute(f"UPDATE mobilebench_schema SET version = {version}")
-    with pytest.raises(ReportError, match=f"has schema {version}, this mobilebench reads 4 to 5"):
+    with pytest.raises(ReportError, match=f"has schema {version}, this mobilebench reads 4 to 6"):
         Store(str(tmp_path / "store.sqlite"))
     assert version_of(tmp_path / "store.sqlite") == version
 
 
-@pytest.fixture
-def older(tmp_path: Path) -> Path:
-    """Return a store as a mobilebench with schema 4 has written it."""
+@pytest.fixture(params=[4, 5])
+def older(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """Return a store as a mobilebench with an older schema has written it."""
     path = tmp_path / "older.sqlite"
+    script = Path(__file__).with_name(f"store_of_schema_{request.param}.sql")
     with sqlite3.connect(path) as connection:
-        connection.executescript(Path(__file__).with_name("store_of_schema_4.sql").read_text())
+        connection.executescript(script.read_text())
     return path
 
 
@@ -171,11 +198,15 @@ def test_an_older_store_is_brought_up_to_date_and_loses_nothing(
             assert run.suite["data"] == "images"
             assert (tvm.runtime, tvm.samples, tvm.images) == ("tvm", 445, 250)
             assert (tvm.top1_percent, torch.pytorch_top5_percent) == (73.6, 90.8)
-            assert (tvm.map_percent, tvm.max_box_error_px) == (None, None)
+            assert (torch.map_percent, tvm.max_box_error_px) == (None, None)
+            assert (tvm.artifact_key, torch.artifact_key) == ("", "")
+            assert store.confirmations([run.run_id]) == []
             assert store.rounds_ms(torch) == [[2.5, 2.25], [2.75]]
         assert version_of(older) == SCHEMA_VERSION
     with Store(str(older)) as store:
-        found = make_record(run_id=run.run_id, miou_percent=75.7, max_box_error_px=0.25)
+        found = make_record(
+            run_id=run.run_id, miou_percent=75.7, max_box_error_px=0.25, artifact_key="a-b-c"
+        )
         store.add(found)
         assert store.records([run.run_id])[-1] == found
 
@@ -211,9 +242,10 @@ def test_two_that_open_an_older_store_at_the_same_moment_both_get_it(older: Path
 
 
 def test_an_older_store_that_may_only_be_read_is_refused_and_kept(older: Path) -> None:
+    before = version_of(older)
     with pytest.raises(ReportError, match="readonly"):
         Store(f"sqlite:///file:{older}?mode=ro&uri=true")
-    assert version_of(older) == 4
+    assert version_of(older) == before < SCHEMA_VERSION
 
 
 def test_a_store_that_is_locked_for_good_is_told(

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from bench.artifact import MANIFEST, Artifact, build_artifact
+from bench.artifact import MANIFEST, Artifact, build_artifact, find_artifact
 from bench.cache import file_sha256
 from bench.models.weights import Weights
 from bench.onnx_export import export
@@ -123,7 +123,7 @@ def test_accuracy_of_other_tasks_on_data(
 
 
 def test_a_run_measures_every_runtime_and_leaves_a_report(
-    mobilebench_process: Any, tmp_path: Path
+    mobilebench_process: Any, tmp_path: Path, cache_dir: Path
 ) -> None:
     done = mobilebench_process("run", "--variant", VARIANT, *BOTH)
     assert done.returncode == 0, done.stderr
@@ -147,6 +147,10 @@ def test_a_run_measures_every_runtime_and_leaves_a_report(
     # Weights are float32 without batch norm's scale, but with whole vectors at the edges.
     assert tvm.params_bytes is not None
     assert 0.95 < tvm.params_bytes / (4 * tvm.params) < 1.1
+    artifact = find_artifact(tvm.artifact_key, cache_dir)
+    assert artifact is not None
+    assert artifact.manifest.artifact_bytes == tvm.artifact_bytes
+    assert torch.artifact_key == ""
     with Store(str(tmp_path / "mobilebench.sqlite")) as store:
         rounds = store.rounds_ms(tvm)
     assert sum(map(len, rounds)) == tvm.samples
