@@ -235,8 +235,7 @@ class Store:
         table, wanted = column.table, [int(record_id) for record_id in ids]
         for start in range(0, len(wanted), _AT_ONCE):
             some = table.c.record_id.in_(wanted[start : start + _AT_ONCE])
-            for record_id, value in self._rows(sa.select(table.c.record_id, column).where(some)):
-                yield record_id, value
+            yield from self._rows(sa.select(table.c.record_id, column).where(some))
 
 
 def _is(table: sa.Table, row: object) -> list[Any]:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
@@ -69,14 +70,14 @@ def measured(task: Callable[[str, Path], None], url: str, directory: Path) -> tu
 
 
 def report(url: str, directory: Path) -> None:
-    """mobilebench report --run latest"""
+    """A report of the newest night"""
     from bench.commands.report import report_command
 
     report_command(url, ["latest"], directory / "report")
 
 
 def listing(url: str, _directory: Path) -> None:
-    """Rows and good rows of every run, as in mobilebench runs"""
+    """Rows and good rows of every run"""
     with Store(url, create=False) as store:
         assert len(store.runs()) == len(store.tally())
 
@@ -104,14 +105,17 @@ def fill(store: Store, nights: int) -> None:
     for night in range(nights):
         rows, rounds, kernels = make_night(cells, night, night == nights - 1, random)
         run = {"run_id": rows[0]["run_id"], "started_at": rows[0]["started_at"], "suite": {}}
+        tables = {RUNS: [run], RECORDS: rows, SAMPLES: rounds, KERNELS: kernels}
+        store._database.write(partial(write, tables))
 
-        def write(connection: sa.Connection, _again: bool, tables: Any = None) -> None:
-            for table, values in tables:
-                if values:
-                    connection.execute(table.insert(), values)
 
-        tables = [(RUNS, [run]), (RECORDS, rows), (SAMPLES, rounds), (KERNELS, kernels)]
-        store._database.write(lambda connection, again: write(connection, again, tables))
+def write(
+    tables: dict[sa.Table, list[dict[str, Any]]], connection: sa.Connection, _again: bool
+) -> None:
+    """Insert rows of several tables."""
+    for table, rows in tables.items():
+        if rows:
+            connection.execute(table.insert(), rows)
 
 
 def made_up(
