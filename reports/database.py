@@ -32,6 +32,7 @@ _CONNECTING: dict[str, dict[str, float]] = {
 """What a URL may say itself, after a question mark."""
 _STOPPED = ("08", "57P01", "57P02", "57P03")  # SQLSTATE of a connection or a server that ends
 _COLLIDED = ("40001", "40P01")  # of two transactions, one of which has to begin again
+_NO_ROOM = ("disk is full", "disk I/O error", "No space left", "File too large")
 
 logger = logging.getLogger("mobilebench")
 
@@ -183,7 +184,7 @@ def _line(error: sa.exc.SQLAlchemyError) -> str:
 
 def _advice(error: sa.exc.SQLAlchemyError) -> str:
     text = _line(error)
-    if "disk is full" in text or "No space left" in text:
+    if any(sign in text for sign in _NO_ROOM):
         return "make room: what was written before is whole, and a run can be resumed"
     if "locked" in text:
         return "another program has been writing to it for too long"
