@@ -158,6 +158,7 @@ def _serve(
 ) -> None:
     """Answer calls until the other side goes away."""
     die_with_parent()
+    multiprocessing.current_process().daemon = False  # it may have workers of its own
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
