@@ -89,7 +89,7 @@ class Cluster:
 
     def close(self, *, at_once: bool = False) -> None:
         """Leave the cluster; what is being computed for others goes on."""
-        self._client.close(timeout=0 if at_once else "no default")
+        self._client.close(*([0] if at_once else []))
 
 
 _ERRORS: dict[str, type[Exception]] = {

@@ -63,6 +63,7 @@ class TvmRuntime:
         """End the session: a board is free for others then, and this for another aim."""
         self.__dict__.clear()
         gc.collect()  # what refers to the session may lie in cycles
+        gc.freeze()  # what stays, TVM itself above all, is not looked through the next time
 
     def wait(self) -> None:
         """Wait for a free board; raises NoDeviceError if there is none in time."""
