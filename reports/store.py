@@ -1,6 +1,7 @@
 """Where records are kept: any database that SQLAlchemy speaks, one SQLite file by default."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import Field, asdict, dataclass, fields
@@ -251,7 +252,7 @@ class Store:
             return [Run(**row) for row in rows.mappings()]
 
     def find_run(self, name: str) -> Run:
-        """Return the run of that name, or the newest for `latest`.
+        """Return the run of that name, or the newest for `latest`; with ~N, the Nth before it.
 
         Raises ReportError, with the newest names, if there is none.
         """
@@ -260,11 +261,14 @@ class Store:
             raise ReportError(
                 f"store {self.url}: has no runs yet; start one with `mobilebench run`"
             )
-        found = runs[-1:] if name == "latest" else [run for run in runs if run.run_id == name]
-        if not found:
+        earlier = re.search(r"~(\d+)$", name)
+        named, back = (name[: earlier.start()], int(earlier[1])) if earlier else (name, 0)
+        found = [run for run in runs if named in ("latest", run.run_id)][-1:]
+        place = runs.index(found[0]) - back if found else -1
+        if place < 0:
             known = ", ".join(run.run_id for run in runs[-3:])
             raise ReportError(f"store {self.url}: no run {name!r}; the newest are {known}")
-        return found[0]
+        return runs[place]
 
     def records(self, run_ids: Sequence[str]) -> list[Record]:
         """Return the records of those runs in the order in which they were written."""
@@ -274,6 +278,22 @@ class Store:
             return [
                 Record(**{name: value for name, value in row.items() if name != "id"})
                 for row in rows
+            ]
+
+    def measurements(self, run_ids: Sequence[str]) -> list[tuple[Record, list[list[float]]]]:
+        """Return `records` with the raw samples of each, all of them in one query."""
+        names = [field.name for field in fields(Record)]
+        columns = [_records.c[name] for name in names]
+        query = (
+            sa.select(*columns, _samples.c.rounds_ms)
+            .outerjoin_from(_records, _samples)
+            .where(_records.c.run_id.in_(run_ids))
+            .order_by(_records.c.id)
+        )
+        with self._refusing(), self._engine.connect() as connection:
+            return [
+                (Record(**dict(zip(names, row, strict=False))), row[-1] or [])
+                for row in connection.execute(query)
             ]
 
     def rounds_ms(self, record: Record) -> list[list[float]]:
