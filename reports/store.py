@@ -1,105 +1,24 @@
-"""Where records are kept: any database that SQLAlchemy speaks, one SQLite file by default."""
+"""Where records are kept: one SQLite file by default, PostgreSQL where several hosts write."""
 
-import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import Field, asdict, dataclass, fields
-from types import NoneType
-from typing import Any, Self, get_args
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
 
 from reports.activations import Activations
 from reports.confirmation import Confirmation
+from reports.database import LOST_WAIT_S, Database
 from reports.errors import ReportError
-from reports.record import KernelTime, Record
+from reports.record import COLUMNS, KernelTime, Record
+from reports.schema import ACTIVATIONS, CONFIRMATIONS, KERNELS, KEY, RECORDS, RUNS, SAMPLES
 
-_ADDED = {
-    5: (
-        "max_box_error_px",
-        *("map_percent", "map_ci95_low_percent", "map_ci95_high_percent"),
-        *("map50_percent", "map50_ci95_low_percent", "map50_ci95_high_percent"),
-        *("miou_percent", "miou_ci95_low_percent", "miou_ci95_high_percent"),
-        *("pytorch_map_percent", "pytorch_map50_percent", "pytorch_miou_percent"),
-    ),
-    6: ("artifact_key",),
-}
-"""Columns of records that a schema has and the one before it has not.
+if TYPE_CHECKING:  # not before it is needed
+    import pandas as pd
 
-In rows of before they are empty, or where they must have a value, the field's default.
-"""
-SCHEMA_VERSION = max(_ADDED)
-_OLDEST_VERSION = min(_ADDED) - 1  # that can be brought up to date
 DEFAULT_URL = "sqlite:///mobilebench.sqlite"
-
-_TYPES: dict[type, Any] = {
-    str: sa.Text,
-    int: sa.BigInteger,
-    float: sa.Double,
-    bool: sa.Boolean,
-}
-_KEY = ("run_id", "variant", "target", "runtime", "threads", "precision", "weights")
-
-
-def _column(field: Field[Any]) -> sa.Column[Any]:
-    kinds = get_args(field.type) or (field.type,)
-    optional = NoneType in kinds
-    kind = next((k for k in kinds if k in _TYPES), str)  # a Literal of strings is text
-    # Key columns need a length where the database indexes them.
-    sql_type = sa.String(255) if field.name in _KEY and kind is str else _TYPES[kind]
-    late = any(field.name in names for names in _ADDED.values())
-    default = str(field.default) if late and not optional else None
-    return sa.Column(field.name, sql_type, nullable=optional, server_default=default)
-
-
-_metadata = sa.MetaData()
-_schema = sa.Table("mobilebench_schema", _metadata, sa.Column("version", sa.Integer))
-_runs = sa.Table(
-    "runs",
-    _metadata,
-    sa.Column("run_id", sa.String(255), primary_key=True),
-    sa.Column("started_at", sa.String(40), nullable=False),
-    sa.Column("suite", sa.JSON, nullable=False),
-)
-_records = sa.Table(
-    "records",
-    _metadata,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-    *(_column(field) for field in fields(Record)),
-    sa.UniqueConstraint(*_KEY),
-)
-_samples = sa.Table(
-    "samples",
-    _metadata,
-    sa.Column("record_id", sa.ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("rounds_ms", sa.JSON, nullable=False),
-)
-_kernels = sa.Table(
-    "kernels",
-    _metadata,
-    sa.Column("record_id", sa.ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("kernels", sa.JSON, nullable=False),
-)
-_activations = sa.Table(
-    "activations",
-    _metadata,
-    sa.Column("record_id", sa.ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("activations", sa.JSON, nullable=False),
-)
-_ROUNDS = ("base_rounds_ms", "head_rounds_ms")
-_confirmations = sa.Table(
-    "confirmations",
-    _metadata,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-    sa.Column("base_run_id", sa.String(255), nullable=False),
-    *(
-        sa.Column(field.name, sa.JSON, nullable=False) if field.name in _ROUNDS else _column(field)
-        for field in fields(Confirmation)
-        if field.name != "base_run_id"
-    ),
-    sa.UniqueConstraint("base_run_id", *_KEY),
-)
+_AT_ONCE = 500  # rows of JSON that one query asks for
 
 
 @dataclass(frozen=True)
@@ -115,88 +34,30 @@ class Store:
     """Runs, records and raw samples in one database.
 
     A record is written in one transaction with its samples as soon as it is finished, so a
-    reader or a killed run never sees half of one.
+    reader or a killed run never sees half of one. Where the connection to a server is lost, every
+    method waits for it and goes on; a row is then neither lost nor written twice.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, *, create: bool = True) -> None:
+    def __init__(
+        self, url: str = DEFAULT_URL, *, create: bool = True, lost_wait_s: float = LOST_WAIT_S
+    ) -> None:
         """Open `url` (an SQLAlchemy URL, or the path of an SQLite file).
 
         A store of an older schema is brought up to date, and older programs refuse it from then
-        on. Raises ReportError if it cannot be opened, is no database of a schema that is known, or
-        does not exist and `create` is off.
+        on. A server that goes away later is waited for `lost_wait_s` seconds. Raises ReportError if
+        it cannot be opened, is no database of a schema that is known, or does not exist and
+        `create` is off.
         """
-        self.url = url if "://" in url else f"sqlite:///{url}"
-        with self._refusing():
-            parsed = sa.make_url(self.url)
-            self._engine = sa.create_engine(parsed)
-            if parsed.get_backend_name() == "sqlite":
-                sa.event.listen(self._engine, "connect", _configure_sqlite)
-                if not create and parsed.database and not _exists(parsed.database):
-                    raise ReportError(
-                        f"store {self.url}: no such file; `mobilebench run` makes one"
-                    )
-            self._prepare(create)
+        self._database = Database(url, create, lost_wait_s)
 
-    def _prepare(self, create: bool) -> None:
-        with self._engine.begin() as connection:
-            if create and connection.dialect.name == "sqlite":
-                # Python's driver begins transactions late: without this a table made just before
-                # a kill would stay alone, and two at once would make the same one.
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            tables = sa.inspect(connection).get_table_names()
-            if _schema.name not in tables:
-                if tables or not create:
-                    raise ReportError(
-                        f"store {self.url}: is a database of something else; give another --store"
-                    )
-                _metadata.create_all(connection)
-                connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
-                return
-            version = connection.scalar(sa.select(_schema.c.version))
-        if version is None or not _OLDEST_VERSION <= version <= SCHEMA_VERSION:
-            raise ReportError(
-                f"store {self.url}: has schema {version}, this mobilebench reads "
-                f"{_OLDEST_VERSION} to {SCHEMA_VERSION}; give another --store"
-            )
-        if version < SCHEMA_VERSION:
-            self._upgrade()
-
-    def _upgrade(self) -> None:
-        """Add what is missing, all at once; another may be doing the same at this moment."""
-        with self._engine.begin() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            version = connection.scalar(sa.select(_schema.c.version).with_for_update())
-            for step in range(version or SCHEMA_VERSION, SCHEMA_VERSION):
-                for name in _ADDED[step + 1]:
-                    column = sa.schema.CreateColumn(_records.c[name])
-                    added = column.compile(dialect=connection.dialect)
-                    connection.exec_driver_sql(f"ALTER TABLE {_records.name} ADD COLUMN {added}")
-            _metadata.create_all(connection)  # tables that there were none of
-            connection.execute(_schema.update().values(version=SCHEMA_VERSION))
-
-    @contextmanager
-    def _refusing(self) -> Iterator[None]:
-        try:
-            yield
-        except (sa.exc.ArgumentError, ValueError) as error:
-            raise ReportError(
-                f"store {self.url}: not a database URL; give a path or sqlite:///PATH"
-            ) from error
-        except ModuleNotFoundError as error:
-            raise ReportError(
-                f"store {self.url}: its driver is missing; pip install {error.name}"
-            ) from error
-        except sa.exc.SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            raise ReportError(
-                f"store {self.url}: {cause}; it must be a writable database or a path where "
-                "one can be made"
-            ) from error
+    @property
+    def url(self) -> str:
+        """What messages call it: an URL without its password."""
+        return self._database.url
 
     def close(self) -> None:
         """Release the database."""
-        self._engine.dispose()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -207,12 +68,15 @@ class Store:
     def begin_run(self, run: Run) -> None:
         """Note a run before its first record; a resumed one keeps its place."""
         values = asdict(run)
-        with self._refusing(), self._engine.begin() as connection:
+
+        def change(connection: sa.Connection, _again: bool) -> None:
             found = connection.execute(
-                _runs.update().where(_runs.c.run_id == run.run_id).values(**values)
+                RUNS.update().where(RUNS.c.run_id == run.run_id).values(**values)
             )
             if not found.rowcount:
-                connection.execute(_runs.insert().values(**values))
+                connection.execute(RUNS.insert().values(**values))
+
+        self._database.write(change)
 
     def add(
         self,
@@ -223,121 +87,186 @@ class Store:
     ) -> None:
         """Write a record and what belongs to it, at once.
 
-        That is its raw samples (milliseconds, a list per round), kernels and activations.
+        That is its raw samples (milliseconds, a list per round), kernels and activations. Raises
+        ReportError if its run has a record of that key.
         """
-        with self._refusing(), self._engine.begin() as connection:
-            insert = _records.insert().values(**asdict(record)).returning(_records.c.id)
+        record = Record(**{name: _storable(value) for name, value in asdict(record).items()})
+
+        def change(connection: sa.Connection, again: bool) -> None:
+            if again and _find(connection, RECORDS, record) == asdict(record):
+                return  # it had come through before the connection was lost
+            insert = RECORDS.insert().values(**asdict(record)).returning(RECORDS.c.id)
             record_id = connection.scalar(insert)
-            if rounds_ms:
-                rounds = [list(samples) for samples in rounds_ms]
-                connection.execute(_samples.insert().values(record_id=record_id, rounds_ms=rounds))
-            if kernels:
-                plain = [asdict(kernel) for kernel in kernels]
-                connection.execute(_kernels.insert().values(record_id=record_id, kernels=plain))
-            if activations:
-                needs = activations.to_json()
-                connection.execute(
-                    _activations.insert().values(record_id=record_id, activations=needs)
-                )
+            beside = {
+                SAMPLES.c.rounds_ms: [list(samples) for samples in rounds_ms],
+                KERNELS.c.kernels: [asdict(kernel) for kernel in kernels],
+                ACTIVATIONS.c.activations: activations.to_json() if activations else None,
+            }
+            for column, value in beside.items():
+                if value:
+                    values = {"record_id": record_id, column.name: value}
+                    connection.execute(column.table.insert().values(**values))
+
+        what = f"{record.variant} on {record.target} in {record.runtime}"
+        self._write_once(change, f"run {record.run_id} has a row of {what} already")
 
     def add_confirmation(self, confirmation: Confirmation) -> None:
-        """Write how a suspect came out when it was measured again; a base is asked but once."""
-        with self._refusing(), self._engine.begin() as connection:
-            connection.execute(_confirmations.insert().values(**asdict(confirmation)))
+        """Write how a suspect came out when it was measured again.
+
+        Raises ReportError if it was compared with that base before.
+        """
+        values = {name: _storable(value) for name, value in asdict(confirmation).items()}
+
+        def change(connection: sa.Connection, again: bool) -> None:
+            if again and _find(connection, CONFIRMATIONS, confirmation) == values:
+                return
+            connection.execute(CONFIRMATIONS.insert().values(**values))
+
+        what = f"{confirmation.variant} on {confirmation.target} in {confirmation.runtime}"
+        self._write_once(
+            change,
+            f"run {confirmation.run_id} has a confirmation of {what} against "
+            f"{confirmation.base_run_id} already",
+        )
+
+    def _write_once(self, change: Any, taken: str) -> None:
+        try:
+            self._database.write(change)
+        except ReportError as error:
+            if not isinstance(error.__cause__, sa.exc.IntegrityError):
+                raise
+            raise ReportError(
+                f"store {self.url}: {taken}; is another mobilebench at work on this run?"
+            ) from error
 
     def runs(self) -> list[Run]:
         """All runs, the oldest first."""
-        with self._refusing(), self._engine.connect() as connection:
-            rows = connection.execute(_runs.select().order_by(_runs.c.started_at, _runs.c.run_id))
-            return [Run(**row) for row in rows.mappings()]
+        query = RUNS.select().order_by(RUNS.c.started_at, RUNS.c.run_id)
+        return [Run(**row._mapping) for row in self._rows(query)]
 
     def find_run(self, name: str) -> Run:
         """Return the run of that name, or the newest for `latest`; with ~N, the Nth before it.
 
         Raises ReportError, with the newest names, if there is none.
         """
-        runs = self.runs()
-        if not runs:
+        order = (RUNS.c.started_at.desc(), RUNS.c.run_id.desc())
+        newest = [row.run_id for row in self._rows(sa.select(RUNS.c.run_id).order_by(*order))]
+        if not newest:
             raise ReportError(
                 f"store {self.url}: has no runs yet; start one with `mobilebench run`"
             )
-        earlier = re.search(r"~(\d+)$", name)
-        named, back = (name[: earlier.start()], int(earlier[1])) if earlier else (name, 0)
-        found = [run for run in runs if named in ("latest", run.run_id)][-1:]
-        place = runs.index(found[0]) - back if found else -1
-        if place < 0:
-            known = ", ".join(run.run_id for run in runs[-3:])
+        before = re.search(r"~(\d+)$", name)
+        start, back = (name[: before.start()], int(before[1])) if before else (name, 0)
+        place = 0 if start == "latest" else newest.index(start) if start in newest else len(newest)
+        if place + back >= len(newest):
+            known = ", ".join(reversed(newest[:3]))
             raise ReportError(f"store {self.url}: no run {name!r}; the newest are {known}")
-        return runs[place]
+        (found,) = self._rows(RUNS.select().where(RUNS.c.run_id == newest[place + back]))
+        return Run(**found._mapping)
 
     def records(self, run_ids: Sequence[str]) -> list[Record]:
         """Return the records of those runs in the order in which they were written."""
-        query = _records.select().where(_records.c.run_id.in_(run_ids)).order_by(_records.c.id)
-        with self._refusing(), self._engine.connect() as connection:
-            rows = connection.execute(query).mappings()
-            return [
-                Record(**{name: value for name, value in row.items() if name != "id"})
-                for row in rows
-            ]
+        query = sa.select(*(RECORDS.c[name] for name in COLUMNS))
+        query = query.where(RECORDS.c.run_id.in_(run_ids)).order_by(RECORDS.c.id)
+        return [Record(**row._mapping) for row in self._rows(query)]
 
     def measurements(self, run_ids: Sequence[str]) -> list[tuple[Record, list[list[float]]]]:
-        """Return `records` with the raw samples of each, all of them in one query."""
-        names = [field.name for field in fields(Record)]
-        columns = [_records.c[name] for name in names]
+        """Return `records`, each with its raw samples (ms, a list per round), in one query."""
         query = (
-            sa.select(*columns, _samples.c.rounds_ms)
-            .outerjoin_from(_records, _samples)
-            .where(_records.c.run_id.in_(run_ids))
-            .order_by(_records.c.id)
+            sa.select(*(RECORDS.c[name] for name in COLUMNS), SAMPLES.c.rounds_ms)
+            .outerjoin_from(RECORDS, SAMPLES)
+            .where(RECORDS.c.run_id.in_(run_ids))
+            .order_by(RECORDS.c.id)
         )
-        with self._refusing(), self._engine.connect() as connection:
-            return [
-                (Record(**dict(zip(names, row, strict=False))), row[-1] or [])
-                for row in connection.execute(query)
-            ]
+        return [
+            (Record(**dict(zip(COLUMNS, row, strict=False))), row.rounds_ms or [])
+            for row in self._rows(query)
+        ]
+
+    def frame(
+        self,
+        columns: Sequence[str] = COLUMNS,
+        run_ids: Sequence[str] | None = None,
+        statuses: Sequence[str] | None = None,
+    ) -> "pd.DataFrame":
+        """Return columns of the records of those runs, or of all, in the order of writing.
+
+        The index, `record_id`, is what `rounds_of`, `kernels_of` and `activations_of` ask for.
+        Numbers that no row lacks are integers where the record's are; all others are floats, NaN
+        where there is none. A million records are read without holding more than the frame.
+        """
+        from reports.reading import read_frame
+
+        return read_frame(self._database, columns, run_ids, statuses)
+
+    def tally(self) -> dict[str, tuple[int, int]]:
+        """Return how many records each run has, and how many of them are ok."""
+        ok = sa.func.sum(sa.case((RECORDS.c.status == "ok", 1), else_=0))
+        query = sa.select(RECORDS.c.run_id, sa.func.count(), ok).group_by(RECORDS.c.run_id)
+        return {run_id: (rows, good) for run_id, rows, good in self._rows(query)}
+
+    def rounds_of(self, record_ids: Iterable[int]) -> dict[int, list[list[float]]]:
+        """Return the raw samples (ms, a list per round) of those records that have any."""
+        return dict(self._beside(SAMPLES.c.rounds_ms, record_ids))
+
+    def kernels_of(self, record_ids: Iterable[int]) -> dict[int, list[KernelTime]]:
+        """Return the kernels, in the order in which they run, of those records that have any."""
+        found = self._beside(KERNELS.c.kernels, record_ids)
+        return {record_id: [KernelTime(**one) for one in kernels] for record_id, kernels in found}
+
+    def activations_of(self, record_ids: Iterable[int]) -> dict[int, Activations]:
+        """Return what the activations need of those records where somebody asked."""
+        found = self._beside(ACTIVATIONS.c.activations, record_ids)
+        return {record_id: Activations.from_json(needs) for record_id, needs in found}
 
     def rounds_ms(self, record: Record) -> list[list[float]]:
         """Return the raw samples of a record: milliseconds, a list per round."""
-        query = sa.select(_samples.c.rounds_ms).join(_records).where(*_is(record))
-        with self._refusing(), self._engine.connect() as connection:
-            found: list[list[float]] | None = connection.scalar(query)
-            return json.loads(found) if isinstance(found, str) else found or []
+        return next(iter(self.rounds_of(self._ids(record)).values()), [])
 
     def kernels(self, record: Record) -> list[KernelTime]:
         """Return the kernels of a record, in the order in which they run; often there are none."""
-        query = sa.select(_kernels.c.kernels).join(_records).where(*_is(record))
-        with self._refusing(), self._engine.connect() as connection:
-            return [KernelTime(**one) for one in connection.scalar(query) or []]
+        return next(iter(self.kernels_of(self._ids(record)).values()), [])
 
     def activations(self, record: Record) -> Activations | None:
         """Return what the activations of a record's network need; None if nobody asked."""
-        query = sa.select(_activations.c.activations).join(_records).where(*_is(record))
-        with self._refusing(), self._engine.connect() as connection:
-            found = connection.scalar(query)
-            return Activations.from_json(found) if found else None
+        return next(iter(self.activations_of(self._ids(record)).values()), None)
 
     def confirmations(self, run_ids: Sequence[str]) -> list[Confirmation]:
         """Return those of these nights, in the order in which they were written."""
-        table = _confirmations
+        table = CONFIRMATIONS
         query = table.select().where(table.c.run_id.in_(run_ids)).order_by(table.c.id)
-        with self._refusing(), self._engine.connect() as connection:
-            rows = connection.execute(query).mappings()
-            return [
-                Confirmation(**{name: value for name, value in row.items() if name != "id"})
-                for row in rows
-            ]
+        return [
+            Confirmation(**{name: value for name, value in row._mapping.items() if name != "id"})
+            for row in self._rows(query)
+        ]
+
+    def _rows(self, query: Any) -> Sequence[Any]:
+        return self._database.read(lambda connection: connection.execute(query).all())
+
+    def _ids(self, record: Record) -> list[int]:
+        query = sa.select(RECORDS.c.id).where(*_is(RECORDS, record))
+        return [row.id for row in self._rows(query)]
+
+    def _beside(self, column: sa.Column[Any], ids: Iterable[int]) -> Iterator[tuple[int, Any]]:
+        table, wanted = column.table, [int(record_id) for record_id in ids]
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = table.c.record_id.in_(wanted[start : start + _AT_ONCE])
+            yield from self._rows(sa.select(table.c.record_id, column).where(some))
 
 
-def _is(record: Record) -> list[Any]:
-    return [_records.c[name] == getattr(record, name) for name in _KEY]
+def _is(table: sa.Table, row: object) -> list[Any]:
+    names = [*KEY, "base_run_id"] if "base_run_id" in table.c else KEY
+    return [table.c[name] == getattr(row, name) for name in names]
 
 
-def _configure_sqlite(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA synchronous=FULL")  # a power cut must not cost a finished row
-    connection.execute("PRAGMA foreign_keys=ON")
+def _find(connection: sa.Connection, table: sa.Table, row: object) -> dict[str, Any] | None:
+    """Return what the table has of a row's key, without its number."""
+    found = connection.execute(table.select().where(*_is(table, row))).mappings().first()
+    return {name: value for name, value in found.items() if name != "id"} if found else None
 
 
-def _exists(path: str) -> bool:
-    from pathlib import Path
-
-    return path == ":memory:" or Path(path).exists()
+def _storable(value: Any) -> Any:
+    """Return text without what a database refuses: a crashed process may have said anything."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

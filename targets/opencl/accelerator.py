@@ -10,6 +10,9 @@ HALF = "cl_khr_fp16"
 OPENCL_ERROR = "OpenCL: "  # begins what the plug-in says when something fails
 _DESCRIBE = "mobilebench.opencl.describe"  # of the plug-in; a phone's own server has it not
 _WIDEST = 16  # OpenCL's vectors
+# What a GPU runs of any kernel. Of one that needs many registers it runs fewer items than of the
+# least, and tells only when the kernel is compiled: NVIDIA's driver says 1024, and then 256.
+_ANY_KERNEL = 256
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def first_line(error: Exception) -> str:
 def _as_it_tells(facts: dict[str, str]) -> Accelerator:
     processor = facts["type"] == "cpu"
     limits = Limits(
-        work_group=int(facts["work_group"]),
+        work_group=_work_group(int(facts["work_group"]), processor),
         local_bytes=int(facts["local_bytes"]),
         # A CPU runs the work items of a group one after the other, in vectors of its own.
         subgroup=1 if processor else max(1, int(facts["subgroup"])),
@@ -61,6 +64,10 @@ def _as_it_tells(facts: dict[str, str]) -> Accelerator:
     )
     stores_half = HALF in facts["extensions"].split()
     return Accelerator(facts["name"], facts["driver"], limits, stores_half)
+
+
+def _work_group(items: int, processor: bool) -> int:
+    return items if processor else min(items, _ANY_KERNEL)
 
 
 def _vector(floats: int) -> int:
@@ -76,7 +83,7 @@ def _as_tvm_tells(device: Any, target: Target, where: str) -> Accelerator:
         )
     known = target.limits or Limits()
     limits = Limits(
-        work_group=int(device.max_threads_per_block or known.work_group),
+        work_group=_work_group(int(device.max_threads_per_block or known.work_group), False),
         local_bytes=int(device.max_shared_memory_per_block or known.local_bytes),
         subgroup=max(known.subgroup, int(device.warp_size or 1)),
         vector_floats=known.vector_floats,

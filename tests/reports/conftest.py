@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from reports.activations import (
 )
 from reports.record import Record
 from reports.store import Run, Store
+from tests.postgres import PostgresServer, find_binaries
 
 RecordMaker = Callable[..., Record]
 RUN = "20260102-030405-abcd"
@@ -107,6 +108,27 @@ def make_needs() -> Callable[..., Activations]:
         return Activations(**(values | others))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Return a PostgreSQL server of the tests' own."""
+    binaries = find_binaries()
+    if binaries is None:
+        assert "CI" not in os.environ, "CI must have PostgreSQL"
+        pytest.skip("needs PostgreSQL: apt-get install postgresql")
+    server = PostgresServer(binaries)
+    yield server
+    server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.sqlite'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()
 
 
 @pytest.fixture

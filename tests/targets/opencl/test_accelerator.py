@@ -70,8 +70,18 @@ def state_with(accelerator: Accelerator | None) -> DeviceState:
 
 def test_a_gpu_s_work_items_run_in_step_and_load_four_floats() -> None:
     told = accelerator_of(telling(), MALI, "board x")
-    limits = Limits(1024, 32768, subgroup=16, vector_floats=4, compute_units=4)
+    limits = Limits(256, 32768, subgroup=16, vector_floats=4, compute_units=4)
     assert told == Accelerator("Mali-G610", "3.0: g13p0", limits, stores_half=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "used"), [("gpu", "1024", 256), ("gpu", "64", 64), ("cpu", "4096", 4096)]
+)
+def test_a_gpu_runs_fewer_items_of_a_heavy_kernel_than_it_says(
+    kind: str, told: str, used: int
+) -> None:
+    found = accelerator_of(telling(type=kind, work_group=told), OPENCL, "this machine")
+    assert found.limits.work_group == used
 
 
 @pytest.mark.parametrize(("told", "used"), [("1", 4), ("8", 8), ("64", 16)])
@@ -91,10 +101,10 @@ def test_the_device_that_the_target_names_is_asked() -> None:
 
 
 def test_a_phone_s_own_tvm_tells_what_it_can_and_the_target_the_rest() -> None:
-    session = of_tvm(max_threads_per_block=384, warp_size=1, device_name="Mali-G78")
+    session = of_tvm(max_threads_per_block=192, warp_size=1, device_name="Mali-G78")
     told = accelerator_of(session, MALI, "board x")
     assert MALI.limits is not None
-    assert told.limits == replace(MALI.limits, work_group=384)
+    assert told.limits == replace(MALI.limits, work_group=192)
     assert (told.name, told.driver, told.stores_half) == ("Mali-G78", "", None)
 
 
