@@ -211,6 +211,28 @@ def report(
 
 
 @app.command()
+def compare(
+    base: Annotated[
+        str,
+        typer.Argument(
+            metavar="BASE", help="Run by name, `latest`, or with ~N the Nth before it: latest~1."
+        ),
+    ],
+    head: Annotated[str, typer.Argument(metavar="HEAD", help="The run that is held against it.")],
+    store: StoreUrl = STORE,
+    threshold: Annotated[
+        float, typer.Option(help="Percent of latency that are no change worth telling.")
+    ] = 5.0,
+    form: Annotated[str, typer.Option("--format", help="text, markdown, json or junit.")] = "text",
+    out: Annotated[Path | None, typer.Option(help="File to write instead of printing.")] = None,
+) -> None:
+    """Hold one run against another, cell by cell; exit code 1 if anything got worse."""
+    from bench.commands.compare import compare_command
+
+    raise typer.Exit(compare_command(base, head, store, threshold, form, out))
+
+
+@app.command()
 def variants(variant: Variants = None) -> None:
     """List variants with their MACs, parameters and published figures."""
     from bench.commands.listings import variants_command

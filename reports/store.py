@@ -1,5 +1,6 @@
 """Where records are kept: one SQLite file by default, PostgreSQL where several hosts write."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -144,28 +145,45 @@ class Store:
         return [Run(**row._mapping) for row in self.database.ask(query)]
 
     def find_run(self, name: str) -> Run:
-        """Return the run of that name, or the newest for `latest`.
+        """Return the run of that name, or the newest for `latest`; with ~N, the Nth before it.
 
         Raises ReportError, with the newest names, if there is none.
         """
-        newest = RUNS.select().order_by(RUNS.c.started_at.desc(), RUNS.c.run_id.desc()).limit(3)
-        asked = newest.limit(1) if name == "latest" else RUNS.select().where(RUNS.c.run_id == name)
-        found = self.database.ask(asked)
-        if not found:
-            runs = self.database.ask(newest)
-            if not runs:
-                raise ReportError(
-                    f"store {self.url}: has no runs yet; start one with `mobilebench run`"
-                )
-            known = ", ".join(run.run_id for run in reversed(runs))
+        order = (RUNS.c.started_at.desc(), RUNS.c.run_id.desc())
+        newest = [
+            row.run_id for row in self.database.ask(sa.select(RUNS.c.run_id).order_by(*order))
+        ]
+        if not newest:
+            raise ReportError(
+                f"store {self.url}: has no runs yet; start one with `mobilebench run`"
+            )
+        before = re.search(r"~(\d+)$", name)
+        start, back = (name[: before.start()], int(before[1])) if before else (name, 0)
+        place = 0 if start == "latest" else newest.index(start) if start in newest else len(newest)
+        if place + back >= len(newest):
+            known = ", ".join(reversed(newest[:3]))
             raise ReportError(f"store {self.url}: no run {name!r}; the newest are {known}")
-        return Run(**found[0]._mapping)
+        (found,) = self.database.ask(RUNS.select().where(RUNS.c.run_id == newest[place + back]))
+        return Run(**found._mapping)
 
     def records(self, run_ids: Sequence[str]) -> list[Record]:
         """Return the records of those runs in the order in which they were written."""
         query = sa.select(*(RECORDS.c[name] for name in COLUMNS))
         query = query.where(RECORDS.c.run_id.in_(run_ids)).order_by(RECORDS.c.id)
         return [Record(**row._mapping) for row in self.database.ask(query)]
+
+    def measurements(self, run_ids: Sequence[str]) -> list[tuple[Record, list[list[float]]]]:
+        """Return `records`, each with its raw samples (ms, a list per round), in one query."""
+        query = (
+            sa.select(*(RECORDS.c[name] for name in COLUMNS), SAMPLES.c.rounds_ms)
+            .outerjoin_from(RECORDS, SAMPLES)
+            .where(RECORDS.c.run_id.in_(run_ids))
+            .order_by(RECORDS.c.id)
+        )
+        return [
+            (Record(**dict(zip(COLUMNS, row, strict=False))), row.rounds_ms or [])
+            for row in self.database.ask(query)
+        ]
 
     def frame(
         self,
