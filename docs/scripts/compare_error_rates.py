@@ -2,8 +2,8 @@
 
     python docs/scripts/compare_error_rates.py
 
-Rounds differ by normal noise, samples within them by the absolute value of normal noise of 2 %: they
-are late more often than early. No round is of two comparisons. The table is in docs/compare.md.
+Rounds differ by normal noise, samples within them by the absolute value of normal noise of 2 %:
+they are late more often than early. The table is in docs/compare.md.
 """
 
 from collections.abc import Sequence
