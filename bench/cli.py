@@ -24,6 +24,9 @@ app = typer.Typer(
 board = typer.Typer(help="Start and stop emulated boards on this machine.", no_args_is_help=True)
 app.add_typer(board, name="board")
 
+store_app = typer.Typer(help="Carry a store from place to place.", no_args_is_help=True)
+app.add_typer(store_app, name="store")
+
 Variants = Annotated[
     list[str] | None,
     typer.Option(
@@ -285,6 +288,28 @@ def runs(store: StoreUrl = STORE) -> None:
     from bench.commands.listings import runs_command
 
     runs_command(store)
+
+
+@store_app.command("export")
+def store_export(
+    out: Annotated[Path, typer.Argument(help="Directory to make.")],
+    store: StoreUrl = STORE,
+) -> None:
+    """Write all of a store as Parquet files."""
+    from bench.commands.store import export_command
+
+    export_command(store, out)
+
+
+@store_app.command("import")
+def store_import(
+    directory: Annotated[Path, typer.Argument(help="What `store export` has written.")],
+    store: StoreUrl = STORE,
+) -> None:
+    """Add what a store lacks of an export; what it has stays as it is."""
+    from bench.commands.store import import_command
+
+    import_command(store, directory)
 
 
 @app.command()
