@@ -26,6 +26,7 @@ Array = npt.NDArray[np.float64]
 NIGHTS, FIRST, LAST = 60, 20, 52  # a step is in one of the nights from FIRST to LAST
 SCATTER, BESIDE = 0.03, 0.01
 NEVER = 10_000
+FOUND = (1, 2, 3, 7)
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Histories:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of histories: the night in which a step was first called, and how much it cost."""
+    """What became of histories: when a step was first called, and what it cost."""
 
     called: npt.NDArray[np.intp]  # a history each; NEVER if none was
     alarms: float  # share of the nights without a step of their own in which one was called
@@ -179,17 +180,16 @@ def main() -> None:
         "medians, penalty 8": lambda one: by_medians(one, 8),
         "medians, penalty 16": lambda one: by_medians(one, 16),
     }
-    print(
-        "| history | detector | 1 night | 2 nights | 3 nights | 7 nights | false, of nights | measured again |"
-    )
-    print("|---|---|---:|---:|---:|---:|---:|---:|")
+    heads = ["history", "detector", *(f"{n} nights" for n in FOUND), "false", "again"]
+    print("| " + " | ".join(heads) + " |")
+    print("|---|---|" + "---:|" * (len(heads) - 2))
     for title, kind, size in SCENARIOS:
         for name, detector in detectors.items():
             histories = simulate(kind, size, arguments.histories, arguments.seed)
             result = detector(histories)
-            found = ["-"] * 4
+            found = ["-"] * len(FOUND)
             if kind == "step":
-                found = [f"{within(histories, result, n):.1%}" for n in (1, 2, 3, 7)]
+                found = [f"{within(histories, result, n):.1%}" for n in FOUND]
             again = f"{result.measured_again:.1%}" if detector is with_measuring else "-"
             cells = [title, name, *found, f"{result.alarms:.3%}", again]
             print("| " + " | ".join(cells) + " |", flush=True)

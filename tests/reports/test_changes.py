@@ -1,4 +1,4 @@
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -148,7 +148,7 @@ def test_levels_are_the_best_of_all() -> None:
 
     def cost(row: int, starts: tuple[int, ...]) -> float:
         total, ends = 4.0 * len(starts), (0, *starts, 9)
-        for first, last in zip(ends, ends[1:], strict=False):
+        for first, last in pairwise(ends):
             part, weight = logs[row, first:last], weights[row, first:last]
             if (weight > 0).sum() < 2:
                 return np.inf
