@@ -24,6 +24,9 @@ app = typer.Typer(
 board = typer.Typer(help="Start and stop emulated boards on this machine.", no_args_is_help=True)
 app.add_typer(board, name="board")
 
+store_app = typer.Typer(help="Carry a store from place to place.", no_args_is_help=True)
+app.add_typer(store_app, name="store")
+
 Variants = Annotated[
     list[str] | None,
     typer.Option(
@@ -227,6 +230,28 @@ def report(
 
 
 @app.command()
+def compare(
+    base: Annotated[
+        str,
+        typer.Argument(
+            metavar="BASE", help="Run by name, `latest`, or with ~N the Nth before it: latest~1."
+        ),
+    ],
+    head: Annotated[str, typer.Argument(metavar="HEAD", help="The run that is held against it.")],
+    store: StoreUrl = STORE,
+    threshold: Annotated[
+        float, typer.Option(help="Percent of latency that are no change worth telling.")
+    ] = 5.0,
+    form: Annotated[str, typer.Option("--format", help="text, markdown, json or junit.")] = "text",
+    out: Annotated[Path | None, typer.Option(help="File to write instead of printing.")] = None,
+) -> None:
+    """Hold one run against another, cell by cell; exit code 1 if anything got worse."""
+    from bench.commands.compare import compare_command
+
+    raise typer.Exit(compare_command(base, head, store, threshold, form, out))
+
+
+@app.command()
 def variants(variant: Variants = None) -> None:
     """List variants with their MACs, parameters and published figures."""
     from bench.commands.listings import variants_command
@@ -282,6 +307,28 @@ def runs(store: StoreUrl = STORE) -> None:
     from bench.commands.listings import runs_command
 
     runs_command(store)
+
+
+@store_app.command("export")
+def store_export(
+    out: Annotated[Path, typer.Argument(help="Directory to make.")],
+    store: StoreUrl = STORE,
+) -> None:
+    """Write all of a store as Parquet files."""
+    from bench.commands.store import export_command
+
+    export_command(store, out)
+
+
+@store_app.command("import")
+def store_import(
+    directory: Annotated[Path, typer.Argument(help="What `store export` has written.")],
+    store: StoreUrl = STORE,
+) -> None:
+    """Add what a store lacks of an export; what it has stays as it is."""
+    from bench.commands.store import import_command
+
+    import_command(store, directory)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -122,6 +122,10 @@ class Database:
         """Return what `ask` answers; it is asked again if the connection was lost meanwhile."""
         return self._attempt(lambda _again: self._in(self._engine.connect, ask))
 
+    def ask(self, query: sa.Select[Any]) -> Sequence[Any]:
+        """Return all rows that a query finds."""
+        return self.read(lambda connection: connection.execute(query).all())
+
     def write(self, change: Callable[[sa.Connection, bool], T]) -> T:
         """Run `change` in one transaction and return its result.
 
@@ -171,6 +175,13 @@ class Database:
             yield
         except sa.exc.SQLAlchemyError as error:
             raise ReportError(f"store {self.url}: {_line(error)}; {_advice(error)}") from error
+
+
+def storable(value: Any) -> Any:
+    """Return text without what a database refuses: a crashed process may have said anything."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def _exists(path: str) -> bool:

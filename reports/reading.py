@@ -12,8 +12,6 @@ from reports.schema import RECORDS
 
 _ROWS_AT_ONCE, _RUNS_AT_ONCE = 50_000, 20
 
-Rows = Sequence[sa.Row[Any]]
-
 
 def read_frame(
     database: Database,
@@ -41,25 +39,23 @@ def read_frame(
     return frame if frame.index.is_monotonic_increasing else frame.sort_index()
 
 
-def _all(database: Database, query: sa.Select[Any]) -> Iterator[Rows]:
+def _all(database: Database, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
     # In pieces, each a transaction of its own: a long one would keep writers of SQLite waiting.
     last = 0
-    while rows := _ask(database, query.where(RECORDS.c.id > last).limit(_ROWS_AT_ONCE)):
+    while rows := database.ask(query.where(RECORDS.c.id > last).limit(_ROWS_AT_ONCE)):
         yield rows
         last = rows[-1][0]
 
 
-def _of_runs(database: Database, query: sa.Select[Any], run_ids: Sequence[str]) -> Iterator[Rows]:
+def _of_runs(
+    database: Database, query: sa.Select[Any], run_ids: Sequence[str]
+) -> Iterator[Sequence[Any]]:
     distinct = list(dict.fromkeys(run_ids))
     for start in range(0, len(distinct), _RUNS_AT_ONCE):
         some = distinct[start : start + _RUNS_AT_ONCE]
-        rows = _ask(database, query.where(RECORDS.c.run_id.in_(some)))
+        rows = database.ask(query.where(RECORDS.c.run_id.in_(some)))
         if rows:
             yield rows
-
-
-def _ask(database: Database, query: sa.Select[Any]) -> Rows:
-    return database.read(lambda connection: connection.execute(query).all())
 
 
 def _dtype(column: sa.Column[Any]) -> type:

@@ -1,5 +1,6 @@
 """Where records are kept: one SQLite file by default, PostgreSQL where several hosts write."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 
 from reports.activations import Activations
 from reports.confirmation import Confirmation
-from reports.database import LOST_WAIT_S, Database
+from reports.database import LOST_WAIT_S, Database, storable
 from reports.errors import ReportError
 from reports.record import COLUMNS, KernelTime, Record
 from reports.schema import ACTIVATIONS, CONFIRMATIONS, KERNELS, KEY, RECORDS, RUNS, SAMPLES
@@ -47,16 +48,16 @@ class Store:
         it cannot be opened, is no database of a schema that is known, or does not exist and
         `create` is off.
         """
-        self._database = Database(url, create, lost_wait_s)
+        self.database = Database(url, create, lost_wait_s)  # for the package's own modules
 
     @property
     def url(self) -> str:
         """What messages call it: an URL without its password."""
-        return self._database.url
+        return self.database.url
 
     def close(self) -> None:
         """Release the database."""
-        self._database.close()
+        self.database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -75,7 +76,7 @@ class Store:
             if not found.rowcount:
                 connection.execute(RUNS.insert().values(**values))
 
-        self._database.write(change)
+        self.database.write(change)
 
     def add(
         self,
@@ -89,7 +90,7 @@ class Store:
         That is its raw samples (milliseconds, a list per round), kernels and activations. Raises
         ReportError if its run has a record of that key.
         """
-        record = Record(**{name: _storable(value) for name, value in asdict(record).items()})
+        record = Record(**{name: storable(value) for name, value in asdict(record).items()})
 
         def change(connection: sa.Connection, again: bool) -> None:
             if again and _find(connection, RECORDS, record) == asdict(record):
@@ -114,7 +115,7 @@ class Store:
 
         Raises ReportError if it was compared with that base before.
         """
-        values = {name: _storable(value) for name, value in asdict(confirmation).items()}
+        values = {name: storable(value) for name, value in asdict(confirmation).items()}
 
         def change(connection: sa.Connection, again: bool) -> None:
             if again and _find(connection, CONFIRMATIONS, confirmation) == values:
@@ -130,7 +131,7 @@ class Store:
 
     def _write_once(self, change: Any, taken: str) -> None:
         try:
-            self._database.write(change)
+            self.database.write(change)
         except ReportError as error:
             if not isinstance(error.__cause__, sa.exc.IntegrityError):
                 raise
@@ -141,31 +142,48 @@ class Store:
     def runs(self) -> list[Run]:
         """All runs, the oldest first."""
         query = RUNS.select().order_by(RUNS.c.started_at, RUNS.c.run_id)
-        return [Run(**row._mapping) for row in self._rows(query)]
+        return [Run(**row._mapping) for row in self.database.ask(query)]
 
     def find_run(self, name: str) -> Run:
-        """Return the run of that name, or the newest for `latest`.
+        """Return the run of that name, or the newest for `latest`; with ~N, the Nth before it.
 
         Raises ReportError, with the newest names, if there is none.
         """
-        newest = RUNS.select().order_by(RUNS.c.started_at.desc(), RUNS.c.run_id.desc()).limit(3)
-        asked = newest.limit(1) if name == "latest" else RUNS.select().where(RUNS.c.run_id == name)
-        found = self._rows(asked)
-        if not found:
-            runs = self._rows(newest)
-            if not runs:
-                raise ReportError(
-                    f"store {self.url}: has no runs yet; start one with `mobilebench run`"
-                )
-            known = ", ".join(run.run_id for run in reversed(runs))
+        order = (RUNS.c.started_at.desc(), RUNS.c.run_id.desc())
+        newest = [
+            row.run_id for row in self.database.ask(sa.select(RUNS.c.run_id).order_by(*order))
+        ]
+        if not newest:
+            raise ReportError(
+                f"store {self.url}: has no runs yet; start one with `mobilebench run`"
+            )
+        before = re.search(r"~(\d+)$", name)
+        start, back = (name[: before.start()], int(before[1])) if before else (name, 0)
+        place = 0 if start == "latest" else newest.index(start) if start in newest else len(newest)
+        if place + back >= len(newest):
+            known = ", ".join(reversed(newest[:3]))
             raise ReportError(f"store {self.url}: no run {name!r}; the newest are {known}")
-        return Run(**found[0]._mapping)
+        (found,) = self.database.ask(RUNS.select().where(RUNS.c.run_id == newest[place + back]))
+        return Run(**found._mapping)
 
     def records(self, run_ids: Sequence[str]) -> list[Record]:
         """Return the records of those runs in the order in which they were written."""
         query = sa.select(*(RECORDS.c[name] for name in COLUMNS))
         query = query.where(RECORDS.c.run_id.in_(run_ids)).order_by(RECORDS.c.id)
-        return [Record(**row._mapping) for row in self._rows(query)]
+        return [Record(**row._mapping) for row in self.database.ask(query)]
+
+    def measurements(self, run_ids: Sequence[str]) -> list[tuple[Record, list[list[float]]]]:
+        """Return `records`, each with its raw samples (ms, a list per round), in one query."""
+        query = (
+            sa.select(*(RECORDS.c[name] for name in COLUMNS), SAMPLES.c.rounds_ms)
+            .outerjoin_from(RECORDS, SAMPLES)
+            .where(RECORDS.c.run_id.in_(run_ids))
+            .order_by(RECORDS.c.id)
+        )
+        return [
+            (Record(**dict(zip(COLUMNS, row, strict=False))), row.rounds_ms or [])
+            for row in self.database.ask(query)
+        ]
 
     def frame(
         self,
@@ -181,13 +199,13 @@ class Store:
         """
         from reports.reading import read_frame
 
-        return read_frame(self._database, columns, run_ids, statuses)
+        return read_frame(self.database, columns, run_ids, statuses)
 
     def tally(self) -> dict[str, tuple[int, int]]:
         """Return how many records each run has, and how many of them are ok."""
         ok = sa.func.sum(sa.case((RECORDS.c.status == "ok", 1), else_=0))
         query = sa.select(RECORDS.c.run_id, sa.func.count(), ok).group_by(RECORDS.c.run_id)
-        return {run_id: (rows, good) for run_id, rows, good in self._rows(query)}
+        return {run_id: (rows, good) for run_id, rows, good in self.database.ask(query)}
 
     def rounds_of(self, record_ids: Iterable[int]) -> dict[int, list[list[float]]]:
         """Return the raw samples (ms, a list per round) of those records that have any."""
@@ -221,21 +239,18 @@ class Store:
         query = table.select().where(table.c.run_id.in_(run_ids)).order_by(table.c.id)
         return [
             Confirmation(**{name: value for name, value in row._mapping.items() if name != "id"})
-            for row in self._rows(query)
+            for row in self.database.ask(query)
         ]
-
-    def _rows(self, query: Any) -> Sequence[Any]:
-        return self._database.read(lambda connection: connection.execute(query).all())
 
     def _ids(self, record: Record) -> list[int]:
         query = sa.select(RECORDS.c.id).where(*_is(RECORDS, record))
-        return [row.id for row in self._rows(query)]
+        return [row.id for row in self.database.ask(query)]
 
     def _beside(self, column: sa.Column[Any], ids: Iterable[int]) -> Iterator[tuple[int, Any]]:
         table, wanted = column.table, [int(record_id) for record_id in ids]
         for start in range(0, len(wanted), _AT_ONCE):
             some = table.c.record_id.in_(wanted[start : start + _AT_ONCE])
-            yield from self._rows(sa.select(table.c.record_id, column).where(some))
+            yield from self.database.ask(sa.select(table.c.record_id, column).where(some))
 
 
 def _is(table: sa.Table, row: object) -> list[Any]:
@@ -247,10 +262,3 @@ def _find(connection: sa.Connection, table: sa.Table, row: object) -> dict[str, 
     """Return what the table has of a row's key, without its number."""
     found = connection.execute(table.select().where(*_is(table, row))).mappings().first()
     return {name: value for name, value in found.items() if name != "id"} if found else None
-
-
-def _storable(value: Any) -> Any:
-    """Return text without what a database refuses: a crashed process may have said anything."""
-    if not isinstance(value, str):
-        return value
-    return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

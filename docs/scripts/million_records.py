@@ -106,7 +106,7 @@ def fill(store: Store, nights: int) -> None:
         rows, rounds, kernels = make_night(cells, night, night == nights - 1, random)
         run = {"run_id": rows[0]["run_id"], "started_at": rows[0]["started_at"], "suite": {}}
         tables = {RUNS: [run], RECORDS: rows, SAMPLES: rounds, KERNELS: kernels}
-        store._database.write(partial(write, tables))
+        store.database.write(partial(write, tables))
 
 
 def write(

@@ -115,17 +115,15 @@ def test_a_long_look_at_a_store_does_not_keep_others_from_writing(
     for threads in (1, 2):
         store.add(make_record(threads=threads))
     with Store(f"{store.url}?timeout=0.2") as impatient:
-        from reports import reading
+        ask = store.database.ask
 
-        ask = reading._ask
-
-        def ask_and_write(*arguments: Any) -> Any:
-            rows = ask(*arguments)
+        def ask_and_write(query: Any) -> Any:
+            rows = ask(query)
             if len(impatient.records([make_record().run_id])) == 2:
                 impatient.add(make_record(threads=3))
             return rows
 
-        monkeypatch.setattr(reading, "_ask", ask_and_write)
+        monkeypatch.setattr(store.database, "ask", ask_and_write)
         assert store.frame(["threads"])["threads"].tolist() == [1, 2, 3]
 
 
@@ -262,7 +260,7 @@ def test_a_row_whose_commit_was_never_answered_is_there_once(
     import psycopg
 
     with Store(postgres.new_database()) as store:
-        dialect = store._database._engine.dialect
+        dialect = store.database._engine.dialect
         commit, commits = dialect.do_commit, []
 
         def lose_the_first_answer(connection: Any) -> None:

@@ -16,6 +16,7 @@ from reports.confirmation import Confirmation
 from reports.errors import ReportError
 from reports.record import COLUMNS, KernelTime
 from reports.store import Run, Store
+from tests.reports.conftest import RUN
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,6 +110,25 @@ def test_runs_come_back_oldest_first_and_latest_is_the_newest(store: Store) -> N
     assert [run.run_id for run in store.runs()][1:] == ["a", "b"]
     assert store.find_run("latest").suite == {"variants": ["x"]}
     assert store.find_run("a").started_at == "2026-02-01T00:00:00+00:00"
+
+
+def test_runs_are_counted_back_from_a_name(store: Store) -> None:
+    store.begin_run(Run("b~1", "2026-03-01T00:00:00+00:00", {}))
+    store.begin_run(Run("a", "2026-02-01T00:00:00+00:00", {}))
+    names = {"latest~0": "b~1", "latest~1": "a", "a": "a", "a~1": RUN, "latest~2": RUN}
+    assert {name: store.find_run(name).run_id for name in names} == names
+    for name in ("latest~3", "a~2", "latest~", "latest~x", "latest~-1", "~1", ""):
+        with pytest.raises(ReportError, match="no run"):
+            store.find_run(name)
+
+
+def test_measurements_are_records_with_their_samples(store: Store, make_record: Any) -> None:
+    timed = make_record()
+    failed = make_record(runtime="torch", status="crashed", latency_ms=None)
+    store.add(timed, [[1.0, 2.0], [3.0]])
+    store.add(failed)
+    store.add(make_record(run_id="another"), [[9.0]])
+    assert store.measurements([RUN]) == [(timed, [[1.0, 2.0], [3.0]]), (failed, [])]
 
 
 def test_a_resumed_run_is_not_begun_twice(store: Store) -> None:
@@ -213,6 +233,7 @@ import sys
 from dataclasses import replace
 from record import record
 from reports.store import Run, Store
+from tests.reports.conftest import RUN
 url, run_id, rows = sys.argv[1:]
 with Store(url) as store:
     store.begin_run(Run(run_id, "2026-01-03T00:00:00+00:00", {}))

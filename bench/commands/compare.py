@@ -1,0 +1,56 @@
+"""`mobilebench compare`."""
+
+import tempfile
+from math import isfinite
+from pathlib import Path
+
+from reports.store import Store
+from targets.errors import BenchError
+
+FORMATS = ("text", "markdown", "json", "junit")
+
+
+def compare_command(
+    base: str, head: str, store_url: str, threshold_percent: float, form: str, out: Path | None
+) -> int:
+    """Print how HEAD compares with BASE, or write it to `out`; return 1 if anything got worse."""
+    # NumPy and SciPy: not before they are needed.
+    from reports.compare import compare_runs
+    from reports.comparison_files import to_json, to_junit
+    from reports.comparison_text import summary, to_markdown, to_text
+
+    forms = dict(zip(FORMATS, (to_text, to_markdown, to_json, to_junit), strict=True))
+    if form not in forms:
+        raise BenchError(f"unknown format {form!r}; there are {', '.join(forms)}")
+    if not (isfinite(threshold_percent) and threshold_percent > 0):
+        raise BenchError(f"--threshold {threshold_percent:g}: give a percentage above 0")
+    with Store(store_url, create=False) as store:
+        before, after = (store.find_run(name) for name in (base, head))
+        comparison = compare_runs(store, before, after, threshold_percent)
+    text = forms[form](comparison)
+    if out is None:
+        print(text, end="")
+    else:
+        _write(out, text)
+        print(f"{summary(comparison)}; {out}")
+    return 1 if comparison.regressions else 0
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    scratch = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=".new-", delete=False
+        ) as file:
+            scratch = Path(file.name)
+            file.write(text)
+        scratch.chmod(0o644)  # as other files are; a temporary one is its owner's
+        scratch.replace(path)
+    except OSError as error:
+        if scratch:
+            scratch.unlink(missing_ok=True)
+        reason = error.strerror or error
+        raise BenchError(
+            f"--out {path}: {reason}; give a file in a directory that is there"
+        ) from error
