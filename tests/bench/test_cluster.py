@@ -149,9 +149,7 @@ def test_a_worker_that_cannot_import_the_program_is_refused(
 ) -> None:
     error = ModuleNotFoundError("No module named 'bench'")
     monkeypatch.setattr(cluster._client, "run", lambda *_args, **_options: {"tcp://a": error})
-    with pytest.raises(
-        BenchError, match=r"worker tcp://a cannot build \(No module"
-    ):
+    with pytest.raises(BenchError, match=r"worker tcp://a cannot build \(No module"):
         cluster._check()
 
 
