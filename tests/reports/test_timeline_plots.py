@@ -39,8 +39,9 @@ def test_nights_that_failed_are_marked(tmp_path: Path) -> None:
     timeline = detection.timeline_of(detection.simulate("none", 0, 1, 0))
     assert 'id="failed"' not in drawn(timeline, tmp_path)[1]
     timeline.rows.loc[timeline.rows["night"].isin([30, 40]), "status"] = "crashed"
-    text = drawn(timeline, tmp_path)[1].partition('id="failed"')[2].partition("</g>\n  </g>")[0]
-    assert text.count("<use") == 2
+    svg = ElementTree.fromstring(drawn(timeline, tmp_path)[1])
+    (crosses,) = svg.findall(".//*[@id='failed']")
+    assert len(crosses.findall(".//{http://www.w3.org/2000/svg}use")) == 2
 
 
 def test_a_cell_that_was_never_ok_still_draws(tmp_path: Path) -> None:
