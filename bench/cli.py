@@ -118,6 +118,14 @@ def run(
             help="Find out what activations need and runtimes plan for them too.",
         ),
     ] = None,
+    watch: Annotated[
+        bool | None,
+        typer.Option(
+            "--watch/--no-watch",
+            help="Hold the run against the store's earlier ones, measure suspects again, and exit "
+            "with 1 on a regression.",
+        ),
+    ] = None,
     time_limit: Annotated[
         float | None,
         typer.Option(help="Seconds that compiling, loading or one round may take (300)."),
@@ -163,6 +171,7 @@ def run(
         "prefer": prefer,
         "kernels": kernels,
         "memory": memory,
+        "watch": watch,
         "time_limit_s": time_limit,
         "tracker": tracker,
         "wait_s": wait,

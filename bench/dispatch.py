@@ -3,6 +3,7 @@
 import heapq
 import queue
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -68,6 +69,7 @@ class Dispatcher(Generic[Item, Ready, Result]):
         self._busy: dict[str, int] = defaultdict(int)
         self._known: dict[str, int] = defaultdict(int)
         self._done: queue.Queue[Result | BaseException] = queue.Queue()
+        self._counted = time.monotonic()
         self._preparing = 0
         self._closing = False
 
@@ -101,11 +103,13 @@ class Dispatcher(Generic[Item, Ready, Result]):
     def _next(self) -> Result:
         """Wait for a board's result; meanwhile boards may come."""
         while True:
+            if time.monotonic() > self._counted + _POLL_S:
+                for key in list(self._known):
+                    self._count(key)
+                self._counted = time.monotonic()
             try:
                 result = self._done.get(timeout=_POLL_S)
             except queue.Empty:
-                for key in list(self._known):
-                    self._count(key)
                 continue
             if isinstance(result, BaseException):
                 raise result

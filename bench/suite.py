@@ -41,6 +41,7 @@ class Suite:
     prefer: str = LATENCY  # what TVM's artifacts are made for
     kernels: bool = False  # time each kernel of TVM's artifacts too
     memory: bool = False  # account for the activations' memory too
+    watch: bool = False  # hold the run against the nights before, and measure suspects again
     profile: str = "quick"
     weights: tuple[str, ...] = (RANDOM,)
     data: str = ""  # images in the format of the variants' task; empty: no accuracy
@@ -79,6 +80,7 @@ _SCALARS: dict[str, Any] = {
     "prefer": str,
     "kernels": bool,
     "memory": bool,
+    "watch": bool,
     "profile": str,
     "data": str,
     "seed": int,

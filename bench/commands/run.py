@@ -32,8 +32,9 @@ from targets.errors import BenchError
 def run_command(suite_file: Path | None, chosen: dict[str, Any], resume: str | None) -> int:
     """Measure a suite and report it; options win over the suite file.
 
-    Returns the exit code: 0 if every row is ok, 1 if one is not, 130 if interrupted. Raises
-    BenchError or ReportError for a request that cannot be met.
+    Returns the exit code: 0 if every row is ok, 1 if one is not or a watched run has found a
+    regression, 130 if interrupted. Raises BenchError or ReportError for a request that cannot be
+    met.
     """
     console = Console(stderr=True)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -61,12 +62,23 @@ def run_command(suite_file: Path | None, chosen: dict[str, Any], resume: str | N
                 tune_suite(context.suite, user_directory(), places.scheduler, console)
             with Progress(console, events) as progress:
                 run_suite(context, store, progress, builders)
+                found = _watch(context, store, progress) if context.suite.watch else []
         except KeyboardInterrupt:
             console.print(_farewell(context, store), markup=False, highlight=False, soft_wrap=True)
             return INTERRUPTED
         records = store.records([context.run.run_id])
     report_command(places.store, [context.run.run_id], out)
-    return 0 if all(record.status == "ok" for record in records) else 1
+    for line in found:
+        print(line)
+    regressed = any(line.startswith("regression") for line in found)
+    return 1 if regressed or any(record.status != "ok" for record in records) else 0
+
+
+def _watch(context: Context, store: Store, progress: Progress) -> list[str]:
+    """Return what the run has found beside the nights before, a line for each."""
+    from bench.night import judge_night, told  # pandas: not before it is needed
+
+    return [told(finding) for finding in judge_night(context, store, progress)]
 
 
 def _new_run(chosen: dict[str, Any]) -> Context:
