@@ -243,7 +243,7 @@ def logarithmic(axes: Axes, which: str) -> None:
         axis = axes.xaxis if name == "x" else axes.yaxis
         axis.set_major_formatter(FuncFormatter(partial(_plain, axis)))
         axis.set_minor_formatter(FuncFormatter(partial(_plain, axis)))
-        if not len(axis.get_ticklabels()):
+        if not len(axis.get_majorticklocs()):
             axis.set_minor_formatter(NullFormatter())
         axis.set_tick_params(which="minor", pad=5)  # numbers of both kinds on one line
 

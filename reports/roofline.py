@@ -116,7 +116,7 @@ def _number(axes: Axes, rows: pd.DataFrame) -> None:
     for i in range(len(at) - 1, 0, -1):
         at[i - 1] = min(at[i - 1], at[i] - _APART)
     for place, row in zip(at, ordered.itertuples(), strict=True):
-        axes.annotate(
+        number = axes.annotate(
             str(row.number),
             (row.macs_per_byte, row.macs_per_s / 1e9),
             xytext=(place, 0.99),
@@ -124,8 +124,15 @@ def _number(axes: Axes, rows: pd.DataFrame) -> None:
             ha="center",
             va="top",
             fontsize=8,
-            arrowprops={"arrowstyle": "-", "color": "#777777", "linewidth": 0.6},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": "#777777",
+                "linewidth": 0.6,
+                "patchA": None,  # the number hides nothing of a line that begins below it
+                "relpos": (0.5, 0),
+            },
         )
+        number.set_in_layout(False)  # it is inside
 
 
 def _ceilings(rows: pd.DataFrame) -> tuple[float, float]:
