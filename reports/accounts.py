@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reports.activations import Activations
 from reports.frames import Setup, last_of_cells, newest, runtimes_of, setups
-from reports.record import COLUMNS, Record
+from reports.record import COLUMNS
 from reports.store import Store
 
 
@@ -28,22 +29,15 @@ def gather_accounts(store: Store, run_ids: Sequence[str]) -> list[Account]:
 
     The newest row of a cell counts; the smallest network of a setup comes first.
     """
-    records = [record for record in store.records(run_ids) if record.status == "ok"]
-    frame = pd.DataFrame([asdict(r) for r in records], columns=list(COLUMNS))
+    frame = store.frame(COLUMNS, run_ids, statuses=["ok"])
     kept = last_of_cells(frame)
-    rows: list[dict[str, Any]] = kept.to_dict("records")
-    found = [store.activations(Record(**row)) for row in rows]
-    known = {index: needs for index, needs in zip(kept.index, found, strict=True) if needs}
+    found = store.activations_of(kept.index)
+    known = {record_id: found[record_id] for record_id in kept.index if record_id in found}
     if not known:
         return []
+    added = [needs.added_heap_bytes for needs in known.values()]
     shown = newest(frame).loc[list(known)]
-    shown = shown.assign(
-        network=kept["variant"],
-        added_heap_bytes=[needs.added_heap_bytes for needs in known.values()],
-    )
-    names = ("arena", "params", "base_rss", "peak_rss", "added_heap")
-    numbers = [f"{name}_bytes" for name in names]
-    shown[numbers] = shown[numbers].apply(pd.to_numeric)
+    shown = shown.assign(network=kept["variant"], added_heap_bytes=np.array(added, float))
     return [
         _account(setup, str(variant), own, known)
         for setup, rows in setups(shown)

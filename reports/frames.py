@@ -2,23 +2,20 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType
-from typing import get_args
 
 import numpy as np
 import pandas as pd
 
 from reports.published import find_in_paper, find_published
-from reports.record import COLUMNS, Record
+from reports.record import COLUMNS
 from reports.store import Store
 
 MAIN = "tvm"  # the runtime that the others are compared with
 _SETUP = ["target", "device", "threads", "precision", "prefer", "emulated"]
 _CELL = ["variant", *_SETUP, "runtime", "weights"]
 _NUMBERS = re.compile(r"_\d+\.\d+_\d+(x\d+)?(_t\d+)?")
-_OPTIONAL = [field.name for field in fields(Record) if NoneType in get_args(field.type)]
 
 
 @dataclass(frozen=True)
@@ -44,10 +41,7 @@ class Setup:
 
 def gather(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
     """Return the records of those runs, a row each, with exactly record.COLUMNS as columns."""
-    frame = pd.DataFrame([asdict(r) for r in store.records(run_ids)], columns=list(COLUMNS))
-    # All optional fields are numbers; pandas takes a column of nothing but None for objects.
-    frame[_OPTIONAL] = frame[_OPTIONAL].apply(pd.to_numeric)
-    return frame
+    return store.frame(COLUMNS, run_ids).reset_index(drop=True)
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

@@ -1,13 +1,13 @@
 """Where the time inside a network goes, kernel by kernel, beside what the device could do."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
 
-from reports.frames import MAIN, Setup, last_of_cells, newest, setups
-from reports.record import COLUMNS, KernelTime, Record
+from reports.frames import MAIN, Setup, newest, setups
+from reports.record import KernelTime
 from reports.store import Store
 from reports.tables import Table
 
@@ -29,14 +29,14 @@ def gather_kernels(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
     for a kernel that multiplies nothing; `floor_us`, the least time in which the device could
     multiply and read so much; `bound`, which of the two takes it longer.
     """
-    records = [r for r in store.records(run_ids) if r.runtime == MAIN and r.peak_macs_per_s]
-    frame = pd.DataFrame([asdict(r) for r in records], columns=list(COLUMNS))
-    kept = last_of_cells(frame).to_dict("records")
-    shown = newest(frame)[_OF_RECORD].to_dict("records")
+    frame = store.frame([*_OF_RECORD, "weights"], run_ids)
+    frame = frame[(frame["runtime"] == MAIN) & (frame["peak_macs_per_s"] > 0)]
+    shown = newest(frame)[_OF_RECORD]
+    found = store.kernels_of(shown.index)
     rows = [
-        as_shown | {f"kernel_{name}": value for name, value in asdict(kernel).items()}
-        for row, as_shown in zip(kept, shown, strict=True)
-        for kernel in store.kernels(Record(**row))
+        row | {f"kernel_{name}": value for name, value in vars(kernel).items()}
+        for record_id, row in zip(shown.index, shown.to_dict("records"), strict=True)
+        for kernel in found.get(record_id, ())
     ]
     columns = [*_OF_RECORD, *(f"kernel_{name}" for name in _KERNEL)]
     kernels = pd.DataFrame(rows, columns=columns)

@@ -1,12 +1,16 @@
 """The plot of a network's kernels in the order in which they run: where along it the time goes."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from matplotlib.collections import PolyCollection
 
 from reports.families import Look, legend
-from reports.plots import DPI, Plot, canvas
+from reports.plots import Plot, canvas, save
 
+_WIDTH = 0.8  # of bars
 _NARROW = 80  # kernels that a plot of half a page's width has room for
 
 
@@ -19,7 +23,7 @@ def draw_network_order(rows: pd.DataFrame, look: dict[str, Look], path: Path) ->
     axes.grid(visible=False, axis="x")
     for family, own in rows.groupby("family", sort=False):
         colour, marker = look[str(family)].colour, look[str(family)].marker
-        axes.bar(own["number"], own["kernel_microseconds"], width=0.8, color=colour, alpha=0.8)
+        axes.add_collection(_bars(own, facecolor=colour, alpha=0.8))
         axes.scatter(
             own["number"],
             own["kernel_microseconds"],
@@ -31,7 +35,7 @@ def draw_network_order(rows: pd.DataFrame, look: dict[str, Look], path: Path) ->
     axes.set_xlim(0, len(rows) + 1)
     axes.set_ylim(bottom=0)
     legend(figure, rows["family"], look)
-    figure.savefig(path, dpi=DPI)
+    save(figure, path)
     title = "Time along the network"
     slowest = rows.loc[rows["kernel_microseconds"].idxmax()]
     caption = (
@@ -43,3 +47,11 @@ def draw_network_order(rows: pd.DataFrame, look: dict[str, Look], path: Path) ->
         f"{slowest['kernel_microseconds']:.3g} microseconds."
     )
     return Plot(path.name, title, caption, alt, wide)
+
+
+def _bars(rows: pd.DataFrame, **how: Any) -> PolyCollection:
+    """Return bars as one artist: `Axes.bar` makes one of each, and takes as long as all else."""
+    left, right = rows["number"] - _WIDTH / 2, rows["number"] + _WIDTH / 2
+    zero, top = 0 * rows["number"], rows["kernel_microseconds"]
+    corners: Any = [(left, zero), (left, top), (right, top), (right, zero)]
+    return PolyCollection(list(np.moveaxis(np.array(corners), 2, 0)), **how)

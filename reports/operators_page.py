@@ -1,21 +1,26 @@
 """The pages of single networks: each operator with its time and what it could take at best."""
 
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Self
 
 import pandas as pd
 
-from reports.families import looks
+from reports.families import Look, looks
 from reports.frames import Setup
 from reports.kernels import cells
 from reports.network_order import draw_network_order
 from reports.operators import Sum, microseconds, operators_table, sum_of
 from reports.plots import Plot
-from reports.rendering import render, with_pictures
+from reports.rendering import Link, render, with_pictures
 from reports.roofline import draw_roofline
 from reports.tables import Table
 
+_WORTH_A_PROCESS = 12  # networks: drawing them takes longer than starting a process
 EMULATED = "Its times are the emulator's, so they are not plotted."
 
 
@@ -44,18 +49,14 @@ class OperatorsPage:
         return self.variant + (f" ({self.setup.title})" if self.setup != other.setup else "")
 
 
-def write_operators(kernels: pd.DataFrame, directory: Path) -> list[OperatorsPage]:
+def write_operators(
+    kernels: pd.DataFrame, nav: Sequence[Link], directory: Path
+) -> list[OperatorsPage]:
     """Write `operators-N.html`, `.md` and plots for every cell whose kernels were timed."""
-    look = looks(kernels)
     pages = []
+    plots = _draw_all(kernels, directory)
     for index, (setup, variant, rows) in enumerate(cells(kernels)):
         name = f"operators-{index}"
-        plots: list[Plot | None] = []
-        if not setup.emulated:
-            plots = [
-                draw_network_order(rows, look, directory / f"{name}-times.png"),
-                draw_roofline(rows, look, directory / f"{name}-roofline.png"),
-            ]
         pages.append(
             OperatorsPage(
                 name=name,
@@ -66,13 +67,14 @@ def write_operators(kernels: pd.DataFrame, directory: Path) -> list[OperatorsPag
                 table=operators_table(variant, rows),
                 bars=tuple(100 * rows["share"] / rows["share"].max()),
                 sum=sum_of(rows),
-                plots=tuple(plot for plot in plots if plot),
+                plots=plots.get(name, ()),
             )
         )
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
         html = render(
             "operators",
             page=page,
+            nav=nav,
             before=before,
             after=after,
             microseconds=microseconds,
@@ -82,6 +84,31 @@ def write_operators(kernels: pd.DataFrame, directory: Path) -> list[OperatorsPag
         (directory / f"{page.name}.html").write_text(html, encoding="utf-8")
         (directory / f"{page.name}.md").write_text(_markdown(page), encoding="utf-8")
     return pages
+
+
+def _draw_all(kernels: pd.DataFrame, directory: Path) -> dict[str, tuple[Plot, ...]]:
+    """Draw what every network's page shows, of very many in several processes."""
+    look = looks(kernels)
+    jobs = [
+        (rows, look, directory, f"operators-{index}")
+        for index, (setup, _, rows) in enumerate(cells(kernels))
+        if not setup.emulated
+    ]
+    processes = min(len(os.sched_getaffinity(0)), len(jobs) // _WORTH_A_PROCESS)
+    if processes < 2:
+        return dict(_draw(*job) for job in jobs)
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        return dict(pool.map(_draw, *zip(*jobs, strict=True)))
+
+
+def _draw(
+    rows: pd.DataFrame, look: dict[str, Look], directory: Path, name: str
+) -> tuple[str, tuple[Plot, ...]]:
+    plots = (
+        draw_network_order(rows, look, directory / f"{name}-times.png"),
+        draw_roofline(rows, look, directory / f"{name}-roofline.png"),
+    )
+    return name, tuple(plot for plot in plots if plot)
 
 
 def _markdown(page: OperatorsPage) -> str:

@@ -60,7 +60,7 @@ def draw(frame: pd.DataFrame, out: Path) -> list[Plot]:
             continue
         for name, figure, plot in _figures(setup, rows):
             file_name = f"{name}-{index}.png"
-            figure.savefig(out / file_name, dpi=DPI)
+            save(figure, out / file_name)
             plots.append(Plot(file_name, *plot))
     return plots
 
@@ -235,6 +235,16 @@ def canvas(x: str, y: str, size: tuple[float, float] = (8, 5)) -> tuple[Figure, 
     return figure, axes
 
 
+def save(figure: Figure, path: Path) -> None:
+    """Write a plot, laid out before: `savefig` would go through all of a figure twice for that."""
+    figure.set_dpi(DPI)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+    figure.savefig(path, dpi=DPI)
+
+
 def logarithmic(axes: Axes, which: str) -> None:
     """Make axes logarithmic with plain numbers at 1, 2 and 5 of each decade, or of many at 1."""
     setters: dict[str, Callable[[str], None]] = {"x": axes.set_xscale, "y": axes.set_yscale}
@@ -243,7 +253,7 @@ def logarithmic(axes: Axes, which: str) -> None:
         axis = axes.xaxis if name == "x" else axes.yaxis
         axis.set_major_formatter(FuncFormatter(partial(_plain, axis)))
         axis.set_minor_formatter(FuncFormatter(partial(_plain, axis)))
-        if not len(axis.get_ticklabels()):
+        if not len(axis.get_majorticklocs()):
             axis.set_minor_formatter(NullFormatter())
         axis.set_tick_params(which="minor", pad=5)  # numbers of both kinds on one line
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from reports.database import Database
 from reports.schema import RECORDS
 
-_ROWS_AT_ONCE, _RUNS_AT_ONCE = 50_000, 20
+_ROWS_AT_ONCE, _RUNS_AT_ONCE = 20_000, 20
 
 
 def read_frame(
@@ -25,18 +25,62 @@ def read_frame(
     if statuses is not None:
         query = query.where(RECORDS.c.status.in_(statuses))
     chunks = _all(database, query) if run_ids is None else _of_runs(database, query, run_ids)
-    known: dict[str, str] = {}  # one string for all that are equal: most columns have few
-    parts: list[list[Any]] = [[np.empty(0, _dtype(column))] for column in asked]
+    parts = [_Text() if isinstance(c.type, sa.String) else _Numbers(c) for c in asked]
     for rows in chunks:
-        for column, part, values in zip(asked, parts, zip(*rows, strict=True), strict=True):
-            text = isinstance(column.type, sa.String)
-            cells = [known.setdefault(value, value) for value in values] if text else values
-            part.append(np.array(cells, _dtype(column)))
-    ids, *arrays = (_joined(part, column) for part, column in zip(parts, asked, strict=True))
+        for part, values in zip(parts, zip(*rows, strict=True), strict=True):
+            part.add(values)
+    ids, *arrays = (part.whole() for part in parts)
     frame = pd.DataFrame(
-        dict(zip(columns, arrays, strict=True)), index=pd.Index(ids, name="record_id")
+        dict(zip(columns, arrays, strict=True)), index=pd.Index(ids, name="record_id"), copy=False
     )
     return frame if frame.index.is_monotonic_increasing else frame.sort_index()
+
+
+class _Numbers:
+    """A column of numbers, grown by pieces."""
+
+    def __init__(self, column: sa.Column[Any]) -> None:
+        self._whole = isinstance(column.type, sa.Integer)
+        self._dtype: type = np.float64
+        if not column.nullable:
+            self._dtype = np.int64 if self._whole else np.float64
+        if isinstance(column.type, sa.Boolean):
+            self._dtype = np.bool_
+        self._pieces = [np.empty(0, self._dtype)]
+
+    def add(self, values: Sequence[Any]) -> None:
+        self._pieces.append(np.array(values, self._dtype))
+
+    def whole(self) -> Any:
+        """Return all of it; whole numbers stay whole where none is missing."""
+        values = np.concatenate(self._pieces)
+        self._pieces.clear()
+        return values.astype(np.int64) if self._whole and not np.isnan(values).any() else values
+
+
+class _Codes(dict[str, int]):
+    """Numbers texts in the order in which they are first asked for."""
+
+    def __missing__(self, text: str) -> int:
+        self[text] = code = len(self)
+        return code
+
+
+class _Text:
+    """A column of text, of which most is the same again and again, grown by pieces."""
+
+    def __init__(self) -> None:
+        self._codes = _Codes()
+        self._pieces = [np.empty(0, np.int32)]
+
+    def add(self, values: Sequence[str]) -> None:
+        codes = map(self._codes.__getitem__, values)
+        self._pieces.append(np.fromiter(codes, np.int32, len(values)))
+
+    def whole(self) -> Any:
+        texts = pd.Series([*self._codes, ""]).array  # never empty: pandas sees that it is text
+        self._codes.clear()
+        return texts.take(np.concatenate(self._pieces))
 
 
 def _all(database: Database, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
@@ -56,19 +100,3 @@ def _of_runs(
         rows = database.ask(query.where(RECORDS.c.run_id.in_(some)))
         if rows:
             yield rows
-
-
-def _dtype(column: sa.Column[Any]) -> type:
-    if isinstance(column.type, sa.String):
-        return object
-    if isinstance(column.type, sa.Boolean):
-        return np.bool_
-    return np.int64 if not column.nullable and isinstance(column.type, sa.Integer) else np.float64
-
-
-def _joined(parts: list[Any], column: sa.Column[Any]) -> np.ndarray:
-    """Join a column's parts; whole numbers stay whole where none is missing."""
-    values = np.concatenate(parts)
-    parts.clear()
-    whole = isinstance(column.type, sa.Integer) and not np.isnan(values).any()
-    return values.astype(np.int64) if whole else values

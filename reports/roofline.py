@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from reports.families import Look, legend, looks
 from reports.frames import setups
-from reports.plots import DPI, Plot, canvas, logarithmic
+from reports.plots import Plot, canvas, logarithmic, save
 
 _SMALLEST, _LARGEST = 8.0, 160.0  # areas of points
 _NAMED = 5  # of one network's kernels, the slowest
@@ -31,7 +31,7 @@ def draw_rooflines(kernels: pd.DataFrame, out: Path) -> list[Plot]:
         figure, axes = canvas(_INTENSITY, _RATE)
         _draw(figure, axes, drawn, looks(kernels))
         path = out / f"roofline-{index}.png"
-        figure.savefig(path, dpi=DPI)
+        save(figure, path)
         title = "Every kernel under the roofline"
         which = f"{setup.title}; {len(drawn)} kernels of {drawn['variant'].nunique()} variants"
         plots.append(Plot(path.name, title, _caption(which, drawn), _alt(title, drawn)))
@@ -47,7 +47,7 @@ def draw_roofline(rows: pd.DataFrame, look: dict[str, Look], path: Path) -> Plot
     _draw(figure, axes, drawn, look)
     slowest = drawn.nlargest(_NAMED, "share")
     _number(axes, slowest)
-    figure.savefig(path, dpi=DPI)
+    save(figure, path)
     title = "Under the roofline"
     without = len(rows) - len(drawn)
     rest = f"; {without} that multiply nothing are not in it" if without else ""
@@ -116,7 +116,7 @@ def _number(axes: Axes, rows: pd.DataFrame) -> None:
     for i in range(len(at) - 1, 0, -1):
         at[i - 1] = min(at[i - 1], at[i] - _APART)
     for place, row in zip(at, ordered.itertuples(), strict=True):
-        axes.annotate(
+        number = axes.annotate(
             str(row.number),
             (row.macs_per_byte, row.macs_per_s / 1e9),
             xytext=(place, 0.99),
@@ -124,8 +124,15 @@ def _number(axes: Axes, rows: pd.DataFrame) -> None:
             ha="center",
             va="top",
             fontsize=8,
-            arrowprops={"arrowstyle": "-", "color": "#777777", "linewidth": 0.6},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": "#777777",
+                "linewidth": 0.6,
+                "patchA": None,  # the number hides nothing of a line that begins below it
+                "relpos": (0.5, 0),
+            },
         )
+        number.set_in_layout(False)  # it is inside
 
 
 def _ceilings(rows: pd.DataFrame) -> tuple[float, float]:

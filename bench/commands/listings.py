@@ -50,15 +50,16 @@ def runs_command(store_url: str) -> None:
     """Print the runs of a store."""
     table = make_table("run", "started (UTC)", "profile", "targets", right=["rows", "ok"])
     with Store(store_url, create=False) as store:
+        tally = store.tally()
         for run in store.runs():
-            statuses = [record.status for record in store.records([run.run_id])]
+            rows, ok = tally.get(run.run_id, (0, 0))
             table.add_row(
                 run.run_id,
                 run.started_at.removesuffix("+00:00"),
                 str(run.suite.get("profile", "-")),
                 ", ".join(run.suite.get("targets", ())),
-                str(len(statuses)),
-                str(statuses.count("ok")),
+                str(rows),
+                str(ok),
             )
     print_table(table)
 

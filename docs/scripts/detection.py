@@ -47,13 +47,20 @@ class Result:
     measured_again: float  # share of those nights in which a library was
 
 
-def simulate(kind: str, size: float, count: int, seed: int, scatter: float = SCATTER) -> Histories:
+def simulate(
+    kind: str,
+    size: float,
+    count: int,
+    seed: int,
+    scatter: float = SCATTER,
+    steps_in: tuple[int, int] = (FIRST, LAST),
+) -> Histories:
     """Make histories with a step, a drift (a night), or an outlier of a size; or with none."""
     generator = np.random.default_rng(seed)
     nights = generator.normal(0, scatter, (count, NIGHTS))
     code = np.zeros_like(nights)
     steps = np.full(count, NEVER)
-    at = generator.integers(FIRST, LAST + 1, count)
+    at = generator.integers(steps_in[0], steps_in[1] + 1, count)
     if kind == "step":
         steps = at
         code += np.where(np.arange(NIGHTS) >= at[:, None], np.log1p(size), 0)
@@ -169,30 +176,54 @@ SCENARIOS = (
 )
 
 
+OTHERWISE: tuple[tuple[str, float, float, tuple[int, int]], ...] = (
+    ("nights scatter by 1 %", 0.01, BESIDE, (FIRST, LAST)),
+    ("nights scatter by 2 %", 0.02, BESIDE, (FIRST, LAST)),
+    ("nights scatter by 3 %", SCATTER, BESIDE, (FIRST, LAST)),
+    ("nights scatter by 4 %", 0.04, BESIDE, (FIRST, LAST)),
+    ("beside each other by 0.5 %", SCATTER, 0.005, (FIRST, LAST)),
+    ("beside each other by 1.5 %", SCATTER, 0.015, (FIRST, LAST)),
+    ("beside each other by 2 %", SCATTER, 0.02, (FIRST, LAST)),
+    ("in the nights 8 to 20", SCATTER, BESIDE, (7, 19)),
+)
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--histories", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    count, seed = arguments.histories, arguments.seed
     detectors: dict[str, Callable[[Histories], Result]] = {
         "measured again": with_measuring,
         "medians, penalty 8": lambda one: by_medians(one, 8),
         "medians, penalty 16": lambda one: by_medians(one, 16),
     }
-    heads = ["history", "detector", *(f"{n} nights" for n in FOUND), "false", "again"]
-    print("| " + " | ".join(heads) + " |")
-    print("|---|---|" + "---:|" * (len(heads) - 2))
+    _print_head("history", "detector")
     for title, kind, size in SCENARIOS:
+        histories = simulate(kind, size, count, seed)
         for name, detector in detectors.items():
-            histories = simulate(kind, size, arguments.histories, arguments.seed)
-            result = detector(histories)
-            found = ["-"] * len(FOUND)
-            if kind == "step":
-                found = [f"{within(histories, result, n):.1%}" for n in FOUND]
-            again = f"{result.measured_again:.1%}" if detector is with_measuring else "-"
-            cells = [title, name, *found, f"{result.alarms:.3%}", again]
-            print("| " + " | ".join(cells) + " |", flush=True)
+            _print_row((title, name), histories, detector(histories))
+    print()
+    _print_head("step of 7 %")
+    for title, scatter, beside, steps_in in OTHERWISE:
+        histories = simulate("step", 0.07, count, seed, scatter, steps_in)
+        _print_row((title,), histories, with_measuring(histories, beside))
+
+
+def _print_head(*names: str) -> None:
+    heads = [*names, *(f"{n} nights" for n in FOUND), "false", "again"]
+    print("| " + " | ".join(heads) + " |")
+    print("|" + "---|" * len(names) + "---:|" * (len(FOUND) + 2))
+
+
+def _print_row(names: Sequence[str], histories: Histories, result: Result) -> None:
+    found = ["-"] * len(FOUND)
+    if (histories.steps < NEVER).all():
+        found = [f"{within(histories, result, n):.1%}" for n in FOUND]
+    again = f"{result.measured_again:.1%}" if result.measured_again else "-"
+    print("| " + " | ".join([*names, *found, f"{result.alarms:.3%}", again]) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -56,8 +57,8 @@ def main() -> None:
             tally = store.tally()
         print(f"{sum(rows for rows, _ in tally.values())} records in {len(tally)} runs")
         for task in (report, listing, history, two_nights):
-            with get_context("spawn").Pool(1) as pool:  # the peak of a fresh process
-                seconds, peak_bytes = pool.apply(measured, (task, url, Path(directory)))
+            with ProcessPoolExecutor(1, get_context("spawn")) as pool:  # a fresh process's peak
+                seconds, peak_bytes = pool.submit(measured, task, url, Path(directory)).result()
             print(f"{task.__doc__}: {seconds:.1f} s, {peak_bytes / 1e9:.2f} GB at most")
 
 

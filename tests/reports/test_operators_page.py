@@ -172,3 +172,13 @@ def test_a_browser_shows_the_page_without_sideways_scrolling(
     report = write_report(store, [record.run_id], tmp_path / "report").parent
     found = in_a_browser(report / "operators-0.html", width)
     assert found == "images=2 broken=0 sideways=false squeezed=false"
+
+
+def test_several_processes_draw_what_one_does(
+    report: Path, store: Store, make_record: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.operators_page._WORTH_A_PROCESS", 1)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _process: {0, 1})
+    again = write_report(store, [make_record().run_id], report.parent / "again").parent
+    for file in report.iterdir():
+        assert file.read_bytes() == (again / file.name).read_bytes(), file.name
