@@ -56,8 +56,9 @@ class Database:
     def _make_engine(self, create: bool) -> sa.Engine:
         try:
             url = sa.make_url(self.url)
-            if url.password:  # it is told to nobody
-                self.url = url.render_as_string(hide_password=True)
+            if url.password or "password" in url.query:  # it is told to nobody
+                shown = url.difference_update_query(["password"])
+                self.url = shown.render_as_string(hide_password=True)
             backend = url.get_backend_name()
             if url.drivername == backend and backend in _DRIVERS:
                 url = url.set(drivername=f"{backend}+{_DRIVERS[backend]}")

@@ -13,7 +13,7 @@ from reports.accounts import Account, needs_and_plans
 from reports.activations import ARENA, LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN
 from reports.frames import Setup
 from reports.memory_tables import megabytes
-from reports.plots import COLOURS, DPI, Plot
+from reports.plots import COLOURS, Plot, save
 
 _COLUMNS = 3
 _PANEL = 2.3  # inches high
@@ -54,7 +54,7 @@ def draw_profiles(accounts: Sequence[Account], path: Path) -> Plot:
     handles = [Line2D([], [], color="black", linewidth=0.9, label="alive while it runs")]
     handles += [Line2D([], [], color=_COLOUR[name], label=name, **_LINES[name]) for name in levels]
     figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False, fontsize=9)
-    figure.savefig(path, dpi=DPI)
+    save(figure, path)
     title = "Activations that are alive along each network"
     setups = "; ".join(dict.fromkeys(account.setup.title for account in accounts))
     caption = (
@@ -91,7 +91,7 @@ def draw_plans(setup: Setup, accounts: Sequence[Account], path: Path) -> Plot:
         axes.grid(visible=False, axis="y")
         axes.set_title(account.variant, fontsize=9)
     figure.supxlabel("MB", fontsize=10)
-    figure.savefig(path, dpi=DPI)
+    save(figure, path)
     title = "What activations need and what runtimes plan for them"
     caption = (
         f"{setup.title}. MB of 10^6 bytes; each panel has a scale of its own. Grey: of the graph, "

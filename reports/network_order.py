@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.collections import PolyCollection
 
 from reports.families import Look, legend
-from reports.plots import DPI, Plot, canvas
+from reports.plots import Plot, canvas, save
 
 _WIDTH = 0.8  # of bars
 _NARROW = 80  # kernels that a plot of half a page's width has room for
@@ -35,7 +35,7 @@ def draw_network_order(rows: pd.DataFrame, look: dict[str, Look], path: Path) ->
     axes.set_xlim(0, len(rows) + 1)
     axes.set_ylim(bottom=0)
     legend(figure, rows["family"], look)
-    figure.savefig(path, dpi=DPI)
+    save(figure, path)
     title = "Time along the network"
     slowest = rows.loc[rows["kernel_microseconds"].idxmax()]
     caption = (

@@ -60,7 +60,7 @@ def draw(frame: pd.DataFrame, out: Path) -> list[Plot]:
             continue
         for name, figure, plot in _figures(setup, rows):
             file_name = f"{name}-{index}.png"
-            figure.savefig(out / file_name, dpi=DPI)
+            save(figure, out / file_name)
             plots.append(Plot(file_name, *plot))
     return plots
 
@@ -233,6 +233,16 @@ def canvas(x: str, y: str, size: tuple[float, float] = (8, 5)) -> tuple[Figure, 
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return figure, axes
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a plot, laid out before: `savefig` would go through all of a figure twice for that."""
+    figure.set_dpi(DPI)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+    figure.savefig(path, dpi=DPI)
 
 
 def logarithmic(axes: Axes, which: str) -> None:

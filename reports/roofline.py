@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from reports.families import Look, legend, looks
 from reports.frames import setups
-from reports.plots import DPI, Plot, canvas, logarithmic
+from reports.plots import Plot, canvas, logarithmic, save
 
 _SMALLEST, _LARGEST = 8.0, 160.0  # areas of points
 _NAMED = 5  # of one network's kernels, the slowest
@@ -31,7 +31,7 @@ def draw_rooflines(kernels: pd.DataFrame, out: Path) -> list[Plot]:
         figure, axes = canvas(_INTENSITY, _RATE)
         _draw(figure, axes, drawn, looks(kernels))
         path = out / f"roofline-{index}.png"
-        figure.savefig(path, dpi=DPI)
+        save(figure, path)
         title = "Every kernel under the roofline"
         which = f"{setup.title}; {len(drawn)} kernels of {drawn['variant'].nunique()} variants"
         plots.append(Plot(path.name, title, _caption(which, drawn), _alt(title, drawn)))
@@ -47,7 +47,7 @@ def draw_roofline(rows: pd.DataFrame, look: dict[str, Look], path: Path) -> Plot
     _draw(figure, axes, drawn, look)
     slowest = drawn.nlargest(_NAMED, "share")
     _number(axes, slowest)
-    figure.savefig(path, dpi=DPI)
+    save(figure, path)
     title = "Under the roofline"
     without = len(rows) - len(drawn)
     rest = f"; {without} that multiply nothing are not in it" if without else ""

@@ -47,10 +47,17 @@ def test_a_missing_driver_is_named_by_its_extra(monkeypatch: pytest.MonkeyPatch)
         Store("postgresql://127.0.0.1:1/store")
 
 
-def test_a_password_is_told_to_nobody() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:secret@127.0.0.1:1/store",
+        "postgresql://me@127.0.0.1:1/store?password=secret",
+    ],
+)
+def test_a_password_is_told_to_nobody(url: str) -> None:
     with pytest.raises(ReportError) as refusal:
-        Store("postgresql://me:secret@127.0.0.1:1/store")
-    assert "me:***@127.0.0.1" in str(refusal.value)
+        Store(url)
+    assert "@127.0.0.1:1/store" in str(refusal.value)
     assert "secret" not in str(refusal.value)
 
 
