@@ -24,8 +24,6 @@ from targets.target import find_target
 VARIANT = "mobilenet_v2_0.35_32_t1"
 HERE = local_device_name()
 CELL = Cell("native", HERE, 1, "float32", "latency", VARIANT, "random(seed 0)", "tvm")
-    "native", local_device_name(), 1, "float32", "latency", VARIANT, "random(seed 0)", "tvm"
-)
 BRIEF = Profile("brief", warm_up_s=0.0, min_samples=12, min_duration_s=0.0, rounds=4)
 
 

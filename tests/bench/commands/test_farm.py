@@ -1,7 +1,9 @@
 """Runs on a farm: real boards behind a real tracker, and what happens to them meanwhile."""
 
 import os
+import random
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +16,7 @@ import targets.tracker
 from bench.models.weights import Weights
 from bench.variant import parse_variant
 from bench.workshop import Workshop
+from reports.errors import ReportError
 from reports.record import Record
 from reports.store import Store
 from schedules.database import directories
@@ -151,6 +154,51 @@ def test_a_tracker_that_goes_away_and_comes_back_is_survived(
     farm.start_tracker()
     finish(process)
     check_every_row_is_there_once(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_controller_killed_at_twenty_moments_loses_and_repeats_nothing(
+    farm: RealFarm, start: Start, cache_dir: Path, tmp_path: Path
+) -> None:
+    """Each run is killed and resumed until it is done; then the next one is."""
+    compile_beforehand(cache_dir, tmp_path)
+    farm.add_board()
+    farm.add_board()
+    moments = random.Random(7)
+    killed = 0
+    begun: set[str] = set()
+    while killed < 20:
+        unfinished = [one for one in runs(tmp_path) if len(done_of(tmp_path, one)) < len(VARIANTS)]
+        process = start(*(("run", "--resume", "latest") if unfinished else run(farm.tracker)))
+        try:
+            process.wait(moments.uniform(0.5, 25))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        process.communicate()
+        begun |= set(runs(tmp_path))
+    for one in begun:
+        found = done_of(tmp_path, one)
+        assert sorted(set(found)) == sorted(found)
+    if len(done_of(tmp_path, runs(tmp_path)[-1])) < len(VARIANTS):
+        finish(start("run", "--resume", "latest"))
+    assert all(sorted(done_of(tmp_path, one)) == sorted(VARIANTS) for one in runs(tmp_path))
+    assert {record.status for record in records(tmp_path)} == {"ok"}
+
+
+def runs(directory: Path) -> list[str]:
+    path = directory / "mobilebench.sqlite"
+    if not path.exists():
+        return []
+    try:
+        with Store(str(path), create=False) as store:
+            return [run.run_id for run in store.runs()]
+    except ReportError:  # it was killed before there were tables
+        return []
+
+
+def done_of(directory: Path, run_id: str) -> list[str]:
+    return [record.variant for record in records(directory) if record.run_id == run_id]
 
 
 @pytest.mark.slow
