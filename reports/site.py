@@ -48,6 +48,7 @@ class Card:
     interval: str
     since: str
     place: str
+    warnings: str  # of tonight's row
     plot: Markup | None
 
 
@@ -96,6 +97,7 @@ def write_site(
         devices=Listing(state, tuple(files.get(one.name, "") for one in here), len(here)),
         versions=versions_table(tonight),
         thresholds=thresholds_table(),
+        warned=int(((tonight.rows["status"] == "ok") & (tonight.rows["warnings"] != "")).sum()),
         more=more,
         nav=nav,
         here=PAGE,
@@ -124,6 +126,7 @@ def _cards(tonight: Tonight, kind: Kind, links: Links, pen: timeline_pages.Pen) 
             interval=interval_of(one),
             since=date_of(tonight, one.since_run_id),
             place=place_of(one.cell, emulated=tonight.is_emulated(one.cell)),
+            warnings=pen.warnings(one.cell),
             plot=pen.finding(one),
         )
         for one in findings

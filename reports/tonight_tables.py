@@ -141,7 +141,7 @@ def thresholds_table() -> Table:
     rows = [
         (
             "latency",
-            f"{LEAST_CHANGE:.0%}",
+            f"{100 * LEAST_CHANGE:g} %",
             "the libraries of two nights, each measured again beside one of before the change, "
             "agree; what cannot be measured again is suspected from "
             f"{UNCONFIRMED_BAR:g} standard errors on",

@@ -147,6 +147,12 @@ def test_failed_rows_say_since_when(glance: Document) -> None:
     assert "no answer within 300 s; killed" in rows[-1]
 
 
+def test_the_runs_plots_and_tables_are_led_to(glance: Document) -> None:
+    runs = [link for link in glance.links if link.startswith("run.html#")]
+    for start in ("latency-by-macs", "heat-maps", "accuracy-by-latency", "runtimes", "tables"):
+        assert any(link.startswith(f"run.html#{start}") for link in runs), start
+
+
 def test_new_gone_and_repaired_cells_are_listed(glance: Document) -> None:
     rows = {title: glance.tables[title][1:] for title in ("New", "Gone", "Works again")}
     assert [row[0] for row in rows["New"]] == [NEW]
@@ -163,7 +169,7 @@ def test_versions_of_both_nights_are_beside_each_other(glance: Document) -> None
 
 def test_thresholds_are_named(glance: Document) -> None:
     rows = {row[0]: row[1:] for row in glance.tables["When a change counts"]}
-    assert rows["latency"][0] == "3%"
+    assert rows["latency"][0] == "3 %"
     assert rows["arena"][0] == "1 %"
     assert rows["peak memory"][0] == "10 % and 1 MB"
 
@@ -194,6 +200,7 @@ def test_steps_are_marked_and_listed(site: Path) -> None:
     rows = Document(site / "timelines.html").tables["Steps"][1:]
     assert {row[0] for row in rows} == {SLOWER, FASTER}
     assert {row[3] for row in rows} == {"2026-01-23"}
+    assert {row[4] for row in rows} == {"000000000b..000000000c"}
 
 
 def test_other_figures_are_drawn_where_they_moved(site: Path) -> None:
@@ -209,6 +216,14 @@ def test_failures_are_crosses_that_say_why(site: Path) -> None:
     assert len(crosses) == 7
     assert "2026-01-22: timed_out" in crosses
     assert "failed tonight: timed_out" in page.cards[FASTER]
+
+
+def test_warnings_are_marked(site: Path, glance: Document) -> None:
+    assert "1 of tonight's ok rows has a warning †" in glance.text
+    (page,) = site.glob("timeline-*-onnxruntime.html")
+    warned = "† spread: standard deviation is 14% of the mean"
+    assert warned in Document(page).cards[LARGER]
+    assert len([point for point in Document(page).points if point.endswith(warned)]) == NIGHTS
 
 
 def test_an_emulators_times_are_not_drawn(site: Path) -> None:
