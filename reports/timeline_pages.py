@@ -134,7 +134,7 @@ class Pen:
         timeline = tonight.timeline
         self._tonight = tonight
         self._numbers = {cell: number for number, cell in enumerate(timeline.cells)}
-        self._dates = [night.started_at[:10] for night in timeline.nights]
+        self._dates = tonight.dates
         columns = (LATENCY, *INTERVAL, *(watched.column for watched in WATCHED), "images")
         self._wide = {column: timeline.wide(column) for column in columns}
         self._commits = [f"commit {commit}" if commit else "" for commit in tonight.commits]
@@ -313,13 +313,13 @@ def _steps(tonight: Tonight, links: Mapping[Cell, str]) -> Listing | None:
     if not found:
         return None
     names = names_of(cell for _, cell in found)
-    nights, commits = tonight.timeline.nights, tonight.commits
+    commits = tonight.commits
     rows = [
         (
             names[cell],
             show_ratio(step.ratio),
             f"{show_ratio(step.low)} to {show_ratio(step.high)}",
-            nights[step.night].started_at[:10],
+            tonight.dates[step.night],
             "..".join(dict.fromkeys(filter(None, commits[step.night - 1 : step.night + 1]))) or "-",
             cell.runtime,
             place_of(cell, emulated=False),

@@ -8,10 +8,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from reports.page import write_report
-from reports.store import Store
+from reports.store import Run, Store
 from tests.reports import farm_nights
 from tests.reports.farm_nights import BOARDS, FASTER, GONE, HOSTILE, LARGER, NEW, PENDING, SLOWER
 
@@ -306,8 +307,39 @@ def test_two_nights_are_enough(store: Store, make_record: Any, tmp_path: Path) -
         store.add(make_record(run_id=run.run_id))
     report = report_of(store, run.run_id, tmp_path)
     text = Document(report / "index.html").text
-    assert "Nothing got worse; no row failed." in text
+    assert "Nothing got worse; no row failed. Latency is judged from 6 nights on" in text
     assert "beside the night before it" in text
+
+
+def test_what_differs_from_the_night_before_is_shown_where_nights_are_few(
+    store: Store, make_record: Any, tmp_path: Path
+) -> None:
+    generator = np.random.default_rng(0)
+    for number, times in enumerate((1.0, 1.5)):
+        run = farm_nights.run_of(number)
+        store.begin_run(run)
+        for variant, factor in ((SLOWER, times), (FASTER, 1.0)):
+            rounds = 3 * factor * np.exp(generator.normal(0, 0.005, (5, 20)))
+            record = make_record(variant, latency_ms=3 * factor, run_id=run.run_id)
+            store.add(record, rounds.tolist())
+    report = report_of(store, run.run_id, tmp_path)
+    (row,) = Document(report / "index.html").tables["Against the night before"][1:]
+    assert row[:2] == [SLOWER, "slower"]
+    assert row[2].startswith(("+49", "+50"))
+    assert "<details open>" in (report / "index.html").read_text(encoding="utf-8")
+
+
+def test_nights_of_one_day_are_told_apart_by_the_hour(
+    store: Store, make_record: Any, tmp_path: Path
+) -> None:
+    for hour in (2, 14):
+        run = Run(f"night-{hour}", f"2026-01-01T{hour:02}:00:00+00:00", {})
+        store.begin_run(run)
+        store.add(make_record(run_id=run.run_id))
+    (page,) = report_of(store, run.run_id, tmp_path).glob("timeline-*.html")
+    assert [point[:16] for point in Document(page).points if "ms" in point] == [
+        *("2026-01-01 02:00", "2026-01-01 14:00")
+    ]
 
 
 def test_a_night_in_which_no_board_answered_has_its_failures(
