@@ -236,14 +236,28 @@ def headline(tonight: Tonight) -> str:
     """Say in a sentence what is to be done about the night."""
     worse, failed = len(tonight.having("regression")), len(tonight.failures)
     newly = sum(one.was_ok and one.nights == 1 for one in tonight.failures)
-    parts: list[str] = []
-    parts.append(f"{counted(worse, 'regression')} called" if worse else "Nothing got worse")
+    parts = [f"{counted(worse, 'regression')} called"] if worse else []
+    if not tonight.is_judged:
+        parts.append(_beside_last(tonight))
+    elif not worse:
+        parts.append("nothing got worse")
     if failed:
         parts.append(f"{counted(failed, 'row')} failed, {newly} of them for the first time")
     else:
         parts.append("no row failed")
-    text = "; ".join(parts) + "."
+    text = "; ".join(parts)
+    text = f"{text[0].upper()}{text[1:]}."
     if tonight.is_judged:
         return text
-    nights = counted(len(tonight.timeline.nights), "night")
-    return f"{text} Latency is judged from {FEWEST + 1} nights on, and there are {nights}."
+    judged = f"Latency is judged by its history from {FEWEST + 1} nights on"
+    return f"{text} {judged}; this is night {len(tonight.timeline.nights)}."
+
+
+def _beside_last(tonight: Tonight) -> str:
+    changes = tonight.comparison.having("slower", "worse") if tonight.comparison else []
+    if not changes:
+        return "nothing is worse than in the night before"
+    are = "is" if len(changes) == 1 else "are"
+    confirmed = sum(bool(one.latency and one.latency.confirmed) for one in changes)
+    again = f" ({confirmed} measured again, beside each other)" if confirmed else ""
+    return f"{counted(len(changes), 'cell')} {are} worse than in the night before{again}"

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -307,7 +308,8 @@ def test_two_nights_are_enough(store: Store, make_record: Any, tmp_path: Path) -
         store.add(make_record(run_id=run.run_id))
     report = report_of(store, run.run_id, tmp_path)
     text = Document(report / "index.html").text
-    assert "Nothing got worse; no row failed. Latency is judged from 6 nights on" in text
+    assert "Nothing is worse than in the night before; no row failed." in text
+    assert "Latency is judged by its history from 6 nights on; this is night 2." in text
     assert "beside the night before it" in text
 
 
@@ -322,9 +324,13 @@ def test_what_differs_from_the_night_before_is_shown_where_nights_are_few(
             rounds = 3 * factor * np.exp(generator.normal(0, 0.005, (5, 20)))
             record = make_record(variant, latency_ms=3 * factor, run_id=run.run_id)
             store.add(record, rounds.tolist())
+    again = farm_nights.beside(make_record, 1, 0, SLOWER, 1.5)
+    store.add_confirmation(replace(again, target="native", device="workbench"))
     report = report_of(store, run.run_id, tmp_path)
+    text = Document(report / "index.html").text
+    assert "1 cell is worse than in the night before (1 measured again, beside each other)" in text
     (row,) = Document(report / "index.html").tables["Against the night before"][1:]
-    assert row[:2] == [SLOWER, "slower"]
+    assert row[:2] == [SLOWER, "slower, confirmed"]
     assert row[2].startswith(("+49", "+50"))
     assert "<details open>" in (report / "index.html").read_text(encoding="utf-8")
 
