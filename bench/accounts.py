@@ -32,7 +32,7 @@ def account(
     """
     if not context.suite.memory or exported is None:
         return {}
-    progress.say(f"{cell.title}: plan memory")
+    progress.stage(cell.title, "plan memory")
     try:
         needs = workshop.activations(exported.onnx_path, cell.precision)
     except (BenchError, WorkerError) as error:

@@ -12,7 +12,7 @@ from bench.artifact import Artifact, Ceilings
 from bench.fidelity import TOLERANCE, Fidelity, compare
 from bench.heads import CLASS_AXIS
 from bench.latency import is_complete, round_size
-from bench.on_device import Bench, device_state, open_device, time_kernels
+from bench.on_device import Bench, close_device, device_state, open_device, time_kernels
 from bench.onnx_export import Exported
 from bench.runtimes.convert import convert_for
 from bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
@@ -133,6 +133,8 @@ def _measure_once(
             if attempt.runtime == TVM and attempt.status == "ok" and look is not None:
                 inside = _look_inside(attempt, workers[TVM], bench, workload, look)
         after = _state(bench, workers.get(TVM))
+        if all(attempt.status == "ok" for attempt in attempts) and TVM in workers:
+            close_device(bench, workers.pop(TVM))
     finally:
         for worker in workers.values():
             worker.close()

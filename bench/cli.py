@@ -11,7 +11,7 @@ from reports.errors import ReportError
 from targets.errors import BenchError
 
 STORE = "sqlite:///mobilebench.sqlite"
-REPORT = Path("mobilebench-report")
+REPORT = Path("mobilebench-report")  # both as bench.suite.Places has them
 
 app = typer.Typer(
     name="mobilebench",
@@ -61,6 +61,10 @@ TrackerOption = Annotated[
 ]
 Wait = Annotated[
     float | None, typer.Option("--wait", help="Seconds to wait for a free board (60).")
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option("--scheduler", help="Dask scheduler, tcp://HOST:8786, whose workers compile."),
 ]
 StoreUrl = Annotated[str, typer.Option("--store", help="SQLite file or database URL.")]
 
@@ -114,6 +118,14 @@ def run(
             help="Find out what activations need and runtimes plan for them too.",
         ),
     ] = None,
+    watch: Annotated[
+        bool | None,
+        typer.Option(
+            "--watch/--no-watch",
+            help="Hold the run against the store's earlier ones, measure suspects again, and exit "
+            "with 1 on a regression.",
+        ),
+    ] = None,
     time_limit: Annotated[
         float | None,
         typer.Option(help="Seconds that compiling, loading or one round may take (300)."),
@@ -124,11 +136,20 @@ def run(
         int | None,
         typer.Option(help="On other boards, or later, after a board or the model has died (2)."),
     ] = None,
-    store: StoreUrl = STORE,
+    scheduler: SchedulerOption = None,
+    events: Annotated[
+        str | None, typer.Option(help="File to append what happens to, as JSON lines.")
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option("--store", help=f"SQLite file or database URL ({STORE})."),
+    ] = None,
     resume: Annotated[
         str | None, typer.Option(help="Go on with an interrupted run: its name, or latest.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Directory for the report.")] = REPORT,
+    out: Annotated[
+        str | None, typer.Option(help=f"Directory for the report ({REPORT}); may have %Y-%m-%d.")
+    ] = None,
 ) -> None:
     """Measure: export, compile, validate and time each variant, then write a report.
 
@@ -150,12 +171,17 @@ def run(
         "prefer": prefer,
         "kernels": kernels,
         "memory": memory,
+        "watch": watch,
         "time_limit_s": time_limit,
         "tracker": tracker,
         "wait_s": wait,
         "retries": retries,
+        "scheduler": scheduler,
+        "events": events,
+        "store": store,
+        "report": out,
     }
-    raise typer.Exit(run_command(suite, chosen, store, resume, out))
+    raise typer.Exit(run_command(suite, chosen, resume))
 
 
 @app.command()
@@ -172,6 +198,7 @@ def tune(
     ] = None,
     tracker: TrackerOption = None,
     wait: Wait = None,
+    scheduler: SchedulerOption = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Directory of databases; your own by default, where runs find it."),
@@ -193,7 +220,8 @@ def tune(
         "tracker": tracker,
         "wait_s": wait,
     }
-    raise typer.Exit(tune_command({k: v for k, v in chosen.items() if v not in (None, [])}, out))
+    chosen = {key: value for key, value in chosen.items() if value not in (None, [])}
+    raise typer.Exit(tune_command(chosen, scheduler or "", out))
 
 
 @app.command()

@@ -1,74 +1,202 @@
-"""Jobs on the boards of farms: at once as many of a key as it has boards."""
+"""Jobs for devices: prepared ahead here, the longest first, each device with its next one ready."""
 
+import heapq
 import queue
 import threading
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from targets.errors import BenchError
 
+Item = TypeVar("Item")
+Ready = TypeVar("Ready")
 Result = TypeVar("Result")
 _POLL_S = 1.0
 
 
-class Dispatcher(Generic[Result]):
-    """Runs each job in a thread of its own as soon as its key has a board for it.
+@dataclass(frozen=True)
+class Job(Generic[Item]):
+    """A job, the key of the boards that may do it (empty: this machine), and how long it is.
 
-    Which board it gets is the tracker's decision. Threads end with the process: their workers are
-    killed with it.
+    The length has no unit: it puts jobs in order.
     """
 
-    def __init__(self, boards: Callable[[str], int]) -> None:
-        """`boards` tells how many boards a key has now; it may raise BenchError."""
+    item: Item
+    key: str
+    length: float
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """How the boards of a key are doing."""
+
+    boards: int  # that are registered
+    busy: int  # jobs on them
+    ready: int  # prepared jobs that wait for one
+    left: int  # jobs that are not prepared yet
+
+
+class Dispatcher(Generic[Item, Ready, Result]):
+    """Prepares and measures jobs: on boards at once as many of a key as it has boards.
+
+    Which board a job gets is the tracker's decision. This machine measures its own jobs last, one
+    after the other, when nothing else is going on. Threads end with the process: their workers
+    are killed with it.
+    """
+
+    def __init__(
+        self,
+        prepare: Callable[[Item], Ready],
+        measure: Callable[[Ready], Result],
+        boards: Callable[[str], int],
+        hands: int,
+    ) -> None:
+        """`hands` jobs are prepared at once; `boards` tells how many boards a key has now.
+
+        It may raise BenchError: while the tracker is away, what it said last holds.
+        """
+        self._prepare = prepare
+        self._measure = measure
         self._boards = boards
-        self._lock = threading.Lock()
-        self._waiting: dict[str, deque[Callable[[], Result]]] = defaultdict(deque)
-        self._running: dict[str, int] = defaultdict(int)
-        self._known: dict[str, int] = defaultdict(int)  # boards, when they could be asked for last
+        self._hands = hands
+        self._changed = threading.Condition()
+        self._raw: list[Job[Item]] = []  # to be prepared; the next one last
+        self._ready: dict[str, list[tuple[float, int, Ready]]] = defaultdict(list)
+        self._busy: dict[str, int] = defaultdict(int)
+        self._known: dict[str, int] = defaultdict(int)
         self._done: queue.Queue[Result | BaseException] = queue.Queue()
-        self.open = 0  # jobs whose results were not handed out yet
+        self._counted = time.monotonic()
+        self._preparing = 0
+        self._closing = False
 
-    def submit(self, key: str, job: Callable[[], Result]) -> None:
-        """Have a job run on a board of a key."""
-        self.open += 1
-        with self._lock:
-            self._waiting[key].append(job)
-        self._fill(key)
+    def run(self, jobs: Sequence[Job[Item]]) -> Iterator[Result]:
+        """Yield each job's result as soon as there is one; raises what a job raised."""
+        self._raw = list(reversed(in_order(jobs)))
+        own = [job.key for job in jobs].count("")
+        for key in {job.key for job in jobs if job.key}:
+            self._count(key)
+        for _ in range(min(self._hands, len(jobs))):
+            threading.Thread(target=self._prepare_all, daemon=True).start()
+        try:
+            for _ in range(len(jobs) - own):
+                yield self._next()
+            for _ in range(own):
+                yield self._own()
+        finally:
+            with self._changed:
+                self._closing = True
+                self._changed.notify_all()
 
-    def results(self, *, wait: bool) -> Iterator[Result]:
-        """Yield what is done; with `wait`, until all is. Raises what a job raised."""
-        while self.open:
+    def fleets(self) -> Mapping[str, Fleet]:
+        """Tell how the boards of each key are doing."""
+        with self._changed:
+            left = [job.key for job in self._raw]
+            return {
+                key: Fleet(count, self._busy[key], len(self._ready[key]), left.count(key))
+                for key, count in self._known.items()
+            }
+
+    def _next(self) -> Result:
+        """Wait for a board's result; meanwhile boards may come."""
+        while True:
+            if time.monotonic() > self._counted + _POLL_S:
+                for key in list(self._known):
+                    self._count(key)
+                self._counted = time.monotonic()
             try:
-                result = self._done.get(timeout=_POLL_S if wait else 0.0)
+                result = self._done.get(timeout=_POLL_S)
             except queue.Empty:
-                if not wait:
-                    return
-                for key in list(self._waiting):
-                    self._fill(key)  # boards may have come
                 continue
-            self.open -= 1
             if isinstance(result, BaseException):
                 raise result
-            yield result
+            return result
+
+    def _own(self) -> Result:
+        """Measure a job of this machine, once everything is prepared that is to be."""
+        with self._changed:
+            while self._raw or not self._ready[""] or self._preparing:
+                if not self._done.empty():  # a preparation has failed
+                    break
+                self._changed.wait(_POLL_S)
+        if not self._done.empty():
+            return self._next()
+        _, _, ready = heapq.heappop(self._ready[""])
+        return self._measure(ready)
+
+    def _prepare_all(self) -> None:
+        while True:
+            with self._changed:
+                if self._closing or not self._raw:
+                    return
+                job = self._raw.pop()
+                number = len(self._raw)
+                self._preparing += 1
+            try:
+                ready = self._prepare(job.item)
+            except BaseException as error:
+                self._done.put(error)
+                ready = None
+            with self._changed:
+                self._preparing -= 1
+                if ready is not None:
+                    # This machine keeps the order that was asked for.
+                    first = -job.length if job.key else -number
+                    heapq.heappush(self._ready[job.key], (first, -number, ready))
+                self._changed.notify_all()
+            if job.key:
+                self._fill(job.key)
+
+    def _count(self, key: str) -> None:
+        with suppress(BenchError):
+            self._known[key] = self._boards(key)
+        self._known.setdefault(key, 0)
+        self._fill(key)
 
     def _fill(self, key: str) -> None:
-        """Start waiting jobs while there are boards; the first always, to find out why not."""
-        with suppress(BenchError):  # while the tracker is away, what it said last holds
-            self._known[key] = self._boards(key)
-        with self._lock:
-            while self._waiting[key] and self._running[key] < max(1, self._known[key]):
-                self._running[key] += 1
-                job = self._waiting[key].popleft()
-                threading.Thread(target=self._run, args=(key, job), daemon=True).start()
+        """Put ready jobs on boards while there are any; the first always, to find out why not."""
+        with self._changed:
+            while (
+                self._ready[key]
+                and self._busy[key] < max(1, self._known[key])
+                and not self._closing
+            ):
+                self._busy[key] += 1
+                _, _, ready = heapq.heappop(self._ready[key])
+                threading.Thread(target=self._work, args=(key, ready), daemon=True).start()
 
-    def _run(self, key: str, job: Callable[[], Result]) -> None:
-        try:
-            result: Result | BaseException = job()
-        except BaseException as error:
-            result = error
-        with self._lock:
-            self._running[key] -= 1
-        self._done.put(result)
-        self._fill(key)
+    def _work(self, key: str, ready: Ready) -> None:
+        """Measure one job after the other as long as there are boards for them."""
+        while True:
+            try:
+                result: Result | BaseException = self._measure(ready)
+            except BaseException as error:
+                result = error
+            self._done.put(result)
+            with self._changed:
+                spare = self._busy[key] > max(1, self._known[key])
+                if spare or not self._ready[key] or self._closing:
+                    self._busy[key] -= 1
+                    return
+                _, _, ready = heapq.heappop(self._ready[key])
+
+
+def in_order(jobs: Iterable[Job[Item]]) -> list[Job[Item]]:
+    """Return jobs in the order in which they are prepared.
+
+    Boards come first, this machine, in its own order, last. Of each key the longest job goes first,
+    so that no long one is left over for the end, and keys take turns, so that none waits long for
+    its first.
+    """
+    by_key: dict[str, list[Job[Item]]] = defaultdict(list)
+    for job in jobs:
+        by_key[job.key].append(job)
+    own = by_key.pop("", [])
+    for queued in by_key.values():
+        queued.sort(key=lambda job: -job.length)
+    rounds = max(map(len, by_key.values()), default=0)
+    turns = [q[number] for number in range(rounds) for q in by_key.values() if number < len(q)]
+    return [*turns, *own]

@@ -1,5 +1,6 @@
 """What is asked of a target's device: sessions, descriptions, inferences and kernel times."""
 
+import queue
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,9 +12,41 @@ from bench.fidelity import Floats, Outputs
 from bench.latency import PROFILES, Profile, round_size
 from bench.runtimes.runtime import RUNTIMES, TVM, Workload
 from targets.device import DeviceState, cool_down
+from targets.errors import BenchError
 from targets.farm import Farm
 from targets.target import Target
-from targets.worker import Worker
+from targets.worker import Worker, WorkerError
+
+
+class Holders:
+    """Processes that hold sessions to boards, kept from job to job: each imports TVM once."""
+
+    def __init__(self) -> None:
+        self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()
+
+    def take(self) -> Worker:
+        """Return one without a session."""
+        while True:
+            try:
+                holder = self._idle.get_nowait()
+            except queue.Empty:
+                return Worker(RUNTIMES[TVM].factory, blocked_modules=("torch",))
+            if holder.alive:
+                return holder
+
+    def give_back(self, holder: Worker, time_limit_s: float) -> None:
+        """End its session and keep it; one that cannot do that is ended itself."""
+        try:
+            holder.resume()
+            holder.call("release", timeout_s=time_limit_s)
+            self._idle.put(holder)
+        except (BenchError, WorkerError):
+            holder.close()
+
+    def close(self) -> None:
+        """End all that are idle."""
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
 
 
 @dataclass(frozen=True)
@@ -27,6 +60,7 @@ class Bench:
     farm: Farm | None = None  # where the target's boards are; None: this machine is the device
     profile: Profile = PROFILES["quick"]
     retries: int = 0  # on other boards, or later, after a board or a model has died
+    holders: Holders | None = None  # of sessions to boards; None: a fresh one each time
 
 
 def open_device(bench: Bench) -> tuple[Worker, DeviceState]:
@@ -34,17 +68,13 @@ def open_device(bench: Bench) -> tuple[Worker, DeviceState]:
 
     Raises what the worker raises, and NoDeviceError if no board is free within the farm's wait.
     """
-    device = Worker(
-        RUNTIMES[TVM].factory,
-        bench.target,
-        bench.threads,
-        bench.cache_dir,
-        bench.farm,
-        blocked_modules=("torch",),
-    )
+    # What is measured on this machine gets a fresh process, as every other runtime does.
+    device = (bench.holders if bench.farm and bench.holders else Holders()).take()
     limit_s = bench.time_limit_s
     wait_s = bench.farm.wait_s if bench.farm else 0.0
     try:
+        where = (bench.target, bench.threads, bench.cache_dir, bench.farm)
+        device.call("aim", *where, timeout_s=limit_s)
         device.call("wait", timeout_s=limit_s + wait_s)
         device.call("connect", timeout_s=limit_s)
         cool_down(bench.target, partial(device.call, "temperature_c", timeout_s=limit_s))
@@ -54,10 +84,18 @@ def open_device(bench: Bench) -> tuple[Worker, DeviceState]:
         raise
 
 
+def close_device(bench: Bench, device: Worker) -> None:
+    """End a session that all went well with."""
+    if bench.farm and bench.holders and device.alive:
+        bench.holders.give_back(device, bench.time_limit_s)
+    else:
+        device.close()
+
+
 def device_state(bench: Bench) -> DeviceState:
     """Describe a target's device; raises what `open_device` raises."""
     device, state = open_device(bench)
-    device.close()
+    close_device(bench, device)
     return state
 
 

@@ -1,6 +1,6 @@
 """Which cells a run still has to measure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -34,7 +34,11 @@ class Context:
     @property
     def targets(self) -> list[Target]:
         """What is measured on."""
-        return [find_target(name) for name in self.suite.targets]
+        cool_below_c = self.suite.cool_below_c
+        targets = [find_target(name) for name in self.suite.targets]
+        if cool_below_c is None:
+            return targets
+        return [replace(target, cool_below_c=cool_below_c) for target in targets]
 
     def farm(self, target: Target) -> Farm | None:
         """Return where a target's boards are; None if this machine is its device."""

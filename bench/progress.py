@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable, Mapping
 from typing import Self
 
 from rich.console import Console
@@ -9,18 +10,25 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bar
 
+from bench.dispatch import Fleet
+from bench.events import EventLog
 from reports.record import Record
 from schedules.precision import FLOAT32
 from schedules.progress import Progress as Step
 
 logger = logging.getLogger("mobilebench")
 _LOG_EVERY_S = 10.0
+_TOLD = (  # of a record in the log of events; all of it is in the store
+    *("run_id", "variant", "target", "device", "runtime", "threads", "precision", "weights"),
+    *("status", "error", "warnings", "retries", "latency_p50_ms"),
+)
 
 
 class _Screen:
@@ -45,7 +53,7 @@ class _Screen:
 
     def say(self, what: str) -> None:
         """Say what is being done now."""
-        for task in self._bar.task_ids:
+        for task in self._bar.task_ids[:1]:
             self._bar.update(task, description=what)
         if not self._console.is_terminal:
             logger.info("%s", what)
@@ -69,28 +77,64 @@ class _Screen:
 
 
 class Progress(_Screen):
-    """How far a run is."""
+    """How far a run is: on the screen or in a plain log, and in the log of events."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, events: EventLog) -> None:
         super().__init__(console, "rows")
+        self._events = events
         self._done = self._total = 0
+        self._fleets: Callable[[], Mapping[str, Fleet]] = dict
+        self._lines: dict[str, TaskID] = {}  # of the screen, one for the boards of each key
 
     def begin(self, rows: int) -> None:
         """Say how many records there will be."""
         self._total = rows
-        self._bar.add_task("starting", total=rows)
+        self._events.write("begin", rows=rows)
+        self._main = self._bar.add_task("starting", total=rows)
+
+    def watch(self, fleets: Callable[[], Mapping[str, Fleet]]) -> None:
+        """Show how boards are doing from now on, a line for each key."""
+        self._fleets = fleets
+
+    def say(self, what: str) -> None:
+        """Say what is being done now."""
+        super().say(what)
+        self._show_fleets()
+
+    def stage(self, cell: str, stage: str) -> None:
+        """Say which step a cell is at."""
+        self._events.write("stage", cell=cell, stage=stage)
+        self.say(f"{cell}: {stage}")
+
+    def warn(self, what: str) -> None:
+        """Say something that should be read."""
+        self._events.write("warning", text=what)
+        super().warn(what)
 
     def done(self, record: Record) -> None:
         """Count a finished record and show it in one line."""
         self._done += 1
-        for task in self._bar.task_ids:
-            self._bar.advance(task)
+        told = {name: getattr(record, name) for name in _TOLD}
+        self._events.write("row", done=self._done, rows=self._total, **told)
+        self._bar.advance(self._main)
         counted = "" if self._console.is_terminal else f"[{self._done}/{self._total}] "
         half = f"{record.precision}  " if record.precision != FLOAT32 else ""
         self._print(
             f"{counted}{record.variant:<26} {record.runtime:<12} {record.threads} thr  {half}"
             f"{_outcome(record)}"
         )
+        self._show_fleets()
+
+    def _show_fleets(self) -> None:
+        if not self._console.is_terminal:
+            return
+        for key, fleet in self._fleets().items():
+            if key not in self._lines:
+                self._lines[key] = self._bar.add_task(key, total=None)
+            done = f"{fleet.busy} of {fleet.boards} boards busy, {fleet.ready} jobs ready"
+            self._bar.update(
+                self._lines[key], description=f"{key}: {done}, {fleet.left} to prepare"
+            )
 
 
 class TuningProgress(_Screen):

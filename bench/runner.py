@@ -1,7 +1,8 @@
 """The run: what the project does, step for step."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bench.accounts import account
@@ -9,74 +10,76 @@ from bench.accuracy.exam import Exam
 from bench.artifact import Artifact
 from bench.assemble import make_record
 from bench.cell import Attempt, CellResult, Look, measure_cell
-from bench.dispatch import Dispatcher
+from bench.dispatch import Dispatcher, Job
 from bench.latency import find_profile
-from bench.on_device import Bench, device_state
+from bench.on_device import Bench, Holders, device_state
 from bench.onnx_export import Exported
 from bench.plan import Cell, Context, open_cells
 from bench.progress import Progress
 from bench.runtimes.runtime import TVM, Workload
+from bench.size import size_of
 from bench.workshop import Workshop
 from reports.activations import Activations
 from reports.store import Store
 from schedules.precision import FLOAT16
+from targets.crew import Crew
 from targets.device import require_flags, require_half, with_limits
 from targets.errors import BenchError, NoDeviceError
 from targets.target import Target
 from targets.tracker import boards_of
 from targets.worker import WorkerError
 
-Finish = Callable[[CellResult], None]
+_MOST_HANDS = 4  # each imports PyTorch and TVM: 1 GB
 
 
-def run_suite(context: Context, store: Store, progress: Progress) -> None:
+@dataclass(frozen=True)
+class Prepared:
+    """A cell with all that is made for it before a device is needed."""
+
+    cell: Cell
+    exported: Exported | None
+    artifact: Artifact | None
+    look: Look | None
+    exam: Exam | None
+    plans: dict[str, Activations]  # by runtime
+    failed: list[Attempt]
+
+
+def run_suite(context: Context, store: Store, progress: Progress, builders: Crew | None) -> None:
     """Take each variant from PyTorch through ONNX and TVM to records in the store.
 
     What has a record in this run already is left out, so an interrupted run can be resumed. What
-    fails becomes a row that says so. Raises BenchError only for what is wrong with the request, and
-    then the store does not hear of the run.
+    fails becomes a row that says so. `builders` compile instead of this machine. Raises BenchError
+    only for what is wrong with the request, and then the store does not hear of the run.
     """
     cells = open_cells(context, store)
     progress.begin(sum(len(cell.runtimes) for cell in cells))
-    with Workshop(context.cache_dir, context.suite.time_limit_s) as workshop:
+    limit_s = context.suite.time_limit_s
+    with Workshop(context.cache_dir, limit_s, _hands(cells), builders) as workshop:
         cells = _check_request(context, workshop, cells, progress)
         store.begin_run(context.run)
-        boards: Dispatcher[Callable[[], None]] = Dispatcher(partial(_count_boards, context))
-        for cell in cells:
-            progress.say(f"{cell.title}: export")
-            exported, unexported = _export(context, workshop, cell)
-            progress.say(f"{cell.title}: compile")
-            artifact, look, unbuilt = _build(context, workshop, cell, exported)
-            exam = _prepare_exam(context, workshop, cell, progress)
-            plans = account(context, workshop, cell, exported, artifact, progress)
-            measure = partial(_measure, context, cell, exported, artifact, look, exam)
-            finish = partial(_finish, context, store, progress, cell, exported, artifact, plans)
-            failed = [*unexported, *unbuilt]
-            if context.farm(cell.target):
-                # Boards measure while this machine compiles for the next.
-                boards.submit(cell.target.key, partial(_then, measure, failed, finish))
-                _keep(boards, progress, wait=False)
-            else:
-                # They are done before this machine is measured itself.
-                _keep(boards, progress, wait=True)
-                progress.say(f"{cell.title}: measure")
-                finish(measure(failed))
-        _keep(boards, progress, wait=True)
+        holders = Holders()
+        dispatcher = Dispatcher(
+            partial(_prepare, context, workshop, progress),
+            partial(_measure, context, holders, progress),
+            partial(_count_boards, context),
+            workshop.hands,
+        )
+        progress.watch(dispatcher.fleets)
+        try:
+            for prepared, result in dispatcher.run([_job(cell) for cell in cells]):
+                _keep(context, store, progress, prepared, result)
+        finally:
+            holders.close()
 
 
-def _then(
-    measure: Callable[[list[Attempt]], CellResult], failed: list[Attempt], finish: Finish
-) -> Callable[[], None]:
-    """Measure on a board, in a thread; what is to be done with the result is for the main one."""
-    return partial(finish, measure(failed))
+def _job(cell: Cell) -> Job[Cell]:
+    return Job(cell, cell.target.key, size_of(cell.variant).macs / cell.threads)
 
 
-def _keep(boards: Dispatcher[Callable[[], None]], progress: Progress, *, wait: bool) -> None:
-    """Write the rows of cells that boards are done with."""
-    if wait and boards.open:
-        progress.say("waiting for boards")
-    for finish in boards.results(wait=wait):
-        finish()
+def _hands(cells: Sequence[Cell]) -> int:
+    """Return how many cells are prepared here at once."""
+    return max(1, min(len(cells), os.cpu_count() or 1, _MOST_HANDS))
 
 
 def _count_boards(context: Context, key: str) -> int:
@@ -84,22 +87,28 @@ def _count_boards(context: Context, key: str) -> int:
     return max(len(boards_of(farm.tracker, key)) for farm in farms if farm)
 
 
-def _finish(
-    context: Context,
-    store: Store,
-    progress: Progress,
-    cell: Cell,
-    exported: Exported | None,
-    artifact: Artifact | None,
-    plans: dict[str, Activations],
-    result: CellResult,
+def _prepare(context: Context, workshop: Workshop, progress: Progress, cell: Cell) -> Prepared:
+    """Make all that a cell needs before its device does."""
+    progress.stage(cell.title, "export")
+    exported, unexported = _export(context, workshop, cell)
+    progress.stage(cell.title, "compile")
+    artifact, look, unbuilt = _build(context, workshop, cell, exported)
+    exam = _prepare_exam(context, workshop, cell, progress)
+    plans = account(context, workshop, cell, exported, artifact, progress)
+    return Prepared(cell, exported, artifact, look, exam, plans, [*unexported, *unbuilt])
+
+
+def _keep(
+    context: Context, store: Store, progress: Progress, prepared: Prepared, result: CellResult
 ) -> None:
     """Write a cell's rows."""
     for attempt in result.attempts:
-        record = make_record(context, cell, attempt, result, exported, artifact)
+        record = make_record(
+            context, prepared.cell, attempt, result, prepared.exported, prepared.artifact
+        )
         good = record.status == "ok"
         inside = result.inside if good and attempt.runtime == TVM else None
-        planned = plans.get(attempt.runtime) if good else None
+        planned = prepared.plans.get(attempt.runtime) if good else None
         if planned and attempt.loaded and attempt.usage:
             planned = replace(
                 planned,
@@ -166,7 +175,7 @@ def _prepare_exam(
     """Return the images with PyTorch's answers; None without data."""
     if context.dataset is None:
         return None
-    progress.say(f"{cell.title}: PyTorch on {len(context.dataset)} images")
+    progress.stage(cell.title, f"PyTorch on {len(context.dataset)} images")
     try:
         return workshop.examine(cell.variant, cell.weights, context.dataset)
     except WorkerError as error:
@@ -201,25 +210,22 @@ def _build(
 
 
 def _measure(
-    context: Context,
-    cell: Cell,
-    exported: Exported | None,
-    artifact: Artifact | None,
-    look: Look | None,
-    exam: Exam | None,
-    failed: list[Attempt],
-) -> CellResult:
+    context: Context, holders: Holders, progress: Progress, prepared: Prepared
+) -> tuple[Prepared, CellResult]:
     """Measure the runtimes that have not failed yet."""
-    left = [name for name in cell.runtimes if name not in {one.runtime for one in failed}]
+    cell, exported = prepared.cell, prepared.exported
+    failed = {one.runtime for one in prepared.failed}
+    left = [name for name in cell.runtimes if name not in failed]
     if exported is None or not left:
-        return CellResult(failed)
-    library = artifact.library if artifact else None
+        return prepared, CellResult(prepared.failed)
+    progress.stage(cell.title, "measure")
+    library = prepared.artifact.library if prepared.artifact else None
     workload = Workload(
         cell.variant, cell.weights, exported.onnx_path, library, precision=cell.precision
     )
-    bench = _bench(context, cell.target, cell.threads)
-    result = measure_cell(bench, left, workload, exported, look, exam)
-    return replace(result, attempts=[*failed, *result.attempts])
+    bench = replace(_bench(context, cell.target, cell.threads), holders=holders)
+    result = measure_cell(bench, left, workload, exported, prepared.look, prepared.exam)
+    return prepared, replace(result, attempts=[*prepared.failed, *result.attempts])
 
 
 def _bench(context: Context, target: Target, threads: int) -> Bench:

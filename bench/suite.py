@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class Suite:
     prefer: str = LATENCY  # what TVM's artifacts are made for
     kernels: bool = False  # time each kernel of TVM's artifacts too
     memory: bool = False  # account for the activations' memory too
+    watch: bool = False  # hold the run against the nights before, and measure suspects again
     profile: str = "quick"
     weights: tuple[str, ...] = (RANDOM,)
     data: str = ""  # images in the format of the variants' task; empty: no accuracy
@@ -48,6 +50,22 @@ class Suite:
     tracker: str = ""  # HOST:PORT of the boards' tracker
     wait_s: float = WAIT_S  # for a board
     retries: int = 2  # on other boards, or later, after a board or the model had died
+    cool_below_c: float | None = None  # that a device is let cool to; None: what its target says
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run gets help and leaves things: of the machine that it is started on, not of it."""
+
+    store: str = "sqlite:///mobilebench.sqlite"
+    report: str = "mobilebench-report"  # with strftime's fields, e.g. report-%Y-%m-%d
+    events: str = ""  # a file of JSON lines
+    scheduler: str = ""  # of the Dask cluster that compiles
+
+    @property
+    def report_directory(self) -> Path:
+        """The report's directory, today."""
+        return Path(datetime.now().astimezone().strftime(self.report))
 
 
 _LISTS: dict[str, type] = {
@@ -62,6 +80,7 @@ _SCALARS: dict[str, Any] = {
     "prefer": str,
     "kernels": bool,
     "memory": bool,
+    "watch": bool,
     "profile": str,
     "data": str,
     "seed": int,
@@ -70,7 +89,9 @@ _SCALARS: dict[str, Any] = {
     "tracker": str,
     "wait_s": (int, float),
     "retries": int,
+    "cool_below_c": (int, float),
 }
+_PLACES = {field.name: str for field in fields(Places)}
 
 
 def read_suite(path: Path) -> dict[str, Any]:
@@ -83,20 +104,26 @@ def read_suite(path: Path) -> dict[str, Any]:
         raise BenchError(f"suite file {path}: {error}") from error
     for key, value in table.items():
         if key in _LISTS:
-            kind: Any = _LISTS[key]
-            good = isinstance(value, list) and all(type(item) is kind for item in value)
-            expected = f"a list of {kind.__name__}"
-        elif key in _SCALARS:
-            good = isinstance(value, _SCALARS[key])
-            if _SCALARS[key] is not bool:  # to Python true is a number
+            member = _LISTS[key]
+            good = isinstance(value, list) and all(type(item) is member for item in value)
+            expected = f"a list of {member.__name__}"
+        elif kind := (_SCALARS | _PLACES).get(key):
+            good = isinstance(value, kind)
+            if kind is not bool:  # to Python true is a number
                 good = good and not isinstance(value, bool)
-            expected = {str: "a string", bool: "true or false"}.get(_SCALARS[key], "a number")
+            expected = {str: "a string", bool: "true or false"}.get(kind, "a number")
         else:
-            allowed = ", ".join(field.name for field in fields(Suite))
+            allowed = ", ".join(field.name for field in (*fields(Suite), *fields(Places)))
             raise BenchError(f"suite file {path}: unknown key {key!r}; allowed are {allowed}")
         if not good:
             raise BenchError(f"suite file {path}: {key} must be {expected}, not {value!r}")
     return {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+
+
+def split_places(chosen: dict[str, Any]) -> tuple[dict[str, Any], Places]:
+    """Return what selects, and where things go."""
+    places = Places(**{key: value for key, value in chosen.items() if key in _PLACES})
+    return {key: value for key, value in chosen.items() if key not in _PLACES}, places
 
 
 def make_suite(chosen: dict[str, Any]) -> Suite:

@@ -1,12 +1,17 @@
 """Tuning: from the kernels of variants to a database of tiles, checked against PyTorch."""
 
+import os
 from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import schedules
 from bench.cache import content_key, source_key
+from bench.cluster import Cluster
 from bench.fidelity import TOLERANCE, compare
 from bench.models.weights import Weights
 from bench.on_device import Bench, device_state, infer_on_device, kernel_microseconds
@@ -15,9 +20,11 @@ from bench.progress import TuningProgress
 from bench.runtimes.runtime import Workload
 from bench.variant import Variant, parse_variant
 from bench.workshop import Workshop
+from schedules.candidates import BUILDER
 from schedules.database import Database, Entry, read_database, write_database
 from schedules.machine import Processor
 from schedules.precision import FLOAT16, FLOAT32
+from targets.crew import Crew, LocalCrew
 from targets.device import DeviceState, require_flags, require_half, with_limits
 from targets.errors import BenchError, NoDeviceError
 from targets.farm import Farm
@@ -40,6 +47,7 @@ class Tuning:
     directory: Path
     cache_dir: Path
     time_limit_s: float  # of each build, measurement and inference
+    scheduler: str = ""  # of the Dask cluster that builds; empty: this machine
     farm: Farm | None = None  # where the target's boards are
     precision: str = FLOAT32
 
@@ -54,7 +62,13 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
     """
     target = find_target(request.target)
     variants = [parse_variant(name) for name in request.variants]
-    with Workshop(request.cache_dir, request.time_limit_s) as workshop:
+    with ExitStack() as stack:
+        builders = None
+        if request.scheduler:
+            builders = stack.enter_context(Cluster(request.scheduler, request.cache_dir))
+        workshop = stack.enter_context(
+            Workshop(request.cache_dir, request.time_limit_s, builders=builders)
+        )
         workshop.check_target(target, ())
         bench = Bench(
             target, request.threads, request.time_limit_s, request.cache_dir, request.farm
@@ -115,6 +129,7 @@ def _search(
         request.cache_dir,
         _history(request, target),
         limit_s,
+        _builders(request),
         request.farm,
         blocked_modules=("torch",),
     ) as tuner:
@@ -131,6 +146,13 @@ def _search(
         tuner.call("close", timeout_s=limit_s)
         tuner.finish()
     return machine, entries
+
+
+def _builders(request: Tuning) -> Callable[[], Crew]:
+    """Return what opens a crew of builders in the tuner's process."""
+    if request.scheduler:
+        return partial(Cluster, request.scheduler, request.cache_dir)
+    return partial(LocalCrew, os.cpu_count() or 1, {BUILDER: ("torch",)})
 
 
 def _confirm(

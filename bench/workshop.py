@@ -1,4 +1,4 @@
-"""Export and compilation, each in a process of its own that is kept from variant to variant."""
+"""Export and compilation, in processes that are kept from variant to variant."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +12,7 @@ from bench.variant import Variant
 from reports.activations import Activations
 from schedules.precision import FLOAT32
 from schedules.preference import LATENCY
+from targets.crew import Crew, LocalCrew
 from targets.target import Target
 from targets.worker import Worker
 
@@ -23,20 +24,25 @@ _COMPILE = "bench.artifact"
 _ACTIVATIONS = "bench.activations"
 _ARENA = "bench.runtimes.onnx_arena"
 # tvm-ffi imports torch where it finds it, which doubles the start of the compiler.
-_BLOCKED = {_EXPORT: (), _COMPILE: ("torch",), _ACTIVATIONS: ("torch", "tvm")}
+_BLOCKED = {_COMPILE: ("torch",), _ACTIVATIONS: ("torch", "tvm")}
 
 
 class Workshop:
     """Makes ONNX files and artifacts; a crash or a hang there costs one of them.
 
-    PyTorch and TVM are imported once each, and never in the suite's own process, so that Ctrl-C is
-    answered while they compute.
+    PyTorch and TVM are imported once for each hand, and never in the suite's own process, so that
+    Ctrl-C is answered while they compute. Threads may share a workshop.
     """
 
-    def __init__(self, cache_dir: Path, time_limit_s: float) -> None:
+    def __init__(
+        self, cache_dir: Path, time_limit_s: float, hands: int = 1, builders: Crew | None = None
+    ) -> None:
+        """`hands` work at once here; `builders`, if given, compile instead of them."""
         self._cache_dir = cache_dir
         self._time_limit_s = time_limit_s
-        self._workers: dict[str, Worker] = {}
+        self._here = LocalCrew(hands, _BLOCKED)
+        self._builders = builders or self._here
+        self.hands = max(hands, self._builders.hands)
 
     def export(self, variant: Variant, weights: Weights) -> Exported:
         """Return the variant's ONNX file and reference outputs."""
@@ -117,17 +123,12 @@ class Workshop:
         return refused
 
     def _call(self, factory: str, method: str, *args: Any, limits: int = 1) -> Any:
-        worker = self._workers.get(factory)
-        if worker is None or not worker.alive:
-            worker = self._workers[factory] = Worker(factory, blocked_modules=_BLOCKED[factory])
-        return worker.call(method, *args, timeout_s=limits * self._time_limit_s)
+        crew = self._builders if factory == _COMPILE else self._here
+        return crew.call(factory, method, *args, timeout_s=limits * self._time_limit_s)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_exception: object) -> None:
         """End the processes; by themselves unless something went wrong, then at once."""
-        for worker in self._workers.values():
-            if kind is None and worker.alive:
-                worker.finish()
-            worker.close()
+        self._here.close(at_once=kind is not None)

@@ -74,7 +74,7 @@ def _judge(suspect: Suspect, outcomes: Outcomes) -> Finding:
     outcome = _tonight(suspect, outcomes)
     kind, why = _verdict(suspect, outcome, outcomes)
     shown = outcome or Outcome("", suspect.ratio, *_interval(suspect))
-    worse = shown.ratio > 1 if outcome else suspect.slower
+    worse = bool(shown.ratio > 1) if outcome else suspect.slower
     return Finding(
         kind=kind,
         cell=suspect.cell,

@@ -18,7 +18,7 @@ from reports.memory_tables import (
     sizes_table,
 )
 from reports.plots import Plot
-from reports.rendering import render, with_pictures
+from reports.rendering import Link, render, with_pictures
 from reports.tables import Table
 
 NAME = "memory"
@@ -48,7 +48,9 @@ class MemoryPage:
         return f"{networks}: what activations need, what is planned and what was measured"
 
 
-def write_memory(accounts: Sequence[Account], directory: Path) -> MemoryPage | None:
+def write_memory(
+    accounts: Sequence[Account], nav: Sequence[Link], directory: Path
+) -> MemoryPage | None:
     """Write `memory.html`, `.md`, `.csv` and plots; None where nothing was accounted for."""
     if not accounts:
         return None
@@ -67,7 +69,7 @@ def write_memory(accounts: Sequence[Account], directory: Path) -> MemoryPage | N
         sizes=tuple(Sizes(sizes_table(one), tuple(differences(one))) for one in networks),
     )
     pictures = with_pictures(page.plots, directory)
-    html = render(NAME, page=page, plots=pictures, explained=SIZES_EXPLAINED)
+    html = render(NAME, page=page, nav=nav, plots=pictures, explained=SIZES_EXPLAINED)
     (directory / f"{NAME}.html").write_text(html, encoding="utf-8")
     (directory / f"{NAME}.md").write_text(_markdown(page), encoding="utf-8")
     write_csv(accounts_frame(accounts), directory / f"{NAME}.csv")

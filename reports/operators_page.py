@@ -1,6 +1,7 @@
 """The pages of single networks: each operator with its time and what it could take at best."""
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -15,7 +16,7 @@ from reports.kernels import cells
 from reports.network_order import draw_network_order
 from reports.operators import Sum, microseconds, operators_table, sum_of
 from reports.plots import Plot
-from reports.rendering import render, with_pictures
+from reports.rendering import Link, render, with_pictures
 from reports.roofline import draw_roofline
 from reports.tables import Table
 
@@ -48,7 +49,9 @@ class OperatorsPage:
         return self.variant + (f" ({self.setup.title})" if self.setup != other.setup else "")
 
 
-def write_operators(kernels: pd.DataFrame, directory: Path) -> list[OperatorsPage]:
+def write_operators(
+    kernels: pd.DataFrame, nav: Sequence[Link], directory: Path
+) -> list[OperatorsPage]:
     """Write `operators-N.html`, `.md` and plots for every cell whose kernels were timed."""
     pages = []
     plots = _draw_all(kernels, directory)
@@ -71,6 +74,7 @@ def write_operators(kernels: pd.DataFrame, directory: Path) -> list[OperatorsPag
         html = render(
             "operators",
             page=page,
+            nav=nav,
             before=before,
             after=after,
             microseconds=microseconds,

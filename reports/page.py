@@ -1,4 +1,7 @@
-"""A report: one folder with records.csv, report.md, the plots and a page that shows them all."""
+"""A report: one folder with records.csv, report.md, the plots and a page that shows them all.
+
+Where the store has earlier nights of the same cells, a page about this one comes first.
+"""
 
 import shutil
 import tempfile
@@ -26,12 +29,14 @@ from reports.kernels import family_tables, gather_kernels
 from reports.memory_page import MemoryPage, write_memory
 from reports.operators_page import OperatorsPage, write_operators
 from reports.plots import Plot, draw
-from reports.rendering import render, with_pictures
+from reports.rendering import Link, render, with_pictures
 from reports.roofline import draw_rooflines
+from reports.site import PAGE, navigation, write_site
 from reports.store import Store
 from reports.tables import Table
+from reports.tonight import Tonight, read_tonight
 
-PAGE = "index.html"
+RUN_PAGE = "run.html"  # where a night's own page is the first one
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,9 @@ def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
     """
     frame, kernels = gather(store, run_ids), gather_kernels(store, run_ids)
     accounts = gather_accounts(store, run_ids)
+    tonight = None
+    if not frame.empty and len(run_ids) == 1:
+        tonight = read_tonight(store, store.find_run(run_ids[0]))
     if frame.empty:
         raise ReportError(f"store {store.url}: {', '.join(run_ids)} has no rows to report yet")
     scratch = None
@@ -61,7 +69,7 @@ def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
         out.mkdir(parents=True, exist_ok=True)
         # Inside, not beside: where `out` is a mounted volume, files cannot be moved into it.
         scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=out))
-        _fill(scratch, frame, kernels, accounts, run_ids)
+        _fill(scratch, frame, kernels, accounts, run_ids, tonight)
         for file in sorted(scratch.iterdir(), key=lambda path: path.name == PAGE):  # it comes last
             file.replace(out / file.name)
     except OSError as error:
@@ -79,17 +87,20 @@ def _fill(
     kernels: pd.DataFrame,
     accounts: Sequence[Account],
     run_ids: Sequence[str],
+    tonight: Tonight | None,
 ) -> None:
+    page_name = PAGE if tonight is None else RUN_PAGE
+    nav = navigation(tonight, page_name)
     glance = _glance(frame, run_ids)
     plots = [*draw(frame, directory), *draw_rooflines(kernels, directory)]
     results = [*tables.result_tables(frame), *accuracy_tables(frame), *family_tables(kernels)]
     failed, noisy = tables.failed_table(frame), tables.warnings_table(frame)
     environment = tables.environment_table(frame)
     write_csv(frame, directory / "records.csv")
-    operators = write_operators(kernels, directory)
+    operators = write_operators(kernels, nav, directory)
     if operators:
         write_csv(kernels, directory / "kernels.csv")
-    memory = write_memory(accounts, directory)
+    memory = write_memory(accounts, nav, directory)
     everything = [table for table in (failed, *results, noisy, environment) if table]
     markdown = _markdown(glance, plots, operators, memory, everything)
     (directory / "report.md").write_text(markdown, encoding="utf-8")
@@ -104,8 +115,24 @@ def _fill(
         failed=failed,
         noisy=noisy,
         environment=environment,
+        nav=nav if tonight else (),
+        here=page_name,
     )
-    (directory / PAGE).write_text(page, encoding="utf-8")
+    (directory / page_name).write_text(page, encoding="utf-8")
+    if tonight:
+        write_site(tonight, nav, _more(plots, operators, memory), directory)
+
+
+def _more(
+    plots: Sequence[Plot], operators: Sequence[OperatorsPage], memory: MemoryPage | None
+) -> list[Link]:
+    """Return what else there is of a night's run."""
+    kinds = ", ".join(dict.fromkeys(plot.title for plot in plots))
+    found = [Link(RUN_PAGE, f"The run: tables{': ' if kinds else ''}{kinds}")]
+    if memory:
+        found.append(Link("memory.html", f"Memory for activations: {memory.summary}"))
+    found += [Link(f"{one.name}.html", f"{one.variant}: {one.summary}") for one in operators]
+    return found
 
 
 def _glance(frame: pd.DataFrame, run_ids: Sequence[str]) -> Glance:

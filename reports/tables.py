@@ -221,8 +221,10 @@ def _interval(indexed: pd.DataFrame, key: tuple[str, str]) -> str:
     low, high = row["latency_ci95_low_ms"], row["latency_ci95_high_ms"]
     if pd.isna(row["latency_p50_ms"]):
         return "-"
-    interval = "" if pd.isna(low) or pd.isna(high) else f" [{_ms(low)}, {_ms(high)}]"
-    return f"{_ms(row['latency_p50_ms'])}{interval}{NOISY if row['warnings'] else ''}"
+    interval = (
+        "" if pd.isna(low) or pd.isna(high) else f" [{milliseconds(low)}, {milliseconds(high)}]"
+    )
+    return f"{milliseconds(row['latency_p50_ms'])}{interval}{NOISY if row['warnings'] else ''}"
 
 
 def _fastest(ratio: pd.Series) -> str:
@@ -231,7 +233,7 @@ def _fastest(ratio: pd.Series) -> str:
     return f"{known.min():.2f} ({known.idxmin()})" if len(known) else "-"
 
 
-def _ms(value: float) -> str:
+def milliseconds(value: float) -> str:
     """Show three significant digits, and no fewer than the unit."""
     return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 

@@ -77,10 +77,10 @@ def read_timeline(store: Store, runs: Sequence[Run]) -> Timeline:
     """Return the timelines of all cells in those runs, the oldest given first."""
     rows = store.frame(_COLUMNS, [run.run_id for run in runs])
     numbers = {run.run_id: night for night, run in enumerate(runs)}
-    groups = rows.groupby(list(CELL), sort=False)
-    rows = rows.assign(night=rows["run_id"].map(numbers).astype(int), cell=groups.ngroup())
-    cells = (Cell(*values) for values in groups.groups) if len(rows) else ()
-    return Timeline(tuple(runs), tuple(cells), rows)
+    number = rows.groupby(list(CELL), sort=False).ngroup()  # in the order of appearance, as here:
+    cells = tuple(Cell(*one) for one in rows[list(CELL)].drop_duplicates().itertuples(index=False))
+    rows = rows.assign(night=rows["run_id"].map(numbers).astype(int), cell=number)
+    return Timeline(tuple(runs), cells, rows)
 
 
 def recent_nights(store: Store, tonight: Run, window: int = WINDOW) -> list[Run]:

@@ -46,7 +46,7 @@ def draw_timeline(timeline: Timeline, cell: Cell, changes: Changes, path: Path) 
             elinewidth=1,
             zorder=3,
         )
-    for span, level in _levels(values, changes):
+    for span, level in levels(values, changes):
         axes.plot(span, level, color="black", linewidth=1.4, zorder=4)
     _mark_steps(axes, changes)
     _mark_failures(axes, timeline, number)
@@ -67,7 +67,7 @@ def draw_timeline(timeline: Timeline, cell: Cell, changes: Changes, path: Path) 
     return Plot(path.name, title, caption, f"{title} over {len(values)} nights: {_told(changes)}.")
 
 
-def _levels(values: Array, changes: Changes) -> Iterator[tuple[Array, Array]]:
+def levels(values: Array, changes: Changes) -> Iterator[tuple[Array, Array]]:
     """Yield the nights and the fitted values of every level."""
     nights = np.arange(len(values))
     known = np.isfinite(values) & ~np.isin(nights, changes.outliers)

@@ -1,7 +1,7 @@
 """The search for the best tile of every kernel of a grid of networks on one target."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from os import cpu_count
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from tvm.relax.frontend.onnx import from_onnx
 from tvm.s_tir import meta_schedule as ms
 
 from schedules import pipeline
-from schedules.builder import KeptBuilder
+from schedules.candidates import Builders
 from schedules.database import Entry
 from schedules.machine import Processor, machine_of
 from schedules.progress import Progress
@@ -20,6 +20,7 @@ from schedules.search_strategy import InOrder
 from schedules.space import design_space, tile_number, tiles
 from schedules.task import Task, kernel_calls, task_of
 from targets.connection import Connection, Line
+from targets.crew import Crew
 from targets.device import Device, cool_down
 from targets.errors import BenchError
 from targets.farm import Farm
@@ -81,9 +82,10 @@ class Tuner:
         cache_dir: Path,
         directory: Path,
         time_limit_s: float,
+        open_crew: Callable[[], Crew],
         farm: Farm | None = None,
     ) -> None:
-        """Take where the target's device is, and the limit of one build or batch."""
+        """Take where the target's device is, who builds, and the limit of one build or batch."""
         self._target = target
         self._threads = threads
         self._precision = precision
@@ -96,7 +98,7 @@ class Tuner:
         self._probe = build_probe(toolchain, cache_dir)
         libraries = directory / "libraries"
         libraries.mkdir(parents=True, exist_ok=True)
-        self._builder = KeptBuilder(cpu_count() or 1, time_limit_s, toolchain, libraries)
+        self._builder = Builders(open_crew, time_limit_s, target.toolchain, libraries)
         self._history = ms.database.JSONDatabase(
             str(directory / "workloads.json"), str(directory / "records.json")
         )
@@ -201,24 +203,21 @@ class Tuner:
 
     def _measure(self, candidates: list[Any], runner: Any) -> list[list[float] | None]:
         """Build and time candidates of one task; None for one that failed."""
-        built = self._builder.build(
-            [ms.builder.BuilderInput(one.sch.mod, self._tvm_target) for one in candidates]
-        )
-        good = [number for number, result in enumerate(built) if result.error_msg is None]
-        self._reason = next((one.error_msg for one in built if one.error_msg), self._reason)
+        modules = [tvm.ir.save_json(one.sch.mod) for one in candidates]
+        built = self._builder.build(modules, tvm.ir.save_json(self._tvm_target))
+        self._reason = next((str(one) for one in built if isinstance(one, Exception)), self._reason)
+        good = {number: one for number, one in enumerate(built) if isinstance(one, Path)}
         inputs = [
-            ms.runner.RunnerInput(
-                built[number].artifact_path, "llvm", list(candidates[number].args_info)
-            )
-            for number in good
+            ms.runner.RunnerInput(str(library), "llvm", list(candidates[number].args_info))
+            for number, library in good.items()
         ]
         times: list[list[float] | None] = [None] * len(candidates)
         for number, future in zip(good, runner.run(inputs) if inputs else [], strict=True):
             seconds = future.result().run_secs
             self._reason = future.result().error_msg or self._reason
             times[number] = None if seconds is None else [float(second) for second in seconds]
-        for number in good:
-            Path(built[number].artifact_path).unlink()
+        for library in good.values():
+            library.unlink()
         return times
 
     def _runner(self) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from targets.connection import Connection
-from targets.errors import BenchError
+from targets.errors import BenchError, DeviceLostError
 from targets.opencl.accelerator import HALF, Accelerator, accelerator_of
 from targets.proc_files import count_cores, cpu_model, fields_of, kib, number
 from targets.target import CPU, Target
@@ -59,7 +59,10 @@ class Device:
     """
 
     def __init__(self, connection: Connection, probe: Path) -> None:
-        """Load the probe; raises BenchError if the device cannot run code like it."""
+        """Load the probe.
+
+        Raises BenchError if the device cannot run code like it, DeviceLostError if it went away.
+        """
         self.session = connection.session
         self._address = connection.address
         self._where = f"board {self._address}" if self._address else "this machine"
@@ -74,6 +77,8 @@ class Device:
             self._heap = module.get_function("heap")
             self._architecture = str(module.get_function("architecture")())
         except Exception as error:
+            if lost := connection.ended():
+                raise DeviceLostError(lost) from error
             reason = str(error).strip().splitlines()[-1].strip()
             raise BenchError(
                 f"{self._where}: it cannot load code for the target ({reason}); is its processor "

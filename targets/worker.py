@@ -7,6 +7,8 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,7 +57,7 @@ class Worker:
             args=(theirs, self._scratch.name, factory, args, blocked_modules),
             daemon=True,
         )
-        self._process.start()
+        _nursery().submit(self._process.start).result()
         theirs.close()
         self.pid = self._process.pid or 0
         try:
@@ -149,6 +151,16 @@ class Worker:
         self.close()
 
 
+@cache
+def _nursery() -> ThreadPoolExecutor:
+    """Return the thread that starts processes.
+
+    Linux takes the thread that started a process for its parent, and one that has a worker started
+    may end before the worker does (`die_with_parent`).
+    """
+    return ThreadPoolExecutor(1, "nursery")
+
+
 def _serve(
     connection: Connection,
     scratch: str,
@@ -158,6 +170,7 @@ def _serve(
 ) -> None:
     """Answer calls until the other side goes away."""
     die_with_parent()
+    multiprocessing.current_process().daemon = False  # it may have workers of its own
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["TMPDIR"] = tempfile.tempdir = scratch

@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,61 +14,74 @@ from rich.console import Console
 from bench.accuracy.exam import Dataset, read_data
 from bench.assemble import utc_now
 from bench.cache import cache_directory
+from bench.cluster import Cluster
 from bench.commands.report import check_report_directory, report_command
 from bench.commands.tune import INTERRUPTED, tune_suite
+from bench.events import EventLog
 from bench.models.weights import RANDOM, Weights, find_weights
 from bench.plan import Context
 from bench.progress import Progress
 from bench.runner import run_suite
-from bench.suite import Suite, make_suite, read_suite
+from bench.suite import Suite, make_suite, read_suite, split_places
 from bench.variant import MOBILENET_V2, parse_variant
 from reports.store import Run, Store
 from schedules.database import user_directory
 from targets.errors import BenchError
 
 
-def run_command(
-    suite_file: Path | None,
-    chosen: dict[str, Any],
-    store_url: str,
-    resume: str | None,
-    out: Path,
-) -> int:
-    """Measure a suite and report it.
+def run_command(suite_file: Path | None, chosen: dict[str, Any], resume: str | None) -> int:
+    """Measure a suite and report it; options win over the suite file.
 
-    Returns the exit code: 0 if every row is ok, 1 if one is not, 130 if interrupted. Raises
-    BenchError or ReportError for a request that cannot be met.
+    Returns the exit code: 0 if every row is ok, 1 if one is not or a watched run has found a
+    regression, 130 if interrupted. Raises BenchError or ReportError for a request that cannot be
+    met.
     """
     console = Console(stderr=True)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("mobilebench").setLevel(logging.INFO)
     chosen = {key: value for key, value in chosen.items() if value not in (None, [])}
+    chosen, places = split_places((read_suite(suite_file) if suite_file else {}) | chosen)
+    out = places.report_directory
     check_report_directory(out)
     if resume is None:
-        context = _new_run(suite_file, chosen)
+        context = _new_run(chosen)
     elif suite_file or chosen:
         raise BenchError(
             "--resume goes on with the run's own suite; leave out the suite file and what selects"
         )
-    with Store(store_url, create=resume is None) as store:
+    with ExitStack() as stack:
+        store = stack.enter_context(Store(places.store, create=resume is None))
         if resume is not None:
             context = _old_run(store.find_run(resume))
+        builders = None
+        if places.scheduler:
+            builders = stack.enter_context(Cluster(places.scheduler, context.cache_dir))
+        events = stack.enter_context(EventLog(Path(places.events) if places.events else None))
         try:
             if context.suite.trials:
-                tune_suite(context.suite, user_directory(), console)
-            with Progress(console) as progress:
-                run_suite(context, store, progress)
+                tune_suite(context.suite, user_directory(), places.scheduler, console)
+            with Progress(console, events) as progress:
+                run_suite(context, store, progress, builders)
+                found = _watch(context, store, progress) if context.suite.watch else []
         except KeyboardInterrupt:
             console.print(_farewell(context, store), markup=False, highlight=False, soft_wrap=True)
             return INTERRUPTED
         records = store.records([context.run.run_id])
-    report_command(store_url, [context.run.run_id], out)
-    return 0 if all(record.status == "ok" for record in records) else 1
+    report_command(places.store, [context.run.run_id], out)
+    for line in found:
+        print(line)
+    regressed = any(line.startswith("regression") for line in found)
+    return 1 if regressed or any(record.status != "ok" for record in records) else 0
 
 
-def _new_run(suite_file: Path | None, chosen: dict[str, Any]) -> Context:
-    """Join the suite file and the options; options win."""
-    chosen = (read_suite(suite_file) if suite_file else {}) | chosen
+def _watch(context: Context, store: Store, progress: Progress) -> list[str]:
+    """Return what the run has found beside the nights before, a line for each."""
+    from bench.night import judge_night, told  # pandas: not before it is needed
+
+    return [told(finding) for finding in judge_night(context, store, progress)]
+
+
+def _new_run(chosen: dict[str, Any]) -> Context:
     cache_dir = cache_directory()
     sources, seed = chosen.get("weights", (RANDOM,)), chosen.get("seed", 0)
     weights = tuple(find_weights(source, cache_dir, seed) for source in dict.fromkeys(sources))

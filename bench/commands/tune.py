@@ -19,8 +19,8 @@ TRIALS = 16
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
-def tune_command(chosen: dict[str, Any], out: Path | None) -> int:
-    """Tune the kernels of variants for targets.
+def tune_command(chosen: dict[str, Any], scheduler: str, out: Path | None) -> int:
+    """Tune the kernels of variants for targets, built here or by a Dask scheduler's workers.
 
     Returns the exit code: 0 if all is well, 1 if a variant came out wrong, 130 if interrupted.
     Raises BenchError for a request that cannot be met.
@@ -31,13 +31,13 @@ def tune_command(chosen: dict[str, Any], out: Path | None) -> int:
     chosen = {"variants": ("published",), "trials": TRIALS} | chosen
     suite = make_suite(chosen | {"runtimes": ("tvm",)})
     try:
-        return 0 if tune_suite(suite, out or user_directory(), console) else 1
+        return 0 if tune_suite(suite, out or user_directory(), scheduler, console) else 1
     except KeyboardInterrupt:
         console.print("interrupted; what was measured is kept: the same command goes on from here")
         return INTERRUPTED
 
 
-def tune_suite(suite: Suite, directory: Path, console: Console) -> bool:
+def tune_suite(suite: Suite, directory: Path, scheduler: str, console: Console) -> bool:
     """Tune every target and thread count of a suite; returns whether all came out right."""
     good = True
     for target in suite.targets:
@@ -51,6 +51,7 @@ def tune_suite(suite: Suite, directory: Path, console: Console) -> bool:
                 directory=directory,
                 cache_dir=cache_directory(),
                 time_limit_s=suite.time_limit_s,
+                scheduler=scheduler,
                 farm=find_farm(find_target(target), suite.tracker, cache_directory(), suite.wait_s),
             )
             title = f"{target}, {threads} thread{'s' if threads > 1 else ''}, {precision}"

@@ -1,5 +1,6 @@
 """The built artifact on a device, through TVM's RPC and the Relax virtual machine."""
 
+import gc
 import re
 import statistics
 import struct
@@ -51,15 +52,18 @@ class _Loaded:
 class TvmRuntime:
     """A session on a device: samples are taken there, so RPC is not in them."""
 
-    def __init__(
-        self, target: Target, threads: int, cache_dir: Path, farm: Farm | None = None
-    ) -> None:
+    def aim(self, target: Target, threads: int, cache_dir: Path, farm: Farm | None = None) -> None:
         """Take what is needed to `wait` for a board and `connect`; farm None is this machine."""
         self._target = target
         self._threads = threads
         self._line = Line(target, threads, farm, cache_dir)
         self._probe = build_probe(find_toolchain(target.toolchain), cache_dir)
-        self._loaded: dict[Path, _Loaded] = {}
+
+    def release(self) -> None:
+        """End the session: a board is free for others then, and this for another aim."""
+        self.__dict__.clear()
+        gc.collect()  # what refers to the session may lie in cycles
+        gc.freeze()  # what stays, TVM itself above all, is not looked through the next time
 
     def wait(self) -> None:
         """Wait for a free board; raises NoDeviceError if there is none in time."""
@@ -73,6 +77,7 @@ class TvmRuntime:
             self._accelerator = self._device.accelerator(self._target)
             self._tvm_device = self._device.tvm_device(self._target)
             self._device.set_threads(self._threads, self._target.cores)
+        self._loaded: dict[Path, _Loaded] = {}
 
     def temperature_c(self) -> float | None:
         """Return how hot the device is, in degrees Celsius; None if it does not tell."""

@@ -44,7 +44,7 @@ class FakeProgress:
     def __init__(self) -> None:
         self.warnings: list[str] = []
 
-    def say(self, _doing: str) -> None:
+    def stage(self, _cell: str, _stage: str) -> None:
         """Say nothing."""
 
     def warn(self, warning: str) -> None:

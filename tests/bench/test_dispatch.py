@@ -1,12 +1,11 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from bench import dispatch
-from bench.dispatch import Dispatcher
+from bench.dispatch import Dispatcher, Job, in_order
 from targets.errors import BenchError
 
 LIMIT_S = 10
@@ -42,6 +41,21 @@ class Work:
         return run
 
 
+Call = Callable[[], int]
+
+
+def jobs(*calls: Call, key: str = "pi", length: float = 1.0) -> list[Job[Call]]:
+    return [Job(call, key, length) for call in calls]
+
+
+def measuring(
+    boards: Callable[[str], int] = lambda _key: 1,
+    prepare: Callable[[Call], Call] = lambda call: call,
+    hands: int = 1,
+) -> Dispatcher[Call, Call, int]:
+    return Dispatcher(prepare, lambda call: call(), boards, hands)
+
+
 def fail() -> int:
     raise ValueError("the board burns")
 
@@ -64,10 +78,8 @@ def none_left(counts: Iterator[int]) -> Callable[[str], int]:
 
 def test_as_many_jobs_run_at_once_as_there_are_boards_and_no_more() -> None:
     work = Work(together=3)
-    dispatcher = Dispatcher[int](lambda key: 3)
-    for number in range(12):
-        dispatcher.submit("pi", work.job(number))
-    assert sorted(dispatcher.results(wait=True)) == list(range(12))
+    calls = [work.job(number) for number in range(12)]
+    assert sorted(measuring(lambda _key: 3).run(jobs(*calls))) == list(range(12))
     assert work.most == 3
 
 
@@ -81,72 +93,147 @@ def test_each_key_has_boards_of_its_own() -> None:
 
     work = {"pi": Work(), "phone": Work(together=2)}
     both = Work(together=3)  # jobs of both keys wait for each other
-    dispatcher = Dispatcher[int](boards)
-    for number, key in enumerate(("pi", "phone", "phone")):
-        dispatcher.submit(key, both.job(number))
-    for number in range(3, 9):
-        for key, own in work.items():
-            dispatcher.submit(key, own.job(number))
-    assert sorted(dispatcher.results(wait=True)) == sorted([0, 1, 2, *2 * list(range(3, 9))])
+    todo = jobs(both.job(0), key="pi", length=2.0)
+    todo += jobs(both.job(1), both.job(2), key="phone", length=2.0)
+    for key, own in work.items():
+        todo += jobs(*(own.job(number) for number in range(3, 9)), key=key)
+    assert sorted(measuring(boards).run(todo)) == sorted([0, 1, 2, *2 * list(range(3, 9))])
     assert {key: own.most for key, own in work.items()} == counts
     assert asked == set(counts)
 
 
-def test_jobs_of_a_key_begin_in_their_order() -> None:
+def test_a_board_has_its_next_job_ready_while_it_measures() -> None:
+    """The first job ends only when the second is prepared."""
+    prepared = threading.Semaphore(0)
+
+    def prepare(call: Call) -> Call:
+        prepared.release()
+        return call
+
+    def wait() -> int:
+        return int(prepared.acquire(timeout=LIMIT_S) and prepared.acquire(timeout=LIMIT_S))
+
+    assert list(measuring(prepare=prepare).run(jobs(wait, lambda: 2))) == [1, 2]
+
+
+def test_as_many_jobs_are_prepared_at_once_as_there_are_hands() -> None:
+    work = Work(together=4)
+
+    def prepare(call: Call) -> Call:
+        number = work.job(call())()
+        return lambda: number
+
+    calls = [lambda number=number: number for number in range(8)]
+    found = list(measuring(prepare=prepare, hands=4).run(jobs(*calls)))
+    assert sorted(found) == list(range(8))
+    assert work.most == 4
+
+
+def test_the_longest_job_goes_first_and_keys_take_turns() -> None:
+    lengths = [("pi", 1.0), ("pi", 3.0), ("", 9.0), ("phone", 2.0), ("pi", 2.0), ("", 99.0)]
+    todo = [Job(number, key, length) for number, (key, length) in enumerate(lengths)]
+    assert [job.item for job in in_order(todo)] == [1, 3, 4, 0, 2, 5]
+
+
+def test_what_is_ready_goes_to_a_board_by_its_length() -> None:
     begun: list[int] = []
-    dispatcher = Dispatcher[None](lambda key: 1)
-    for number in range(5):
-        dispatcher.submit("pi", lambda number=number: begun.append(number))
-    assert len(list(dispatcher.results(wait=True))) == 5
-    assert begun == list(range(5))
+    ready = threading.Barrier(4)
+
+    def call(number: int) -> Call:
+        def run() -> int:
+            begun.append(number)
+            return number
+
+        return run
+
+    def prepare(job: Call) -> Call:
+        ready.wait(LIMIT_S)  # all are ready at once
+        return job
+
+    todo = [job for n in range(4) for job in jobs(call(n), length=float(n))]
+    list(measuring(prepare=prepare, hands=4).run(todo))
+    assert begun[1:] == sorted(begun[1:], reverse=True)  # the first may have been ready alone
 
 
-def test_without_waiting_only_what_is_done_is_handed_out() -> None:
-    done = threading.Event()
-    dispatcher = Dispatcher[bool](lambda key: 1)
-    dispatcher.submit("pi", lambda: done.wait(LIMIT_S))
-    assert list(dispatcher.results(wait=False)) == []
-    done.set()
-    assert list(dispatcher.results(wait=True)) == [True]
-    assert list(dispatcher.results(wait=True)) == []
+def test_this_machine_is_measured_last_in_its_own_order_and_alone() -> None:
+    work = Work()
+    order: list[int] = []
+
+    def call(number: int) -> Call:
+        def run() -> int:
+            order.append(number)
+            return work.job(number)()
+
+        return run
+
+    todo = jobs(*(call(number) for number in range(4)), key="", length=1.0)
+    todo += jobs(call(4), call(5), key="pi", length=0.5)
+    assert list(measuring(hands=3).run(todo))[2:] == [0, 1, 2, 3]
+    assert order[2:] == [0, 1, 2, 3]
+    assert work.most == 1
 
 
-def test_a_board_is_used_again_while_nobody_asks_for_results() -> None:
-    last = threading.Event()
-    dispatcher = Dispatcher[Any](lambda key: 1)
-    dispatcher.submit("pi", lambda: None)
-    dispatcher.submit("pi", last.set)
-    assert last.wait(LIMIT_S)
+def test_this_machine_prepares_everything_before_it_measures_itself() -> None:
+    prepared: list[int] = []
+
+    def prepare(call: Call) -> Call:
+        time.sleep(0.01)
+        prepared.append(1)
+        return call
+
+    todo = jobs(*(lambda: len(prepared) for _ in range(5)), key="")
+    assert list(measuring(prepare=prepare, hands=2).run(todo)) == [5] * 5
 
 
-def test_what_a_job_raises_is_raised_and_costs_no_other_job_s_result() -> None:
-    dispatcher = Dispatcher[int](lambda key: 1)
-    dispatcher.submit("pi", fail)
-    for number in range(3):
-        dispatcher.submit("pi", Work().job(number))
+@pytest.mark.parametrize("key", ["pi", ""])
+def test_what_a_job_or_its_preparation_raises_is_raised(key: str) -> None:
     with pytest.raises(ValueError, match="the board burns"):
-        list(dispatcher.results(wait=True))
-    assert list(dispatcher.results(wait=True)) == [0, 1, 2]
+        list(measuring().run(jobs(fail, lambda: 1, key=key)))
+
+    def prepare(call: Call) -> Call:
+        raise OSError("no space")
+
+    with pytest.raises(OSError, match="no space"):
+        list(measuring(prepare=prepare).run(jobs(lambda: 1, key=key)))
 
 
 def test_boards_that_come_later_are_used() -> None:
     counts = {"pi": 1}
     work = Work(together=2)  # one board alone would never be done
-    dispatcher = Dispatcher[int](lambda key: counts[key])
-    dispatcher.submit("pi", work.job(0))
-    dispatcher.submit("pi", work.job(1))
-    assert work.most < 2
-    counts["pi"] = 2
-    assert sorted(dispatcher.results(wait=True)) == [0, 1]
+
+    def first() -> int:
+        counts["pi"] = 2
+        return work.job(0)()
+
+    found = measuring(lambda key: counts[key]).run(jobs(first, work.job(1)))
+    assert sorted(found) == [0, 1]
     assert work.most == 2
+
+
+def test_a_board_that_leaves_gets_no_more_jobs() -> None:
+    counts = {"pi": 2}
+    late = Work()
+    both = Work(together=2)
+
+    def last_of_two(number: int) -> Call:
+        def run() -> int:
+            counts["pi"] = 1
+            both.job(number)()
+            time.sleep(0.1)  # until it is noticed
+            return number
+
+        return run
+
+    todo = jobs(last_of_two(0), last_of_two(1), length=2.0)
+    todo += jobs(*(late.job(number) for number in range(2, 6)))
+    assert sorted(measuring(lambda key: counts[key]).run(todo)) == list(range(6))
+    assert late.most == 1
 
 
 def test_while_the_tracker_is_away_its_last_count_holds() -> None:
     work = Work(together=2)
-    dispatcher = Dispatcher[int](none_left(iter([2])))
-    for number in range(6):
-        dispatcher.submit("pi", work.job(number))
-    assert sorted(dispatcher.results(wait=True)) == list(range(6))
+    calls = [work.job(number) for number in range(6)]
+    assert sorted(measuring(none_left(iter([2]))).run(jobs(*calls))) == list(range(6))
     assert work.most == 2
 
 
@@ -155,8 +242,14 @@ def test_without_a_board_jobs_run_one_by_one_to_find_out_why(
     boards: Callable[[str], int],
 ) -> None:
     work = Work()
-    dispatcher = Dispatcher[int](boards)
-    for number in range(4):
-        dispatcher.submit("pi", work.job(number))
-    assert list(dispatcher.results(wait=True)) == [0, 1, 2, 3]
+    calls = [work.job(number) for number in range(4)]
+    assert sorted(measuring(boards).run(jobs(*calls))) == [0, 1, 2, 3]
     assert work.most == 1
+
+
+def test_how_boards_are_doing_is_told() -> None:
+    dispatcher = measuring(lambda _key: 3)
+    seen = []
+    todo = jobs(lambda: seen.append(dispatcher.fleets()["pi"]) or 0)
+    list(dispatcher.run(todo))
+    assert (seen[0].boards, seen[0].busy, seen[0].ready, seen[0].left) == (3, 1, 0, 0)

@@ -51,6 +51,13 @@ def test_the_interval_covers_the_true_median_as_often_as_it_says(
     assert hits >= 52
 
 
+def test_a_round_that_was_cut_short_counts_for_what_it_has() -> None:
+    whole, short = [1.0] * 9, [3.0]
+    latency = Latency.from_rounds([whole, short])
+    assert latency.p50_ms == latency.ci95_low_ms == 1.0
+    assert latency.ci95_high_ms == 3.0  # where the short one was drawn twice
+
+
 def test_one_sample_has_no_spread() -> None:
     latency = Latency.from_rounds([[2.0]])
     assert (latency.p50_ms, latency.cv, latency.ci95_low_ms) == (2.0, 0.0, 2.0)

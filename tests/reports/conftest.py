@@ -140,17 +140,48 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def in_a_browser(tmp_path: Path) -> Callable[[Path, int], str]:
-    """Return a function that opens a page at a width, and says what a reader would complain of."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
+def chromium(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Return a function that opens a page, given as HTML: its document in the end, and its log."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if not found:
         assert "CI" not in os.environ, "CI must have Chromium"
         pytest.skip("needs Chromium")
 
+    def open_page(html: str) -> subprocess.CompletedProcess[str]:
+        probe = tmp_path / "probe.html"
+        probe.write_text(html)
+        return subprocess.run(
+            [
+                found,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--allow-file-access-from-files",
+                "--enable-logging=stderr",
+                f"--user-data-dir={tmp_path / 'profile'}",
+                "--virtual-time-budget=5000",
+                "--dump-dom",
+                probe.as_uri(),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+
+    return open_page
+
+
+@pytest.fixture
+def in_a_browser(
+    chromium: Callable[[str], subprocess.CompletedProcess[str]],
+) -> Callable[[Path, int], str]:
+    """Return a function that opens a page at a width, and says what a reader would complain of."""
+
     def look(page: Path, width: int) -> str:
         # A frame of the width asked for: a window of a headless browser cannot be that narrow.
-        probe = tmp_path / "probe.html"
-        probe.write_text(
+        done = chromium(
             f"""<iframe src="{page.as_uri()}" width="{width}" height="800"></iframe><pre></pre>
             <script>
             onload = () => {{
@@ -164,24 +195,6 @@ def in_a_browser(tmp_path: Path) -> Callable[[Path, int], str]:
                 `squeezed=${{squeezed}}`;
             }}
             </script>"""
-        )
-        done = subprocess.run(
-            [
-                chromium,
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--allow-file-access-from-files",
-                f"--user-data-dir={tmp_path / 'profile'}",
-                "--virtual-time-budget=5000",
-                "--dump-dom",
-                probe.as_uri(),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=True,
         )
         return done.stdout.rpartition("<pre>")[2].partition("</pre>")[0]
 

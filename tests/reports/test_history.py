@@ -15,7 +15,7 @@ from reports.outcomes import LEAST_CHANGE, Outcome, key_of, outcomes_of
 from reports.record import Record
 from reports.store import Run, Store
 from reports.suspects import LibraryPair, Suspect
-from reports.timeline import Timeline, read_timeline, recent_nights
+from reports.timeline import LATENCY, Timeline, read_timeline, recent_nights
 from tests.reports import histories
 
 detection = histories.load()
@@ -23,7 +23,7 @@ detection = histories.load()
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_step_of_seven_percent_is_called_in_its_second_night(seed: int) -> None:
-    steps = detection.simulate("step", 0.07, 60, seed)
+    steps = detection.simulate("step", 0.07, 40, seed)
     result = detection.with_measuring(steps)
     assert detection.within(steps, result, 1) <= 0.02
     assert detection.within(steps, result, 2) >= 0.9
@@ -41,15 +41,21 @@ def test_a_step_of_seven_percent_is_called_in_its_second_night(seed: int) -> Non
     ],
 )
 def test_what_is_no_step_is_not_called(kind: str, size: float) -> None:
-    result = detection.with_measuring(detection.simulate(kind, size, 40, 2))
+    result = detection.with_measuring(detection.simulate(kind, size, 20, 2))
     assert result.alarms < 0.001
 
 
 def test_medians_alone_find_a_step_later() -> None:
-    steps = detection.simulate("step", 0.07, 60, 0)
+    steps = detection.simulate("step", 0.07, 20, 0)
     result = detection.by_medians(steps, 16)
     assert detection.within(steps, result, 2) < 0.6
     assert detection.within(steps, result, 7) > 0.6
+
+
+@pytest.fixture
+def store() -> Store:
+    """Return an empty store that no disk has to keep."""
+    return Store("sqlite:///:memory:")
 
 
 @dataclass
@@ -274,6 +280,19 @@ def test_a_window_holds_the_newest_nights(nights: Nights) -> None:
     timeline = read_timeline(nights.store, runs)
     assert timeline.wide("latency_p50_ms").shape == (1, 4)
     assert timeline.texts("artifact_key").tolist() == [[f"library-{n}" for n in (12, 13, 14, 15)]]
+
+
+def test_cells_keep_their_own_numbers(store: Store, make_record: Callable[..., Record]) -> None:
+    runs = [Run(f"night-{n}", f"{n}", {}) for n in range(3)]
+    for n, run in enumerate(runs):
+        store.begin_run(run)
+        for runtime in ("tvm", "ncnn", "torch")[n:] + ("tvm", "ncnn")[: n and 1]:
+            store.add(make_record(run_id=run.run_id, runtime=runtime, latency_ms=n + len(runtime)))
+    timeline = read_timeline(store, runs)
+    latency = dict(zip((c.runtime for c in timeline.cells), timeline.wide(LATENCY), strict=True))
+    np.testing.assert_array_equal(latency["tvm"], [3, 4, 5])
+    np.testing.assert_array_equal(latency["ncnn"], [4, 5, np.nan])
+    np.testing.assert_array_equal(latency["torch"], [5, 6, 7])
 
 
 def confirmation(cell: Cell, base: list[list[float]], head: list[list[float]]) -> Confirmation:

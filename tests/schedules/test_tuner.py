@@ -1,6 +1,7 @@
 """The search on real kernels: built in processes, timed over RPC."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ import pytest
 from bench.models.weights import Weights
 from bench.onnx_export import INPUT_NAME, export
 from bench.variant import parse_variant
+from schedules.candidates import BUILDER
+from targets.crew import LocalCrew
 from targets.errors import BenchError
 from targets.target import find_target
 
 NODES = 16  # of the ONNX file: the stem and three blocks
+
+open_crew = partial(LocalCrew, 2, {BUILDER: ("torch",)})
 
 pytestmark = pytest.mark.usefixtures("without_intrinsics")
 
@@ -33,7 +38,8 @@ def tuner(cache_dir: Path, tmp_path: Path, request: pytest.FixtureRequest) -> It
     from schedules.tuner import Tuner
 
     threads = getattr(request, "param", 1)
-    made = Tuner(find_target("native"), threads, "float32", cache_dir, tmp_path / "history", 60)
+    history = tmp_path / "history"
+    made = Tuner(find_target("native"), threads, "float32", cache_dir, history, 60, open_crew)
     yield made
     made.close()
 
@@ -64,7 +70,13 @@ def test_an_interrupted_search_goes_on(tuner: Any, network: Path, cache_dir: Pat
     tuner.begin(1)
     done = [tuner.step() for _ in range(5)][-1].done
     again = Tuner(
-        find_target("native"), 1, "float32", cache_dir, tuner._builder._directory.parent, 60
+        find_target("native"),
+        1,
+        "float32",
+        cache_dir,
+        tuner._builder._directory.parent,
+        60,
+        open_crew,
     )
     try:
         again.add(network)
@@ -76,6 +88,7 @@ def test_an_interrupted_search_goes_on(tuner: Any, network: Path, cache_dir: Pat
 
 def test_a_candidate_that_crashes_costs_itself_alone(tuner: Any, network: Path) -> None:
     """The batch is measured again one by one, on servers that are still alive."""
+    import tvm
     from tvm.s_tir import meta_schedule as ms
 
     tuner.add(network)
@@ -83,12 +96,11 @@ def test_a_candidate_that_crashes_costs_itself_alone(tuner: Any, network: Path) 
     task = next(iter(tuner._searches.values())).task
     context = tuner._context(task)
     (space, *_) = context.generate_design_space()
-    built = tuner._builder.build([ms.builder.BuilderInput(space.mod, tuner._tvm_target)] * 2)
-    assert [one.error_msg for one in built] == [None, None]
-    paths = [one.artifact_path for one in built]
-    Path(paths[1]).write_bytes(b"not a library")
+    module, target = map(tvm.ir.save_json, (space.mod, tuner._tvm_target))
+    paths = tuner._builder.build([module] * 2, target)
+    paths[1].write_bytes(b"not a library")
     arguments = ms.arg_info.ArgInfo.from_entry_func(context.mod, remove_preproc=False)
-    inputs = [ms.runner.RunnerInput(path, "llvm", arguments) for path in paths]
+    inputs = [ms.runner.RunnerInput(str(path), "llvm", arguments) for path in paths]
     good, bad = (future.result() for future in tuner._runner().run(inputs))
     assert len(good.run_secs) > 10
     assert bad.run_secs is None

@@ -2,6 +2,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -29,6 +30,13 @@ def worker() -> Iterator[Worker]:
 
 def test_a_call_returns_what_the_function_returns(worker: Worker) -> None:
     assert worker.call("getpid", timeout_s=30) == worker.pid != os.getpid()
+
+
+def test_a_worker_outlives_the_thread_that_had_it_started() -> None:
+    with ThreadPoolExecutor(1) as thread:
+        worker = thread.submit(Worker, "os").result()
+    with worker:
+        assert worker.call("getpid", timeout_s=30) == worker.pid
 
 
 def test_a_class_is_made_with_its_arguments() -> None:

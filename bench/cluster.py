@@ -1,0 +1,137 @@
+"""A Dask cluster as a crew: builds on several machines, over the same code as on this one."""
+
+import multiprocessing
+from functools import cache
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+from bench.cache import cache_directory
+from targets.crew import LocalCrew
+from targets.errors import BenchError
+from targets.parcel import pack, unpack
+from targets.worker import WorkerCrashedError, WorkerError, WorkerTimedOutError
+
+_CONNECT_LIMIT_S = 10.0
+_SAME = ("mobilebench", "apache-tvm", "apache-tvm-ffi")  # distributions
+_NO_TORCH = ("torch",)  # tvm-ffi imports it where it finds it
+
+
+class Cluster:
+    """The workers of a Dask scheduler.
+
+    A call travels with the files that it names, and its result comes back with those that it has
+    made. On the other side it is computed as here, in a process of its own.
+    """
+
+    def __init__(self, address: str, cache_dir: Path) -> None:
+        """Connect; raises BenchError if there is no scheduler, or no worker like this program."""
+        self._cache_dir = cache_dir
+        self._address = address
+        self._client = _connect(address)
+        try:
+            self._hands = self._check()
+        except BaseException:
+            self._client.close()
+            raise
+
+    def _check(self) -> int:
+        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        if not workers:
+            raise BenchError(
+                f"scheduler {self._address}: it has no workers; start some with `dask worker "
+                f"{self._address}` where mobilebench is installed"
+            )
+        here = _versions()
+        try:
+            there = self._client.run(_versions, on_error="return")
+        except Exception as error:
+            raise BenchError(f"scheduler {self._address}: {error}") from error
+        for worker, found in there.items():
+            if isinstance(found, BaseException):
+                raise BenchError(
+                    f"scheduler {self._address}: worker {worker} cannot build ({found}); install "
+                    "mobilebench there"
+                )
+            for name in _SAME:
+                if found[name] != here[name]:
+                    raise BenchError(
+                        f"scheduler {self._address}: worker {worker} has {name} "
+                        f"{found[name]}, this is {here[name]}; install the same there"
+                    )
+        return sum(worker["nthreads"] for worker in workers.values())
+
+    @property
+    def hands(self) -> int:
+        """How many calls are computed at once: the threads of the workers, when it began."""
+        return self._hands
+
+    def call(self, factory: str, method: str, *args: Any, timeout_s: float) -> Any:
+        """Return what the method of the factory's object returns there; see Crew."""
+        parcel = pack((factory, method, args, timeout_s), self._cache_dir)
+        future = self._client.submit(compute, parcel, pure=False, retries=1)
+        try:
+            outcome, result = future.result()
+        except Exception as error:  # of Dask: a worker died twice, the scheduler went away
+            raise WorkerCrashedError(f"scheduler {self._address}: {error}") from error
+        finally:
+            future.release()
+        if outcome != "done":
+            raise _ERRORS[outcome](result)
+        return unpack(result, self._cache_dir)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_exception: object) -> None:
+        self.close(at_once=kind is not None)
+
+    def close(self, *, at_once: bool = False) -> None:
+        """Leave the cluster; what is being computed for others goes on."""
+        self._client.close(*([0] if at_once else []))
+
+
+_ERRORS: dict[str, type[Exception]] = {
+    error.__name__: error
+    for error in (BenchError, WorkerError, WorkerCrashedError, WorkerTimedOutError)
+}
+
+
+def compute(parcel: bytes) -> tuple[str, Any]:
+    """Compute a packed call in a process of this machine; runs on the cluster."""
+    cache_dir = cache_directory()
+    factory, method, args, timeout_s = unpack(parcel, cache_dir)
+    try:
+        result = _crew(factory).call(factory, method, *args, timeout_s=timeout_s)
+    except (BenchError, WorkerError) as error:
+        return type(error).__name__, str(error)
+    return "done", pack(result, cache_dir)
+
+
+@cache
+def _crew(factory: str) -> LocalCrew:
+    # Dask marks its processes as unable to have children; ours end with their parent.
+    multiprocessing.current_process().daemon = False
+    threads = import_module("distributed").get_worker().state.nthreads
+    return LocalCrew(threads, {factory: _NO_TORCH})
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in _SAME}
+
+
+def _connect(address: str) -> Any:
+    try:
+        client_class: Any = import_module("distributed").Client
+    except ModuleNotFoundError as error:
+        raise BenchError(
+            "--scheduler: Dask is not installed; pip install 'mobilebench[cluster]'"
+        ) from error
+    try:
+        return client_class(address, timeout=_CONNECT_LIMIT_S, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise BenchError(
+            f"scheduler {address}: it does not answer; start `dask scheduler`, or give its "
+            "address as tcp://HOST:8786"
+        ) from error

@@ -1,0 +1,63 @@
+"""Candidates of a search, built by a crew."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from targets.crew import Crew
+from targets.errors import BenchError
+from targets.worker import WorkerError
+
+BUILDER = "schedules.builder"
+"""The module whose functions build; it imports TVM."""
+
+
+class Builders:
+    """Builds the candidates of a batch at once, as many as the crew has hands.
+
+    MetaSchedule's own builder starts new processes for every batch, each of which imports TVM for
+    seconds before it builds for a tenth of one. A crew's stay; one that hangs is replaced.
+    """
+
+    def __init__(
+        self,
+        open_crew: Callable[[], Crew],
+        time_limit_s: float,
+        toolchain: str,
+        directory: Path,
+    ) -> None:
+        """Open the crew; libraries go to a directory."""
+        self._crew = open_crew()
+        self._threads = ThreadPoolExecutor(self._crew.hands)
+        self._limit_s = time_limit_s
+        self._toolchain = toolchain
+        self._directory = directory
+        self._built = 0
+
+    def build(self, modules: list[str], target: str) -> list[Path | BenchError]:
+        """Build modules, each TVM's JSON, for a target of TVM's; a failure says why."""
+        numbers = range(self._built, self._built + len(modules))
+        self._built += len(modules)
+
+        def build(module: str, number: int) -> Path | BenchError:
+            try:
+                content: bytes = self._crew.call(
+                    BUILDER,
+                    "build_library",
+                    module,
+                    target,
+                    self._toolchain,
+                    timeout_s=self._limit_s,
+                )
+            except (BenchError, WorkerError) as error:
+                return BenchError(str(error))
+            library = self._directory / f"{number}.so"
+            library.write_bytes(content)
+            return library
+
+        return list(self._threads.map(build, modules, numbers))
+
+    def close(self) -> None:
+        """End the crew."""
+        self._threads.shutdown()
+        self._crew.close()

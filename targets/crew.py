@@ -1,0 +1,75 @@
+"""Workers that are kept from call to call: whose turn it is, whatever machine they are on."""
+
+import queue
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Protocol, Self
+
+from targets.worker import Worker
+
+
+class Crew(Protocol):
+    """Computes calls, as many at once as it has hands; each caller waits for its own."""
+
+    @property
+    def hands(self) -> int:
+        """How many calls are computed at once."""
+
+    def call(self, factory: str, method: str, *args: Any, timeout_s: float) -> Any:
+        """Return what the method of the object, or the function of the module, returns.
+
+        The limit counts from when a hand is free. Raises what `Worker.call` raises.
+        """
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End it."""
+
+
+class LocalCrew:
+    """Processes of this machine, one for each hand and factory.
+
+    What they import is imported once each. A process that died or hung is replaced.
+    """
+
+    def __init__(
+        self, hands: int, blocked: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    ) -> None:
+        """`blocked` are the modules that the processes of a factory must not import."""
+        self._hands = hands
+        self._blocked = blocked
+        self._idle: queue.LifoQueue[dict[str, Worker]] = queue.LifoQueue()
+        self._places: list[dict[str, Worker]] = [{} for _ in range(hands)]
+        for place in reversed(self._places):
+            self._idle.put(place)
+
+    @property
+    def hands(self) -> int:
+        """How many calls are computed at once."""
+        return self._hands
+
+    def call(self, factory: str, method: str, *args: Any, timeout_s: float) -> Any:
+        """Return what the method of the factory's object returns; see Crew."""
+        place = self._idle.get()
+        try:
+            worker = place.get(factory)
+            if worker is None or not worker.alive:
+                worker = Worker(factory, blocked_modules=self._blocked.get(factory, ()))
+                place[factory] = worker
+            return worker.call(method, *args, timeout_s=timeout_s)
+        finally:
+            self._idle.put(place)
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End the processes: by themselves, or at once."""
+        for place in self._places:
+            for worker in place.values():
+                if not at_once and worker.alive:
+                    worker.finish()
+                worker.close()
+            place.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_exception: object) -> None:
+        self.close(at_once=kind is not None)

@@ -1,0 +1,81 @@
+"""Two real libraries of one network, measured again beside each other."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.artifact import Artifact
+from bench.latency import Profile
+from bench.models.weights import Weights
+from bench.on_device import Bench
+from bench.second_look import look_again
+from bench.variant import parse_variant
+from bench.workshop import Workshop
+from reports.comparison import Cell
+from reports.outcomes import outcomes_of
+from reports.suspects import Library, LibraryPair
+from schedules.preference import MEMORY
+from targets.errors import BenchError
+from targets.local import local_device_name
+from targets.target import find_target
+
+VARIANT = "mobilenet_v2_0.35_32_t1"
+HERE = local_device_name()
+CELL = Cell("native", HERE, 1, "float32", "latency", VARIANT, "random(seed 0)", "tvm")
+    "native", local_device_name(), 1, "float32", "latency", VARIANT, "random(seed 0)", "tvm"
+)
+BRIEF = Profile("brief", warm_up_s=0.0, min_samples=12, min_duration_s=0.0, rounds=4)
+
+
+@pytest.fixture(scope="module")
+def libraries(cache_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
+    with Workshop(cache_dir, 300) as workshop:
+        variant, target = parse_variant(VARIANT), find_target("native")
+        exported = workshop.export(variant, Weights())
+        yield (
+            workshop.build(variant, exported, target, 1, ()),
+            workshop.build(variant, exported, target, 1, (), prefer=MEMORY),
+        )
+
+
+@pytest.fixture
+def bench(cache_dir: Path) -> Bench:
+    return Bench(find_target("native"), 1, 120, cache_dir, profile=BRIEF)
+
+
+def test_both_are_measured_in_turns(bench: Bench, libraries: tuple[Artifact, Artifact]) -> None:
+    base, head = (Library(run, one.key) for run, one in zip(("old", "new"), libraries, strict=True))
+    gone = Library("older", "gone-from-the-cache")
+    found = look_again(bench, LibraryPair(CELL, (gone, base), head))
+    assert (found.run_id, found.base_run_id) == ("new", "old")
+    assert (found.variant, found.device) == (VARIANT, CELL.device)
+    for rounds in (found.base_rounds_ms, found.head_rounds_ms):
+        assert [len(one) for one in rounds] == [3] * 4
+        assert all(sample > 0 for one in rounds for sample in one)
+    (outcome,) = outcomes_of([found]).values()
+    assert outcome.base_run_id == "old"
+    assert 0 < outcome.low <= outcome.ratio <= outcome.high
+
+
+@pytest.mark.parametrize("gone", ["head", "base"])
+def test_a_library_that_is_gone_is_one_line(
+    bench: Bench, libraries: tuple[Artifact, Artifact], gone: str
+) -> None:
+    there, missing = Library("there", libraries[0].key), Library("missing", "no-such-library")
+    pair = LibraryPair(CELL, (there,), missing)
+    if gone == "base":
+        pair = LibraryPair(CELL, (missing,), there)
+    with pytest.raises(BenchError, match=r"^the library of run missing is no longer in the cache$"):
+        look_again(bench, pair)
+
+
+def test_a_library_that_crashes_is_one_line(
+    bench: Bench, libraries: tuple[Artifact, Artifact], tmp_path: Path
+) -> None:
+    library = Library("there", libraries[0].key)
+    cell = replace(CELL, variant="mobilenet_v2_0.35_64_t1")  # another shape of input
+    with pytest.raises(BenchError) as refusal:
+        look_again(bench, LibraryPair(cell, (library,), library))
+    assert "\n" not in str(refusal.value)
