@@ -180,7 +180,7 @@ class Database:
 
 def storable(value: Any) -> Any:
     """Return text without what a database refuses: a crashed process may have said anything."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or (value.isascii() and "\0" not in value):
         return value
     return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 

@@ -35,7 +35,7 @@ def write_devices(
 ) -> None:
     """Write a page for every device, and the index of them."""
     files = device_files(healths)
-    dates = [night.started_at[:10] for night in tonight.timeline.nights]
+    dates = tonight.dates
     for health in healths:
         if not health.has_board:
             continue

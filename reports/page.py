@@ -126,13 +126,14 @@ def _fill(
 def _more(
     plots: Sequence[Plot], operators: Sequence[OperatorsPage], memory: MemoryPage | None
 ) -> list[Link]:
-    """Return what else there is of a night's run."""
-    kinds = ", ".join(dict.fromkeys(plot.title for plot in plots))
-    found = [Link(RUN_PAGE, f"The run: tables{': ' if kinds else ''}{kinds}")]
+    """Return what else there is of a night's run: the first plot of each kind, and the pages."""
+    firsts = {plot.title: plot for plot in reversed(plots)}
+    found = [Link(f"{RUN_PAGE}#{plot.name}", plot.title) for plot in list(firsts.values())[::-1]]
     if memory:
         found.append(Link("memory.html", f"Memory for activations: {memory.summary}"))
-    found += [Link(f"{one.name}.html", f"{one.variant}: {one.summary}") for one in operators]
-    return found
+    if operators:
+        found.append(Link(f"{RUN_PAGE}#operators", "Operator by operator"))
+    return [*found, Link(f"{RUN_PAGE}#tables", "Tables of latency, memory, fidelity and cost")]
 
 
 def _glance(frame: pd.DataFrame, run_ids: Sequence[str]) -> Glance:

@@ -46,6 +46,11 @@ class Plot:
     alt: str
     wide: bool = False  # needs the page's whole width
 
+    @property
+    def name(self) -> str:
+        """Its file's name without what follows the dot."""
+        return self.file_name.partition(".")[0]
+
 
 def draw(frame: pd.DataFrame, out: Path) -> list[Plot]:
     """Write the plots of every setup into `out` as PNG files.

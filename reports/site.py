@@ -19,6 +19,7 @@ from reports.tonight_tables import (
     Links,
     Listing,
     cells_listing,
+    comparison_listing,
     date_of,
     devices_table,
     failures_listing,
@@ -48,6 +49,7 @@ class Card:
     interval: str
     since: str
     place: str
+    warnings: str  # of tonight's row
     plot: Markup | None
 
 
@@ -76,6 +78,7 @@ def write_site(
     files = device_pages.device_files(devices)
     findings = {kind: findings_listing(tonight, kind, links) for kind in TITLES}
     failures = failures_listing(tonight, links)
+    compared = comparison_listing(tonight, links)
     others = [
         cells_listing(tonight, "Works again", "Failed the last time.", tonight.fixed, links),
         cells_listing(tonight, "New", "In no night before.", tonight.new, links),
@@ -92,16 +95,18 @@ def write_site(
         findings=findings,
         cards={kind: _cards(tonight, kind, links, pen) for kind in _CARDS},
         failures=failures,
+        compared=compared,
         others=[one for one in others if one],
         devices=Listing(state, tuple(files.get(one.name, "") for one in here), len(here)),
         versions=versions_table(tonight),
         thresholds=thresholds_table(),
+        warned=int(((tonight.rows["status"] == "ok") & (tonight.rows["warnings"] != "")).sum()),
         more=more,
         nav=nav,
         here=PAGE,
     )
     (directory / PAGE).write_text(html, encoding="utf-8")
-    shown = [*findings.values(), failures, *others]
+    shown = [*findings.values(), failures, *others, compared]
     tables = [one.table for one in shown if one]
     tables += [state, versions_table(tonight), thresholds_table()]
     plots = _draw(tonight, directory)
@@ -124,6 +129,7 @@ def _cards(tonight: Tonight, kind: Kind, links: Links, pen: timeline_pages.Pen) 
             interval=interval_of(one),
             since=date_of(tonight, one.since_run_id),
             place=place_of(one.cell, emulated=tonight.is_emulated(one.cell)),
+            warnings=pen.warnings(one.cell),
             plot=pen.finding(one),
         )
         for one in findings

@@ -15,7 +15,7 @@ from reports.comparison import Cell
 from reports.finding import Finding, Kind
 from reports.rendering import Link, file_names, render
 from reports.sparks import Mark, Series, Tone, spark
-from reports.tables import Table
+from reports.tables import NOISY, Table
 from reports.timeline import INTERVAL, LATENCY
 from reports.timeline_plots import levels
 from reports.tonight import Tonight, has_board
@@ -134,10 +134,11 @@ class Pen:
         timeline = tonight.timeline
         self._tonight = tonight
         self._numbers = {cell: number for number, cell in enumerate(timeline.cells)}
-        self._dates = [night.started_at[:10] for night in timeline.nights]
+        self._dates = tonight.dates
         columns = (LATENCY, *INTERVAL, *(watched.column for watched in WATCHED), "images")
         self._wide = {column: timeline.wide(column) for column in columns}
-        self._told = [f"commit {commit}" if commit else "" for commit in tonight.commits]
+        self._commits = [f"commit {commit}" if commit else "" for commit in tonight.commits]
+        self._warnings = timeline.texts("warnings")
         failed = timeline.rows[timeline.rows["status"] != "ok"]
         self._failed = {int(cell): list(_failures(own)) for cell, own in failed.groupby("cell")}
         self._findings: dict[Cell, list[Finding]] = {}
@@ -172,6 +173,17 @@ class Pen:
         changes = self._tonight.changes.get(finding.cell)
         return spark(self._latency(number, name, changes, [finding])) if changes else None
 
+    def warnings(self, cell: Cell) -> str:
+        """Return what tonight's row of a cell warns of."""
+        return str(self._warnings[self._numbers[cell], -1])
+
+    def _told(self, number: int) -> list[str]:
+        """Return what is said of each night beside its value."""
+        return [
+            ", ".join(filter(None, (commit, f"{NOISY} {warning}" if warning else "")))
+            for commit, warning in zip(self._commits, self._warnings[number], strict=True)
+        ]
+
     @property
     def _last(self) -> int:
         return len(self._dates) - 1
@@ -194,7 +206,9 @@ class Pen:
             parts = [show_value(LATENCY, value) if known else "not measured tonight"]
         parts += [f"{one.kind}: {one.name} {show_ratio(one.ratio)}" for one in findings]
         if changes and changes.drift:
-            parts.append(f"drifts by {100 * (changes.drift.ratio_a_night - 1):+.2f} % a night")
+            parts.append(f"drifts by {show_ratio(changes.drift.ratio_a_night, 2)} a night")
+        if self._warnings[number, -1]:
+            parts.append(f"{NOISY} {self._warnings[number, -1]}")
         return "; ".join(parts)
 
     def _latency(
@@ -212,7 +226,7 @@ class Pen:
             low=low,
             high=high,
             form=lambda value: show_value(LATENCY, value),
-            told=self._told,
+            told=self._told(number),
             hollow=changes.outliers,
             crosses=self._failed.get(number, ()),
             lines=list(levels(values, changes)),
@@ -232,7 +246,7 @@ class Pen:
             low=nothing,
             high=nothing,
             form=lambda value: show_value(watched.column, value),
-            told=self._told,
+            told=self._told(number),
             crosses=self._failed.get(number, ()),
             ring=_ring(findings, watched.column) if np.isfinite(values[-1]) else None,
         )
@@ -299,14 +313,14 @@ def _steps(tonight: Tonight, links: Mapping[Cell, str]) -> Listing | None:
     if not found:
         return None
     names = names_of(cell for _, cell in found)
-    nights, commits = tonight.timeline.nights, tonight.commits
+    commits = tonight.commits
     rows = [
         (
             names[cell],
             show_ratio(step.ratio),
             f"{show_ratio(step.low)} to {show_ratio(step.high)}",
-            nights[step.night].started_at[:10],
-            commits[step.night] or "-",
+            tonight.dates[step.night],
+            "..".join(dict.fromkeys(filter(None, commits[step.night - 1 : step.night + 1]))) or "-",
             cell.runtime,
             place_of(cell, emulated=False),
         )
@@ -314,7 +328,7 @@ def _steps(tonight: Tonight, links: Mapping[Cell, str]) -> Listing | None:
     ]
     more = f" The newest {_MOST_STEPS} of {len(found)}." if len(found) > _MOST_STEPS else ""
     caption = f"Of latency, from the nights' medians alone; nothing fails by them.{more}"
-    headers = ("network", "change", "95 % interval", "from night", "its commit", "runtime", "where")
+    headers = ("network", "change", "95 % interval", "from night", "commits", "runtime", "where")
     table = Table("Steps", caption, headers, tuple(rows))
     return Listing(table, tuple(links[cell] for _, cell in found[:_MOST_STEPS]), len(found))
 

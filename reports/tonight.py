@@ -9,9 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from reports.changes import Changes
-from reports.comparison import Cell, Difference
+from reports.compare import compare_runs
+from reports.comparison import Cell, Comparison, Difference
+from reports.errors import ReportError
 from reports.figures import judge_figures
 from reports.finding import Finding, Kind
+from reports.first_look import FEWEST
 from reports.history import changes_of, find_suspects, judge
 from reports.outcomes import outcomes_of
 from reports.store import Run, Store
@@ -65,6 +68,7 @@ class Tonight:
     new: tuple[Cell, ...]  # in no night before
     gone: tuple[Cell, ...]  # in the night before alone
     versions: tuple[Difference, ...]  # of the night before and of tonight, the same ones too
+    comparison: Comparison | None  # with the night before; None if they share no device
 
     @property
     def run(self) -> Run:
@@ -81,6 +85,18 @@ class Tonight:
         """Tonight's rows."""
         rows = self.timeline.rows
         return rows[rows["night"] == len(self.timeline.nights) - 1]
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether there are nights enough to judge latency by its history."""
+        return len(self.timeline.nights) > FEWEST
+
+    @cached_property
+    def dates(self) -> list[str]:
+        """What each night is called: its day, with the time where a day has several."""
+        starts = [night.started_at[:16].replace("T", " ") for night in self.timeline.nights]
+        days = [start[:10] for start in starts]
+        return days if len(set(days)) == len(days) else starts
 
     @cached_property
     def commits(self) -> list[str]:
@@ -130,7 +146,15 @@ def read_tonight(store: Store, run: Run) -> Tonight | None:
         new=tuple(_cells(timeline, subjects, seen[:, -1] & ~seen[:, :-1].any(axis=1))),
         gone=tuple(_cells(timeline, subjects, ~seen[:, -1] & seen[:, -2])),
         versions=tuple(_versions(timeline)),
+        comparison=_comparison(store, *timeline.nights[-2:]),
     )
+
+
+def _comparison(store: Store, last: Run, tonight: Run) -> Comparison | None:
+    try:
+        return compare_runs(store, last, tonight)
+    except ReportError:  # no cell in common, the device included
+        return None
 
 
 def _shared(timeline: Timeline) -> Timeline:

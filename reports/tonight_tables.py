@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
-from reports.comparison import Cell
+from reports.comparison import IMPROVEMENTS, REGRESSIONS, Cell
+from reports.comparison_text import verdict_of, what_else
 from reports.device_health import COUNTS, MEASURES, Health
 from reports.figures import FAR
 from reports.finding import Finding, Kind
+from reports.first_look import FEWEST
 from reports.history import UNCONFIRMED_BAR
 from reports.outcomes import LEAST_CHANGE
 from reports.tables import Table
@@ -125,6 +128,32 @@ def devices_table(healths: Sequence[Health], night: int) -> Table:
     return Table("Devices", caption, tuple(headers), tuple(rows))
 
 
+def comparison_listing(tonight: Tonight, links: Links) -> Listing | None:
+    """Return what differs from the night before, the worst first; None if nothing does."""
+    comparison = tonight.comparison
+    if comparison is None:
+        return None
+    changes = comparison.having(*REGRESSIONS, *IMPROVEMENTS)
+    names = names_of(change.cell for change in changes)
+    rows = []
+    for change in changes:
+        latency, place = change.latency, place_of(change.cell, emulated=change.emulated)
+        numbers = ["-", "-"]
+        if latency:
+            ends = f"{show_ratio(latency.low)} to {show_ratio(latency.high)}"
+            numbers = [show_ratio(latency.ratio), ends if latency.high < inf else "unknown"]
+        name, verdict = names[change.cell], verdict_of(change)
+        rows.append((name, verdict, *numbers, change.cell.runtime, place, what_else(change) or "-"))
+    caption = (
+        f"Every sample of the two nights, as `mobilebench compare` has them: latency beyond "
+        f"{comparison.threshold_percent:g} %, significant at {100 * comparison.alpha:g} % for "
+        f"{counted(len(comparison.cells), 'cell')}. What the device did that night is in it too."
+    )
+    headers = ("network", "verdict", "latency", "95 % interval", "runtime", "where", "what else")
+    cells = [change.cell for change in changes]
+    return _listing(("Against the night before", caption), headers, rows, cells, links)
+
+
 def versions_table(tonight: Tonight) -> Table:
     """Return with what the last two nights were measured."""
     rows = [
@@ -141,7 +170,7 @@ def thresholds_table() -> Table:
     rows = [
         (
             "latency",
-            f"{LEAST_CHANGE:.0%}",
+            f"{100 * LEAST_CHANGE:g} %",
             "the libraries of two nights, each measured again beside one of before the change, "
             "agree; what cannot be measured again is suspected from "
             f"{UNCONFIRMED_BAR:g} standard errors on",
@@ -195,8 +224,8 @@ def _place(tonight: Tonight, cell: Cell) -> str:
 
 def date_of(tonight: Tonight, run_id: str) -> str:
     """Return when a night was; its name if it is none of these."""
-    found = [night for night in tonight.timeline.nights if night.run_id == run_id]
-    return found[0].started_at[:10] if found else run_id
+    pairs = zip(tonight.timeline.nights, tonight.dates, strict=True)
+    return next((date for night, date in pairs if night.run_id == run_id), run_id)
 
 
 def _known(health: Health, column: str) -> bool:
@@ -207,10 +236,28 @@ def headline(tonight: Tonight) -> str:
     """Say in a sentence what is to be done about the night."""
     worse, failed = len(tonight.having("regression")), len(tonight.failures)
     newly = sum(one.was_ok and one.nights == 1 for one in tonight.failures)
-    parts: list[str] = []
-    parts.append(f"{counted(worse, 'regression')} called" if worse else "Nothing got worse")
+    parts = [f"{counted(worse, 'regression')} called"] if worse else []
+    if not tonight.is_judged:
+        parts.append(_beside_last(tonight))
+    elif not worse:
+        parts.append("nothing got worse")
     if failed:
         parts.append(f"{counted(failed, 'row')} failed, {newly} of them for the first time")
     else:
         parts.append("no row failed")
-    return "; ".join(parts) + "."
+    text = "; ".join(parts)
+    text = f"{text[0].upper()}{text[1:]}."
+    if tonight.is_judged:
+        return text
+    judged = f"Latency is judged by its history from {FEWEST + 1} nights on"
+    return f"{text} {judged}; this is night {len(tonight.timeline.nights)}."
+
+
+def _beside_last(tonight: Tonight) -> str:
+    changes = tonight.comparison.having("slower", "worse") if tonight.comparison else []
+    if not changes:
+        return "nothing is worse than in the night before"
+    are = "is" if len(changes) == 1 else "are"
+    confirmed = sum(bool(one.latency and one.latency.confirmed) for one in changes)
+    again = f" ({confirmed} measured again, beside each other)" if confirmed else ""
+    return f"{counted(len(changes), 'cell')} {are} worse than in the night before{again}"

@@ -45,12 +45,12 @@ def show_value(column: str, value: float) -> str:
     return f"{value:.1f} {'%' if unit == 'percent' else unit}"
 
 
-def show_ratio(ratio: float) -> str:
+def show_ratio(ratio: float, digits: int = 1) -> str:
     """Return a ratio as a change: percent, or times where it is a multiple."""
     if not np.isfinite(ratio) or ratio <= 0:
         return "-"
     if 1 / _TWICE < ratio < _TWICE:
-        return f"{100 * (ratio - 1):+.1f} %".replace("-", "\N{MINUS SIGN}")
+        return f"{100 * (ratio - 1):+.{digits}f} %".replace("-", "\N{MINUS SIGN}")
     return f"× {ratio:.2f}"
 
 

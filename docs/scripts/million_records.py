@@ -56,7 +56,7 @@ def main() -> None:
                 print(f"filled in {time.perf_counter() - start:.0f} s")
             tally = store.tally()
         print(f"{sum(rows for rows, _ in tally.values())} records in {len(tally)} runs")
-        for task in (report, listing, history, two_nights):
+        for task in (report, report_with_kernels, listing, history, two_nights):
             with ProcessPoolExecutor(1, get_context("spawn")) as pool:  # a fresh process's peak
                 seconds, peak_bytes = pool.submit(measured, task, url, Path(directory)).result()
             print(f"{task.__doc__}: {seconds:.1f} s, {peak_bytes / 1e9:.2f} GB at most")
@@ -71,10 +71,17 @@ def measured(task: Callable[[str, Path], None], url: str, directory: Path) -> tu
 
 
 def report(url: str, directory: Path) -> None:
-    """A report of the newest night"""
+    """A report of one night"""
     from bench.commands.report import report_command
 
-    report_command(url, ["latest"], directory / "report")
+    report_command(url, ["latest~1"], directory / "report")
+
+
+def report_with_kernels(url: str, directory: Path) -> None:
+    """The same of the newest night, with a page for the kernels of 200 networks"""
+    from bench.commands.report import report_command
+
+    report_command(url, ["latest"], directory / "with-kernels")
 
 
 def listing(url: str, _directory: Path) -> None:

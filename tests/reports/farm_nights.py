@@ -52,7 +52,7 @@ def fill(store: Store, make_record: RecordMaker, nights: int = 24) -> Run:
         (nights - 1, PENDING, 1.1),
         (nights - 2, PENDING, 1.0),
     ):
-        store.add_confirmation(_beside(make_record, night, nights - 6, variant, ratio))
+        store.add_confirmation(beside(make_record, night, nights - 6, variant, ratio))
     return run_of(nights - 1)
 
 
@@ -119,9 +119,10 @@ def _spoilt(record: Record, night: int, last: int) -> Record:
     return record
 
 
-def _beside(
+def beside(
     make_record: RecordMaker, night: int, base: int, variant: str, ratio: float
 ) -> Confirmation:
+    """Return what comes out when a library takes so many times as long as an earlier night's."""
     record = make_record(variant, target=BOARDS[0][0], device=BOARDS[0][1])
     generator = np.random.default_rng(night)
     rounds = 3 * np.exp(generator.normal(0, 0.004, (2, 5, 20)))

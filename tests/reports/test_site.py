@@ -4,14 +4,16 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from reports.page import write_report
-from reports.store import Store
+from reports.store import Run, Store
 from tests.reports import farm_nights
 from tests.reports.farm_nights import BOARDS, FASTER, GONE, HOSTILE, LARGER, NEW, PENDING, SLOWER
 
@@ -147,6 +149,12 @@ def test_failed_rows_say_since_when(glance: Document) -> None:
     assert "no answer within 300 s; killed" in rows[-1]
 
 
+def test_the_runs_plots_and_tables_are_led_to(glance: Document) -> None:
+    runs = [link for link in glance.links if link.startswith("run.html#")]
+    for start in ("latency-by-macs", "heat-maps", "accuracy-by-latency", "runtimes", "tables"):
+        assert any(link.startswith(f"run.html#{start}") for link in runs), start
+
+
 def test_new_gone_and_repaired_cells_are_listed(glance: Document) -> None:
     rows = {title: glance.tables[title][1:] for title in ("New", "Gone", "Works again")}
     assert [row[0] for row in rows["New"]] == [NEW]
@@ -163,7 +171,7 @@ def test_versions_of_both_nights_are_beside_each_other(glance: Document) -> None
 
 def test_thresholds_are_named(glance: Document) -> None:
     rows = {row[0]: row[1:] for row in glance.tables["When a change counts"]}
-    assert rows["latency"][0] == "3%"
+    assert rows["latency"][0] == "3 %"
     assert rows["arena"][0] == "1 %"
     assert rows["peak memory"][0] == "10 % and 1 MB"
 
@@ -194,6 +202,7 @@ def test_steps_are_marked_and_listed(site: Path) -> None:
     rows = Document(site / "timelines.html").tables["Steps"][1:]
     assert {row[0] for row in rows} == {SLOWER, FASTER}
     assert {row[3] for row in rows} == {"2026-01-23"}
+    assert {row[4] for row in rows} == {"000000000b..000000000c"}
 
 
 def test_other_figures_are_drawn_where_they_moved(site: Path) -> None:
@@ -209,6 +218,14 @@ def test_failures_are_crosses_that_say_why(site: Path) -> None:
     assert len(crosses) == 7
     assert "2026-01-22: timed_out" in crosses
     assert "failed tonight: timed_out" in page.cards[FASTER]
+
+
+def test_warnings_are_marked(site: Path, glance: Document) -> None:
+    assert "1 of tonight's ok rows has a warning †" in glance.text
+    (page,) = site.glob("timeline-*-onnxruntime.html")
+    warned = "† spread: standard deviation is 14% of the mean"
+    assert warned in Document(page).cards[LARGER]
+    assert len([point for point in Document(page).points if point.endswith(warned)]) == NIGHTS
 
 
 def test_an_emulators_times_are_not_drawn(site: Path) -> None:
@@ -291,8 +308,44 @@ def test_two_nights_are_enough(store: Store, make_record: Any, tmp_path: Path) -
         store.add(make_record(run_id=run.run_id))
     report = report_of(store, run.run_id, tmp_path)
     text = Document(report / "index.html").text
-    assert "Nothing got worse; no row failed." in text
+    assert "Nothing is worse than in the night before; no row failed." in text
+    assert "Latency is judged by its history from 6 nights on; this is night 2." in text
     assert "beside the night before it" in text
+
+
+def test_what_differs_from_the_night_before_is_shown_where_nights_are_few(
+    store: Store, make_record: Any, tmp_path: Path
+) -> None:
+    generator = np.random.default_rng(0)
+    for number, times in enumerate((1.0, 1.5)):
+        run = farm_nights.run_of(number)
+        store.begin_run(run)
+        for variant, factor in ((SLOWER, times), (FASTER, 1.0)):
+            rounds = 3 * factor * np.exp(generator.normal(0, 0.005, (5, 20)))
+            record = make_record(variant, latency_ms=3 * factor, run_id=run.run_id)
+            store.add(record, rounds.tolist())
+    again = farm_nights.beside(make_record, 1, 0, SLOWER, 1.5)
+    store.add_confirmation(replace(again, target="native", device="workbench"))
+    report = report_of(store, run.run_id, tmp_path)
+    text = Document(report / "index.html").text
+    assert "1 cell is worse than in the night before (1 measured again, beside each other)" in text
+    (row,) = Document(report / "index.html").tables["Against the night before"][1:]
+    assert row[:2] == [SLOWER, "slower, confirmed"]
+    assert row[2].startswith(("+49", "+50"))
+    assert "<details open>" in (report / "index.html").read_text(encoding="utf-8")
+
+
+def test_nights_of_one_day_are_told_apart_by_the_hour(
+    store: Store, make_record: Any, tmp_path: Path
+) -> None:
+    for hour in (2, 14):
+        run = Run(f"night-{hour}", f"2026-01-01T{hour:02}:00:00+00:00", {})
+        store.begin_run(run)
+        store.add(make_record(run_id=run.run_id))
+    (page,) = report_of(store, run.run_id, tmp_path).glob("timeline-*.html")
+    assert [point[:16] for point in Document(page).points if "ms" in point] == [
+        *("2026-01-01 02:00", "2026-01-01 14:00")
+    ]
 
 
 def test_a_night_in_which_no_board_answered_has_its_failures(
