@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import psutil
+
 from bench.accounts import account
 from bench.accuracy.exam import Exam
 from bench.artifact import Artifact
@@ -29,7 +31,8 @@ from targets.target import Target
 from targets.tracker import boards_of
 from targets.worker import WorkerError
 
-_MOST_HANDS = 4  # each imports PyTorch and TVM: 1 GB
+_MOST_HANDS = 4
+_HAND_BYTES = 2_000_000_000  # PyTorch, TVM and a network in each
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,9 @@ def _job(cell: Cell) -> Job[Cell]:
 
 
 def _hands(cells: Sequence[Cell]) -> int:
-    """Return how many cells are prepared here at once."""
-    return max(1, min(len(cells), os.cpu_count() or 1, _MOST_HANDS))
+    """Return how many cells are prepared here at once: as processors and memory allow."""
+    roomy = psutil.virtual_memory().available // _HAND_BYTES
+    return max(1, min(len(cells), os.cpu_count() or 1, _MOST_HANDS, roomy))
 
 
 def _count_boards(context: Context, key: str) -> int:

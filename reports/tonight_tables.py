@@ -145,7 +145,7 @@ def comparison_listing(tonight: Tonight, links: Links) -> Listing | None:
         name, verdict = names[change.cell], verdict_of(change)
         rows.append((name, verdict, *numbers, change.cell.runtime, place, what_else(change) or "-"))
     caption = (
-        f"Every sample of the two nights, as `mobilebench compare` has them: latency beyond "
+        f"Every sample of the two nights, as mobilebench compare has them: latency beyond "
         f"{comparison.threshold_percent:g} %, significant at {100 * comparison.alpha:g} % for "
         f"{counted(len(comparison.cells), 'cell')}. What the device did that night is in it too."
     )
