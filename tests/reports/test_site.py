@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from reports.page import write_report
+from reports.schema import RECORDS
 from reports.store import Run, Store
 from tests.reports import farm_nights
 from tests.reports.farm_nights import BOARDS, FASTER, GONE, HOSTILE, LARGER, NEW, PENDING, SLOWER
@@ -285,7 +286,10 @@ def report_of(store: Store, run_id: str, tmp_path: Path) -> Path:
 def test_the_first_night_is_the_runs_page_alone(
     store: Store, make_record: Any, tmp_path: Path
 ) -> None:
-    farm_nights.fill(store, make_record, 2)
+    for number in range(2):
+        run = farm_nights.run_of(number)
+        store.begin_run(run)
+        store.add(make_record(run_id=run.run_id))
     report = report_of(store, farm_nights.run_of(0).run_id, tmp_path)
     assert [page.name for page in report.glob("*.html")] == ["index.html"]
     assert "compiled and measured" in Document(report / "index.html").text
@@ -333,6 +337,31 @@ def test_what_differs_from_the_night_before_is_shown_where_nights_are_few(
     assert row[:2] == [SLOWER, "slower, confirmed"]
     assert row[2].startswith(("+49", "+50"))
     assert "<details open>" in (report / "index.html").read_text(encoding="utf-8")
+
+
+def test_of_very_many_findings_the_largest_are_shown_and_the_rest_is_counted(
+    store: Store, make_record: Any, tmp_path: Path
+) -> None:
+    for number in range(2):
+        run = farm_nights.run_of(number)
+        store.begin_run(run)
+        rows = [
+            make_record(
+                f"mobilenet_v2_1.0_{32 + size}",
+                run_id=run.run_id,
+                arena_bytes=1000 * (100 + size * number),
+            )
+            for size in range(2, 72)
+        ]
+        values = [asdict(row) for row in rows]
+        store.database.write(lambda link, _, rows=values: link.execute(RECORDS.insert(), rows))
+    report = report_of(store, run.run_id, tmp_path)
+    glance = Document(report / "index.html")
+    shown = [name for name, text in glance.cards.items() if "arena" in text]
+    assert len(shown) == 60
+    assert "mobilenet_v2_1.0_103" in shown
+    assert "10 more are in tonight.md" in glance.text
+    assert (report / "tonight.md").read_text(encoding="utf-8").count("|arena|") == 71
 
 
 def test_nights_of_one_day_are_told_apart_by_the_hour(
