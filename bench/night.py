@@ -14,7 +14,7 @@ from reports.figures import judge_figures
 from reports.finding import Finding
 from reports.first_look import FEWEST
 from reports.history import find_suspects, judge, second_pairs
-from reports.outcomes import outcomes_of
+from reports.outcomes import Outcomes, key_of, outcomes_of
 from reports.store import Store
 from reports.suspects import Library, LibraryPair
 from reports.timeline import Timeline, read_timeline, recent_nights
@@ -31,16 +31,18 @@ def judge_night(context: Context, store: Store, progress: Progress) -> list[Find
     to fail: the finding says so.
     """
     timeline = read_timeline(store, recent_nights(store, context.run))
-    targets = {target.name: target for target in context.targets}
-    outcomes = outcomes_of(store.confirmations([run.run_id for run in timeline.nights]))
+    outcomes = _outcomes(store, timeline)
     suspects = find_suspects(timeline, outcomes)
-    pairs = [one.pair for one in suspects if one.pair is not None]
-    pairs += _without_history(context, store, timeline)
-    _look_again(context, store, progress, targets, pairs)
-    outcomes = outcomes_of(store.confirmations([run.run_id for run in timeline.nights]))
-    _look_again(context, store, progress, targets, second_pairs(suspects, outcomes))
-    outcomes = outcomes_of(store.confirmations([run.run_id for run in timeline.nights]))
+    first = [one.pair for one in suspects if one.pair is not None]
+    first += _without_history(context, store, timeline)
+    outcomes = _look_again(context, store, progress, timeline, first)
+    second = second_pairs(suspects, outcomes)
+    outcomes = _look_again(context, store, progress, timeline, second)
     return [*judge(suspects, outcomes), *judge_figures(timeline)]
+
+
+def _outcomes(store: Store, timeline: Timeline) -> Outcomes:
+    return outcomes_of(store.confirmations([run.run_id for run in timeline.nights]))
 
 
 def told(finding: Finding) -> str:
@@ -83,21 +85,30 @@ def _look_again(
     context: Context,
     store: Store,
     progress: Progress,
-    targets: dict[str, Target],
+    timeline: Timeline,
     pairs: Sequence[LibraryPair],
-) -> None:
-    """Measure pairs of libraries, one after the other; the worst suspects come first."""
+) -> Outcomes:
+    """Measure pairs of libraries, one after the other; return what is known after that.
+
+    The worst suspects come first. What an interrupted run has measured is not measured again.
+    """
+    targets = {target.name: target for target in context.targets}
+    known = _outcomes(store, timeline)
     for pair in pairs:
-        title = _title(pair.cell)
-        progress.stage(title, f"measure again beside run {pair.bases[0].run_id}'s library")
+        cell = pair.cell
+        if key_of(pair.head.run_id, cell) in known:
+            continue
+        beside = f"measure again beside run {pair.bases[0].run_id}'s library"
+        progress.stage(_title(cell), beside)
         try:
-            store.add_confirmation(look_again(_bench(context, targets, pair.cell), pair))
+            again = look_again(_bench(context, targets[cell.target], cell), pair)
+            store.add_confirmation(again)
         except BenchError as error:
-            progress.warn(f"{title}: not measured again: {error}")
+            progress.warn(f"{_title(cell)}: not measured again: {error}")
+    return _outcomes(store, timeline)
 
 
-def _bench(context: Context, targets: dict[str, Target], cell: Cell) -> Bench:
-    target = targets[cell.target]
+def _bench(context: Context, target: Target, cell: Cell) -> Bench:
     return Bench(
         target=target,
         threads=cell.threads,

@@ -54,6 +54,10 @@ class Farm:
         generator = np.random.default_rng(number)
         rounds = np.abs(generator.normal(record.latency_p50_ms, 0.01, (5, 10)))
         self.store.add(record, rounds.tolist())
+        return self.judge(run)
+
+    def judge(self, run: Run) -> list[str]:
+        """Return the kinds of what is found in a night whose rows are there."""
         context = Context(run, Suite((VARIANT,)), (Weights(),), self.directory)
         with Progress(Console(quiet=True), EventLog(None)) as progress:
             progress.begin(1)
@@ -104,6 +108,14 @@ def test_a_slower_library_is_called_in_its_second_night(farm: Farm) -> None:
     assert finding.worse
     assert told(finding).startswith(f"regression: {VARIANT} on workbench, 1 thread: latency 1.1")
     assert len(farm.store.confirmations(["night-09"])) == 1
+
+
+def test_an_interrupted_second_look_goes_on_where_it_was(farm: Farm) -> None:
+    steady(farm, 8)
+    farm.night(3.3, slow=1.1)
+    measured = list(farm.asked)
+    assert farm.judge(farm.store.runs()[-1]) == ["pending"]
+    assert farm.asked == measured
 
 
 def test_a_slower_machine_is_measured_again_and_let_go(farm: Farm) -> None:
