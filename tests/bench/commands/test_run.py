@@ -201,6 +201,7 @@ def test_a_look_inside_adds_up_to_the_whole(mobilebench: Any, tmp_path: Path, th
     assert (tmp_path / "mobilebench-report" / "kernels.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_library_that_crashes_and_one_that_hangs_cost_a_row_each(
     mobilebench: Any, cache_dir: Path, tmp_path: Path
 ) -> None:

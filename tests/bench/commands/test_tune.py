@@ -76,6 +76,7 @@ def test_a_refused_database_is_said_and_the_run_goes_on(
     assert "best guesses are used instead" in line
 
 
+@pytest.mark.slow
 def test_tiles_that_compute_something_else_are_not_kept(
     tuned: Path, cache_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +91,7 @@ def test_tiles_that_compute_something_else_are_not_kept(
     assert read_database(tmp_path / "native.json") == before
 
 
+@pytest.mark.slow
 def test_an_interrupted_tuning_says_so_and_keeps_what_it_measured(
     start: Any, cache_dir: Path, tmp_path: Path
 ) -> None:

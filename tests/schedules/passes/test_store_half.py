@@ -54,13 +54,8 @@ def test_it_computes_nearly_the_same(exported: Exported, half: Any) -> None:
     assert 1e-5 < compare(halved, whole).relative_l2_error < TOLERANCE["float16"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "ssdlite_mobilenet_v2_0.1_32",
-        pytest.param("deeplabv3_mobilenet_v2_0.1_33", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ssdlite_mobilenet_v2_0.1_32", "deeplabv3_mobilenet_v2_0.1_33"])
 def test_networks_with_heads_compute_nearly_the_same(cache_dir: Path, name: str) -> None:
     exported = export(parse_variant(name), Weights(), cache_dir)
     inputs, _ = exported.reference()
