@@ -14,10 +14,10 @@ from reports.figures import judge_figures
 from reports.finding import Finding
 from reports.first_look import FEWEST
 from reports.history import find_suspects, judge, second_pairs
-from reports.outcomes import Outcomes, key_of, outcomes_of
+from reports.outcomes import CHANGES, Outcomes, key_of, outcomes_of
 from reports.store import Store
 from reports.suspects import Library, LibraryPair
-from reports.timeline import Timeline, read_timeline, recent_nights
+from reports.timeline import LATENCY, Timeline, read_timeline, recent_nights
 from targets.errors import BenchError
 from targets.target import Target
 
@@ -34,11 +34,11 @@ def judge_night(context: Context, store: Store, progress: Progress) -> list[Find
     outcomes = _outcomes(store, timeline)
     suspects = find_suspects(timeline, outcomes)
     first = [one.pair for one in suspects if one.pair is not None]
-    first += _without_history(context, store, timeline)
-    outcomes = _look_again(context, store, progress, timeline, first)
+    young = _without_history(context, store, timeline)
+    outcomes = _look_again(context, store, progress, timeline, [*first, *young])
     second = second_pairs(suspects, outcomes)
     outcomes = _look_again(context, store, progress, timeline, second)
-    return [*judge(suspects, outcomes), *judge_figures(timeline)]
+    return [*judge(suspects, outcomes), *_pending(young, outcomes), *judge_figures(timeline)]
 
 
 def _outcomes(store: Store, timeline: Timeline) -> Outcomes:
@@ -55,10 +55,7 @@ def told(finding: Finding) -> str:
 
 
 def _without_history(context: Context, store: Store, timeline: Timeline) -> list[LibraryPair]:
-    """Return whom two nights alone make a suspect: the history is too short to know its scatter.
-
-    Nothing is called for that; `mobilebench compare` finds the confirmation.
-    """
+    """Return whom two nights alone make a suspect: the history is too short to know its scatter."""
     if len(timeline.nights) < 2:
         return []
     nights = timeline.texts("artifact_key")
@@ -73,12 +70,36 @@ def _without_history(context: Context, store: Store, timeline: Timeline) -> list
         own, latency = keys.get(change.cell), change.latency
         if own is None or latency is None or (own != "").sum() > FEWEST:
             continue
-        if latency.verdict not in ("slower", "faster") or latency.confirmed:
+        if latency.verdict not in ("slower", "faster"):
             continue
         if own[-2] and own[-1] and own[-2] != own[-1]:
             base, head = Library(last.run_id, own[-2]), Library(tonight.run_id, own[-1])
             pairs.append(LibraryPair(change.cell, (base,), head))
     return pairs
+
+
+def _pending(pairs: Sequence[LibraryPair], outcomes: Outcomes) -> list[Finding]:
+    """Say what measuring again has shown of them; the next night must agree before it is called."""
+    findings = []
+    for pair in pairs:
+        outcome = outcomes.get(key_of(pair.head.run_id, pair.cell))
+        if outcome is None or outcome.says not in CHANGES:
+            continue
+        why = f"measured beside run {outcome.base_run_id}'s library; the next night's must agree"
+        finding = Finding(
+            kind="pending",
+            cell=pair.cell,
+            column=LATENCY,
+            name="latency",
+            worse=outcome.says == "worse",
+            ratio=outcome.ratio,
+            low=outcome.low,
+            high=outcome.high,
+            since_run_id=pair.head.run_id,
+            why=why,
+        )
+        findings.append(finding)
+    return findings
 
 
 def _look_again(

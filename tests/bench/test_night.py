@@ -130,11 +130,21 @@ def test_what_cannot_be_measured_again_is_suspected(farm: Farm) -> None:
     assert farm.night(3.6, slow=1.2) == ["suspected"]
 
 
-def test_of_two_nights_the_slower_library_is_measured_again_for_compare(farm: Farm) -> None:
+def test_of_two_nights_the_slower_library_is_measured_again_and_the_third_calls_it(
+    farm: Farm,
+) -> None:
     steady(farm, 1)
-    assert farm.night(3.6, slow=1.2) == []  # a history of one night has no scatter to tell
+    assert farm.night(3.6, slow=1.2) == ["pending"]
     assert farm.asked == [("library-0", "library-1")]
     assert [one.base_run_id for one in farm.store.confirmations(["night-01"])] == ["night-00"]
+    assert farm.judge(farm.store.runs()[-1]) == ["pending"]
+    assert farm.night(3.6, slow=1.2) == ["regression"]
+
+
+def test_of_two_nights_a_slower_machine_is_let_go(farm: Farm) -> None:
+    steady(farm, 1)
+    assert farm.night(3.6) == []
+    assert farm.night(3.6) == []
 
 
 def test_a_figure_without_noise_needs_no_second_look(farm: Farm) -> None:
