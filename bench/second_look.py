@@ -13,6 +13,7 @@ from bench.variant import parse_variant
 from reports.confirmation import Confirmation
 from reports.suspects import Library, LibraryPair
 from targets.errors import BenchError, NoDeviceError
+from targets.tracker import boards_of
 from targets.worker import Worker, WorkerError
 
 
@@ -65,7 +66,7 @@ def _in_turns(
     bench: Bench, pair: LibraryPair, sides: tuple[Artifact, Artifact]
 ) -> list[list[list[float]]]:
     """Return the samples of both, in rounds; who begins changes from round to round."""
-    device, _ = open_device(bench)
+    device = _device_of(bench, pair.cell.device)
     with device:
         cell, profile, limit_s = pair.cell, bench.profile, bench.time_limit_s
         variant = parse_variant(cell.variant)
@@ -89,6 +90,25 @@ def _in_turns(
                 rounds_ms[side].append(device.call("time", samples, timeout_s=round_s))
         close_device(bench, device)
     return rounds_ms
+
+
+def _device_of(bench: Bench, name: str) -> Worker:
+    """Return a session on the cell's own board; if it is gone, on another one of its key.
+
+    The tracker says which board one gets: what is not the right one is held until it is found.
+    """
+    boards = boards_of(bench.farm.tracker, bench.target.key) if bench.farm else ()
+    others: list[Worker] = []
+    try:
+        for _ in range(max(1, len(boards))):
+            device, state = open_device(bench)
+            if bench.farm is None or state.name == name:
+                return device
+            others.append(device)
+        return others.pop()
+    finally:
+        for other in others:
+            other.close()
 
 
 def _loader(device: Worker, bench: Bench) -> Callable[[Workload], None]:

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from bench import second_look
 from bench.artifact import Artifact
 from bench.latency import Profile
 from bench.models.weights import Weights
@@ -18,8 +21,10 @@ from reports.outcomes import outcomes_of
 from reports.suspects import Library, LibraryPair
 from schedules.preference import MEMORY
 from targets.errors import BenchError
+from targets.farm import Farm
 from targets.local import local_device_name
 from targets.target import find_target
+from targets.tracker import Tracker
 
 VARIANT = "mobilenet_v2_0.35_32_t1"
 HERE = local_device_name()
@@ -55,6 +60,34 @@ def test_both_are_measured_in_turns(bench: Bench, libraries: tuple[Artifact, Art
     (outcome,) = outcomes_of([found]).values()
     assert outcome.base_run_id == "old"
     assert 0 < outcome.low <= outcome.ratio <= outcome.high
+
+
+class FakeBoard:
+    """A session that remembers that it was ended."""
+
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(("wanted", "got"), [("pi-2", 1), ("pi-9", 2)])
+def test_the_cells_own_board_is_looked_for_and_the_others_let_go(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, wanted: str, got: int
+) -> None:
+    boards = [FakeBoard() for _ in range(3)]
+    granted = iter(zip(boards, ("pi-1", "pi-2", "pi-3"), strict=True))
+
+    def open_device(_bench: Bench) -> tuple[FakeBoard, SimpleNamespace]:
+        board, name = next(granted)
+        return board, SimpleNamespace(name=name)
+
+    monkeypatch.setattr(second_look, "open_device", open_device)
+    monkeypatch.setattr(second_look, "boards_of", lambda _tracker, _key: ("a", "b", "c"))
+    farm = replace(bench, farm=Farm(Tracker("127.0.0.1", 1)))
+    device: Any = second_look._device_of(farm, wanted)
+    assert device is boards[got]
+    assert [board.closed for board in boards] == [number < got for number in range(3)]
 
 
 @pytest.mark.parametrize("gone", ["head", "base"])
