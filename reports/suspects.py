@@ -83,7 +83,7 @@ def find_suspects(timeline: Timeline, outcomes: Outcomes) -> list[Suspect]:
         scores, changes = looked.scores[: len(starts), index], looked.changes[: len(starts), index]
         choice = _choose(scores, changes, starts > past.settled)
         if choice is None and past.pending is not None:
-            choice = 0
+            choice = 1  # since last night
         if choice is not None:
             since = int(starts[choice])
             score, change = float(scores[choice]), float(changes[choice])

@@ -139,6 +139,7 @@ def test_of_two_nights_the_slower_library_is_measured_again_and_the_third_calls_
     assert [one.base_run_id for one in farm.store.confirmations(["night-01"])] == ["night-00"]
     assert farm.judge(farm.store.runs()[-1]) == ["pending"]
     assert farm.night(3.6, slow=1.2) == ["regression"]
+    assert farm.found[0].since_run_id == "night-01"
 
 
 def test_of_two_nights_a_slower_machine_is_let_go(farm: Farm) -> None:
