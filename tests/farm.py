@@ -87,6 +87,34 @@ class RealFarm:
             self._tracker_process.wait()
             self._tracker_process = None
 
+    def add_restarting_board(self) -> Board:
+        """Start a board whose server is started again when it ends, as docs/farm.md's unit does.
+
+        TVM's server ends when a session breaks off before it was told to end quietly.
+        """
+        port = free_port()
+        log = self.directory / f"board-{port}.log"
+        serve = (
+            "import sys; sys.modules['torch'] = None; "
+            "from tvm.rpc.server import PopenRPCServerState as Server; "
+            f"Server('127.0.0.1', {port}, {port + 1}, tracker_addr=('127.0.0.1', "
+            f"{self.tracker.port}), key='{KEY}').thread.join()"
+        )
+        loop = 'while true; do "$0" -c "$1"; sleep 0.2; done'
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                ["sh", "-c", loop, sys.executable, serve],
+                env=os.environ | {"TVM_NUM_THREADS": "2"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        board = Board(process, f"127.0.0.1:{port}", log)
+        self.boards.append(board)
+        soon(lambda: board.address in boards_of(self.tracker, KEY))
+        return board
+
     def add_board(
         self, key: str = KEY, libraries: Sequence[Path] = (), environment: Environment = _AS_HERE
     ) -> Board:

@@ -162,8 +162,8 @@ def test_a_controller_killed_at_twenty_moments_loses_and_repeats_nothing(
 ) -> None:
     """Each run is killed and resumed until it is done; then the next one is."""
     compile_beforehand(cache_dir, tmp_path)
-    farm.add_board()
-    farm.add_board()
+    farm.add_restarting_board()
+    farm.add_restarting_board()
     moments = random.Random(7)
     killed = 0
     begun: set[str] = set()
