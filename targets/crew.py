@@ -41,6 +41,7 @@ class LocalCrew:
         self._places: list[dict[str, Worker]] = [{} for _ in range(hands)]
         for place in reversed(self._places):
             self._idle.put(place)
+        self._computing: set[Worker] = set()
 
     @property
     def hands(self) -> int:
@@ -55,15 +56,21 @@ class LocalCrew:
             if worker is None or not worker.alive:
                 worker = Worker(factory, blocked_modules=self._blocked.get(factory, ()))
                 place[factory] = worker
-            return worker.call(method, *args, timeout_s=timeout_s)
+            self._computing.add(worker)
+            result = worker.call(method, *args, timeout_s=timeout_s)
+            self._computing.discard(worker)
+            return result
         finally:
             self._idle.put(place)
 
     def close(self, *, at_once: bool = False) -> None:
-        """End the processes: by themselves, or at once."""
+        """End the processes: by themselves, or at once what is computing.
+
+        One that is killed leaves semaphores to Python's resource tracker, which complains.
+        """
         for place in self._places:
             for worker in place.values():
-                if not at_once and worker.alive:
+                if worker.alive and not (at_once and worker in self._computing):
                     worker.finish()
                 worker.close()
             place.clear()
