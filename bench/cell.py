@@ -11,8 +11,8 @@ from bench.accuracy.exam import Accuracy, Exam, ask, score
 from bench.artifact import Artifact, Ceilings
 from bench.fidelity import TOLERANCE, Fidelity, compare
 from bench.heads import CLASS_AXIS
-from bench.latency import is_complete, round_size
-from bench.on_device import Bench, close_device, device_state, open_device, time_kernels
+from bench.latency import is_complete
+from bench.on_device import Bench, close_device, device_state, open_device, take_round, time_kernels
 from bench.onnx_export import Exported
 from bench.runtimes.convert import convert_for
 from bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
@@ -245,13 +245,10 @@ def _take_rounds(
     ]:
         first = turn % len(waiting)
         for attempt in waiting[first:] + waiting[:first]:
-            samples = round_size(bench.profile, expected_ms[attempt.runtime])
-            limit_s = bench.time_limit_s + 3 * samples * expected_ms[attempt.runtime] / 1000
             worker = workers[attempt.runtime]
             worker.resume()
             with _excusing(attempt):
-                _call(workers, attempt, bench, "time", 1)  # caches and clocks again
-                attempt.rounds_ms.append(worker.call("time", samples, timeout_s=limit_s))
+                attempt.rounds_ms.append(take_round(worker, bench, expected_ms[attempt.runtime]))
             if worker.alive:
                 worker.pause()
         turn += 1

@@ -10,8 +10,9 @@ import typer
 from reports.errors import ReportError
 from targets.errors import BenchError
 
+# As reports.store and bench.suite have them, which import too much for `--help`.
 STORE = "sqlite:///mobilebench.sqlite"
-REPORT = Path("mobilebench-report")  # both as bench.suite.Places has them
+REPORT = Path("mobilebench-report")
 
 app = typer.Typer(
     name="mobilebench",

@@ -11,11 +11,15 @@ from bench.cache import cache_directory
 from targets.crew import LocalCrew
 from targets.errors import BenchError
 from targets.parcel import pack, unpack
-from targets.worker import WorkerCrashedError, WorkerError, WorkerTimedOutError
+from targets.worker import (
+    WITHOUT_TORCH,
+    WorkerCrashedError,
+    WorkerError,
+    WorkerTimedOutError,
+)
 
 _CONNECT_LIMIT_S = 10.0
 _SAME = ("mobilebench", "apache-tvm", "apache-tvm-ffi")  # distributions
-_NO_TORCH = ("torch",)  # tvm-ffi imports it where it finds it
 
 
 class Cluster:
@@ -114,7 +118,7 @@ def _crew(factory: str) -> LocalCrew:
     # Dask marks its processes as unable to have children; ours end with their parent.
     multiprocessing.current_process().daemon = False
     threads = import_module("distributed").get_worker().state.nthreads
-    return LocalCrew(threads, {factory: _NO_TORCH})
+    return LocalCrew(threads, {factory: WITHOUT_TORCH})
 
 
 def _versions() -> dict[str, str]:

@@ -1,17 +1,19 @@
 """After a night's rows: who looks changed, measured again before it is called."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bench.latency import find_profile
 from bench.on_device import Bench
 from bench.plan import Context
 from bench.progress import Progress
+from bench.runner import bench_of
 from bench.second_look import look_again
 from reports.compare import compare_runs
 from reports.comparison import Cell
 from reports.errors import ReportError
 from reports.figures import judge_figures
-from reports.finding import Finding
+from reports.finding import Finding, title_of
 from reports.first_look import FEWEST
 from reports.history import find_suspects, judge, second_pairs
 from reports.outcomes import CHANGES, Outcomes, key_of, outcomes_of
@@ -43,15 +45,6 @@ def judge_night(context: Context, store: Store, progress: Progress) -> list[Find
 
 def _outcomes(store: Store, timeline: Timeline) -> Outcomes:
     return outcomes_of(store.confirmations([run.run_id for run in timeline.nights]))
-
-
-def told(finding: Finding) -> str:
-    """Return a finding as a line."""
-    of = "" if finding.low is None else f" [{finding.low:.2f}, {finding.high:.2f}]"
-    return (
-        f"{finding.kind}: {_title(finding.cell)}: {finding.name} {finding.ratio:.2f} times what it "
-        f"was{of}; {finding.why}"
-    )
 
 
 def _without_history(context: Context, store: Store, timeline: Timeline) -> list[LibraryPair]:
@@ -120,26 +113,15 @@ def _look_again(
         if key_of(pair.head.run_id, cell) in known:
             continue
         beside = f"measure again beside run {pair.bases[0].run_id}'s library"
-        progress.stage(_title(cell), beside)
+        progress.stage(title_of(cell), beside)
         try:
             again = look_again(_bench(context, targets[cell.target], cell), pair)
             store.add_confirmation(again)
         except BenchError as error:
-            progress.warn(f"{_title(cell)}: not measured again: {error}")
+            progress.warn(f"{title_of(cell)}: not measured again: {error}")
     return _outcomes(store, timeline)
 
 
 def _bench(context: Context, target: Target, cell: Cell) -> Bench:
-    return Bench(
-        target=target,
-        threads=cell.threads,
-        time_limit_s=context.suite.time_limit_s,
-        cache_dir=context.cache_dir,
-        farm=context.farm(target),
-        profile=find_profile(PROFILE),
-    )
-
-
-def _title(cell: Cell) -> str:
-    threads = "1 thread" if cell.threads == 1 else f"{cell.threads} threads"
-    return f"{cell.variant} on {cell.device}, {threads}"
+    bench = bench_of(context, target, cell.threads)
+    return replace(bench, profile=find_profile(PROFILE))

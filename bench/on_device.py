@@ -15,7 +15,7 @@ from targets.device import DeviceState, cool_down
 from targets.errors import BenchError
 from targets.farm import Farm
 from targets.target import Target
-from targets.worker import Worker, WorkerError
+from targets.worker import WITHOUT_TORCH, Worker, WorkerError
 
 
 class Holders:
@@ -30,7 +30,7 @@ class Holders:
             try:
                 holder = self._idle.get_nowait()
             except queue.Empty:
-                return Worker(RUNTIMES[TVM].factory, blocked_modules=("torch",))
+                return Worker(RUNTIMES[TVM].factory, blocked_modules=WITHOUT_TORCH)
             if holder.alive:
                 return holder
 
@@ -60,7 +60,7 @@ class Bench:
     farm: Farm | None = None  # where the target's boards are; None: this machine is the device
     profile: Profile = PROFILES["quick"]
     retries: int = 0  # on other boards, or later, after a board or a model has died
-    holders: Holders | None = None  # of sessions to boards; None: a fresh one each time
+    holders: Holders | None = None  # of sessions; None: a fresh one each time
 
 
 def open_device(bench: Bench) -> tuple[Worker, DeviceState]:
@@ -68,8 +68,7 @@ def open_device(bench: Bench) -> tuple[Worker, DeviceState]:
 
     Raises what the worker raises, and NoDeviceError if no board is free within the farm's wait.
     """
-    # What is measured on this machine gets a fresh process, as every other runtime does.
-    device = (bench.holders if bench.farm and bench.holders else Holders()).take()
+    device = (bench.holders or Holders()).take()
     limit_s = bench.time_limit_s
     wait_s = bench.farm.wait_s if bench.farm else 0.0
     try:
@@ -86,7 +85,7 @@ def open_device(bench: Bench) -> tuple[Worker, DeviceState]:
 
 def close_device(bench: Bench, device: Worker) -> None:
     """End a session that all went well with."""
-    if bench.farm and bench.holders and device.alive:
+    if bench.holders and device.alive:
         bench.holders.give_back(device, bench.time_limit_s)
     else:
         device.close()
@@ -97,6 +96,20 @@ def device_state(bench: Bench) -> DeviceState:
     device, state = open_device(bench)
     close_device(bench, device)
     return state
+
+
+def take_round(device: Worker, bench: Bench, expected_ms: float) -> list[float]:
+    """Return the samples of a round, in milliseconds, of the model that a worker has loaded."""
+    samples, round_s = _round_of(bench, expected_ms)
+    device.call("time", 1, timeout_s=bench.time_limit_s)  # caches and clocks again
+    found: list[float] = device.call("time", samples, timeout_s=round_s)
+    return found
+
+
+def _round_of(bench: Bench, expected_ms: float) -> tuple[int, float]:
+    """Return how many samples a round has, and within how many seconds they must be there."""
+    samples = round_size(bench.profile, expected_ms)
+    return samples, bench.time_limit_s + 3 * samples * expected_ms / 1000
 
 
 def infer_on_device(bench: Bench, workload: Workload, inputs: Floats) -> Outputs:
@@ -137,8 +150,7 @@ def time_kernels(
         for one, artifact, expected, seconds in zip(
             own, artifacts, expected_ms, taken, strict=True
         ):
-            samples = round_size(bench.profile, expected)
-            round_s = limit_s + 3 * samples * expected / 1000
+            samples, round_s = _round_of(bench, expected)
             kernels = len(artifact.manifest.kernels)
             device.call("load", one, bench.threads, timeout_s=limit_s)
             device.call("time", 1, timeout_s=limit_s)  # caches and clocks again

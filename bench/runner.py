@@ -142,7 +142,7 @@ def _check_request(
                 progress.warn(refusal)
             if target.key:
                 progress.say(f"{target.name}: wait for a board")
-            state = device_state(_bench(context, target, threads=1))
+            state = device_state(bench_of(context, target, threads=1))
         except NoDeviceError as error:
             raise BenchError(f"target {target.name}: {error}") from error
         except WorkerError as error:
@@ -227,12 +227,15 @@ def _measure(
     workload = Workload(
         cell.variant, cell.weights, exported.onnx_path, library, precision=cell.precision
     )
-    bench = replace(_bench(context, cell.target, cell.threads), holders=holders)
+    bench = bench_of(context, cell.target, cell.threads)
+    if bench.farm:  # this machine's own get a fresh process, as every other runtime does
+        bench = replace(bench, holders=holders)
     result = measure_cell(bench, left, workload, exported, prepared.look, prepared.exam)
     return prepared, replace(result, attempts=[*prepared.failed, *result.attempts])
 
 
-def _bench(context: Context, target: Target, threads: int) -> Bench:
+def bench_of(context: Context, target: Target, threads: int) -> Bench:
+    """Return where a target is measured, and how thoroughly the suite asks for it."""
     return Bench(
         target=target,
         threads=threads,

@@ -11,6 +11,7 @@ from bench.latency import find_profile
 from bench.models.weights import RANDOM
 from bench.runtimes.runtime import TVM, default_runtimes, find_runtime
 from bench.variant import paper_grid, parse_variant, published_grid, small_grid
+from reports.store import DEFAULT_URL
 from schedules.precision import FLOAT16, FLOAT32, PRECISIONS
 from schedules.preference import LATENCY, PREFERENCES
 from targets.errors import BenchError, unknown
@@ -57,7 +58,7 @@ class Suite:
 class Places:
     """Where a run gets help and leaves things: of the machine that it is started on, not of it."""
 
-    store: str = "sqlite:///mobilebench.sqlite"
+    store: str = DEFAULT_URL
     report: str = "mobilebench-report"  # with strftime's fields, e.g. report-%Y-%m-%d
     events: str = ""  # a file of JSON lines
     scheduler: str = ""  # of the Dask cluster that compiles

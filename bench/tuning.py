@@ -30,7 +30,7 @@ from targets.errors import BenchError, NoDeviceError
 from targets.farm import Farm
 from targets.probe import PROBE
 from targets.target import Target, find_target
-from targets.worker import Worker, WorkerError
+from targets.worker import WITHOUT_TORCH, Worker, WorkerError
 
 _WORTH_KEEPING = 0.99  # of the guess's time; what is gained above it is noise
 _TUNER = "schedules.tuner:Tuner"
@@ -131,7 +131,7 @@ def _search(
         limit_s,
         _builders(request),
         request.farm,
-        blocked_modules=("torch",),
+        blocked_modules=WITHOUT_TORCH,
     ) as tuner:
         for variant, one in exported.items():
             kernels = tuner.call("add", one.onnx_path, timeout_s=limit_s)
@@ -152,7 +152,7 @@ def _builders(request: Tuning) -> Callable[[], Crew]:
     """Return what opens a crew of builders in the tuner's process."""
     if request.scheduler:
         return partial(Cluster, request.scheduler, request.cache_dir)
-    return partial(LocalCrew, os.cpu_count() or 1, {BUILDER: ("torch",)})
+    return partial(LocalCrew, os.cpu_count() or 1, {BUILDER: WITHOUT_TORCH})
 
 
 def _confirm(

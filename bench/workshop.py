@@ -14,7 +14,7 @@ from schedules.precision import FLOAT32
 from schedules.preference import LATENCY
 from targets.crew import Crew, LocalCrew
 from targets.target import Target
-from targets.worker import Worker
+from targets.worker import WITHOUT_TORCH, Worker
 
 if TYPE_CHECKING:  # it imports ONNX Runtime
     from bench.runtimes.onnx_arena import ArenaUse
@@ -23,8 +23,7 @@ _EXPORT = "bench.onnx_export"
 _COMPILE = "bench.artifact"
 _ACTIVATIONS = "bench.activations"
 _ARENA = "bench.runtimes.onnx_arena"
-# tvm-ffi imports torch where it finds it, which doubles the start of the compiler.
-_BLOCKED = {_COMPILE: ("torch",), _ACTIVATIONS: ("torch", "tvm")}
+_BLOCKED = {_COMPILE: WITHOUT_TORCH, _ACTIVATIONS: ("torch", "tvm")}
 
 
 class Workshop:

@@ -1,6 +1,11 @@
 """A second look at a suspect: what it was compared with and itself, measured again together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from reports.comparison import Cell
+
+Rounds = list[list[float]]  # milliseconds
 
 
 @dataclass(frozen=True)
@@ -21,5 +26,26 @@ class Confirmation:
     precision: str
     weights: str
     measured_at: str  # UTC, ISO 8601
-    base_rounds_ms: list[list[float]]
-    head_rounds_ms: list[list[float]]
+    base_rounds_ms: Rounds
+    head_rounds_ms: Rounds
+
+    @staticmethod
+    def of(
+        cell: Cell, base_run_id: str, run_id: str, measured_at: str, rounds_ms: Sequence[Rounds]
+    ) -> "Confirmation":
+        """Return the confirmation of a cell; the rounds are base's and head's."""
+        base_rounds_ms, head_rounds_ms = rounds_ms
+        return Confirmation(
+            run_id=run_id,
+            base_run_id=base_run_id,
+            variant=cell.variant,
+            target=cell.target,
+            device=cell.device,
+            runtime=cell.runtime,
+            threads=cell.threads,
+            precision=cell.precision,
+            weights=cell.weights,
+            measured_at=measured_at,
+            base_rounds_ms=base_rounds_ms,
+            head_rounds_ms=head_rounds_ms,
+        )

@@ -29,3 +29,18 @@ class Finding:
     high: float | None
     since_run_id: str  # the first night on the new level, as far as can be told
     why: str
+
+
+def title_of(cell: Cell) -> str:
+    """Return what a line calls a cell: where it is and what, without how it was built."""
+    threads = "1 thread" if cell.threads == 1 else f"{cell.threads} threads"
+    return f"{cell.variant} on {cell.device}, {threads}"
+
+
+def told(finding: Finding) -> str:
+    """Return a finding as a line."""
+    of = "" if finding.low is None else f" [{finding.low:.2f}, {finding.high:.2f}]"
+    return (
+        f"{finding.kind}: {title_of(finding.cell)}: {finding.name} {finding.ratio:.2f} times what "
+        f"it was{of}; {finding.why}"
+    )

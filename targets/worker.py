@@ -20,6 +20,9 @@ from targets.errors import BenchError, DeviceLostError, NoDeviceError
 from targets.process import die_with_parent
 
 START_LIMIT_S = 120.0
+WITHOUT_TORCH = ("torch",)
+"""Blocked where TVM is and nobody needs PyTorch: tvm-ffi imports it where it finds it, which
+doubles the start of a process and its memory."""
 _LOG = "printed.log"
 _LAST_BREATH_S = 1.0
 _FAREWELL_S = 5.0

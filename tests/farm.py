@@ -20,6 +20,7 @@ from targets.tracker import Tracker, boards_of
 KEY = "workbench"
 Environment = Mapping[str, str]
 _AS_HERE: Environment = MappingProxyType({})
+_TWO_THREADS: Environment = MappingProxyType({"TVM_NUM_THREADS": "2"})
 
 # The stock module, as `python -m` runs it; torch is kept out, which tvm-ffi would import.
 _RUN = (
@@ -78,7 +79,7 @@ class RealFarm:
     def start_tracker(self) -> None:
         port = self.tracker.port
         command = ["tvm.exec.rpc_tracker", "--host", "127.0.0.1", *_ports(port)]
-        self._tracker_process = _start(command, self.directory / "tracker.log")
+        self._tracker_process = start(_stock(command), self.directory / "tracker.log")
         soon(self._listens)
 
     def stop_tracker(self) -> None:
@@ -101,19 +102,8 @@ class RealFarm:
             f"{self.tracker.port}), key='{KEY}').thread.join()"
         )
         loop = 'while true; do "$0" -c "$1"; sleep 0.2; done'
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                ["sh", "-c", loop, sys.executable, serve],
-                env=os.environ | {"TVM_NUM_THREADS": "2"},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        board = Board(process, f"127.0.0.1:{port}", log)
-        self.boards.append(board)
-        soon(lambda: board.address in boards_of(self.tracker, KEY))
-        return board
+        command = ["sh", "-c", loop, sys.executable, serve]
+        return self._await(start(command, log, _TWO_THREADS), port, log, KEY)
 
     def add_board(
         self, key: str = KEY, libraries: Sequence[Path] = (), environment: Environment = _AS_HERE
@@ -125,7 +115,10 @@ class RealFarm:
         command += ["--tracker", str(self.tracker), "--key", key]
         for library in libraries:
             command += ["--load-library", str(library)]
-        process = _start(command, log, {"TVM_NUM_THREADS": "2", **environment})
+        process = start(_stock(command), log, {**_TWO_THREADS, **environment})
+        return self._await(process, port, log, key)
+
+    def _await(self, process: "subprocess.Popen[bytes]", port: int, log: Path, key: str) -> Board:
         board = Board(process, f"127.0.0.1:{port}", log)
         self.boards.append(board)
         soon(lambda: board.address in boards_of(self.tracker, key))
@@ -151,13 +144,18 @@ def _ports(port: int) -> list[str]:
     return ["--port", str(port), "--port-end", str(port + 1)]
 
 
-def _start(
-    command: list[str], log: Path, environment: dict[str, str] | None = None
-) -> subprocess.Popen[bytes]:
+def _stock(command: list[str]) -> list[str]:
+    return [sys.executable, "-c", _RUN, *command]
+
+
+def start(
+    command: list[str], log: Path, environment: Mapping[str, str] = _AS_HERE
+) -> "subprocess.Popen[bytes]":
+    """Start a process that leads a group, with what it prints in a file."""
     with log.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-c", _RUN, *command],
-            env=os.environ | (environment or {}),
+            command,
+            env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

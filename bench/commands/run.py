@@ -24,6 +24,7 @@ from bench.progress import Progress
 from bench.runner import run_suite
 from bench.suite import Suite, make_suite, read_suite, split_places
 from bench.variant import MOBILENET_V2, parse_variant
+from reports.finding import Finding, told
 from reports.store import Run, Store
 from schedules.database import user_directory
 from targets.errors import BenchError
@@ -68,17 +69,17 @@ def run_command(suite_file: Path | None, chosen: dict[str, Any], resume: str | N
             return INTERRUPTED
         records = store.records([context.run.run_id])
     report_command(places.store, [context.run.run_id], out)
-    for line in found:
-        print(line)
-    regressed = any(line.startswith("regression") for line in found)
+    for finding in found:
+        print(told(finding))
+    regressed = any(finding.kind == "regression" for finding in found)
     return 1 if regressed or any(record.status != "ok" for record in records) else 0
 
 
-def _watch(context: Context, store: Store, progress: Progress) -> list[str]:
-    """Return what the run has found beside the nights before, a line for each."""
-    from bench.night import judge_night, told  # pandas: not before it is needed
+def _watch(context: Context, store: Store, progress: Progress) -> list[Finding]:
+    """Return what the run has found beside the nights before."""
+    from bench.night import judge_night  # pandas: not before it is needed
 
-    return [told(finding) for finding in judge_night(context, store, progress)]
+    return judge_night(context, store, progress)
 
 
 def _new_run(chosen: dict[str, Any]) -> Context:

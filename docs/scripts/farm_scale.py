@@ -12,6 +12,7 @@ import logging
 import multiprocessing
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -130,7 +131,8 @@ class Usage:
         self._skip = skip  # rows until every holder has started
         self._rows = 0
         self._mb: list[float] = []
-        self._before = (0.0, 0.0)
+        self._before = self._last = (0.0, 0.0)
+        self._at = 0  # rows at the last look
 
     def note(self) -> None:
         """Count a row."""
@@ -230,8 +232,6 @@ def _build(library: Path) -> None:
 
 def _start_farm(boards: int, directory: Path) -> tuple[str, list[Any]]:
     """Return the tracker's address and the processes to end."""
-    import subprocess
-
     script = [sys.executable, __file__, "--farm", str(boards), str(directory)]
     farm = subprocess.Popen(script, stdout=subprocess.PIPE, text=True)
     assert farm.stdout is not None

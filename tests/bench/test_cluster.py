@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from schedules.database import directories
 from targets.errors import BenchError
 from targets.target import find_target
 from targets.worker import WorkerCrashedError, WorkerError, WorkerTimedOutError
-from tests.farm import free_port, soon
+from tests.farm import free_port, soon, start
 
 LIMIT_S = 300
 VARIANT = "mobilenet_v2_0.35_32_t1"
@@ -42,21 +43,11 @@ class RealCluster:
                     cache=cache_dir)  # fmt: skip
 
     def _start(self, *arguments: str, cache: Path) -> None:
-        log = (self.directory / f"dask-{len(self._processes)}.log").open("wb")
-        self._processes.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "dask", *arguments],
-                env=os.environ | {CACHE_VARIABLE: str(cache)},
-                cwd=self.directory,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        )
+        log = self.directory / f"dask-{len(self._processes)}.log"
+        command = [sys.executable, "-m", "dask", *arguments]
+        self._processes.append(start(command, log, {CACHE_VARIABLE: str(cache)}))
 
     def listens(self) -> bool:
-        import socket
-
         host, port = self.address.removeprefix("tcp://").split(":")
         with socket.socket() as probe:
             return probe.connect_ex((host, int(port))) == 0

@@ -12,11 +12,12 @@ from rich.console import Console
 from bench import night
 from bench.events import EventLog
 from bench.models.weights import Weights
-from bench.night import judge_night, told
+from bench.night import judge_night
 from bench.plan import Context
 from bench.progress import Progress
 from bench.suite import Suite
 from reports.confirmation import Confirmation
+from reports.finding import told
 from reports.record import Record
 from reports.store import Run, Store
 from reports.suspects import LibraryPair
@@ -75,11 +76,8 @@ class Farm:
             (3 * self.slow[one.artifact_key] * generator.normal(1, 0.002, (10, 13))).tolist()
             for one in (base, head)
         ]
-        cell = pair.cell
-        return Confirmation(
-            head.run_id, base.run_id, cell.variant, cell.target, cell.device, cell.runtime,
-            cell.threads, cell.precision, cell.weights, "2026-01-01T00:00:00+00:00", *rounds,
-        )  # fmt: skip
+        when = "2026-01-01T00:00:00+00:00"
+        return Confirmation.of(pair.cell, base.run_id, head.run_id, when, rounds)
 
 
 @pytest.fixture

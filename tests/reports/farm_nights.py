@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from reports.comparison import Cell
 from reports.confirmation import Confirmation
 from reports.record import Record
 from reports.schema import RECORDS
@@ -126,17 +127,8 @@ def beside(
     record = make_record(variant, target=BOARDS[0][0], device=BOARDS[0][1])
     generator = np.random.default_rng(night)
     rounds = 3 * np.exp(generator.normal(0, 0.004, (2, 5, 20)))
-    return Confirmation(
-        run_id=run_of(night).run_id,
-        base_run_id=run_of(base).run_id,
-        variant=variant,
-        target=record.target,
-        device=record.device,
-        runtime=record.runtime,
-        threads=record.threads,
-        precision=record.precision,
-        weights=record.weights,
-        measured_at=run_of(night).started_at,
-        base_rounds_ms=rounds[0].tolist(),
-        head_rounds_ms=(ratio * rounds[1]).tolist(),
+    both = (rounds[0].tolist(), (ratio * rounds[1]).tolist())
+    tonight = run_of(night)
+    return Confirmation.of(
+        Cell.of(record), run_of(base).run_id, tonight.run_id, tonight.started_at, both
     )

@@ -296,20 +296,7 @@ def test_cells_keep_their_own_numbers(store: Store, make_record: Callable[..., R
 
 
 def confirmation(cell: Cell, base: list[list[float]], head: list[list[float]]) -> Confirmation:
-    return Confirmation(
-        run_id="tonight",
-        base_run_id="before",
-        variant=cell.variant,
-        target=cell.target,
-        device=cell.device,
-        runtime=cell.runtime,
-        threads=cell.threads,
-        precision=cell.precision,
-        weights=cell.weights,
-        measured_at="2026-01-02T03:04:05+00:00",
-        base_rounds_ms=base,
-        head_rounds_ms=head,
-    )
+    return Confirmation.of(cell, "before", "tonight", "2026-01-02T03:04:05+00:00", (base, head))
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,11 @@ from schedules.candidates import BUILDER
 from targets.crew import LocalCrew
 from targets.errors import BenchError
 from targets.target import find_target
+from targets.worker import WITHOUT_TORCH
 
 NODES = 16  # of the ONNX file: the stem and three blocks
 
-open_crew = partial(LocalCrew, 2, {BUILDER: ("torch",)})
+open_crew = partial(LocalCrew, 2, {BUILDER: WITHOUT_TORCH})
 
 pytestmark = pytest.mark.usefixtures("without_intrinsics")
 
