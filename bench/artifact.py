@@ -12,6 +12,7 @@ import schedules
 from bench.cache import cached, content_key, file_sha256, source_key
 from schedules.database import Database, find_databases
 from schedules.machine import machine_of
+from schedules.params import APART, EMBEDDED, PARAMS_FILE, Pool
 from schedules.precision import FLOAT32
 from schedules.preference import LATENCY
 from targets.errors import BenchError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:  # it imports TVM
     from schedules.lookup import Lookup
 
 ARTIFACTS = "artifacts"  # where in the cache they are
-LIBRARY = "library.so"
+LIBRARY = "libmodel.so"
 MANIFEST = "manifest.json"
 MULTIPLY, READ = "multiply.so", "read.so"
 
@@ -36,8 +37,11 @@ class Manifest:
     target: str
     tvm_target: dict[str, Any]  # with `native` resolved
     precision: str  # of weights and activations
+    params: str  # one of PLACES: where the weights are
     onnx_sha256: str
     library_sha256: str
+    params_sha256: str  # of the file of weights that are apart; else empty
+    databases: list[dict[str, str]]  # target and SHA-256 of the tuned databases that were there
     tvm_version: str
     tvm_ffi_version: str
     toolchain: str
@@ -49,7 +53,7 @@ class Manifest:
     database_hits: int  # kernels whose tile tuning had found
     database_misses: int
     trials: int  # most candidates that were measured for one of them
-    compile_s: float
+    compile_s: float | None  # None where that is not known any more
 
 
 @dataclass(frozen=True)
@@ -67,20 +71,21 @@ class Ceilings:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A directory that holds a library and its manifest."""
+    """A directory that holds a library."""
 
     directory: Path
     manifest: Manifest
-
-    @property
-    def key(self) -> str:
-        """What `find_artifact` finds it by again."""
-        return self.directory.name
+    key: str  # what `find_artifact` finds it by again
 
     @property
     def library(self) -> Path:
         """The shared library; the Relax VM's entry point in it is `main`."""
         return self.directory / LIBRARY
+
+    @property
+    def params(self) -> Path | None:
+        """The file of weights that are apart."""
+        return self.directory / PARAMS_FILE if self.manifest.params == APART else None
 
 
 def build_artifact(
@@ -94,14 +99,21 @@ def build_artifact(
     precision: str = FLOAT32,
     prefer: str = LATENCY,
     marked: bool = False,
+    params: str = EMBEDDED,
 ) -> Artifact:
     """Compile an ONNX file for a target and a number of threads, or find it compiled already.
 
     `databases` are the directories in which tuned tiles are looked for; without any, templates use
-    their best guesses. `precision` is one of PRECISIONS, `prefer` of PREFERENCES. A marked one
-    tells how long each kernel takes; on a GPU every one does, through the events of its driver.
+    their best guesses. `precision` is one of PRECISIONS, `prefer` of PREFERENCES, `params` of
+    PLACES; a GPU's weights are copied to it, and cannot be apart. A marked one tells how long each
+    kernel takes; on a GPU every one does, through the events of its driver.
     Raises BenchError if the target, the compiler or the file is refused.
     """
+    if params == APART and target.device != CPU:
+        raise BenchError(
+            f"target {target.name}: a GPU's weights are copied to its memory, out of the library; "
+            f"leave out --params {APART}"
+        )
     marked = marked and target.device == CPU
     toolchain = find_toolchain(target.toolchain)
     tvm_target = resolve(target, threads)
@@ -116,6 +128,7 @@ def build_artifact(
         precision,
         prefer,
         marked,
+        params,
     )
 
     def fill(directory: Path) -> None:
@@ -123,17 +136,19 @@ def build_artifact(
 
         start = time.perf_counter()
         lookup = Lookup(tuned, threads)
-        sizes = _compile(
-            onnx_path, target, tvm_target, precision, lookup, prefer, toolchain, marked, directory
-        )
-        library = directory / LIBRARY
+        options = precision, prefer, marked, params
+        sizes = _compile(onnx_path, target, tvm_target, lookup, toolchain, directory, *options)
+        library, apart = directory / LIBRARY, directory / PARAMS_FILE
         manifest = Manifest(
             variant=variant,
             target=target.name,
             tvm_target=tvm_target,
             precision=precision,
+            params=params,
             onnx_sha256=onnx_sha256,
             library_sha256=file_sha256(library),
+            params_sha256=file_sha256(apart) if apart.exists() else "",
+            databases=[{"target": one.target, "sha256": one.sha256} for one in tuned],
             tvm_version=versions[0],
             tvm_ffi_version=versions[1],
             toolchain=versions[2],
@@ -196,15 +211,17 @@ def read_artifact(directory: Path) -> Artifact:
     """Open a built artifact; raises BenchError if it is incomplete or damaged."""
     try:
         manifest = Manifest(**json.loads((directory / MANIFEST).read_text()))
-        digest = file_sha256(directory / LIBRARY)
+        artifact = Artifact(directory, manifest, directory.name)
+        digest = file_sha256(artifact.library)
+        params_digest = file_sha256(artifact.params) if artifact.params else ""
     except (OSError, ValueError, TypeError) as error:
         raise BenchError(f"artifact {directory}: {error}; delete it to have it rebuilt") from error
-    if digest != manifest.library_sha256:
+    if (digest, params_digest) != (manifest.library_sha256, manifest.params_sha256):
         raise BenchError(
             f"artifact {directory}: {LIBRARY} is not the one its manifest describes; delete it to "
             "have it rebuilt"
         )
-    return Artifact(directory, manifest)
+    return artifact
 
 
 def _versions(toolchain: Toolchain) -> tuple[str, str, str]:
@@ -224,12 +241,13 @@ def _compile(
     onnx_path: Path,
     target: Target,
     tvm_target: dict[str, Any],
-    precision: str,
     lookup: "Lookup",
-    prefer: str,
     toolchain: Toolchain,
-    marked: bool,
     directory: Path,
+    precision: str,
+    prefer: str,
+    marked: bool,
+    params: str,
 ) -> dict[str, Any]:
     """Write the library into `directory`; return its sizes and kernels for the manifest."""
     import onnx
@@ -239,6 +257,7 @@ def _compile(
     from bench.memory import footprint
     from schedules import pipeline
     from schedules.native_code import MARKS, TEAM, link_library
+    from schedules.passes.pool_params import take_params
     from schedules.passes.share_network import is_shared
     from schedules.task import kernels_of
 
@@ -246,8 +265,12 @@ def _compile(
     tvm_handle = tvm.target.Target(tvm_target)
     fused = pipeline.fuse(imported, target, tvm_handle, precision)
     planned = pipeline.plan(fused, tvm_handle, lookup, prefer, marked)
-    executable = pipeline.build(planned, tvm_handle)
+    code, content = take_params(planned)
+    if params == APART and not content:
+        raise BenchError(f"{target.name}: TVM has kept the weights; leave out --params {APART}")
+    executable = pipeline.build(code, tvm_handle)
     names = [TEAM] if is_shared(planned) else []
     names += [MARKS] if marked else []
-    link_library(executable, directory / LIBRARY, toolchain, names)
+    pool = Pool(content, params, precision) if content else None
+    link_library(executable, directory / LIBRARY, toolchain, names, pool=pool)
     return asdict(footprint(planned)) | {"kernels": kernels_of(fused, machine_of(tvm_handle))}

@@ -4,6 +4,7 @@ A file is bound to a TVM version, whose passes and code generator it was measure
 vector unit. It serves its own target first, and others with the same vector unit after that.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -47,6 +48,11 @@ class Database:
     emulated: bool = False  # the times are an emulator's, and say nothing of other targets
     tvm_version: str = field(default_factory=lambda: version("apache-tvm"))
     entries: tuple[Entry, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """The hash of its file."""
+        return hashlib.sha256(_text(self).encode()).hexdigest()
 
     def fits(self, machine: Processor) -> bool:
         """Whether code for that machine may use the entries."""
@@ -129,13 +135,18 @@ def read_database(path: Path) -> Database:
 
 
 def write_database(path: Path, database: Database) -> None:
-    """Write a file at once and whole, a line per entry so that changes can be read."""
+    """Write a file at once and whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".writing")
+    scratch.write_text(_text(database))
+    scratch.replace(path)
+
+
+def _text(database: Database) -> str:
+    """Return a file's text, a line per entry so that changes can be read."""
     head = asdict(database)
     entries = head.pop("entries")
     fields = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     lines = ",\n".join("  " + json.dumps(entry) for entry in entries)
     text = ",\n".join([f'"format": {_FORMAT}', *fields, f'"entries": [\n{lines}\n]'])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".writing")
-    scratch.write_text("{" + text + "}\n")
-    scratch.replace(path)
+    return "{" + text + "}\n"

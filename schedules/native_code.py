@@ -5,22 +5,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from schedules.params import EMBEDDED, PARAMS_FILE, Pool
+from schedules.precision import FLOAT16
 from targets.toolchain import Toolchain
 
 TEAM = "team"  # launches the network on several threads
 MARKS = "marks"  # notes when each kernel was done
+_PARAMS = "params"  # gives the network its weights
 
 _SOURCES = Path(__file__).parent / "native"
 
 
-def build_object(name: str, toolchain: Toolchain, directory: Path) -> Path:
-    """Compile TEAM or MARKS into a directory; returns the object."""
+def build_object(name: str, toolchain: Toolchain, directory: Path, *defines: str) -> Path:
+    """Compile one of the sources into a directory; returns the object."""
     import tvm
     import tvm_ffi
 
     includes = [tvm_ffi.libinfo.find_include_path(), Path(tvm.__file__).parent / "include"]
     output = directory / f"{name}.o"
-    flags = [f"-I{path}" for path in includes]
+    flags = [*(f"-I{path}" for path in includes), *(f"-D{define}" for define in defines)]
     toolchain.compile_object(output, _SOURCES / f"{name}.cc", flags)
     return output
 
@@ -31,15 +34,31 @@ def link_library(
     toolchain: Toolchain,
     names: Sequence[str] = (),
     objects: Sequence[Path] = (),
+    pool: Pool | None = None,
 ) -> None:
     """Link what TVM has built into a shared library, with code of our own beside it.
 
-    `names` are TEAM and MARKS, to be compiled; `objects` have been already.
+    `names` are TEAM and MARKS, to be compiled; `objects` have been already. A pool that is kept
+    apart is written beside the library.
     """
     with TemporaryDirectory(prefix="mobilebench-") as directory:
         compiled = [build_object(name, toolchain, Path(directory)) for name in names]
+        if pool:
+            compiled.append(_build_pool(pool, library.parent, toolchain, Path(directory)))
         executable.export_library(
             str(library),
             fcompile=toolchain.link_with([*objects, *compiled]),
             workspace_dir=directory,
         )
+
+
+def _build_pool(pool: Pool, beside: Path, toolchain: Toolchain, scratch: Path) -> Path:
+    """Write a pool's file, and compile what gives it to the network; returns the object."""
+    file = (scratch if pool.place == EMBEDDED else beside) / PARAMS_FILE
+    file.write_bytes(pool.stored_bytes())
+    defines = [f"MOBILEBENCH_POOL_BYTES={len(pool.content)}"]
+    if pool.place == EMBEDDED:
+        defines.append(f'MOBILEBENCH_POOL="{file}"')
+    if pool.stored == FLOAT16:
+        defines.append("MOBILEBENCH_POOL_HALF")
+    return build_object(_PARAMS, toolchain, scratch, *defines)

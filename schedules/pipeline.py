@@ -19,6 +19,7 @@ from schedules.passes.lower_operators import LowerOperators
 from schedules.passes.mark_kernels import MarkKernels
 from schedules.passes.merge_kernels import MergeKernels
 from schedules.passes.plan_arena import NETWORK_IN_ARENA, PlanArena
+from schedules.passes.pool_params import PoolParams
 from schedules.passes.relu6 import CanonicalizeReLU6
 from schedules.passes.schedule_kernels import ScheduleKernels
 from schedules.passes.share_network import PART, ShareNetwork, share, unshared
@@ -54,7 +55,11 @@ def graph_passes(target: Target) -> list[Any]:
 
 
 def fusion_passes(machine: Processor, precision: str) -> list[Any]:
-    """Phase 2. Operators become TIR; bias, ReLU6 and residual join their convolution."""
+    """Phase 2. Operators become TIR; bias, ReLU6 and residual join their convolution.
+
+    On a GPU half precision is that of weights and activations, on a CPU of stored weights alone.
+    """
+    stores_half = precision == FLOAT16 and isinstance(machine, Gpu)
     return [
         LowerOperators(machine),
         relax.transform.LegalizeOps(),
@@ -62,7 +67,7 @@ def fusion_passes(machine: Processor, precision: str) -> list[Any]:
         relax.transform.FuseOps(),
         relax.transform.FuseTIR(),
         relax.transform.DeadCodeElimination(),
-        *([StoreHalf()] if precision == FLOAT16 else []),
+        *([StoreHalf()] if stores_half else []),
     ]
 
 
@@ -89,7 +94,10 @@ def schedule_passes(machine: Processor, lookup: Lookup, prefer: str, marked: boo
 
 
 def memory_passes(machine: Processor) -> list[Any]:
-    """Phase 4. Calls write into buffers, which lie in one arena; a GPU's are used again whole."""
+    """Phase 4. Calls write into buffers, which lie in one arena; a GPU's are used again whole.
+
+    Weights lie in one pool, a GPU's each by itself.
+    """
     explicit = [
         relax.transform.RewriteDataflowReshape(),
         relax.transform.ToNonDataflow(),
@@ -98,7 +106,7 @@ def memory_passes(machine: Processor) -> list[Any]:
     ]
     if isinstance(machine, Gpu):
         return [*explicit, relax.transform.StaticPlanBlockMemory()]
-    return [*explicit, flat_buffers(), PlanArena(machine), ShareNetwork(machine)]
+    return [*explicit, flat_buffers(), PlanArena(machine), PoolParams(), ShareNetwork(machine)]
 
 
 def machine_passes() -> list[Any]:

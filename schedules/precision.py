@@ -1,4 +1,4 @@
-"""What weights and activations are stored in."""
+"""What weights are stored in, and on GPUs activations too."""
 
 FLOAT32, FLOAT16 = "float32", "float16"
 PRECISIONS = (FLOAT32, FLOAT16)

@@ -106,6 +106,8 @@ class TvmRuntime:
             with self._noticing_loss():
                 self._device.session.upload(str(workload.library), name)
                 library = self._device.session.load_module(name)
+                if workload.params:
+                    library.get_function("load_params", True)(self._send(workload.params))
                 machine = vm.VirtualMachine(library, self._tvm_device)
             self._loaded[workload.library] = _Loaded(library, machine)
             self._current = self._loaded[workload.library]
@@ -231,6 +233,12 @@ class TvmRuntime:
         with self._noticing_loss():
             _, peak = self._device.resident_bytes()
             return Usage(self._base_rss_bytes, peak, self._device.heap_bytes())
+
+    def _send(self, file: Path) -> str:
+        """Ship a file for the library loaded next; returns its path on the device."""
+        name = f"{len(self._loaded)}-{file.name}"
+        self._device.session.upload(str(file), name)
+        return str(self._device.session.get_function("tvm.rpc.server.workpath")(name))
 
     def _put(self, image: Floats) -> None:
         self._current.machine.set_input(ENTRY, tvm.runtime.tensor(image, self._tvm_device))

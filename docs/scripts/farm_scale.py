@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -170,18 +170,20 @@ class Simulated:
     hands = 1
 
     def __init__(self, cache: Path) -> None:
-        from bench.artifact import Artifact, Manifest
+        from bench.artifact import LIBRARY, Artifact, Manifest
         from bench.onnx_export import Exported
 
-        library = cache / "artifact" / "library.so"
+        library = cache / "artifact" / LIBRARY
         library.parent.mkdir()
         _build(library)
         reference = cache / "reference.npz"
         np.savez(reference, inputs=np.zeros((1, 3, 32, 32), np.float32),
                  output=np.ones((1, 1000), np.float32))  # fmt: skip
         self._exported = Exported(cache / "none.onnx", "", reference, 0.0)
-        manifest = Manifest("", KEY, {}, "float32", "", "", "", "", "", 0, 0, 0, 0, [], 0, 0, 0, 0)
-        self._artifact = Artifact(library.parent, manifest)
+        given = {"variant": "", "target": KEY, "tvm_target": {}, "precision": "float32",
+                 "params": "", "databases": [], "kernels": []}  # fmt: skip
+        manifest = Manifest(**{field.name: 0 for field in fields(Manifest)} | given)
+        self._artifact = Artifact(library.parent, manifest, "simulated")
 
     def export(self, *_args: Any) -> Any:
         """Return the answer of every job."""

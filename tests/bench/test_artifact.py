@@ -21,7 +21,7 @@ def cache(tmp_path: Path) -> Path:
     library = directory / LIBRARY
     library.write_bytes(b"machine code")
     manifest = {field.name: 0 for field in fields(Manifest)}
-    manifest |= {"library_sha256": file_sha256(library)}
+    manifest |= {"library_sha256": file_sha256(library), "params_sha256": ""}
     (directory / MANIFEST).write_text(json.dumps(manifest))
     return tmp_path
 

@@ -1,0 +1,139 @@
+"""One pool has every weight, in the library or in a file, at full or half precision."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.artifact import Artifact, build_artifact
+from bench.fidelity import compare
+from bench.models.weights import Weights
+from bench.on_device import Bench, infer_on_device
+from bench.onnx_export import Exported, export
+from bench.runtimes.runtime import Workload
+from bench.variant import parse_variant
+from schedules.params import APART, EMBEDDED, PARAMS_FILE
+from schedules.precision import FLOAT16, FLOAT32
+from targets.errors import BenchError
+from targets.target import find_target
+
+NATIVE = find_target("native")
+VARIANT = parse_variant("mobilenet_v2_0.35_64x96")
+
+
+@pytest.fixture(scope="module")
+def exported(cache_dir: Path) -> Exported:
+    return export(VARIANT, Weights(), cache_dir)
+
+
+def build(exported: Exported, cache: Path, precision: str, params: str, threads: int) -> Artifact:
+    return build_artifact(
+        *(VARIANT.name, exported.onnx_path, exported.onnx_sha256, NATIVE, threads, (), cache),
+        precision=precision,
+        params=params,
+    )
+
+
+def infer(exported: Exported, artifact: Artifact, cache: Path, threads: int) -> Any:
+    workload = Workload(VARIANT, Weights(), exported.onnx_path, artifact.library, artifact.params)
+    inputs, reference = exported.reference()
+    outputs = infer_on_device(Bench(NATIVE, threads, 60, cache), workload, inputs)
+    return compare(outputs, reference)
+
+
+@pytest.mark.parametrize("params", [EMBEDDED, APART])
+@pytest.mark.parametrize(("precision", "low", "high"), [(FLOAT32, 0, 1e-5), (FLOAT16, 1e-5, 5e-3)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_weights_are_where_and_what_was_asked_for(
+    exported: Exported,
+    cache_dir: Path,
+    params: str,
+    precision: str,
+    low: float,
+    high: float,
+    threads: int,
+) -> None:
+    artifact = build(exported, cache_dir, precision, params, threads)
+    stored = artifact.manifest.params_bytes // (2 if precision == FLOAT16 else 1)
+    code = artifact.library.stat().st_size
+    if params == APART:
+        assert artifact.params
+        assert artifact.params.stat().st_size == stored
+    else:
+        assert artifact.params is None
+        code -= stored
+    assert 0 < code < 1_000_000
+    assert low <= infer(exported, artifact, cache_dir, threads).relative_l2_error < high
+
+
+def test_halves_are_widened_as_numpy_does_it(tmp_path: Path) -> None:
+    """All 65,536 of them, given back by a network that is nothing but its weights."""
+    import tvm
+    from tvm import relax, tirx
+
+    from schedules.native_code import Pool, link_library
+    from schedules.passes.pool_params import take_params
+    from targets.toolchain import HOST, find_toolchain
+
+    halves = np.arange(65536, dtype=np.uint16).view(np.float16)
+    values = halves.astype(np.float32)
+
+    x, w, y = (tirx.decl_buffer((count,), "float32") for count in (1, 65536, 65536))
+    i = tirx.Var("i", "int32")
+    loop = tirx.For(i, 0, 65536, tirx.ForKind.SERIAL, tirx.BufferStore(y, w[i], [i]))
+    builder = relax.BlockBuilder()
+    kernel = builder.add_func(tirx.PrimFunc([x, w, y], loop), "network_in_arena")
+    image = relax.Var("image", relax.TensorType((1,), "float32"))
+    with builder.function("main", [image]):
+        shape = relax.ShapeExpr([65536])
+        output = builder.emit(relax.op.builtin.alloc_tensor(shape, "float32", 0))
+        builder.emit(relax.Call(kernel, [image, relax.const(values), output]))
+        builder.emit_func_output(output)
+    code, content = take_params(builder.get())
+    assert content == values.tobytes()
+    executable = relax.build(code, "llvm")
+    library = tmp_path / "halves.so"
+    link_library(executable, library, find_toolchain(HOST), pool=Pool(content, EMBEDDED, FLOAT16))
+    machine = relax.VirtualMachine(tvm.runtime.load_module(str(library)), tvm.cpu())
+    found = machine["main"](tvm.runtime.tensor(np.zeros(1, np.float32))).numpy()
+    np.testing.assert_array_equal(found, values)
+    assert (np.signbit(found) == np.signbit(values)).all()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda file: file.write_bytes(b"short"), "these are not the weights of this library"),
+        (lambda file: file.unlink(), "No such file or directory"),
+    ],
+)
+def test_other_weights_are_refused(
+    exported: Exported, cache_dir: Path, tmp_path: Path, spoil: Any, reason: str
+) -> None:
+    import shutil
+
+    import tvm
+
+    artifact = build(exported, cache_dir, FLOAT32, APART, 1)
+    library = tmp_path / artifact.library.name
+    shutil.copy(artifact.library, library)
+    file = tmp_path / PARAMS_FILE
+    assert artifact.params
+    shutil.copy(artifact.params, file)
+    spoil(file)
+    machine = tvm.runtime.vm.VirtualMachine(tvm.runtime.load_module(str(library)), tvm.cpu())
+    image = tvm.runtime.tensor(np.zeros(VARIANT.input_shape, np.float32))
+    with pytest.raises(ValueError, match=reason):
+        machine["main"](image)
+    shutil.copy(artifact.params, file)  # and once they are there, it goes on
+    assert machine["main"](image).numpy().shape == (1, 1000)
+
+
+def test_a_gpu_s_weights_cannot_be_apart(exported: Exported, cache_dir: Path) -> None:
+    with pytest.raises(BenchError, match="leave out --params apart"):
+        build_artifact(
+            *(VARIANT.name, exported.onnx_path, exported.onnx_sha256, find_target("mali"), 1, ()),
+            cache_dir,
+            params=APART,
+        )
