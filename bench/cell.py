@@ -9,11 +9,10 @@ from typing import Any
 from bench.accuracy.detection import max_box_error_px
 from bench.accuracy.exam import Accuracy, Exam, ask, score
 from bench.artifact import Artifact, Ceilings
-from bench.fidelity import TOLERANCE, Fidelity, compare
+from bench.fidelity import TOLERANCE, Fidelity, Reference, compare
 from bench.heads import CLASS_AXIS
 from bench.latency import is_complete
 from bench.on_device import Bench, close_device, device_state, open_device, take_round, time_kernels
-from bench.onnx_export import Exported
 from bench.runtimes.convert import convert_for
 from bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
 from bench.variant import DETECT
@@ -76,7 +75,7 @@ def measure_cell(
     bench: Bench,
     runtimes: Sequence[str],
     workload: Workload,
-    exported: Exported,
+    reference: Reference,
     look: Look | None = None,
     exam: Exam | None = None,
 ) -> CellResult:
@@ -84,12 +83,12 @@ def measure_cell(
 
     On a farm, what a board or a model that died has spoilt is measured again, elsewhere or later.
     """
-    result = _measure_once(bench, runtimes, workload, exported, look, exam)
+    result = _measure_once(bench, runtimes, workload, reference, look, exam)
     for retries in range(1, bench.retries + 1):
         lost = [attempt.error for attempt in result.attempts if attempt.status in _LOST]
         if bench.farm is None or not lost:
             break
-        result = _measure_once(bench, runtimes, workload, exported, look, exam)
+        result = _measure_once(bench, runtimes, workload, reference, look, exam)
         for attempt in result.attempts:
             attempt.retries = retries
             attempt.remarks.insert(0, f"measured again, because {lost[0]}")
@@ -100,7 +99,7 @@ def _measure_once(
     bench: Bench,
     runtimes: Sequence[str],
     workload: Workload,
-    exported: Exported,
+    reference: Reference,
     look: Look | None,
     exam: Exam | None,
 ) -> CellResult:
@@ -124,7 +123,7 @@ def _measure_once(
             before = _state(bench)
         expected_ms: dict[str, float] = {}
         for attempt in attempts:
-            _get_ready(attempt, workers, workload, exported, bench, expected_ms)
+            _get_ready(attempt, workers, workload, reference, bench, expected_ms)
         _take_rounds(attempts, workers, expected_ms, bench)
         _take_stock(attempts, workers, workload, bench)
         if exam is not None:
@@ -157,7 +156,7 @@ def _get_ready(
     attempt: Attempt,
     workers: dict[str, Worker],
     workload: Workload,
-    exported: Exported,
+    reference: Reference,
     bench: Bench,
     expected_ms: dict[str, float],
 ) -> None:
@@ -174,7 +173,7 @@ def _get_ready(
         attempt.loaded = _call(workers, attempt, bench, "usage")
     if attempt.status == "ok":
         with _excusing(attempt):
-            _validate(workers, attempt, workload, exported, bench)
+            _validate(workers, attempt, workload, reference, bench)
             if attempt.status == "ok":
                 expected_ms[attempt.runtime] = _call(
                     workers, attempt, bench, "warm_up", bench.profile.warm_up_s
@@ -211,15 +210,14 @@ def _validate(
     workers: dict[str, Worker],
     attempt: Attempt,
     workload: Workload,
-    exported: Exported,
+    reference: Reference,
     bench: Bench,
 ) -> None:
-    inputs, reference = exported.reference()
-    outputs = _call(workers, attempt, bench, "infer", inputs)
+    outputs = reference.thinned(_call(workers, attempt, bench, "infer", reference.inputs))
     variant, tolerance = workload.variant, TOLERANCE[workload.precision]
-    fidelity = compare(outputs, reference, CLASS_AXIS[variant.task])
+    fidelity = compare(outputs, reference.outputs, CLASS_AXIS[variant.task])
     if variant.task == DETECT:
-        error_px = max_box_error_px(outputs, reference, variant)
+        error_px = max_box_error_px(outputs, reference.outputs, variant)
         fidelity = replace(fidelity, max_box_error_px=error_px)
     attempt.fidelity = fidelity
     if not fidelity.relative_l2_error <= tolerance:

@@ -262,6 +262,86 @@ def compare(
 
 
 @app.command()
+def export(
+    variant: Annotated[str, typer.Option(help="Variant by name, e.g. mobilenet_v2_1.0_224.")],
+    target: Annotated[str, typer.Option(help="Target by name, or a TOML file.")],
+    out: Annotated[Path, typer.Option(help="Directory to make.")],
+    threads: Annotated[int, typer.Option(help="Threads per inference.")] = 1,
+    precision: Annotated[
+        str,
+        typer.Option(help="What weights are stored in: float32, or float16; GPUs compute in it."),
+    ] = "float32",
+    weights: Annotated[
+        str, typer.Option(help="random, a checkpoint, or its URL ending in #sha256=HASH.")
+    ] = "random",
+    params: Annotated[
+        str | None,
+        typer.Option(
+            help="Where weights are: apart, in a file that is mapped into memory (the default on "
+            "CPUs), or embedded in the library (always on GPUs)."
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Names of the classes, one a line in a text file.")
+    ] = None,
+    prefer: Annotated[
+        str, typer.Option(help="What it is made for: latency or memory.")
+    ] = "latency",
+    seed: Annotated[int, typer.Option(help="Of random weights.")] = 0,
+    measure: Annotated[
+        bool, typer.Option("--measure/--no-measure", help="State the latency on a live device.")
+    ] = True,
+    profile: Annotated[
+        str, typer.Option(help="How thoroughly: quick, standard or rigorous.")
+    ] = "quick",
+    tracker: TrackerOption = None,
+    wait: Wait = None,
+) -> None:
+    """Write a tuned module as a bundle for deployment: library, weights, programs, manifest."""
+    from bench.commands.export import export_command
+
+    chosen = {
+        "threads": (threads,),
+        "prefer": prefer,
+        "profile": profile,
+        "seed": seed,
+        "tracker": tracker,
+        "wait_s": wait,
+    }
+    code = export_command(
+        *(variant, target, out),
+        precision=precision,
+        weights_source=weights,
+        params=params,
+        labels_file=labels,
+        measured=measure,
+        chosen=chosen,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="What `export` has written.")],
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="HOST:PORT of the RPC tracker that knows the target's boards; none: check files "
+            "alone. Without this option: this machine, or the target's usual boards."
+        ),
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="What `export` has printed: refuse any other bundle.")
+    ] = None,
+    wait: Wait = None,
+) -> None:
+    """Check a bundle: files, architecture, then its outputs; exit code 1 if they differ."""
+    from bench.commands.verify import verify_command
+
+    raise typer.Exit(verify_command(bundle, device, sha256, wait))
+
+
+@app.command()
 def variants(variant: Variants = None) -> None:
     """List variants with their MACs, parameters and published figures."""
     from bench.commands.listings import variants_command

@@ -27,6 +27,27 @@ class Fidelity:
     max_box_error_px: float | None = None  # of a detector: corners of decoded boxes, all anchors
 
 
+@dataclass(frozen=True)
+class Reference:
+    """Inputs (N, 3, H, W), and what PyTorch answers.
+
+    Of outputs with four axes it may have every `stride`-th row and column alone.
+    """
+
+    inputs: Floats
+    outputs: Outputs
+    stride: int = 1
+
+    def thinned(self, outputs: Outputs) -> Outputs:
+        """Return of a runtime's outputs what there is to compare with."""
+        return thin(outputs, self.stride)
+
+
+def thin(outputs: Outputs, stride: int) -> Outputs:
+    """Return every `stride`-th row and column of outputs (N, C, H, W), and others as they are."""
+    return tuple(one[..., ::stride, ::stride] if one.ndim == 4 else one for one in outputs)
+
+
 def seeded_inputs(shape: tuple[int, ...], seed: int, count: int = INPUTS) -> Floats:
     """Return `count` standard normal inputs, the distribution of normalised pixels.
 

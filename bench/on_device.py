@@ -11,8 +11,8 @@ from bench.artifact import Artifact
 from bench.fidelity import Floats, Outputs
 from bench.latency import PROFILES, Profile, round_size
 from bench.runtimes.runtime import RUNTIMES, TVM, Workload
-from targets.device import DeviceState, cool_down
-from targets.errors import BenchError
+from targets.device import DeviceState, cool_down, require_flags, require_half, with_limits
+from targets.errors import BenchError, NoDeviceError
 from targets.farm import Farm
 from targets.target import Target
 from targets.worker import WITHOUT_TORCH, Worker, WorkerError
@@ -96,6 +96,25 @@ def device_state(bench: Bench) -> DeviceState:
     device, state = open_device(bench)
     close_device(bench, device)
     return state
+
+
+def meet(bench: Bench, half: bool = False) -> Target:
+    """Return a bench's target with what its live device has told of its limits.
+
+    Raises BenchError if there is no device, or code for the target (and, asked for `half`, its
+    half-precision floats) cannot run on it.
+    """
+    target = bench.target
+    try:
+        state = device_state(bench)
+    except NoDeviceError as error:
+        raise BenchError(f"target {target.name}: {error}") from error
+    except WorkerError as error:
+        raise BenchError(f"target {target.name}: {error}; see `mobilebench doctor`") from error
+    require_flags(target, state)
+    if half:
+        require_half(target, state)
+    return with_limits(target, state)
 
 
 def take_round(device: Worker, bench: Bench, expected_ms: float) -> list[float]:

@@ -14,7 +14,7 @@ from bench.assemble import make_record
 from bench.cell import Attempt, CellResult, Look, measure_cell
 from bench.dispatch import Dispatcher, Job
 from bench.latency import find_profile
-from bench.on_device import Bench, Holders, device_state
+from bench.on_device import Bench, Holders, meet
 from bench.onnx_export import Exported
 from bench.plan import Cell, Context, open_cells
 from bench.progress import Progress
@@ -25,9 +25,8 @@ from reports.activations import Activations
 from reports.store import Store
 from schedules.precision import FLOAT16
 from targets.crew import Crew
-from targets.device import require_flags, require_half, with_limits
-from targets.errors import BenchError, NoDeviceError
-from targets.target import Target
+from targets.errors import BenchError
+from targets.target import CPU, Target
 from targets.tracker import boards_of
 from targets.worker import WorkerError
 
@@ -137,20 +136,13 @@ def _check_request(
     """
     live = {cell.target.name: cell.target for cell in cells}
     for target in live.values():
-        try:
-            for refusal in workshop.check_target(target, context.databases):
-                progress.warn(refusal)
-            if target.key:
-                progress.say(f"{target.name}: wait for a board")
-            state = device_state(bench_of(context, target, threads=1))
-        except NoDeviceError as error:
-            raise BenchError(f"target {target.name}: {error}") from error
-        except WorkerError as error:
-            raise BenchError(f"target {target.name}: {error}; see `mobilebench doctor`") from error
-        require_flags(target, state)
-        if any(cell.precision == FLOAT16 for cell in cells if cell.target.name == target.name):
-            require_half(target, state)
-        live[target.name] = with_limits(target, state)
+        for refusal in workshop.check_target(target, context.databases):
+            progress.warn(refusal)
+        if target.key:
+            progress.say(f"{target.name}: wait for a board")
+        own = (cell for cell in cells if cell.target.name == target.name)
+        half = target.device != CPU and any(cell.precision == FLOAT16 for cell in own)
+        live[target.name] = meet(bench_of(context, target, threads=1), half)
     # Weights that fit a network at one size fit it at all.
     models = {(c.weights, replace(c.variant, height=0, width=0)): c.variant for c in cells}
     for (weights, _), variant in models.items():

@@ -10,6 +10,7 @@ from bench.models.weights import Weights
 from bench.onnx_export import Exported
 from bench.variant import Variant
 from reports.activations import Activations
+from schedules.params import EMBEDDED
 from schedules.precision import FLOAT32
 from schedules.preference import LATENCY
 from targets.crew import Crew, LocalCrew
@@ -71,12 +72,13 @@ class Workshop:
         precision: str = FLOAT32,
         prefer: str = LATENCY,
         marked: bool = False,
+        params: str = EMBEDDED,
     ) -> Artifact:
         """Return the variant's library for a target and a number of threads.
 
         `databases` are the directories of tuned tiles; none for the templates' best guesses.
         `precision` says what weights and activations are stored in, `prefer` what it is made for;
-        a marked one tells how long each kernel takes.
+        a marked one tells how long each kernel takes; `params` where its weights are.
         """
         artifact: Artifact = self._call(
             _COMPILE,
@@ -91,6 +93,7 @@ class Workshop:
             precision,
             prefer,
             marked,
+            params,
         )
         return artifact
 

@@ -11,7 +11,7 @@ from typing import Any
 from targets.connection import Connection
 from targets.errors import BenchError, DeviceLostError
 from targets.opencl.accelerator import HALF, Accelerator, accelerator_of
-from targets.proc_files import count_cores, cpu_model, fields_of, kib, number
+from targets.proc_files import count_cores, cpu_flags, cpu_model, fields_of, kib, number
 from targets.target import CPU, Target
 
 _COOLING_POLL_S = 1.0
@@ -180,7 +180,7 @@ class Device:
             tvm_version=self.tvm_version(),
             cpu_model=cpu_model(cpuinfo) + (" (emulated)" if emulated else ""),
             cpu_cores=self._cores_online(),
-            cpu_flags=frozenset(cpu.get("flags", cpu.get("Features", "")).split()),
+            cpu_flags=cpu_flags(cpuinfo),
             cpu_governor=self.read_text(frequency + "scaling_governor").strip(),
             cpu_mhz=mhz,
             temperature_c=self.temperature_c(),

@@ -23,6 +23,11 @@ def local_device_name() -> str:
     return platform.node() or "localhost"
 
 
+def local_cpuinfo() -> str:
+    """Return what the kernel tells of this machine's processors."""
+    return Path("/proc/cpuinfo").read_text(errors="replace")
+
+
 class LocalServer:
     """A TVM RPC server on loopback, alive as long as this object.
 

@@ -56,6 +56,12 @@ def cpu_model(cpuinfo: str) -> str:
     return f"{board} ({cores})" if board and cores else board or cores
 
 
+def cpu_flags(cpuinfo: str) -> frozenset[str]:
+    """Return the instruction sets that a text of /proc/cpuinfo names."""
+    cpu = fields_of(cpuinfo)
+    return frozenset(cpu.get("flags", cpu.get("Features", "")).split())
+
+
 def fields_of(text: str) -> dict[str, str]:
     """Return the `name : value` lines of a /proc file; the first of a name counts."""
     found: dict[str, str] = {}

@@ -40,6 +40,8 @@ class Weights:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     resize: int | None = None  # pixels of an image's shorter side; for a segmenter, the longer
     sha256: str = ""
+    origin: str = ""  # declared by a manifest: where they are from
+    license: str = ""  # declared by a manifest
 
     def fits(self, variant: Variant) -> bool:
         """Whether these may be the variant's weights, as far as is declared."""
@@ -85,6 +87,7 @@ _MANIFEST_KEYS: dict[str, type | tuple[type, ...]] = {
     "resize": int,
     "classes": int,
     "source": str,
+    "license": str,
     "sha256": str,
 }
 
@@ -198,6 +201,8 @@ def _read_manifest(path: Path, expected: str) -> Weights:
         mean=tuple(manifest.get("mean", weights.mean)),
         std=tuple(manifest.get("std", weights.std)),
         resize=manifest.get("resize"),
+        origin=manifest.get("source", ""),
+        license=manifest.get("license", ""),
     )
 
 

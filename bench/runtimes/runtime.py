@@ -90,6 +90,7 @@ class RuntimeEntry:
 
 
 TVM = "tvm"
+ENTRY = "main"  # of its libraries
 _ENTRIES = (
     RuntimeEntry(TVM, "bench.runtimes.tvm_rpc:TvmRuntime", "apache-tvm", "", "what this is about"),
     RuntimeEntry(

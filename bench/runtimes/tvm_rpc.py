@@ -17,7 +17,7 @@ from tvm.runtime import vm
 
 from bench.artifact import Ceilings
 from bench.fidelity import Floats, Outputs
-from bench.runtimes.runtime import Usage, Workload, warm_up
+from bench.runtimes.runtime import ENTRY, Usage, Workload, warm_up
 from targets.connection import Line
 from targets.device import Device, DeviceState
 from targets.errors import BenchError, DeviceLostError
@@ -27,7 +27,6 @@ from targets.probe import build_probe
 from targets.target import Target
 from targets.toolchain import find_toolchain
 
-ENTRY = "main"
 _ROUND_TRIPS = 5
 _CEILING_RUNS = 10
 _COPIES = 20

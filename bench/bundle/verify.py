@@ -1,0 +1,24 @@
+"""Whether a bundle computes what PyTorch computed when it was made."""
+
+from bench.bundle.bundle import Bundle
+from bench.bundle.measure import workload_of
+from bench.fidelity import Fidelity, compare
+from bench.heads import CLASS_AXIS
+from bench.on_device import Bench, infer_on_device
+from targets.errors import BenchError, NoDeviceError
+from targets.worker import WorkerError
+
+
+def verify_outputs(bench: Bench, bundle: Bundle) -> Fidelity:
+    """Feed a bundle its reference input on its target's device, and compare the outputs.
+
+    Raises BenchError if there is no such device or the library fails on it.
+    """
+    reference = bundle.reference()
+    try:
+        outputs = infer_on_device(
+            bench, workload_of(bundle.variant, bundle.artifact), reference.inputs
+        )
+    except (NoDeviceError, WorkerError) as error:
+        raise BenchError(f"bundle {bundle.directory}: {error}") from error
+    return compare(reference.thinned(outputs), reference.outputs, CLASS_AXIS[bundle.variant.task])

@@ -1,0 +1,110 @@
+"""`mobilebench export`."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench.bundle.bundle import open_bundle
+from bench.bundle.make import make_bundle, read_labels
+from bench.bundle.measure import WrongResultError, measure
+from bench.cache import cache_directory, cached
+from bench.fidelity import Reference
+from bench.latency import find_profile
+from bench.models.weights import find_weights
+from bench.on_device import Bench, meet
+from bench.runtimes.runtime import TVM
+from bench.suite import make_suite
+from bench.variant import parse_variant
+from bench.workshop import Workshop
+from schedules.database import directories
+from schedules.params import APART, EMBEDDED, PLACES
+from schedules.precision import FLOAT16, FLOAT32, PRECISIONS
+from targets.errors import BenchError, unknown
+from targets.farm import find_farm
+from targets.target import CPU, find_target
+from targets.worker import WorkerError
+
+
+def export_command(
+    variant_name: str,
+    target_name: str,
+    out: Path,
+    *,
+    precision: str,
+    weights_source: str,
+    params: str | None,
+    labels_file: Path | None,
+    measured: bool,
+    chosen: dict[str, Any],
+) -> int:
+    """Build a variant for a target, measure it there, and write it as a bundle.
+
+    `chosen` is what a suite may say beside: threads, prefer, profile, seed, tracker, wait_s.
+    Returns the exit code: 1 if the library computes something else than PyTorch; nothing is
+    written then. Raises BenchError for a request that cannot be met.
+    """
+    console = Console(stderr=True)
+    target = find_target(target_name)
+    suite = make_suite(
+        chosen
+        | {"variants": (variant_name,), "targets": (target_name,), "runtimes": (TVM,)}
+        # On a CPU half precision is how weights are stored, which no run has.
+        | {"precisions": (precision if target.device != CPU else FLOAT32,)}
+    )
+    (name,), (threads,) = suite.variants, suite.threads
+    variant = parse_variant(name)
+    params = params or (APART if target.device == CPU else EMBEDDED)
+    for what, value, allowed in (
+        ("precision", precision, PRECISIONS),
+        ("place of weights", params, PLACES),
+    ):
+        if value not in allowed:
+            raise unknown(what, value, allowed)
+    if out.exists():
+        raise BenchError(f"directory {out}: exists already; remove it, or choose another --out")
+    labels = read_labels(labels_file, variant.task) if labels_file else []
+    cache_dir = cache_directory()
+    weights = find_weights(weights_source, cache_dir, suite.seed)
+    bench = None
+    if measured:
+        farm = find_farm(target, suite.tracker, cache_dir, suite.wait_s)
+        profile = find_profile(suite.profile)
+        bench = Bench(target, threads, suite.time_limit_s, cache_dir, farm, profile, suite.retries)
+        target = meet(bench, half=target.device != CPU and precision == FLOAT16)
+        bench = replace(bench, target=target)
+
+    def say(step: str) -> None:
+        console.print(f"{variant.name} for {target.name}: {step}", highlight=False, soft_wrap=True)
+
+    try:
+        with Workshop(cache_dir, suite.time_limit_s) as workshop:
+            for refusal in workshop.check_target(target, directories()):
+                console.print(f"warning: {refusal}", highlight=False, markup=False, soft_wrap=True)
+            say("export")
+            exported = workshop.export(variant, weights)
+            say("compile")
+            artifact = workshop.build(
+                *(variant, exported, target, threads, directories(), precision, suite.prefer),
+                params=params,
+            )
+        figures = None
+        if bench:
+            say("measure")
+            figures = measure(bench, variant, artifact, Reference(*exported.reference()))
+    except WorkerError as error:
+        raise BenchError(f"{variant.name} for {target.name}: {error}") from error
+    except WrongResultError as error:
+        console.print(f"{error}; nothing was written", highlight=False, soft_wrap=True)
+        return 1
+    cached(
+        out,
+        lambda directory: make_bundle(
+            directory, variant, weights, exported, target, threads, artifact, labels, figures
+        ),
+    )
+    out.chmod(0o755)
+    bundle = open_bundle(out)
+    print(f"bundle: {out} (sha256 {bundle.sha256})")
+    return 0
