@@ -18,7 +18,7 @@ from bench.artifact import LIBRARY
 from bench.bundle.bundle import open_bundle
 from bench.bundle.measure import workload_of
 from bench.on_device import Bench, infer_on_device
-from tests.bench.bundle.conftest import export
+from tests.bundles import export
 
 
 def run(bundle: Path, *arguments: object) -> Any:
