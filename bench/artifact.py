@@ -37,6 +37,7 @@ class Manifest:
     target: str
     tvm_target: dict[str, Any]  # with `native` resolved
     precision: str  # of weights and activations
+    prefer: str  # one of PREFERENCES: what it was made for
     params: str  # one of PLACES: where the weights are
     onnx_sha256: str
     library_sha256: str
@@ -123,7 +124,7 @@ def build_artifact(
         onnx_sha256,
         (sorted(tvm_target.items()), target.layout),
         versions,
-        source_key(Path(schedules.__file__).parent),
+        source_key(Path(schedules.__file__).parent, Path(__file__)),
         tuned,
         precision,
         prefer,
@@ -144,6 +145,7 @@ def build_artifact(
             target=target.name,
             tvm_target=tvm_target,
             precision=precision,
+            prefer=prefer,
             params=params,
             onnx_sha256=onnx_sha256,
             library_sha256=file_sha256(library),

@@ -120,6 +120,7 @@ def _with_artifact(record: Record, artifact: Artifact) -> Record:
     return replace(
         record,
         artifact_key=artifact.key,
+        prefer=manifest.prefer,
         params_bytes=manifest.params_bytes,
         arena_bytes=manifest.arena_bytes,
         artifact_bytes=manifest.artifact_bytes,

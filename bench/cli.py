@@ -73,6 +73,10 @@ StoreUrl = Annotated[str, typer.Option("--store", help="SQLite file or database 
 @app.command()
 def run(
     suite: Annotated[Path | None, typer.Argument(help="Suite file (TOML).")] = None,
+    bundle: Annotated[
+        list[str] | None,
+        typer.Option(help="What `export` has written, measured as it is, instead of variants."),
+    ] = None,
     variant: Variants = None,
     target: Targets = None,
     threads: Threads = None,
@@ -159,6 +163,7 @@ def run(
     from bench.commands.run import run_command
 
     chosen = {
+        "bundles": bundle,
         "variants": variant,
         "targets": target,
         "threads": threads,

@@ -5,6 +5,7 @@ from itertools import product
 from pathlib import Path
 
 from bench.accuracy.exam import Dataset
+from bench.bundle.bundle import Bundle
 from bench.models.weights import Weights
 from bench.runtimes.runtime import TVM
 from bench.suite import Suite
@@ -25,6 +26,7 @@ class Context:
     weights: tuple[Weights, ...]
     cache_dir: Path
     dataset: Dataset | None = None
+    bundles: tuple[Bundle, ...] = ()  # measured as they are, instead of what the suite would build
 
     @property
     def databases(self) -> tuple[Path, ...]:
@@ -35,7 +37,8 @@ class Context:
     def targets(self) -> list[Target]:
         """What is measured on."""
         cool_below_c = self.suite.cool_below_c
-        targets = [find_target(name) for name in self.suite.targets]
+        targets = list({one.target.name: one.target for one in self.bundles}.values())
+        targets = targets or [find_target(name) for name in self.suite.targets]
         if cool_below_c is None:
             return targets
         return [replace(target, cool_below_c=cool_below_c) for target in targets]
@@ -56,6 +59,7 @@ class Cell:
     precision: str
     weights: Weights
     runtimes: tuple[str, ...]
+    bundle: Bundle | None = None  # what is measured, if it was exported before
 
     @property
     def title(self) -> str:
@@ -74,7 +78,9 @@ def open_cells(context: Context, store: Store) -> list[Cell]:
     """
     suite = context.suite
     done = {record.key for record in store.records([context.run.run_id])}
-    cells = []
+    cells = [cell for cell in map(_cell_of, context.bundles) if _key(cell, TVM) not in done]
+    if context.bundles:
+        return cells
     asked = product(
         suite.variants, context.targets, suite.threads, suite.precisions, context.weights
     )
@@ -82,12 +88,24 @@ def open_cells(context: Context, store: Store) -> list[Cell]:
         variant = parse_variant(name)
         if (precision == FLOAT16 and target.device != OPENCL) or not weights.fits(variant):
             continue
+        cell = Cell(variant, target, threads, precision, weights, suite.runtimes)
         runtimes = tuple(
             runtime
             for runtime in suite.runtimes
-            if (name, target.name, runtime, threads, precision, weights.label) not in done
-            and (runtime == TVM or target.has_peers)
+            if _key(cell, runtime) not in done and (runtime == TVM or target.has_peers)
         )
         if runtimes:
-            cells.append(Cell(variant, target, threads, precision, weights, runtimes))
+            cells.append(replace(cell, runtimes=runtimes))
     return sorted(cells, key=lambda cell: cell.target.key == "")
+
+
+def _cell_of(bundle: Bundle) -> Cell:
+    manifest = bundle.manifest
+    given = (bundle.variant, bundle.target, manifest.threads, manifest.precision, bundle.weights)
+    return Cell(*given, (TVM,), bundle)
+
+
+def _key(cell: Cell, runtime: str) -> tuple[str, str, str, int, str, str]:
+    """Return the key of a cell's record, as `Record.key` has it."""
+    named = (cell.variant.name, cell.target.name, runtime, cell.threads)
+    return *named, cell.precision, cell.weights.label

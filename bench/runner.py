@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import psutil
 
@@ -13,6 +14,7 @@ from bench.artifact import Artifact
 from bench.assemble import make_record
 from bench.cell import Attempt, CellResult, Look, measure_cell
 from bench.dispatch import Dispatcher, Job
+from bench.fidelity import Reference
 from bench.latency import find_profile
 from bench.on_device import Bench, Holders, meet
 from bench.onnx_export import Exported
@@ -40,6 +42,7 @@ class Prepared:
 
     cell: Cell
     exported: Exported | None
+    reference: Reference | None
     artifact: Artifact | None
     look: Look | None
     exam: Exam | None
@@ -92,13 +95,18 @@ def _count_boards(context: Context, key: str) -> int:
 
 def _prepare(context: Context, workshop: Workshop, progress: Progress, cell: Cell) -> Prepared:
     """Make all that a cell needs before its device does."""
+    if cell.bundle:
+        given = (None, cell.bundle.reference(), cell.bundle.artifact)
+        return Prepared(cell, *given, look=None, exam=None, plans={}, failed=[])
     progress.stage(cell.title, "export")
     exported, unexported = _export(context, workshop, cell)
     progress.stage(cell.title, "compile")
     artifact, look, unbuilt = _build(context, workshop, cell, exported)
     exam = _prepare_exam(context, workshop, cell, progress)
     plans = account(context, workshop, cell, exported, artifact, progress)
-    return Prepared(cell, exported, artifact, look, exam, plans, [*unexported, *unbuilt])
+    reference = Reference(*exported.reference()) if exported else None
+    failed = [*unexported, *unbuilt]
+    return Prepared(cell, exported, reference, artifact, look, exam, plans, failed)
 
 
 def _keep(
@@ -146,7 +154,7 @@ def _check_request(
     # Weights that fit a network at one size fit it at all.
     models = {(c.weights, replace(c.variant, height=0, width=0)): c.variant for c in cells}
     for (weights, _), variant in models.items():
-        if not weights.sha256:
+        if not weights.sha256 or context.bundles:  # a bundle has them
             continue
         try:
             workshop.check_weights(variant, weights)
@@ -209,20 +217,24 @@ def _measure(
     context: Context, holders: Holders, progress: Progress, prepared: Prepared
 ) -> tuple[Prepared, CellResult]:
     """Measure the runtimes that have not failed yet."""
-    cell, exported = prepared.cell, prepared.exported
+    cell, exported, artifact = prepared.cell, prepared.exported, prepared.artifact
     failed = {one.runtime for one in prepared.failed}
     left = [name for name in cell.runtimes if name not in failed]
-    if exported is None or not left:
+    if prepared.reference is None or not left:
         return prepared, CellResult(prepared.failed)
     progress.stage(cell.title, "measure")
-    library = prepared.artifact.library if prepared.artifact else None
     workload = Workload(
-        cell.variant, cell.weights, exported.onnx_path, library, precision=cell.precision
+        cell.variant,
+        cell.weights,
+        onnx_path=exported.onnx_path if exported else Path(),
+        library=artifact.library if artifact else None,
+        params=artifact.params if artifact else None,
+        precision=cell.precision,
     )
     bench = bench_of(context, cell.target, cell.threads)
     if bench.farm:  # this machine's own get a fresh process, as every other runtime does
         bench = replace(bench, holders=holders)
-    result = measure_cell(bench, left, workload, exported, prepared.look, prepared.exam)
+    result = measure_cell(bench, left, workload, prepared.reference, prepared.look, prepared.exam)
     return prepared, replace(result, attempts=[*prepared.failed, *result.attempts])
 
 

@@ -34,6 +34,7 @@ class Suite:
     """
 
     variants: tuple[str, ...]
+    bundles: tuple[str, ...] = ()  # measured as they are; then they say what is above and below
     targets: tuple[str, ...] = ("native",)
     runtimes: tuple[str, ...] = ()
     threads: tuple[int, ...] = (1,)
@@ -71,6 +72,7 @@ class Places:
 
 _LISTS: dict[str, type] = {
     "variants": str,
+    "bundles": str,
     "targets": str,
     "runtimes": str,
     "threads": int,

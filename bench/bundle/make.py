@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path, PurePath
@@ -27,7 +27,9 @@ from bench.size import size_of
 from bench.variant import DETECT, SEGMENT, Variant
 from schedules.params import PARAMS_FILE
 from targets.errors import BenchError
-from targets.target import OPENCL, Target
+from targets.local import local_cpuinfo
+from targets.proc_files import cpu_flags, cpu_model
+from targets.target import CPU, OPENCL, Target, all_targets
 
 LABELS, ANCHORS, REFERENCE = "labels.txt", "anchors.bin", "reference"
 _FILES = Path(__file__).parent / "files"
@@ -101,6 +103,23 @@ def make_bundle(
     manifest = BundleManifest(**(vars(manifest) | {"files": files}))
     (directory / MANIFEST).write_text(manifest.text(), encoding="utf-8")
     write_sums(directory)
+
+
+def for_others(target: Target) -> Target:
+    """Return a target that says on which processors its code runs.
+
+    `native` says nothing of other machines: its code is for processors that have what this one has
+    of the instruction sets that the catalogue's targets need.
+    """
+    if target.key or target.cpu_flags:
+        return target
+    cpuinfo = local_cpuinfo()
+    here = cpu_flags(cpuinfo)
+    kindred = (one.cpu_flags for one in all_targets() if one.device == CPU)
+    needed = {flag for flags in kindred if set(flags) <= here for flag in flags}
+    model = cpu_model(cpuinfo) or "the CPU that exported it"
+    description = f"{model}, or a CPU that has all it has"
+    return replace(target, cpu_flags=tuple(sorted(needed)), description=description)
 
 
 def read_labels(path: Path, task: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from bench.bundle.bundle import open_bundle
-from bench.bundle.make import make_bundle, read_labels
+from bench.bundle.make import for_others, make_bundle, read_labels
 from bench.bundle.measure import WrongResultError, measure
 from bench.cache import cache_directory, cached
 from bench.fidelity import Reference
@@ -98,6 +98,7 @@ def export_command(
     except WrongResultError as error:
         console.print(f"{error}; nothing was written", highlight=False, soft_wrap=True)
         return 1
+    target = for_others(target)
     cached(
         out,
         lambda directory: make_bundle(

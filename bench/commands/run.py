@@ -13,6 +13,7 @@ from rich.console import Console
 
 from bench.accuracy.exam import Dataset, read_data
 from bench.assemble import utc_now
+from bench.bundle.suite import bundle_suite, open_bundles
 from bench.cache import cache_directory
 from bench.cluster import Cluster
 from bench.commands.report import check_report_directory, report_command
@@ -84,6 +85,11 @@ def _watch(context: Context, store: Store, progress: Progress) -> list[Finding]:
 
 def _new_run(chosen: dict[str, Any]) -> Context:
     cache_dir = cache_directory()
+    if sources := chosen.pop("bundles", ()):
+        bundles = open_bundles(sources)
+        suite = bundle_suite(bundles, chosen)
+        weights = tuple(bundle.weights for bundle in bundles)
+        return Context(_begin(suite), suite, weights, cache_dir, bundles=bundles)
     sources, seed = chosen.get("weights", (RANDOM,)), chosen.get("seed", 0)
     weights = tuple(find_weights(source, cache_dir, seed) for source in dict.fromkeys(sources))
     if "variants" not in chosen:
@@ -91,11 +97,13 @@ def _new_run(chosen: dict[str, Any]) -> Context:
     suite = make_suite(chosen)
     suite = replace(suite, weights=tuple(one.pinned_source for one in weights))
     _check_weights(suite, weights)
+    return Context(_begin(suite), suite, weights, cache_dir, _dataset(suite))
+
+
+def _begin(suite: Suite) -> Run:
     # The date makes runs readable in a list, the rest keeps two of one second apart.
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    return Context(
-        Run(run_id, utc_now(), asdict(suite)), suite, weights, cache_dir, _dataset(suite)
-    )
+    return Run(run_id, utc_now(), asdict(suite))
 
 
 def _declared_variants(weights: Sequence[Weights]) -> dict[str, tuple[str, ...]]:
@@ -147,6 +155,10 @@ def _old_run(run: Run) -> Context:
             f"run {run.run_id}: it was begun by another version of mobilebench and cannot be "
             "resumed; start a new one"
         ) from error
+    if suite.bundles:
+        bundles = open_bundles(suite.bundles)
+        weights = tuple(bundle.weights for bundle in bundles)
+        return Context(run, suite, weights, cache_dir, bundles=bundles)
     weights = tuple(find_weights(source, cache_dir, suite.seed) for source in suite.weights)
     return Context(run, suite, weights, cache_dir, _dataset(suite))
 

@@ -7,23 +7,24 @@ It needs apache-tvm, whose compiler is not loaded, and Pillow to read images. Ex
 well, 1 if `--check` finds other outputs than the stored ones, 2 if something cannot be run.
 """
 
+from __future__ import annotations
+
 import argparse
 import ctypes
 import hashlib
 import json
+import math
 import os
 import platform
 import re
 import sys
+from array import array
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
-sys.modules.setdefault("torch", None)  # type: ignore[arg-type]  # tvm_ffi would import it
-import numpy as np  # noqa: E402
-
-Array = np.ndarray[Any, Any]
 Found = dict[str, Any]
+Floats: TypeAlias = "array[float]"  # of type "f"
 
 HERE = Path(__file__).resolve().parent
 LIBRARY = "libmodel.so"
@@ -100,55 +101,71 @@ def check_machine(manifest: dict[str, Any]) -> None:
             )
 
 
+def import_ffi() -> Any:
+    """Return the module that calls TVM's runtime, without what it would import for its own part.
+
+    That is two thirds of the time until the first answer, and NumPy the largest.
+    """
+    unneeded = [name for name in ("numpy", "ml_dtypes", "torch") if name not in sys.modules]
+    for name in unneeded:
+        sys.modules[name] = None  # type: ignore[assignment]  # to Python it is missing then
+    import tvm_ffi
+
+    for name in unneeded:
+        del sys.modules[name]
+    return tvm_ffi
+
+
 class Model:
     """The network, ready to run."""
 
     def __init__(self, manifest: dict[str, Any], threads: int, plugin: Path | None = None) -> None:
         """Load TVM's runtime, what makes it speak OpenCL where that is needed, and the library."""
-        import tvm_ffi
-
+        ffi = import_ffi()
         spec = find_spec("tvm")
         assert spec and spec.origin
         runtime = Path(spec.origin).with_name("lib") / "libtvm_runtime.so"
         for path in (runtime, plugin):
             if path:
                 ctypes.CDLL(str(path), ctypes.RTLD_GLOBAL)
-        self._ffi = tvm_ffi
         cores = manifest["cores"]
-        configure = tvm_ffi.get_global_func("runtime.config_threadpool")
+        configure = ffi.get_global_func("runtime.config_threadpool")
         if cores:
             os.sched_setaffinity(0, cores[:1])  # the first thread is this one
-            configure(ONE_CORE_EACH, threads, tvm_ffi.convert([str(core) for core in cores]))
+            configure(ONE_CORE_EACH, threads, ffi.convert([str(core) for core in cores]))
         else:
             configure(BIG_CORES, threads)
-        machine = tvm_ffi.load_module(str(HERE / LIBRARY))["vm_load_executable"]()
+        machine = ffi.load_module(str(HERE / LIBRARY))["vm_load_executable"]()
         where = (DEVICES[manifest["device"]], manifest["device_index"], POOLED)
         beside = (DEVICES["cpu"], 0, POOLED) if manifest["device"] != "cpu" else ()
         machine["vm_initialization"](*where, *beside)
         self._set, self._run = machine["set_input"], machine["invoke_stateful"]
         self._get, self._entry = machine["get_output"], manifest["entry"]
-        self._shapes = [tuple(output["shape"]) for output in manifest["outputs"]]
+        self._counts = [math.prod(output["shape"]) for output in manifest["outputs"]]
+        self._write = ffi.get_global_func("runtime.TVMTensorCopyFromBytes")
+        self._read = ffi.get_global_func("runtime.TVMTensorCopyToBytes")
+        allocate = ffi.get_global_func("runtime.TVMTensorAllocWithScope")
+        (image,) = manifest["inputs"]
+        device = ffi.device(f"{manifest['device']}:{manifest['device_index']}")
+        self._image = allocate(ffi.Shape(image["shape"]), ffi.dtype("float32"), device, None)
 
-    def __call__(self, image: Array) -> list[Array]:
-        """Return the outputs of one input (1, 3, height, width), all float32."""
-        self._set(self._entry, self._ffi.from_dlpack(np.ascontiguousarray(image, np.float32)))
+    def __call__(self, image: bytes) -> list[Floats]:
+        """Return the outputs of one input; all are float32 in the order of their axes."""
+        self._write(self._image, ctypes.cast(ctypes.c_char_p(image), ctypes.c_void_p), len(image))
+        self._set(self._entry, self._image)
         self._run(self._entry)
-        if len(self._shapes) == 1:
-            return [self._on_host(self._get(self._entry), self._shapes[0])]
-        return [
-            self._on_host(self._get(self._entry, index), shape)
-            for index, shape in enumerate(self._shapes)
-        ]
-
-    def _on_host(self, tensor: Any, shape: tuple[int, ...]) -> Array:
-        found = np.empty(shape, np.float32)
-        copy = self._ffi.get_global_func("runtime.TVMTensorCopyFromTo")
-        copy(tensor, self._ffi.from_dlpack(found))
+        found = []
+        for index, count in enumerate(self._counts):
+            which = (index,) if len(self._counts) > 1 else ()
+            values = array("f", bytes(4 * count))
+            address = ctypes.c_void_p(values.buffer_info()[0])
+            self._read(self._get(self._entry, *which), address, 4 * count)
+            found.append(values)
         return found
 
 
-def read_image(path: Path, task: str, wanted: dict[str, Any]) -> Array:
-    """Return an image file as the network's input (1, 3, height, width).
+def read_image(path: Path, task: str, wanted: dict[str, Any]) -> bytes:
+    """Return an image file as the network's input: floats (1, 3, height, width).
 
     A classifier is shown the centre, after the shorter side was resized if the manifest says so; a
     detector all of it, stretched; a segmenter all of it in the upper left corner, on the mean
@@ -164,21 +181,10 @@ def read_image(path: Path, task: str, wanted: dict[str, Any]) -> Array:
     except (OSError, ValueError, SyntaxError) as error:
         raise BundleError(f"image {path}: {error}; give an image that Pillow reads") from error
     height, width = wanted["height"], wanted["width"]
-    if task == "detect":
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-    elif task == "segment":
-        longer = max(image.size)
-        scale = min(
-            (wanted["resize"] or longer) / longer, height / image.height, width / image.width
-        )
-        if scale != 1:
-            size = (round(image.width * scale) or 1, round(image.height * scale) or 1)
-            image = image.resize(size, Image.Resampling.BILINEAR)
-    else:
-        if wanted["resize"]:
-            scale = wanted["resize"] / min(image.size)
-            size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-            image = image.resize(size, Image.Resampling.BILINEAR)
+    size = size_of(image.width, image.height, task, wanted)
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.BILINEAR)
+    if task == "classify":
         left, top = (image.width - width) // 2, (image.height - height) // 2
         if left < 0 or top < 0:
             raise BundleError(
@@ -186,36 +192,57 @@ def read_image(path: Path, task: str, wanted: dict[str, Any]) -> Array:
                 f"{width}x{height}; make it larger"
             )
         image = image.crop((left, top, left + width, top + height))
-    pixels = np.asarray(image, np.float32) / 255
-    mean, std = (np.array(wanted[key], np.float32) for key in ("mean", "std"))
-    shown = np.zeros((1, 3, height, width), np.float32)
-    shown[0, :, : pixels.shape[0], : pixels.shape[1]] = ((pixels - mean) / std).transpose(2, 0, 1)
-    return shown
+    planes = []
+    for channel, mean, std in zip(image.split(), wanted["mean"], wanted["std"], strict=True):
+        scale, shift = 1 / 255 / std, -mean / std
+        plane = Image.new("F", (width, height))
+        plane.paste(channel.convert("F").point(lambda value, a=scale, b=shift: value * a + b))
+        planes.append(plane.tobytes())
+    return b"".join(planes)
 
 
-def classify(outputs: list[Array], _anchors: Array | None, top: int) -> list[Found]:
+def size_of(width: int, height: int, task: str, wanted: dict[str, Any]) -> tuple[int, int]:
+    """Return the width and height to which an image is resized."""
+    if task == "detect":
+        return wanted["width"], wanted["height"]
+    if task == "segment":
+        longer = max(width, height)
+        fitting = min(wanted["height"] / height, wanted["width"] / width)
+        scale = min((wanted["resize"] or longer) / longer, fitting)
+    else:
+        scale = wanted["resize"] / min(width, height) if wanted["resize"] else 1
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def classify(outputs: list[Floats], _manifest: dict[str, Any], top: int) -> list[Found]:
     """Return the likeliest classes."""
-    powers = np.exp(outputs[0][0] - outputs[0].max())
-    shares = powers / powers.sum()
-    best = np.argsort(-shares, kind="stable")[:top]
-    return [{"class": int(index), "share": float(shares[index])} for index in best]
+    (logits,) = outputs
+    largest = max(logits)
+    powers = [math.exp(logit - largest) for logit in logits]
+    best = sorted(range(len(powers)), key=lambda index: -powers[index])[:top]
+    return [{"class": index, "share": powers[index] / sum(powers)} for index in best]
 
 
-def segment(outputs: list[Array], _anchors: Array | None, top: int) -> list[Found]:
+def segment(outputs: list[Floats], manifest: dict[str, Any], top: int) -> list[Found]:
     """Return the classes that cover most pixels."""
-    labels = outputs[0][0].argmax(axis=0)
-    shares = np.bincount(labels.ravel(), minlength=outputs[0].shape[1]) / labels.size
+    import numpy as np
+
+    (logits,) = shaped(outputs, manifest)
+    labels = logits[0].argmax(axis=0)
+    shares = np.bincount(labels.ravel(), minlength=logits.shape[1]) / labels.size
     best = np.argsort(-shares, kind="stable")[:top]
     return [{"class": int(one), "share": float(shares[one])} for one in best if shares[one]]
 
 
-def detect(outputs: list[Array], anchors: Array | None, top: int) -> list[Found]:
+def detect(outputs: list[Floats], manifest: dict[str, Any], top: int) -> list[Found]:
     """Return the best boxes, ymin, xmin, ymax and xmax in shares of the image's sides.
 
     Boxes are coded as in Faster R-CNN (arXiv 1506.01497, equation 2), times 10 and 5.
     """
-    assert anchors is not None
-    codes, logits = outputs[0][0], outputs[1][0]
+    import numpy as np
+
+    codes, logits = (output[0] for output in shaped(outputs, manifest))
+    anchors = np.fromfile(HERE / manifest["anchors"], "<f4").reshape(-1, 4)
     sides = anchors[:, 2:] - anchors[:, :2]
     centres = anchors[:, :2] + sides / 2 + codes[:, :2] / 10 * sides
     sides = sides * np.exp(np.minimum(codes[:, 2:] / 5, 80))
@@ -224,39 +251,48 @@ def detect(outputs: list[Array], anchors: Array | None, top: int) -> list[Found]
     places, classes = np.nonzero(scores > SHOWN)
     kept: list[Found] = []
     for index in np.argsort(-scores[places, classes], kind="stable"):
-        box, category = boxes[places[index]], int(classes[index]) + 1
+        box, category = boxes[places[index]].tolist(), int(classes[index]) + 1
+        same = (one["box"] for one in kept if one["class"] == category)
+        seen = box[2] > box[0] and box[3] > box[1]
+        if seen and all(overlap(box, other) <= OVERLAP for other in same):
+            share = float(scores[places[index], category - 1])
+            kept.append({"class": category, "share": share, "box": box})
         if len(kept) == top:
             break
-        same = (np.array(one["box"]) for one in kept if one["class"] == category)
-        if (box[2:] > box[:2]).all() and all(_overlap(box, other) <= OVERLAP for other in same):
-            share = float(scores[places[index], category - 1])
-            kept.append({"class": category, "share": share, "box": [float(side) for side in box]})
     return kept
 
 
-def _overlap(box: Array, other: Array) -> float:
-    shared = (np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])).clip(min=0).prod()
-    areas = sum((one[2:] - one[:2]).prod() for one in (box, other))
-    return float(shared / (areas - shared))
+def overlap(box: list[float], other: list[float]) -> float:
+    """Return the intersection of two boxes over their union."""
+    low, high = map(max, box[:2], other[:2]), map(min, box[2:], other[2:])
+    shared = math.prod(max(0.0, end - start) for start, end in zip(low, high, strict=True))
+    areas = sum((one[2] - one[0]) * (one[3] - one[1]) for one in (box, other))
+    return shared / (areas - shared)
 
 
 TASKS = {"classify": classify, "detect": detect, "segment": segment}
 
 
-def floats(file: str, *shape: int) -> Array:
-    """Return a file of little-endian floats."""
-    return np.fromfile(HERE / file, "<f4").reshape(shape)
+def shaped(outputs: list[Floats], manifest: dict[str, Any]) -> list[Any]:
+    """Return outputs as NumPy's arrays."""
+    import numpy as np
+
+    shapes = (output["shape"] for output in manifest["outputs"])
+    pairs = zip(outputs, shapes, strict=True)
+    return [np.frombuffer(values, np.float32).reshape(shape) for values, shape in pairs]
 
 
 def relative_error(model: Model, manifest: dict[str, Any]) -> float:
     """Return the largest relative L2 error of an output against the stored one."""
+    import numpy as np
+
     (image,) = manifest["inputs"]
+    found = shaped(model((HERE / image["reference"]).read_bytes()), manifest)
     errors = []
-    found = model(floats(image["reference"], *image["shape"]))
     for output, told in zip(found, manifest["outputs"], strict=True):
         step = told["stride"]
         thinned = output[..., ::step, ::step] if output.ndim == 4 else output
-        expected = floats(told["reference"], *thinned.shape)
+        expected = np.fromfile(HERE / told["reference"], "<f4").reshape(thinned.shape)
         errors.append(np.linalg.norm(thinned - expected) / np.linalg.norm(expected))
     return float(max(errors))
 
@@ -296,10 +332,9 @@ def answer_all(model: Model, manifest: dict[str, Any], options: argparse.Namespa
     labels = (
         (HERE / manifest["labels"]).read_text("utf-8").splitlines() if manifest["labels"] else []
     )
-    anchors = floats(manifest["anchors"], -1, 4) if manifest["anchors"] else None
     for path in options.images:
         outputs = model(read_image(path, manifest["task"], manifest["preprocessing"]))
-        found = TASKS[manifest["task"]](outputs, anchors, options.top)
+        found = TASKS[manifest["task"]](outputs, manifest, options.top)
         for one in found if labels else ():
             one["label"] = labels[one["class"]]
         if options.json:

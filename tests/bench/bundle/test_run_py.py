@@ -1,0 +1,179 @@
+"""A bundle's own program: it needs TVM's runtime, and neither PyTorch, ONNX nor NumPy."""
+
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.accuracy.images import Preprocessing, normalised
+from bench.accuracy.labels import LabelDataset, show
+from bench.artifact import LIBRARY
+from bench.bundle.bundle import open_bundle
+from bench.bundle.measure import workload_of
+from bench.on_device import Bench, infer_on_device
+from tests.bench.bundle.conftest import export
+
+
+def run(bundle: Path, *arguments: object) -> Any:
+    command = [sys.executable, str(bundle / "run.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a picture that is larger than the network's input and has structure."""
+    y, x = np.mgrid[:80, :120]
+    pixels = np.stack([x * 2, y * 3, (x * y) % 256], axis=2).astype(np.uint8)
+    path = tmp_path_factory.mktemp("pictures") / "picture.png"
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_it_reproduces_the_stored_outputs(bundle: Path) -> None:
+    done = run(bundle, "--check")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("relative L2 error ")
+    assert done.stdout.strip().endswith("tolerance 3e-05: ok")
+
+
+def test_it_sees_of_an_image_what_the_suite_sees(
+    bundle: Path, picture: Path, cache_dir: Path
+) -> None:
+    opened = open_bundle(bundle)
+    done = run(bundle, picture, "--json", "--top", 1000)
+    found = json.loads(done.stdout)["found"]
+    wanted = Preprocessing(**opened.manifest.preprocessing)
+    image = show(LabelDataset("", (picture,), (0,), ""), [0], wanted)
+    bench = Bench(opened.target, 1, 60, cache_dir)
+    (logits,) = infer_on_device(bench, workload_of(opened.variant, opened.artifact), image)
+    shares = np.exp(logits[0]) / np.exp(logits[0]).sum()
+    told = np.zeros(1000)
+    for one in found:
+        told[one["class"]] = one["share"]
+    np.testing.assert_allclose(told, shares, rtol=1e-4)
+    assert [one["class"] for one in found[:5]] == np.argsort(-shares)[:5].tolist()
+
+
+@pytest.mark.parametrize("task", ["classify", "detect", "segment"])
+@pytest.mark.parametrize("resize", [None, 48])
+def test_its_pixels_are_the_suite_s(
+    bundle: Path, task: str, resize: int | None, tmp_path: Path
+) -> None:
+    """Flat images of all sizes have no resampling, so that only places and colours are told."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location("bundle_run", bundle / "run.py")
+    assert spec
+    assert spec.loader
+    program = module_from_spec(spec)
+    spec.loader.exec_module(program)
+    wanted = {"height": 40, "width": 48, "resize": resize}
+    wanted |= {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    flat = tmp_path / "flat.png"
+    Image.new("RGB", (96, 64), (200, 100, 50)).save(flat)
+    shown = np.frombuffer(program.read_image(flat, task, wanted), np.float32).reshape(1, 3, 40, 48)
+    whole = np.full((1, 40, 48, 3), (200, 100, 50), np.uint8)
+    expected = normalised(whole, Preprocessing(**wanted))
+    if task == "segment":
+        expected[:, :, 32:] = 0  # 96x64 made 48x32, on the mean colour
+    np.testing.assert_allclose(shown, expected, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("variant", "kind"),
+    [
+        ("ssdlite_mobilenet_v2_0.35_96", "box"),
+        ("deeplabv3_mobilenet_v2_0.35_97", "share"),
+    ],
+)
+def test_a_detector_and_a_segmenter_answer_too(
+    tmp_path: Path, picture: Path, variant: str, kind: str
+) -> None:
+    bundle = export(tmp_path / "bundle", variant=variant)
+    done = run(bundle, "--check", picture, "--json")
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first.endswith("ok")
+    found = json.loads(second)["found"]
+    assert found
+    assert all(kind in one for one in found)
+    shares = [one["share"] for one in found]
+    assert shares == sorted(shares, reverse=True)
+    assert all(0 < share <= 1 for share in shares)
+
+
+def test_labels_are_printed(bundle: Path, picture: Path, tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("".join(f"thing {index}\n" for index in range(1000)))
+    labelled = export(tmp_path / "labelled", "--labels", names)
+    done = run(labelled, picture, "--top", 3)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 4
+    for line in lines[1:]:
+        share, index, *label = line.split()
+        assert share.endswith("%")
+        assert " ".join(label) == f"thing {index}"
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "parts"),
+    [
+        (lambda copy: (copy / LIBRARY).unlink(), [LIBRARY, "No such file"]),
+        (lambda copy: (copy / "params.bin").unlink(), ["params.bin", "get the bundle again"]),
+        (lambda copy: (copy / "manifest.json").unlink(), ["manifest.json", "No such file"]),
+        (lambda copy: (copy / "manifest.json").write_text("{}"), ["manifest.json", "files"]),
+        (lambda copy: flip(copy / LIBRARY), [LIBRARY, "not the exported file"]),
+        (lambda copy: flip(copy / "params.bin"), ["params.bin", "not the exported file"]),
+    ],
+)
+def test_what_is_damaged_is_refused_in_one_line(
+    copy: Path, picture: Path, spoil: Callable[[Path], object], parts: list[str]
+) -> None:
+    spoil(copy)
+    assert_refused(run(copy, picture), *parts)
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ({"tvm_version": "0.26.0"}, ["built for 0.26.0", "pip install apache-tvm==0.26.0"]),
+        ({"tvm_ffi_version": "0.1.0"}, ["pip install apache-tvm-ffi==0.1.0"]),
+        ({"architecture": "riscv64"}, ["manifest says riscv64", platform.machine()]),
+        ({"cpu_flags": ["amx_fp64"]}, ["this processor lacks amx_fp64"]),
+    ],
+)
+def test_what_is_not_for_here_is_refused_in_one_line(
+    forged: Callable[..., Path], picture: Path, values: dict[str, Any], parts: list[str]
+) -> None:
+    assert_refused(run(forged(**values), picture), *parts)
+
+
+def test_what_is_no_image_is_refused_in_one_line(bundle: Path, tmp_path: Path) -> None:
+    small, text = tmp_path / "small.png", tmp_path / "text.png"
+    Image.new("RGB", (20, 20)).save(small)
+    text.write_text("no image")
+    assert_refused(run(bundle, small), "is 20x20, the network takes 96x64")
+    assert_refused(run(bundle, text), "cannot identify image file")
+    assert_refused(run(bundle, tmp_path / "none.png"), "No such file")
+
+
+def assert_refused(done: Any, *parts: str) -> None:
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("run.py: ")
+    for part in parts:
+        assert part in line
