@@ -99,7 +99,7 @@ class Model {
   }
 
   static ffi::Function Of(const ffi::Module& module, const char* name) {
-    auto found = module->GetFunction(name);
+    auto found = module->GetFunction(name, /*query_imports=*/true);
     if (!found) TVM_FFI_THROW(ValueError) << "the library has no function " << name;
     return *found;
   }
@@ -151,7 +151,7 @@ class Model {
     int pool = Global("runtime.NumThreads")().cast<int>();
     if (pool < settings.threads) {
       TVM_FFI_THROW(ValueError) << "TVM has " << pool << " threads here, not " << settings.threads
-                                << "; ask for fewer";
+                                << "; ask for fewer, or set TVM_NUM_THREADS before";
     }
   }
 
