@@ -28,6 +28,14 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def exported_bundle(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a small bundle for this machine, unmeasured; not to be changed."""
+    from tests.bundles import export
+
+    return export(tmp_path_factory.mktemp("bundle") / "bundle")
+
+
+@pytest.fixture(scope="session")
 def plugin(cache_dir: Path) -> Path:
     """Return the OpenCL plug-in's library."""
     return build_plugin(find_toolchain("host"), cache_dir)

@@ -53,6 +53,8 @@ def export_command(
         # On a CPU half precision is how weights are stored, which no run has.
         | {"precisions": (precision if target.device != CPU else FLOAT32,)}
     )
+    if len(suite.variants) > 1:
+        raise BenchError(f"variant {variant_name!r}: name one variant; a bundle is of one")
     (name,), (threads,) = suite.variants, suite.threads
     variant = parse_variant(name)
     params = params or (APART if target.device == CPU else EMBEDDED)

@@ -246,20 +246,22 @@ def detect(outputs: list[Floats], manifest: dict[str, Any], top: int) -> list[Fo
     sides = anchors[:, 2:] - anchors[:, :2]
     centres = anchors[:, :2] + sides / 2 + codes[:, :2] / 10 * sides
     sides = sides * np.exp(np.minimum(codes[:, 2:] / 5, 80))
-    boxes = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1).clip(0, 1)
+    boxes = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1)
     scores = 1 / (1 + np.exp(-logits[:, 1:].astype(np.float64)))  # the first is background's
     places, classes = np.nonzero(scores > SHOWN)
-    kept: list[Found] = []
+    kept: list[tuple[int, list[float]]] = []
+    found: list[Found] = []
     for index in np.argsort(-scores[places, classes], kind="stable"):
         box, category = boxes[places[index]].tolist(), int(classes[index]) + 1
-        same = (one["box"] for one in kept if one["class"] == category)
-        seen = box[2] > box[0] and box[3] > box[1]
-        if seen and all(overlap(box, other) <= OVERLAP for other in same):
-            share = float(scores[places[index], category - 1])
-            kept.append({"class": category, "share": share, "box": box})
-        if len(kept) == top:
-            break
-    return kept
+        if len(found) < top and all(
+            overlap(box, other) <= OVERLAP for one, other in kept if one == category
+        ):
+            kept.append((category, box))
+            inside = [min(1.0, max(0.0, side)) for side in box]
+            if inside[2] > inside[0] and inside[3] > inside[1]:  # the image has a part of it
+                share = float(scores[places[index], category - 1])
+                found.append({"class": category, "share": share, "box": inside})
+    return found
 
 
 def overlap(box: list[float], other: list[float]) -> float:

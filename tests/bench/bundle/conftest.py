@@ -10,22 +10,12 @@ import pytest
 
 from bench.bundle.checksums import write_sums
 from bench.bundle.manifest import MANIFEST
-from bench.cli import app
-
-VARIANT = "mobilenet_v2_0.35_64x96"
 
 
-def export(out: Path, *options: object, variant: str = VARIANT, target: str = "native") -> Path:
-    """Export without measuring; returns the bundle's directory."""
-    command = ["export", "--variant", variant, "--target", target, "--out", str(out)]
-    app([*command, "--no-measure", *map(str, options)], standalone_mode=False)
-    return out
-
-
-@pytest.fixture(scope="session")
-def bundle(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def bundle(exported_bundle: Path) -> Path:
     """Return a bundle for this machine; not to be changed."""
-    return export(tmp_path_factory.mktemp("bundle") / "bundle")
+    return exported_bundle
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from schedules.params import PARAMS_FILE
 from targets.emulated.board import make_board
 from targets.local import local_cpuinfo
 from targets.proc_files import cpu_flags
-from tests.bench.bundle.conftest import export
+from tests.bundles import export
 
 CROSS_GCC = "aarch64-linux-gnu-g++"
 QEMU = "qemu-aarch64-static"
@@ -43,10 +43,10 @@ def build(bundle: Path, directory: Path, *options: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(exported_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return where the program for this machine is."""
     python = f"-DPython3_EXECUTABLE={sys.executable}"
-    return build(bundle, tmp_path_factory.mktemp("cpp"), python)
+    return build(exported_bundle, tmp_path_factory.mktemp("cpp"), python)
 
 
 Run = Callable[..., Any]
@@ -254,6 +254,7 @@ def test_a_processor_that_has_what_is_needed_is_not_refused(
         (b"P6 2 2 255 " + bytes(11), "ends before its last pixel"),
         (b"P6\n# a comment\n2 2\n255\n" + bytes(12), "is 2x2, the network takes 96x64"),
     ],
+    ids=["empty", "text", "16 bits", "negative", "huge", "cut off", "small"],
 )
 def test_what_is_no_picture_is_refused_in_one_line(
     bundle: Path, tmp_path: Path, run: Run, content: bytes, part: str

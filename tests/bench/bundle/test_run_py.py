@@ -4,7 +4,9 @@ import json
 import platform
 import subprocess
 import sys
+from array import array
 from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +14,30 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.accuracy.boxes import Suppression, anchors_of, detect
 from bench.accuracy.images import Preprocessing, normalised
 from bench.accuracy.labels import LabelDataset, show
 from bench.artifact import LIBRARY
 from bench.bundle.bundle import open_bundle
 from bench.bundle.measure import workload_of
 from bench.on_device import Bench, infer_on_device
-from tests.bench.bundle.conftest import export
+from bench.variant import parse_variant
+from tests.bundles import export
 
 
 def run(bundle: Path, *arguments: object) -> Any:
     command = [sys.executable, str(bundle / "run.py"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def loaded(bundle: Path) -> Any:
+    """Return the program as a module."""
+    spec = spec_from_file_location("bundle_run", bundle / "run.py")
+    assert spec
+    assert spec.loader
+    program = module_from_spec(spec)
+    spec.loader.exec_module(program)
+    return program
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +81,7 @@ def test_its_pixels_are_the_suite_s(
     bundle: Path, task: str, resize: int | None, tmp_path: Path
 ) -> None:
     """Flat images of all sizes have no resampling, so that only places and colours are told."""
-    from importlib.util import module_from_spec, spec_from_file_location
-
-    spec = spec_from_file_location("bundle_run", bundle / "run.py")
-    assert spec
-    assert spec.loader
-    program = module_from_spec(spec)
-    spec.loader.exec_module(program)
+    program = loaded(bundle)
     wanted = {"height": 40, "width": 48, "resize": resize}
     wanted |= {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
     flat = tmp_path / "flat.png"
@@ -84,6 +92,27 @@ def test_its_pixels_are_the_suite_s(
     if task == "segment":
         expected[:, :, 32:] = 0  # 96x64 made 48x32, on the mean colour
     np.testing.assert_allclose(shown, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_it_finds_the_boxes_that_the_suite_finds(bundle: Path, tmp_path: Path, seed: int) -> None:
+    variant = parse_variant("ssdlite_mobilenet_v2_0.35_96")
+    anchors = anchors_of(variant)
+    generator = np.random.default_rng(seed)
+    codes = generator.standard_normal((1, len(anchors), 4), np.float32)
+    logits = generator.normal(-4, 1.5, (1, len(anchors), 91)).astype(np.float32)
+    suppression = Suppression(score_threshold=0.3, per_class=1000, in_all=1000)
+    (expected,) = detect(codes, logits, anchors, suppression)
+    assert len(expected.scores) > 20
+    program = loaded(bundle)
+    program.HERE = tmp_path
+    anchors.astype("<f4").tofile(tmp_path / "anchors.bin")
+    shapes = [{"shape": codes.shape}, {"shape": logits.shape}]
+    outputs = [array("f", one.tobytes()) for one in (codes, logits)]
+    found = program.detect(outputs, {"anchors": "anchors.bin", "outputs": shapes}, 1000)
+    assert [one["class"] for one in found] == expected.classes.tolist()
+    np.testing.assert_allclose([one["box"] for one in found], expected.boxes, atol=1e-5)
+    np.testing.assert_allclose([one["share"] for one in found], expected.scores, rtol=1e-5)
 
 
 @pytest.mark.slow

@@ -166,6 +166,7 @@ bool Run(const Options& options) {
   cold.Done("inference");
   if (shown) Tell(outputs, bundle, labels);
   if (options.cold) cold.Print();
+  std::fflush(stdout);  // before the model is taken down, which takes a while
   if (options.check && shown) {
     ReadFloats(input, model.Input(), model.InputSize());
     outputs = Infer(model, bundle);
