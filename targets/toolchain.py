@@ -23,6 +23,8 @@ _HOST_CANDIDATES = ("g++", "clang++", "c++")
 _CROSS_GCC = "aarch64-linux-gnu-g++"
 _OLDEST_GLIBC = "2.28"  # what TVM's own aarch64 wheels ask for
 _ANDROID_API = 24
+_BIONIC = ("libc.so", "libm.so", "libdl.so")  # Android's
+_TVM = ("libtvm_ffi.so", "libtvm_runtime.so")
 
 
 @dataclass(frozen=True)
@@ -32,17 +34,21 @@ class Toolchain:
     name: str
     compiler: tuple[str, ...]  # path of the executable, behind a launcher such as ccache
     link_flags: tuple[str, ...] = ()  # beside those of every shared library
+    needed: tuple[str, ...] = ()  # libraries of the device that what is linked names
 
     def version(self) -> str:
-        """Return the first line of the compiler's own account of itself, and how it is called."""
+        """Return the first line of the compiler's own account of itself, and how it is used."""
         lines = self._run(["--version"]).splitlines()
-        return " ".join([lines[0] if lines else "", *self.compiler[1:]]).strip()
+        return " ".join([lines[0] if lines else "", *self.compiler[1:], *self.needed]).strip()
 
     def link_shared(self, output: str, inputs: str | list[str], options: object = None) -> None:
         """Link objects into a shared library; the signature is that of TVM's `fcompile`."""
         objects = [inputs] if isinstance(inputs, str) else [str(path) for path in inputs]
         flags = ["-shared", "-fPIC", "-Wl,--as-needed", *self.link_flags]
-        self._run([*flags, "-o", str(output), *objects])
+        with TemporaryDirectory() as directory:
+            stubs = [self._stub(Path(directory), name) for name in self.needed]
+            named = ["-Wl,--no-as-needed", *stubs] if stubs else []
+            self._run([*flags, "-o", str(output), *objects, *named])
 
     def link_with(self, beside: Sequence[Path]) -> Callable[..., None]:
         """Return `link_shared` with further objects."""
@@ -62,6 +68,13 @@ class Toolchain:
     def compile_object(self, output: Path, source: Path, flags: list[str]) -> None:
         """Compile one C++ source into an object for a shared library."""
         self._run(["-c", "-fPIC", "-std=c++17", "-O2", *flags, "-o", str(output), str(source)])
+
+    def _stub(self, directory: Path, name: str) -> str:
+        """Make an empty library of that name, to link with in place of a device's own."""
+        stub = str(directory / name)
+        flags = ["-shared", *self.link_flags, f"-Wl,-soname,{name}"]
+        self._run([*flags, "-o", stub, "-x", "c++", os.devnull])
+        return stub
 
     def _run(self, arguments: list[str]) -> str:
         done = subprocess.run(
@@ -112,10 +125,11 @@ def _aarch64_linux() -> Toolchain:
 
 
 def _aarch64_android() -> Toolchain:
-    """Return the NDK's clang; without an NDK, Zig's, which links to no library of Android.
+    """Return the NDK's clang; without an NDK, Zig's, which has no library of Android.
 
-    What is built for a board calls a handful of functions that every C library has. It names none
-    to load them from: Android finds them in the process that loads it, as it does TVM's.
+    What is built calls a handful of functions of C's library and of TVM's. Android, other than
+    glibc, looks for them in no library but those that are named, even if the process that loads it
+    has others (android-changes-for-ndk-developers.md, "Changes to library search order").
     """
     ndk = os.environ.get(NDK_VARIABLE)
     pages = "-Wl,-z,max-page-size=16384"  # Android 15 has devices with such pages
@@ -124,11 +138,11 @@ def _aarch64_android() -> Toolchain:
         found = sorted(Path(ndk).glob(pattern))
         if not found:
             raise BenchError(f"{NDK_VARIABLE}={ndk} holds no {pattern}; point it at an Android NDK")
-        return Toolchain(AARCH64_ANDROID, (str(found[0]),), ("-static-libstdc++", pages))
+        return Toolchain(AARCH64_ANDROID, (str(found[0]),), ("-static-libstdc++", pages), _TVM)
     if _zig():
         # Zig has no Android headers; Musl's declare the same functions.
         compiler = (*_zig(), "-target", "aarch64-linux-musl")
-        return Toolchain(AARCH64_ANDROID, compiler, ("-nostdlib", pages))
+        return Toolchain(AARCH64_ANDROID, compiler, ("-nostdlib", pages), (*_BIONIC, *_TVM))
     raise BenchError(
         f"no compiler for 64-bit Arm Android ({NDK_VARIABLE} is not set, and ziglang is not "
         f"there); point {NDK_VARIABLE} at an Android NDK, or pip install 'mobilebench[cross]'"

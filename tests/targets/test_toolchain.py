@@ -161,12 +161,12 @@ def test_without_a_compiler_for_arm_linux_it_says_what_to_install() -> None:
 def test_the_ndk_comes_before_zig(zig: tuple[str, ...], ndk: Path, tmp_path: Path) -> None:
     toolchain = find_toolchain(AARCH64_ANDROID)
     assert toolchain.compiler == (str(tmp_path / "ndk" / NDK_CLANG),)
-    assert toolchain.version() == "Android clang 18"
+    assert toolchain.version() == "Android clang 18 libtvm_ffi.so libtvm_runtime.so"
 
 
 def test_the_ndk_links_its_cxx_library_in_and_for_large_pages(ndk: Path, tmp_path: Path) -> None:
     find_toolchain(AARCH64_ANDROID).compile_shared(tmp_path / "one.so", tmp_path / "one.cc", [])
-    compiling, linking = ndk.read_text().splitlines()
+    compiling, *_, linking = ndk.read_text().splitlines()
     assert "-c" in compiling.split()
     assert {"-shared", "-static-libstdc++", "-Wl,-z,max-page-size=16384"} <= {*linking.split()}
 
@@ -187,7 +187,7 @@ def test_a_directory_that_is_no_ndk_is_refused_though_zig_is_there(
         find_toolchain(AARCH64_ANDROID)
 
 
-def test_without_an_ndk_zig_links_to_nothing(zig: tuple[str, ...]) -> None:
+def test_without_an_ndk_zig_links_to_nothing_of_its_own(zig: tuple[str, ...]) -> None:
     toolchain = find_toolchain(AARCH64_ANDROID)
     assert toolchain.compiler == (*zig, "-target", "aarch64-linux-musl")
     assert "-nostdlib" in toolchain.link_flags
@@ -224,12 +224,16 @@ def test_zig_makes_a_probe_for_arm(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @needs_zig
-def test_zig_makes_a_probe_for_android_that_names_no_library(
+def test_zig_makes_a_probe_for_android_that_names_what_it_calls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(NDK_VARIABLE, raising=False)
     library = Library.read(build_probe(find_toolchain(AARCH64_ANDROID), tmp_path))
-    assert (library.machine, library.needed) == ("aarch64", ())
+    assert library.machine == "aarch64"
+    assert library.needed == (
+        *("libc.so", "libm.so", "libdl.so"),
+        *("libtvm_ffi.so", "libtvm_runtime.so"),
+    )
     assert library.pages == {16384}
 
 
@@ -237,7 +241,8 @@ def test_zig_makes_a_probe_for_android_that_names_no_library(
 def test_the_ndk_makes_a_probe_that_names_only_what_android_has(tmp_path: Path) -> None:
     library = Library.read(build_probe(find_toolchain(AARCH64_ANDROID), tmp_path))
     assert library.machine == "aarch64"
-    assert {*library.needed} <= {"libc.so", "libm.so", "libdl.so"}
+    tvm = {"libtvm_ffi.so", "libtvm_runtime.so"}
+    assert tvm | {"libc.so"} <= {*library.needed} <= tvm | {"libc.so", "libm.so", "libdl.so"}
     assert library.pages == {16384}
 
 

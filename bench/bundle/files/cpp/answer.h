@@ -1,0 +1,91 @@
+// What a network's outputs say, as a few lines for people.
+
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "bundle.h"
+
+namespace mobilenet {
+
+// Names of classes by their indices, one a line of the file.
+inline std::vector<std::string> ReadLabels(const std::string& path) {
+  std::ifstream file(path);
+  std::vector<std::string> labels;
+  for (std::string line; std::getline(file, line);) labels.push_back(line);
+  return labels;
+}
+
+// What was found, and how sure that is or how large.
+struct Found {
+  float share;
+  int index;  // of the class
+  std::string where;
+};
+
+inline void Print(const std::vector<Found>& all, const std::vector<std::string>& labels) {
+  for (const Found& one : all) {
+    bool named = one.index < static_cast<int>(labels.size());
+    std::string what = (named ? " " + labels[one.index] : "") + one.where;
+    std::printf("%7.2f %%  %3d%s\n", 100 * one.share, one.index, what.c_str());
+  }
+}
+
+// Returns the best, the first of equal ones first.
+inline std::vector<Found> Best(std::vector<Found> all, size_t count) {
+  auto better = [](const Found& one, const Found& other) { return one.share > other.share; };
+  std::stable_sort(all.begin(), all.end(), better);
+  all.resize(std::min(all.size(), count));
+  return all;
+}
+
+// Returns the five best classes of logits, with their probabilities.
+inline std::vector<Found> Classify(const float* logits, int classes) {
+  float largest = *std::max_element(logits, logits + classes);
+  std::vector<Found> all;
+  float sum = 0;
+  for (int index = 0; index < classes; ++index) {
+    all.push_back({std::exp(logits[index] - largest), index, ""});
+    sum += all.back().share;
+  }
+  for (Found& one : all) one.share /= sum;
+  return Best(all, 5);
+}
+
+// Returns the five best anchors of class predictions (anchors, classes), the first class being the
+// background. Classes are independent of each other: sigmoid. Their boxes are not decoded.
+inline std::vector<Found> Detect(const float* logits, int anchors, int classes) {
+  std::vector<Found> all;
+  for (int anchor = 0; anchor < anchors; ++anchor, logits += classes) {
+    int index = std::max_element(logits + 1, logits + classes) - logits;
+    std::string where = "  at anchor " + std::to_string(anchor) + ", its box not decoded";
+    all.push_back({1 / (1 + std::exp(-logits[index])), index, where});
+  }
+  return Best(all, 5);
+}
+
+// Returns the classes of logits (classes, pixels) that at least a thousandth of the pixels has.
+inline std::vector<Found> Segment(const float* logits, int classes, int pixels) {
+  std::vector<Found> all;
+  for (int index = 0; index < classes; ++index) all.push_back({0, index, " of the pixels"});
+  std::vector<float> best(logits, logits + pixels);
+  std::vector<int> which(pixels);
+  for (int index = 1; index < classes; ++index) {
+    const float* map = logits + static_cast<size_t>(index) * pixels;
+    for (int pixel = 0; pixel < pixels; ++pixel) {
+      if (map[pixel] > best[pixel]) best[pixel] = map[pixel], which[pixel] = index;
+    }
+  }
+  for (int index : which) all[index].share += 1.0f / pixels;
+  auto small = [](const Found& one) { return one.share < 0.001f; };
+  all.erase(std::remove_if(all.begin(), all.end(), small), all.end());
+  return Best(all, all.size());
+}
+
+}  // namespace mobilenet

@@ -1,0 +1,250 @@
+// A bundle: the directory of an exported network. Its manifest is read here, and what does not fit
+// this machine or the manifest is refused before anything is loaded.
+
+#pragma once
+
+#include <elf.h>
+#include <sys/stat.h>
+#include <tvm/ffi/c_api.h>
+#include <tvm/ffi/container/array.h>
+#include <tvm/ffi/container/map.h>
+#include <tvm/ffi/extra/json.h>
+#include <tvm/runtime/base.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sha256.h"
+
+namespace mobilenet {
+
+namespace ffi = tvm::ffi;
+
+#if defined(__x86_64__)
+constexpr char kArchitecture[] = "x86_64";
+constexpr uint16_t kMachine = EM_X86_64;
+constexpr char kFlags[] = "flags";  // as /proc/cpuinfo calls them
+#elif defined(__aarch64__)
+constexpr char kArchitecture[] = "aarch64";
+constexpr uint16_t kMachine = EM_AARCH64;
+constexpr char kFlags[] = "Features";
+#endif
+
+constexpr char kLibrary[] = "libmodel.so", kParams[] = "params.bin";
+
+// One line: where, what is wrong, what to do.
+struct Refusal : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// An object of the manifest, whose values must be there and of their kinds.
+class Fields {
+ public:
+  Fields(ffi::json::Object object, std::string file)
+      : object_(std::move(object)), file_(std::move(file)) {}
+
+  static Fields Read(const std::string& file) {
+    std::ifstream stream(file);
+    if (!stream) throw Refusal(file + ": cannot be read; name the directory of a bundle");
+    std::string text(std::istreambuf_iterator<char>(stream), {});
+    ffi::String error;
+    auto found = ffi::json::Parse(text, &error).as<ffi::json::Object>();
+    if (!found) throw Refusal(file + ": is damaged; get the bundle again");
+    return Fields(*found, file);
+  }
+
+  template <typename Value>
+  Value Get(const char* key) const {
+    try {
+      return object_.at(ffi::String(key)).cast<Value>();
+    } catch (const ffi::Error&) {
+      throw Refusal(file_ + ": says nothing proper of \"" + key + "\"; get the bundle again");
+    }
+  }
+
+  bool Has(const char* key) const {
+    auto found = object_.find(ffi::String(key));
+    return found != object_.end() && (*found).second != nullptr;
+  }
+
+  Fields Inner(const char* key) const { return Fields(Get<ffi::json::Object>(key), file_); }
+
+  std::vector<Fields> List(const char* key) const {
+    std::vector<Fields> list;
+    for (const auto& one : Get<ffi::Array<ffi::json::Object>>(key)) list.emplace_back(one, file_);
+    return list;
+  }
+
+  template <typename Value>
+  std::vector<Value> Values(const char* key) const {
+    std::vector<Value> values;
+    for (const auto& one : Get<ffi::Array<Value>>(key)) values.push_back(one);
+    return values;
+  }
+
+  std::string Text(const char* key) const { return Get<ffi::String>(key); }
+
+ private:
+  ffi::json::Object object_;
+  std::string file_;
+};
+
+// An input or an output, and the file of what it should be.
+struct Port {
+  std::string name, reference;
+  std::vector<int64_t> shape;
+  int stride = 1;  // of the rows and columns that the file keeps
+};
+
+class Bundle {
+ public:
+  // Raises Refusal, as everything here does.
+  explicit Bundle(const std::string& directory)
+      : directory_(directory), manifest_(Fields::Read(directory + "/manifest.json")) {
+    const std::string file = directory + "/manifest.json";
+    if (manifest_.Get<int>("format") != 1) {
+      throw Refusal(file +
+                    ": has another format than this program knows; take the program of cpp/");
+    }
+    task = manifest_.Text("task");
+    device = manifest_.Text("device");
+    device_index = manifest_.Get<int>("device_index");
+    threads = manifest_.Get<int>("threads");
+    cores = manifest_.Values<int>("cores");
+    entry = manifest_.Text("entry");
+    apart = manifest_.Text("params") == "apart";
+    tolerance = manifest_.Get<double>("tolerance");
+    if (manifest_.Has("labels")) labels = manifest_.Text("labels");
+    auto inputs = Ports("inputs");
+    outputs = Ports("outputs");
+    if (inputs.size() != 1 || inputs[0].shape.size() != 4 || outputs.empty()) {
+      throw Refusal(file + ": describes no network of one image; get the bundle again");
+    }
+    input = inputs[0];
+    Fields preprocessing = manifest_.Inner("preprocessing");
+    if (preprocessing.Has("resize")) resize = preprocessing.Get<int>("resize");
+    mean = preprocessing.Values<double>("mean");
+    deviation = preprocessing.Values<double>("std");
+    if (mean.size() != 3 || deviation.size() != 3) {
+      throw Refusal(file + ": does not tell how pixels are scaled; get the bundle again");
+    }
+    RequireTvm();
+    RequireMachine(Find(kLibrary));
+    RequireFlags();
+  }
+
+  // Returns the path of a file, which must be as large as the manifest says; `elsewhere` it may
+  // lie.
+  std::string Find(const std::string& name, const std::string& elsewhere = "") const {
+    std::string path = elsewhere.empty() ? directory_ + "/" + name : elsewhere;
+    struct stat status;
+    if (stat(path.c_str(), &status) || !S_ISREG(status.st_mode)) {
+      throw Refusal(path + ": is missing; get the bundle again");
+    }
+    auto bytes = manifest_.Inner("files").Inner(name.c_str()).Get<int64_t>("bytes");
+    if (status.st_size != bytes) {
+      throw Refusal(path + ": has " + std::to_string(status.st_size) + " bytes, not " +
+                    std::to_string(bytes) + "; get the bundle again");
+    }
+    return path;
+  }
+
+  // Looks at every byte of a file that was found, which takes longer than to run it.
+  void Verify(const std::string& name, const std::string& path) const {
+    if (Sha256::OfFile(path) != manifest_.Inner("files").Inner(name.c_str()).Text("sha256")) {
+      throw Refusal(path + ": is not the file that was exported; get the bundle again");
+    }
+  }
+
+  std::string task, device, entry, labels;
+  int device_index, threads, resize = 0;
+  std::vector<int> cores;
+  bool apart;  // the weights are a file of their own
+  double tolerance;
+  Port input;
+  std::vector<Port> outputs;
+  std::vector<double> mean, deviation;  // of pixels 0..1, by colour
+
+ private:
+  std::vector<Port> Ports(const char* key) const {
+    std::vector<Port> ports;
+    for (const Fields& one : manifest_.List(key)) {
+      if (one.Text("dtype") != "float32") throw Refusal(directory_ + ": takes no 32-bit floats");
+      Port port{one.Text("name"), one.Text("reference"), one.Values<int64_t>("shape")};
+      if (one.Has("stride")) port.stride = std::max(1, one.Get<int>("stride"));
+      ports.push_back(port);
+    }
+    return ports;
+  }
+
+  // TVM promises nothing between its versions. tvm-ffi's library tells its own; between releases it
+  // is the next one's, so that of the manifest only the first two numbers can be compared.
+  void RequireTvm() const {
+    std::string wanted = manifest_.Text("tvm_version"), here = TVM_VERSION;
+    if (Release(wanted) != Release(here)) {
+      throw Refusal(directory_ + ": is for TVM " + wanted + ", this program for " + here +
+                    "; compile it with the bundle's");
+    }
+    TVMFFIVersion found;
+    TVMFFIGetVersion(&found);
+    here = Dotted(found.major, found.minor);
+    wanted = manifest_.Text("tvm_ffi_version");
+    if (wanted.rfind(here + ".", 0) != 0) {
+      throw Refusal(directory_ + ": is for tvm-ffi " + wanted + ", libtvm_ffi.so is " + here +
+                    "; put that of the bundle's version beside the program");
+    }
+    here += "." + std::to_string(found.patch);
+    wanted = Dotted(TVM_FFI_VERSION_MAJOR, TVM_FFI_VERSION_MINOR) + "." +
+             std::to_string(TVM_FFI_VERSION_PATCH);
+    if (wanted != here) {
+      throw Refusal("libtvm_ffi.so: is version " + here + ", this program was compiled for " +
+                    wanted + "; put that one beside the program");
+    }
+  }
+
+  static std::string Dotted(int major, int minor) {
+    return std::to_string(major) + "." + std::to_string(minor);
+  }
+
+  static std::string Release(const std::string& version) {
+    return version.substr(0, version.find(".post"));
+  }
+
+  void RequireMachine(const std::string& library) const {
+    Elf64_Ehdr header{};
+    std::ifstream(library, std::ios::binary).read(reinterpret_cast<char*>(&header), sizeof(header));
+    std::string wanted = manifest_.Text("architecture");
+    bool elf = !std::memcmp(header.e_ident, ELFMAG, SELFMAG);
+    if (!elf || header.e_machine != kMachine || wanted != kArchitecture) {
+      throw Refusal(library + ": is no library for " + kArchitecture + " (the manifest says " +
+                    wanted + "); export the bundle for a target like this machine");
+    }
+  }
+
+  // Instructions that a processor lacks would end the program without a word.
+  void RequireFlags() const {
+    std::ifstream cpuinfo("/proc/cpuinfo");
+    for (std::string line; std::getline(cpuinfo, line);) {
+      if (line.rfind(kFlags, 0) != 0) continue;
+      for (const ffi::String& flag : manifest_.Values<ffi::String>("cpu_flags")) {
+        if ((line + " ").find(" " + std::string(flag) + " ") == std::string::npos) {
+          throw Refusal("this processor: lacks " + std::string(flag) +
+                        "; export the bundle for a target without it");
+        }
+      }
+      return;  // the other cores' are the same
+    }
+  }
+
+  std::string directory_;
+  Fields manifest_;
+};
+
+}  // namespace mobilenet

@@ -1,0 +1,194 @@
+// Runs a bundle: shows a picture to its network, compares it with its reference, takes its time.
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "answer.h"
+#include "bundle.h"
+#include "check.h"
+#include "image.h"
+#include "model.h"
+#include "timing.h"
+
+namespace mobilenet {
+namespace {
+
+constexpr char kUsage[] =
+    "usage: mobilenet BUNDLE [PICTURE.ppm] [options]\n"
+    "  PICTURE.ppm     tell what is in it (P6; ffmpeg -i photo.jpg photo.ppm)\n"
+    "  --check         compare the outputs with the bundle's reference, and its files' hashes\n"
+    "  --verify        compare the files' hashes alone\n"
+    "  --bench N       time N inferences after half a second of warm-up\n"
+    "  --samples FILE  and write each time, in milliseconds, a line each\n"
+    "  --cold          tell how long the first result took, from the start of main(), or, with\n"
+    "                  MOBILENET_STARTED=$(date +%s%N) in the environment, from then\n"
+    "  --threads N     instead of the manifest's\n"
+    "  --params FILE   the weights, if they do not lie beside libmodel.so\n"
+    "ends with 0, with 1 if a result is wrong, with 2 if something is missing or does not fit\n";
+
+struct Options {
+  std::string bundle, picture, params, samples;
+  int bench = 0, threads = 0;
+  bool check = false, verify = false, cold = false;
+};
+
+int Count(const std::string& option, const char* text) {
+  char* end;
+  long count = std::strtol(text, &end, 10);
+  if (!*text || *end || count < 1 || count > 10000000) {
+    throw Refusal(option + " " + text + ": give a number from 1 to 10000000");
+  }
+  return count;
+}
+
+Options Parse(int count, char** words) {
+  Options options;
+  std::vector<std::string> names;
+  for (int index = 1; index < count; ++index) {
+    std::string word = words[index];
+    auto next = [&] {
+      if (++index == count) throw Refusal(word + ": wants something after it; see --help");
+      return words[index];
+    };
+    if (word == "--check") {
+      options.check = true;
+    } else if (word == "--verify") {
+      options.verify = true;
+    } else if (word == "--cold") {
+      options.cold = true;
+    } else if (word == "--bench") {
+      options.bench = Count(word, next());
+    } else if (word == "--threads") {
+      options.threads = Count(word, next());
+    } else if (word == "--samples") {
+      options.samples = next();
+    } else if (word == "--params") {
+      options.params = next();
+    } else if (word.rfind("--", 0) == 0) {
+      throw Refusal(word + ": is no option; see --help");
+    } else {
+      names.push_back(word);
+    }
+  }
+  if (names.empty() || names.size() > 2) throw Refusal("give one bundle, one picture; see --help");
+  options.bundle = names[0];
+  if (names.size() == 2) options.picture = names[1];
+  if (names.size() == 1 && !options.check && !options.verify && !options.bench && !options.cold) {
+    throw Refusal(names[0] + ": give a picture, --check or --bench N; see --help");
+  }
+  if (!options.samples.empty() && !options.bench) {
+    throw Refusal("--samples " + options.samples + ": there are none without --bench N");
+  }
+  return options;
+}
+
+void Tell(const std::vector<ffi::Tensor>& outputs, const Bundle& bundle,
+          const std::vector<std::string>& labels) {
+  const ffi::Tensor& last = outputs.back();
+  const auto* logits = static_cast<const float*>(last.data_ptr());
+  if (bundle.task == "detect") {
+    Print(Detect(logits, last.size(1), last.size(2)), labels);
+  } else if (bundle.task == "segment") {
+    Print(Segment(logits, last.size(1), last.size(2) * last.size(3)), labels);
+  } else {
+    Print(Classify(logits, last.size(1)), labels);
+  }
+}
+
+// Runs on what was written to the model's input; returns the outputs that the manifest promises.
+std::vector<ffi::Tensor> Infer(Model& model, const Bundle& bundle) {
+  model.Feed();
+  model.Run();
+  std::vector<ffi::Tensor> outputs = model.Outputs();
+  bool same = outputs.size() == bundle.outputs.size();
+  for (size_t index = 0; same && index < outputs.size(); ++index) {
+    ffi::ShapeView shape = outputs[index].shape();
+    same = std::vector<int64_t>(shape.begin(), shape.end()) == bundle.outputs[index].shape;
+  }
+  if (!same) throw Refusal("libmodel.so: its outputs are not the manifest's; get the bundle again");
+  return outputs;
+}
+
+// Returns whether the results are right; all that can be refused is, before anything is loaded.
+bool Run(const Options& options) {
+  ColdStart cold;
+  Bundle bundle(options.bundle);
+  bool shown = !options.picture.empty();
+  bool runs = shown || options.check || options.bench || options.cold;
+  int threads = options.threads ? options.threads : bundle.threads;
+  std::string library = bundle.Find(kLibrary), params, input;
+  std::vector<std::string> references, labels;
+  if (!options.params.empty() && !bundle.apart) {
+    throw Refusal("--params " + options.params + ": the weights are in libmodel.so; leave it out");
+  }
+  if (threads > bundle.threads) {
+    throw Refusal("--threads " + std::to_string(threads) + ": the network was compiled for " +
+                  std::to_string(bundle.threads) + "; export it for more");
+  }
+  if (bundle.apart) params = bundle.Find(kParams, options.params);
+  if (runs && (options.check || !shown)) input = bundle.Find(bundle.input.reference);
+  if (options.check) {
+    for (const Port& port : bundle.outputs) references.push_back(bundle.Find(port.reference));
+  }
+  if (shown && !bundle.labels.empty()) labels = ReadLabels(bundle.Find(bundle.labels));
+  Picture picture;
+  if (shown) picture = ReadPicture(options.picture, bundle);
+  cold.Done("files");
+
+  if (options.check || options.verify) {
+    bundle.Verify(kLibrary, library);
+    if (bundle.apart) bundle.Verify(kParams, params);
+    std::printf("the library and its weights are those that were exported\n");
+    cold.Done("hashes");
+  }
+  if (!runs) return true;
+
+  setenv("TVM_NUM_THREADS", std::to_string(threads).c_str(), 0);
+  Settings settings;
+  settings.params = options.params;
+  settings.device = {bundle.device == "opencl" ? kDLOpenCL : kDLCPU, bundle.device_index};
+  settings.threads = threads;
+  settings.cores = bundle.cores;
+  settings.entry = bundle.entry;
+  Model model(library, bundle.input.shape, settings);
+  cold.Done("library");
+  if (shown) {
+    Show(picture, bundle, model.Input());
+  } else {
+    ReadFloats(input, model.Input(), model.InputSize());
+  }
+  cold.Done("input");
+  std::vector<ffi::Tensor> outputs = Infer(model, bundle);
+  cold.Done("inference");
+  if (shown) Tell(outputs, bundle, labels);
+  if (options.cold) cold.Print();
+  std::fflush(stdout);  // before the model is taken down, which takes a while
+  if (options.check && shown) {
+    ReadFloats(input, model.Input(), model.InputSize());
+    outputs = Infer(model, bundle);
+  }
+  bool right = !options.check || Check(outputs, bundle, references);
+  if (options.bench) Bench(model, options.bench, options.samples);
+  return right;
+}
+
+}  // namespace
+}  // namespace mobilenet
+
+int main(int count, char** words) {
+  try {
+    if (count == 2 && std::strcmp(words[1], "--help") == 0) {
+      std::printf("%s", mobilenet::kUsage);
+      return 0;
+    }
+    return mobilenet::Run(mobilenet::Parse(count, words)) ? 0 : 1;
+  } catch (const std::exception& error) {  // TVM's errors too, of which the first line says it
+    std::string line = error.what();
+    std::fprintf(stderr, "mobilenet: %s\n", line.substr(0, line.find('\n')).c_str());
+    return 2;
+  }
+}
