@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import schedules
+import targets.toolchain
 from bench.cache import cached, content_key, file_sha256, source_key
 from schedules.database import Database, find_databases
 from schedules.machine import machine_of
@@ -27,6 +28,7 @@ ARTIFACTS = "artifacts"  # where in the cache they are
 LIBRARY = "libmodel.so"
 MANIFEST = "manifest.json"
 MULTIPLY, READ = "multiply.so", "read.so"
+_LINKING = (Path(__file__), Path(targets.toolchain.__file__))  # on which libraries depend too
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def build_artifact(
         onnx_sha256,
         (sorted(tvm_target.items()), target.layout),
         versions,
-        source_key(Path(schedules.__file__).parent, Path(__file__)),
+        source_key(Path(schedules.__file__).parent, *_LINKING),
         tuned,
         precision,
         prefer,

@@ -42,9 +42,9 @@ class Toolchain:
         return " ".join([lines[0] if lines else "", *self.compiler[1:], *self.needed]).strip()
 
     def link_shared(self, output: str, inputs: str | list[str], options: object = None) -> None:
-        """Link objects into a shared library; the signature is that of TVM's `fcompile`."""
+        """Link objects into a stripped library; the signature is that of TVM's `fcompile`."""
         objects = [inputs] if isinstance(inputs, str) else [str(path) for path in inputs]
-        flags = ["-shared", "-fPIC", "-Wl,--as-needed", *self.link_flags]
+        flags = ["-shared", "-fPIC", "-s", "-Wl,--as-needed", *self.link_flags]
         with TemporaryDirectory() as directory:
             stubs = [self._stub(Path(directory), name) for name in self.needed]
             named = ["-Wl,--no-as-needed", *stubs] if stubs else []
