@@ -18,7 +18,7 @@ from targets.local import local_device_name
 
 
 class WrongResultError(Exception):
-    """The library computes something else than PyTorch; the text says how far off it is."""
+    """The library computes something else than PyTorch; the text says by how much."""
 
 
 def measure(bench: Bench, variant: Variant, artifact: Artifact, reference: Reference) -> Measured:
@@ -30,7 +30,7 @@ def measure(bench: Bench, variant: Variant, artifact: Artifact, reference: Refer
     result = measure_cell(bench, [TVM], workload, reference)
     (attempt,) = result.attempts
     if attempt.status == "wrong":
-        raise WrongResultError(f"{variant.name} on {bench.target.name}: {attempt.error}")
+        raise WrongResultError(attempt.error)
     if attempt.status != "ok" or result.before is None or attempt.fidelity is None:
         raise BenchError(
             f"{variant.name} on {bench.target.name}: {attempt.error}; with --no-measure it is "

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.bundle.bundle import open_bundle
+from bench.bundle.checksums import check_sums
 from bench.bundle.make import for_others, make_bundle, read_labels
 from bench.bundle.measure import WrongResultError, measure
 from bench.cache import cache_directory, cached
@@ -15,7 +15,7 @@ from bench.latency import find_profile
 from bench.models.weights import find_weights
 from bench.on_device import Bench, meet
 from bench.runtimes.runtime import TVM
-from bench.suite import make_suite
+from bench.suite import Suite, make_suite
 from bench.variant import parse_variant
 from bench.workshop import Workshop
 from schedules.database import directories
@@ -23,7 +23,7 @@ from schedules.params import APART, EMBEDDED, PLACES
 from schedules.precision import FLOAT16, FLOAT32, PRECISIONS
 from targets.errors import BenchError, unknown
 from targets.farm import find_farm
-from targets.target import CPU, find_target
+from targets.target import CPU, Target, find_target
 from targets.worker import WorkerError
 
 
@@ -58,24 +58,15 @@ def export_command(
     (name,), (threads,) = suite.variants, suite.threads
     variant = parse_variant(name)
     params = params or (APART if target.device == CPU else EMBEDDED)
-    for what, value, allowed in (
-        ("precision", precision, PRECISIONS),
-        ("place of weights", params, PLACES),
-    ):
-        if value not in allowed:
-            raise unknown(what, value, allowed)
+    _require("precision", precision, PRECISIONS)
+    _require("place of weights", params, PLACES)
     if out.exists():
         raise BenchError(f"directory {out}: exists already; remove it, or choose another --out")
     labels = read_labels(labels_file, variant.task) if labels_file else []
     cache_dir = cache_directory()
     weights = find_weights(weights_source, cache_dir, suite.seed)
-    bench = None
-    if measured:
-        farm = find_farm(target, suite.tracker, cache_dir, suite.wait_s)
-        profile = find_profile(suite.profile)
-        bench = Bench(target, threads, suite.time_limit_s, cache_dir, farm, profile, suite.retries)
-        target = meet(bench, half=target.device != CPU and precision == FLOAT16)
-        bench = replace(bench, target=target)
+    bench = _live_bench(suite, target, precision, cache_dir) if measured else None
+    target = bench.target if bench else target
 
     def say(step: str) -> None:
         console.print(f"{variant.name} for {target.name}: {step}", highlight=False, soft_wrap=True)
@@ -83,14 +74,12 @@ def export_command(
     try:
         with Workshop(cache_dir, suite.time_limit_s) as workshop:
             for refusal in workshop.check_target(target, directories()):
-                console.print(f"warning: {refusal}", highlight=False, markup=False, soft_wrap=True)
+                say(f"warning: {refusal}")
             say("export")
             exported = workshop.export(variant, weights)
             say("compile")
-            artifact = workshop.build(
-                *(variant, exported, target, threads, directories(), precision, suite.prefer),
-                params=params,
-            )
+            options = (directories(), precision, suite.prefer)
+            artifact = workshop.build(variant, exported, target, threads, *options, params=params)
         figures = None
         if bench:
             say("measure")
@@ -98,7 +87,7 @@ def export_command(
     except WorkerError as error:
         raise BenchError(f"{variant.name} for {target.name}: {error}") from error
     except WrongResultError as error:
-        console.print(f"{error}; nothing was written", highlight=False, soft_wrap=True)
+        say(f"{error}; nothing was written")
         return 1
     target = for_others(target)
     cached(
@@ -108,6 +97,18 @@ def export_command(
         ),
     )
     out.chmod(0o755)
-    bundle = open_bundle(out)
-    print(f"bundle: {out} (sha256 {bundle.sha256})")
+    print(f"bundle: {out} (sha256 {check_sums(out)})")
     return 0
+
+
+def _require(what: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise unknown(what, value, allowed)
+
+
+def _live_bench(suite: Suite, target: Target, precision: str, cache_dir: Path) -> Bench:
+    """Return where the target is measured; raises BenchError if no device of it is live."""
+    farm = find_farm(target, suite.tracker, cache_dir, suite.wait_s)
+    profile, threads = find_profile(suite.profile), suite.threads[0]
+    bench = Bench(target, threads, suite.time_limit_s, cache_dir, farm, profile, suite.retries)
+    return replace(bench, target=meet(bench, target.device != CPU and precision == FLOAT16))

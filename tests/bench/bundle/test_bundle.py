@@ -15,6 +15,7 @@ from bench.bundle.elf import architecture_of
 from bench.bundle.manifest import MANIFEST
 from targets.errors import BenchError
 from targets.target import find_target
+from tests.bundles import flip
 
 
 def test_a_bundle_says_what_it_is(bundle: Path) -> None:
@@ -30,12 +31,6 @@ def test_a_bundle_says_what_it_is(bundle: Path) -> None:
     assert np.isfinite(reference.outputs[0]).all()
     assert set(opened.manifest.files) == set(files_below(bundle)) - {MANIFEST}
     assert opened.sha256 == check_sums(bundle)
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from bench.bundle.bundle import open_bundle
 from bench.bundle.measure import workload_of
 from bench.on_device import Bench, infer_on_device
 from bench.variant import parse_variant
-from tests.bundles import export
+from tests.bundles import export, flip
 
 
 def run(bundle: Path, *arguments: object) -> Any:
@@ -150,12 +150,6 @@ def test_labels_are_printed(bundle: Path, picture: Path, tmp_path: Path) -> None
         share, index, *label = line.split()
         assert share.endswith("%")
         assert " ".join(label) == f"thing {index}"
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
 
 
 @pytest.mark.parametrize(

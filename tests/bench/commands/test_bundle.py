@@ -16,6 +16,7 @@ from bench.bundle.bundle import open_bundle
 from bench.bundle.checksums import SUMS, files_below, write_sums
 from bench.bundle.manifest import MANIFEST
 from bench.cache import CACHE_VARIABLE
+from bench.fidelity import TOLERANCE
 from reports.store import Store
 from schedules.params import PARAMS_FILE
 
@@ -134,6 +135,28 @@ def test_wrong_outputs_are_found(mobilebench: Any, bundle: Path) -> None:
     done = mobilebench("run", "--bundle", "bundle")
     assert done.returncode == 1
     assert "wrong" in done.stderr
+
+
+def test_a_wrong_library_is_not_written(
+    mobilebench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TOLERANCE, "float32", 1e-12)
+    done = mobilebench(*EXPORT, "--out", "bundle")
+    assert done.returncode == 1, done.stderr
+    assert "is above 1e-12; nothing was written" in done.stderr
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_what_runs_elsewhere_is_exported_here(mobilebench: Any, tmp_path: Path) -> None:
+    """Though nothing of it could be run or verified on this machine."""
+    elsewhere = tmp_path / "elsewhere.toml"
+    elsewhere.write_text(
+        'description = "elsewhere"\ndevice = "cpu"\ncpu_flags = ["amx_fp64"]\n'
+        '[tvm]\nkind = "llvm"\nmcpu = "x86-64-v3"\n'
+    )
+    done = mobilebench(*UNMEASURED, "bundle", "--target", "elsewhere.toml")
+    assert done.returncode == 0, done.stderr
+    assert_refused(mobilebench("verify", "bundle"), "needs a processor with amx_fp64")
 
 
 def test_a_bundle_can_be_pinned(mobilebench: Any, bundle: Path) -> None:
