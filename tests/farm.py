@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Self
 
 from targets.errors import BenchError
-from targets.tracker import Tracker, boards_of
+from targets.tracker import Tracker, boards_of, queues
 
 KEY = "workbench"
 Environment = Mapping[str, str]
@@ -121,8 +121,12 @@ class RealFarm:
     def _await(self, process: "subprocess.Popen[bytes]", port: int, log: Path, key: str) -> Board:
         board = Board(process, f"127.0.0.1:{port}", log)
         self.boards.append(board)
-        soon(lambda: board.address in boards_of(self.tracker, key))
+        soon(lambda: board.address in boards_of(self.tracker, key) and self._free(key))
         return board
+
+    def _free(self, key: str) -> int:
+        """Return how many boards of a key may be had: one that registers is known before it is."""
+        return sum(queue.free for queue in queues(self.tracker) if queue.key == key)
 
     def _listens(self) -> bool:
         with suppress(BenchError):

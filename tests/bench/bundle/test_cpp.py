@@ -19,7 +19,7 @@ from schedules.params import PARAMS_FILE
 from targets.emulated.board import make_board
 from targets.local import local_cpuinfo
 from targets.proc_files import cpu_flags
-from tests.bundles import export
+from tests.bundles import export, flip
 
 CROSS_GCC = "aarch64-linux-gnu-g++"
 QEMU = "qemu-aarch64-static"
@@ -176,12 +176,6 @@ def test_a_detector_and_a_segmenter_answer_too(
     answers = run(bundle, fitting).stdout.splitlines()
     assert answers
     assert all(one.endswith(line) for one in answers)
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
 
 
 def truncate(path: Path) -> None:

@@ -97,6 +97,7 @@ def test_the_same_inputs_make_the_same_bytes(
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "params", "stored_bytes"),
     [

@@ -113,6 +113,7 @@ def test_two_boards_of_one_key_work_at_once(
     assert min(first.sessions(), second.sessions()) >= 2
 
 
+@pytest.mark.slow
 def test_a_board_that_is_killed_loses_nothing(farm: RealFarm, start: Start, tmp_path: Path) -> None:
     victim, survivor = farm.add_board(), farm.add_board()
     variants = VARIANTS[:3]
