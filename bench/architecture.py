@@ -5,12 +5,17 @@ sizes are counted on them, so they cannot drift apart.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from bench.variant import CLASSIFY, DETECT, SEGMENT, Variant
 
 CLASSES = {CLASSIFY: 1000, DETECT: 91, SEGMENT: 21}
 """By task. Detection: background, then COCO's category ids up to 90, ten of which name nothing, as
 TensorFlow's and torchvision's detectors have them. Segmentation: background, then VOC's twenty."""
+
+Padding = Literal["symmetric", "same"]
+"""Of the 3x3 convolutions of stride 2: `symmetric` pads 1 on every side (torchvision),
+`same` pads as TensorFlow's SAME does, on an even input at the right and the bottom only."""
 
 # Paper, Table 2: expansion factor (None: the variant's own), output channels, repeats, first stride
 _STAGES: tuple[tuple[int | None, int, int, int], ...] = (

@@ -53,6 +53,22 @@ def source_key(*paths: Path) -> str:
     return content_key(*((file.name, file.read_bytes()) for file in files))
 
 
+def write_once(directory: Path, fill: Callable[[Path], None]) -> None:
+    """Make a directory that is not there yet, filled by `fill`; nothing half-filled is left.
+
+    Raises BenchError if it cannot be made, or somebody else has made it meanwhile.
+    """
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=directory.parent) as scratch:
+            filled = Path(scratch) / directory.name
+            filled.mkdir()
+            fill(filled)
+            filled.rename(directory)  # fails if there is something in it
+    except OSError as error:
+        raise BenchError(f"directory {directory}: {error.strerror or error}") from error
+
+
 def cached(directory: Path, fill: Callable[[Path], None]) -> Path:
     """Return `directory`, filled by `fill` unless it is there already.
 

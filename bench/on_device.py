@@ -98,11 +98,11 @@ def device_state(bench: Bench) -> DeviceState:
     return state
 
 
-def meet(bench: Bench, half: bool = False) -> Target:
+def meet(bench: Bench, half: bool = False, architecture: str = "") -> Target:
     """Return a bench's target with what its live device has told of its limits.
 
-    Raises BenchError if there is no device, or code for the target (and, asked for `half`, its
-    half-precision floats) cannot run on it.
+    Raises BenchError if there is no device, or code for the target (asked for `half`, its
+    half-precision floats; of an `architecture`, if one is named) cannot run on it.
     """
     target = bench.target
     try:
@@ -112,6 +112,10 @@ def meet(bench: Bench, half: bool = False) -> Target:
     except WorkerError as error:
         raise BenchError(f"target {target.name}: {error}; see `mobilebench doctor`") from error
     require_flags(target, state)
+    if architecture not in ("", state.architecture):
+        raise BenchError(
+            f"target {target.name}: its device runs {state.architecture} code, not {architecture}"
+        )
     if half:
         require_half(target, state)
     return with_limits(target, state)

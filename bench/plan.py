@@ -36,12 +36,13 @@ class Context:
     @property
     def targets(self) -> list[Target]:
         """What is measured on."""
+        exported = {one.target.name: one.target for one in self.bundles}
+        return [self.cooled(exported.get(name) or find_target(name)) for name in self.suite.targets]
+
+    def cooled(self, target: Target) -> Target:
+        """Return a target that is let cool as far as the suite says."""
         cool_below_c = self.suite.cool_below_c
-        targets = list({one.target.name: one.target for one in self.bundles}.values())
-        targets = targets or [find_target(name) for name in self.suite.targets]
-        if cool_below_c is None:
-            return targets
-        return [replace(target, cool_below_c=cool_below_c) for target in targets]
+        return target if cool_below_c is None else replace(target, cool_below_c=cool_below_c)
 
     def farm(self, target: Target) -> Farm | None:
         """Return where a target's boards are; None if this machine is its device."""
@@ -78,7 +79,8 @@ def open_cells(context: Context, store: Store) -> list[Cell]:
     """
     suite = context.suite
     done = {record.key for record in store.records([context.run.run_id])}
-    cells = [cell for cell in map(_cell_of, context.bundles) if _key(cell, TVM) not in done]
+    cells = [_cell_of(bundle, context) for bundle in context.bundles]
+    cells = [cell for cell in cells if _key(cell, TVM) not in done]
     if context.bundles:
         return cells
     asked = product(
@@ -99,9 +101,9 @@ def open_cells(context: Context, store: Store) -> list[Cell]:
     return sorted(cells, key=lambda cell: cell.target.key == "")
 
 
-def _cell_of(bundle: Bundle) -> Cell:
-    manifest = bundle.manifest
-    given = (bundle.variant, bundle.target, manifest.threads, manifest.precision, bundle.weights)
+def _cell_of(bundle: Bundle, context: Context) -> Cell:
+    manifest, target = bundle.manifest, context.cooled(bundle.target)
+    given = (bundle.variant, target, manifest.threads, manifest.precision, bundle.weights)
     return Cell(*given, (TVM,), bundle)
 
 

@@ -12,6 +12,8 @@ from bench.accounts import account
 from bench.accuracy.exam import Exam
 from bench.artifact import Artifact
 from bench.assemble import make_record
+from bench.bundle.bundle import Bundle
+from bench.bundle.checksums import check_sums
 from bench.cell import Attempt, CellResult, Look, measure_cell
 from bench.dispatch import Dispatcher, Job
 from bench.fidelity import Reference
@@ -96,8 +98,7 @@ def _count_boards(context: Context, key: str) -> int:
 def _prepare(context: Context, workshop: Workshop, progress: Progress, cell: Cell) -> Prepared:
     """Make all that a cell needs before its device does."""
     if cell.bundle:
-        given = (None, cell.bundle.reference(), cell.bundle.artifact)
-        return Prepared(cell, *given, look=None, exam=None, plans={}, failed=[])
+        return _take_bundle(cell, cell.bundle)
     progress.stage(cell.title, "export")
     exported, unexported = _export(context, workshop, cell)
     progress.stage(cell.title, "compile")
@@ -107,6 +108,18 @@ def _prepare(context: Context, workshop: Workshop, progress: Progress, cell: Cel
     reference = Reference(*exported.reference()) if exported else None
     failed = [*unexported, *unbuilt]
     return Prepared(cell, exported, reference, artifact, look, exam, plans, failed)
+
+
+def _take_bundle(cell: Cell, bundle: Bundle) -> Prepared:
+    """Return what was exported, if it still is what was opened when the run began."""
+    failed = []
+    try:
+        if check_sums(bundle.directory) != bundle.sha256:
+            raise ValueError("it is another one than when the run began")
+    except (OSError, ValueError) as error:
+        failed = [Attempt(TVM, "load_failed", f"bundle {bundle.directory}: {error}")]
+    reference = None if failed else bundle.reference()
+    return Prepared(cell, None, reference, bundle.artifact, None, None, {}, failed)
 
 
 def _keep(
@@ -150,7 +163,9 @@ def _check_request(
             progress.say(f"{target.name}: wait for a board")
         own = (cell for cell in cells if cell.target.name == target.name)
         half = target.device != CPU and any(cell.precision == FLOAT16 for cell in own)
-        live[target.name] = meet(bench_of(context, target, threads=1), half)
+        exported = (one for one in context.bundles if one.target.name == target.name)
+        built = next((one.manifest.architecture for one in exported), "")
+        live[target.name] = meet(bench_of(context, target, threads=1), half, built)
     # Weights that fit a network at one size fit it at all.
     models = {(c.weights, replace(c.variant, height=0, width=0)): c.variant for c in cells}
     for (weights, _), variant in models.items():

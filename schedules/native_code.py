@@ -1,5 +1,6 @@
 """What is linked beside a network: C++ of our own, compiled for its target."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,11 +55,15 @@ def link_library(
 
 def _build_pool(pool: Pool, beside: Path, toolchain: Toolchain, scratch: Path) -> Path:
     """Write a pool's file, and compile what gives it to the network; returns the object."""
-    file = (scratch if pool.place == EMBEDDED else beside) / PARAMS_FILE
-    file.write_bytes(pool.stored_bytes())
+    stored = pool.stored_bytes()
     defines = [f"MOBILEBENCH_POOL_BYTES={len(pool.content)}"]
     if pool.place == EMBEDDED:
-        defines.append(f'MOBILEBENCH_POOL="{file}"')
+        (scratch / PARAMS_FILE).write_bytes(stored)
+        defines.append(f'MOBILEBENCH_POOL="{scratch / PARAMS_FILE}"')
+    else:
+        name = hashlib.sha256(stored).hexdigest()
+        (beside / PARAMS_FILE).write_bytes(name.encode() + stored)
+        defines.append(f'MOBILEBENCH_POOL_NAME="{name}"')
     if pool.stored == FLOAT16:
         defines.append("MOBILEBENCH_POOL_HALF")
     return build_object(_PARAMS, toolchain, scratch, *defines)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from schedules.precision import FLOAT32
+from targets.errors import BenchError
 
 PARAMS_FILE = "params.bin"  # as `params.cc` calls it
 EMBEDDED, APART = "embedded", "apart"
@@ -21,7 +22,14 @@ class Pool:
     stored: str = FLOAT32  # or half the size, and widened when they are loaded
 
     def stored_bytes(self) -> bytes:
-        """Return what is written to the library or to the file."""
+        """Return what is written; raises BenchError for weights beyond half precision."""
         if self.stored == FLOAT32:
             return self.content
-        return np.frombuffer(self.content, np.float32).astype(np.float16).tobytes()
+        whole = np.frombuffer(self.content, np.float32)
+        with np.errstate(over="ignore"):
+            half = whole.astype(np.float16)
+        if lost := int((np.isinf(half) & np.isfinite(whole)).sum()):
+            raise BenchError(
+                f"{lost} weights are too large for {self.stored}; store them as float32"
+            )
+        return half.tobytes()

@@ -22,7 +22,8 @@ def build_once(
     The file's name carries a hash of the sources, the compiler, and what else it is made `of`.
     """
     texts = (source.read_text() for source in sources)
-    parts = (*texts, toolchain.version(), toolchain.name, *of)
+    linked = (*toolchain.link_flags, *toolchain.needed)
+    parts = (*texts, toolchain.version(), toolchain.name, *linked, *of)
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     library = directory / f"{directory.name}-{digest}.so"
     if library.exists():

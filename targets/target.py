@@ -3,7 +3,7 @@
 import os
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,17 @@ def read_target(path: Path) -> Target:
     if "limits" in table:
         table["limits"] = Limits(**table["limits"])
     return Target(name=path.stem, **table)
+
+
+def check_target_values(target: Target) -> None:
+    """Raise ValueError for a target that no file could have described."""
+    given = {field.name: field.default for field in fields(Target)}
+    table = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in asdict(target).items()
+        if key in _KINDS and value not in (given[key], {}, ())
+    }
+    _check(table)
 
 
 def _check(table: dict[str, Any]) -> None:

@@ -37,9 +37,9 @@ class Toolchain:
     needed: tuple[str, ...] = ()  # libraries of the device that what is linked names
 
     def version(self) -> str:
-        """Return the first line of the compiler's own account of itself, and how it is used."""
+        """Return the first line of the compiler's own account of itself, and how it is called."""
         lines = self._run(["--version"]).splitlines()
-        return " ".join([lines[0] if lines else "", *self.compiler[1:], *self.needed]).strip()
+        return " ".join([lines[0] if lines else "", *self.compiler[1:]]).strip()
 
     def link_shared(self, output: str, inputs: str | list[str], options: object = None) -> None:
         """Link objects into a stripped library; the signature is that of TVM's `fcompile`."""

@@ -1,24 +1,26 @@
 """A tuned module with what it takes to deploy it: a directory that is checked before it is used."""
 
 import platform
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bench.artifact import LIBRARY, Artifact, Manifest
-from bench.bundle.checksums import check_sums
+from bench.bundle.checksums import check_sums, read_sums
 from bench.bundle.elf import architecture_of
 from bench.bundle.manifest import MANIFEST, BundleManifest, Tensor, read_manifest
 from bench.fidelity import Floats, Reference
+from bench.heads import outputs_of
 from bench.models.weights import Weights
 from bench.variant import Variant, parse_variant
+from schedules.params import APART, PARAMS_FILE, PLACES
+from schedules.precision import PRECISIONS
 from targets.errors import BenchError
 from targets.local import local_cpuinfo
 from targets.proc_files import cpu_flags
-from targets.target import Limits, Target
+from targets.target import Target, check_target_values
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,17 @@ class Bundle:
     sha256: str  # of its list of hashes, which stands for everything in it
     manifest: BundleManifest
     variant: Variant
-    target: Target
-    weights: Weights
     artifact: Artifact
+
+    @property
+    def target(self) -> Target:
+        """What it was made for."""
+        return self.manifest.target
+
+    @property
+    def weights(self) -> Weights:
+        """Whose weights it has; they are not to be loaded from there."""
+        return self.manifest.weights
 
     def reference(self) -> Reference:
         """Return the input that verification feeds, and PyTorch's outputs."""
@@ -40,10 +50,8 @@ class Bundle:
         return Reference(self._floats(image), outputs, self.manifest.outputs[0].stride)
 
     def _floats(self, tensor: Tensor) -> Floats:
-        *rest, height, width = tensor.shape
-        if len(tensor.shape) == 4 and tensor.stride > 1:
-            height, width = (-(-side // tensor.stride) for side in (height, width))
-        return np.fromfile(self.directory / tensor.reference, "<f4").reshape(*rest, height, width)
+        values = np.fromfile(self.directory / tensor.reference, "<f4")
+        return values.reshape(tensor.reference_shape)
 
 
 def open_bundle(directory: Path) -> Bundle:
@@ -60,32 +68,35 @@ def open_bundle(directory: Path) -> Bundle:
         digest = check_sums(directory)
         manifest = read_manifest(directory / MANIFEST)
         _check_versions(manifest)
-        target = target_of(manifest.target)
-        _check_architecture(directory / LIBRARY, manifest, target)
-        return Bundle(
-            directory=directory,
-            sha256=digest,
-            manifest=manifest,
-            variant=parse_variant(manifest.variant),
-            target=target,
-            weights=_weights_of(manifest.weights),
-            artifact=Artifact(directory, Manifest(**manifest.artifact), f"bundle-{digest[:24]}"),
-        )
-    except (BenchError, OSError, ValueError, TypeError, KeyError) as error:
+        variant = parse_variant(manifest.variant)
+        _check_consistency(manifest, variant, directory)
+        _check_architecture(directory / LIBRARY, manifest)
+        artifact = Artifact(directory, _artifact_manifest(manifest), f"bundle-{digest[:24]}")
+        return Bundle(directory, digest, manifest, variant, artifact)
+    except (BenchError, OSError, ValueError) as error:
         raise BenchError(f"bundle {directory}: {error}") from error
 
 
-def target_of(table: dict[str, Any]) -> Target:
-    """Return a target from its plain data; raises TypeError for what is none."""
-    limits = table["limits"]
-    lists = {key: tuple(table[key]) for key in ("cpu_flags", "cores")}
-    return Target(**(table | lists | {"limits": Limits(**limits) if limits else None}))
-
-
-def _weights_of(table: dict[str, Any]) -> Weights:
-    known = {field.name for field in fields(Weights)}
-    triples = {key: tuple(table[key]) for key in ("mean", "std")}
-    return Weights(**{key: value for key, value in (table | triples).items() if key in known})
+def _artifact_manifest(manifest: BundleManifest) -> Manifest:
+    apart = manifest.files.get(PARAMS_FILE)
+    return Manifest(
+        variant=manifest.variant,
+        target=manifest.target.name,
+        precision=manifest.precision,
+        params=manifest.params,
+        onnx_sha256=manifest.onnx_sha256,
+        library_sha256=manifest.files[LIBRARY].sha256,
+        params_sha256=apart.sha256 if apart else "",
+        databases=manifest.databases,
+        tvm_version=manifest.tvm_version,
+        tvm_ffi_version=manifest.tvm_ffi_version,
+        artifact_bytes=manifest.library_bytes,
+        arena_bytes=manifest.arena_bytes,
+        params_bytes=manifest.params_bytes,
+        kernels=[],
+        compile_s=None,
+        **asdict(manifest.compiled),
+    )
 
 
 def _check_versions(manifest: BundleManifest) -> None:
@@ -98,22 +109,52 @@ def _check_versions(manifest: BundleManifest) -> None:
             )
 
 
-def _check_architecture(library: Path, manifest: BundleManifest, target: Target) -> None:
+def _check_consistency(manifest: BundleManifest, variant: Variant, directory: Path) -> None:
+    """Raise ValueError for the first thing that the manifest contradicts itself or a file in."""
+    check_target_values(manifest.target)
+    sums = read_sums(directory)
+    sums.pop(MANIFEST, None)
+    needed = {LIBRARY, *((PARAMS_FILE,) if manifest.params == APART else ())}
+    needed |= {one.reference for one in (*manifest.inputs, *manifest.outputs)}
+    needed |= {name for name in (manifest.labels, manifest.anchors) if name}
+    if missing := sorted(needed - set(manifest.files)):
+        raise ValueError(f"{MANIFEST} says nothing of {missing[0]}")
+    outputs = {name: list(shape) for name, shape in outputs_of(variant).items()}
+    checks = {
+        "files": {name: one.sha256 for name, one in manifest.files.items()} == sums,
+        "task": manifest.task == variant.task,
+        "threads": manifest.threads >= 1,
+        "precision": manifest.precision in PRECISIONS,
+        "params": manifest.params in PLACES,
+        "inputs": [one.shape for one in manifest.inputs] == [list(variant.input_shape)],
+        "outputs": {one.name: one.shape for one in manifest.outputs} == outputs,
+        "library_bytes": manifest.library_bytes == manifest.files[LIBRARY].bytes,
+    }
+    if wrong := [key for key, right in checks.items() if not right]:
+        raise ValueError(f"{wrong[0]} in {MANIFEST} is not what the bundle has")
+    for one in (*manifest.inputs, *manifest.outputs):
+        shape = one.reference_shape if one.stride >= 1 else [0]
+        if manifest.files[one.reference].bytes != 4 * int(np.prod(shape)):
+            raise ValueError(f"{one.reference} has not the shape that {MANIFEST} tells")
+
+
+def _check_architecture(library: Path, manifest: BundleManifest) -> None:
     """Raise ValueError unless library, manifest and, without a board, this machine agree."""
-    built = architecture_of(library)
+    built, target = architecture_of(library), manifest.target
     if built != manifest.architecture:
         raise ValueError(
             f"{library.name} is {built} code, {MANIFEST} says {manifest.architecture}; get the "
             "bundle again"
         )
-    if not target.key and built != platform.machine():
+    if target.key:
+        return
+    if built != platform.machine():
         raise ValueError(
             f"{library.name} is {built} code, this machine is {platform.machine()}; export it for "
             "a target of this machine"
         )
-    missing = set(target.cpu_flags) - cpu_flags(local_cpuinfo())
-    if not target.key and missing:
+    if missing := sorted(set(target.cpu_flags) - cpu_flags(local_cpuinfo())):
         raise ValueError(
-            f"{library.name} needs a processor with {', '.join(sorted(missing))}; export it for a "
+            f"{library.name} needs a processor with {', '.join(missing[:5])}; export it for a "
             "target without them"
         )

@@ -27,7 +27,7 @@ def check_sums(directory: Path) -> str:
     Raises ValueError with the first thing that is not as it says: a line, a file that is missing,
     changed or not named. OSError if SHA256SUMS cannot be read.
     """
-    expected = _read(directory / SUMS)
+    expected = read_sums(directory)
     found = set(files_below(directory))
     for name, digest in expected.items():
         path = directory / name
@@ -42,9 +42,10 @@ def check_sums(directory: Path) -> str:
     return file_sha256(directory / SUMS)
 
 
-def _read(path: Path) -> dict[str, str]:
-    sums = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+def read_sums(directory: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file as SHA256SUMS has it; raises ValueError for a bad line."""
+    sums: dict[str, str] = {}
+    for number, line in enumerate((directory / SUMS).read_text(encoding="utf-8").splitlines(), 1):
         digest, separator, name = line.partition("  ")
         inside = name and not PurePosixPath(name).is_absolute() and ".." not in name.split("/")
         if len(digest) != 64 or not separator or not inside or name in sums:

@@ -1,8 +1,9 @@
 """Put together what is deployed: the library, what it needs, and what tells people of it."""
 
+import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path, PurePath
@@ -14,13 +15,21 @@ from bench.architecture import CLASSES
 from bench.artifact import LIBRARY, Artifact
 from bench.bundle.checksums import files_below, write_sums
 from bench.bundle.elf import architecture_of
-from bench.bundle.manifest import FORMAT, MANIFEST, BundleManifest, Measured, Tensor
+from bench.bundle.manifest import (
+    FORMAT,
+    MANIFEST,
+    BundleManifest,
+    Compiled,
+    Content,
+    Measured,
+    Tensor,
+)
 from bench.bundle.readme import write_readme
 from bench.cache import file_sha256
 from bench.environment import tool_versions
 from bench.fidelity import TOLERANCE, thin
 from bench.heads import outputs_of
-from bench.models.weights import RANDOM, Weights
+from bench.models.weights import Weights
 from bench.onnx_export import INPUT_NAME, Exported
 from bench.runtimes.runtime import ENTRY
 from bench.size import size_of
@@ -29,11 +38,15 @@ from schedules.params import PARAMS_FILE
 from targets.errors import BenchError
 from targets.local import local_cpuinfo
 from targets.proc_files import cpu_flags, cpu_model
-from targets.target import CPU, OPENCL, Target, all_targets
+from targets.target import CPU, OPENCL, Target
 
 LABELS, ANCHORS, REFERENCE = "labels.txt", "anchors.bin", "reference"
 _FILES = Path(__file__).parent / "files"
 _STRIDE = 8  # of a segmenter's reference: its logits are enlarged by 8 to 16, and 22 MB
+_INSTRUCTIONS = re.compile(  # of Linux's names in /proc/cpuinfo; of Arm's, all
+    r"avx|bmi|fma|f16c|abm|adx|movbe|popcnt|lahf|sse|ssse|gfni|vaes|aes|vpclmul|pclmul|sha|amx"
+    r"|asimd|crc32|atomics|fp|sve|sme|dcpop|flagm|i8mm|bf16|jscvt|fcma|lrcpc"
+)
 _LICENSES = {"LICENSE": "apache-tvm-LICENSE", "NOTICE": "apache-tvm-NOTICE"}
 
 
@@ -62,64 +75,61 @@ def make_bundle(
         anchors_of(variant).astype("<f4").tofile(directory / ANCHORS)
     inputs, outputs = _write_reference(directory, variant, exported)
     _copy_programs(directory, target)
+    made = artifact.manifest
     manifest = BundleManifest(
         format=FORMAT,
         variant=variant.name,
         task=variant.task,
         architecture=architecture_of(artifact.library),
-        cpu_flags=list(target.cpu_flags),
-        device=target.device,
-        device_index=target.device_index,
+        target=target,
         threads=threads,
-        cores=list(target.cores),
-        precision=artifact.manifest.precision,
-        params=artifact.manifest.params,
+        precision=made.precision,
+        params=made.params,
         entry=ENTRY,
-        tvm_version=artifact.manifest.tvm_version,
-        tvm_ffi_version=artifact.manifest.tvm_ffi_version,
+        tvm_version=made.tvm_version,
+        tvm_ffi_version=made.tvm_ffi_version,
         inputs=inputs,
         outputs=outputs,
-        preprocessing=asdict(weights.preprocessing(variant)),
+        preprocessing=weights.preprocessing(variant),
         labels=LABELS if labels else None,
         anchors=ANCHORS if variant.task == DETECT else None,
-        tolerance=TOLERANCE[artifact.manifest.precision],
-        library_bytes=artifact.manifest.artifact_bytes,
-        params_bytes=artifact.manifest.params_bytes,
-        arena_bytes=artifact.manifest.arena_bytes,
+        tolerance=TOLERANCE[made.precision],
+        library_bytes=made.artifact_bytes,
+        params_bytes=made.params_bytes,
+        arena_bytes=made.arena_bytes,
         macs=size_of(variant).macs,
         params_count=size_of(variant).params,
         measured=measured,
         onnx_sha256=exported.onnx_sha256,
-        databases=artifact.manifest.databases,
-        weights=_told(weights),
-        target=asdict(target),
-        # How long compiling took is not of the bundle, and kernels are timed in the marked library.
-        artifact=asdict(artifact.manifest) | {"compile_s": None, "kernels": []},
+        databases=made.databases,
+        # Not where on this machine they lay.
+        weights=replace(weights, source=PurePath(weights.source).name),
+        compiled=Compiled(**{field.name: getattr(made, field.name) for field in fields(Compiled)}),
         made_with=_made_with(),
         files={},
     )
     write_readme(directory, manifest)
-    files = {name: _facts(directory / name) for name in sorted(files_below(directory))}
-    manifest = BundleManifest(**(vars(manifest) | {"files": files}))
-    (directory / MANIFEST).write_text(manifest.text(), encoding="utf-8")
+    files = {name: _content(directory / name) for name in sorted(files_below(directory))}
+    text = replace(manifest, files=files).text()
+    (directory / MANIFEST).write_text(text, encoding="utf-8")
     write_sums(directory)
 
 
 def for_others(target: Target) -> Target:
     """Return a target that says on which processors its code runs.
 
-    `native` says nothing of other machines: its code is for processors that have what this one has
-    of the instruction sets that the catalogue's targets need.
+    What is compiled for this machine's CPU is for processors that have every instruction set that
+    this one has: LLVM may have used any of them.
     """
-    if target.key or target.cpu_flags:
+    cpu = target.tvm if target.device == CPU else target.host
+    if cpu.get("mcpu") != "native":
         return target
     cpuinfo = local_cpuinfo()
-    here = cpu_flags(cpuinfo)
-    kindred = (one.cpu_flags for one in all_targets() if one.device == CPU)
-    needed = {flag for flags in kindred if set(flags) <= here for flag in flags}
+    needed = sorted(flag for flag in cpu_flags(cpuinfo) if _INSTRUCTIONS.match(flag))
     model = cpu_model(cpuinfo) or "the CPU that exported it"
-    description = f"{model}, or a CPU that has all it has"
-    return replace(target, cpu_flags=tuple(sorted(needed)), description=description)
+    like = f"{model}, or a CPU that has all it has"
+    description = like if target.device == CPU else f"{target.description}, beside {like}"
+    return replace(target, cpu_flags=tuple(needed), description=description)
 
 
 def read_labels(path: Path, task: str) -> list[str]:
@@ -175,12 +185,6 @@ def _copy_programs(directory: Path, target: Target) -> None:
         shutil.copyfile(Path(spec.origin).parent / name, directory / "licenses" / copied)
 
 
-def _told(weights: Weights) -> dict[str, Any]:
-    """Return what is told of weights: not where on this machine they lay."""
-    name = weights.source if weights.source == RANDOM else PurePath(weights.source).name
-    return asdict(weights) | {"source": name}
-
-
 def _made_with() -> dict[str, str]:
     tools = asdict(tool_versions())
     return {"mobilebench": version("mobilebench")} | {
@@ -189,5 +193,5 @@ def _made_with() -> dict[str, str]:
     }
 
 
-def _facts(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+def _content(path: Path) -> Content:
+    return Content(path.stat().st_size, file_sha256(path))

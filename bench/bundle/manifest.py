@@ -1,9 +1,13 @@
 """What a bundle says of itself, for those who run it."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+from bench.accuracy.images import Preprocessing
+from bench.bundle.typed import typed
+from bench.models.weights import Weights
+from targets.target import Target
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -19,6 +23,13 @@ class Tensor:
     layout: str  # of the axes; empty where they have no names
     reference: str  # file of little-endian floats that verification feeds or expects
     stride: int = 1  # it has every so many rows and columns alone
+
+    @property
+    def reference_shape(self) -> list[int]:
+        """The shape of what the file has."""
+        if len(self.shape) != 4:
+            return self.shape
+        return [*self.shape[:2], *(-(-side // self.stride) for side in self.shape[2:])]
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,27 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Compiled:
+    """How the library came about: of bench.artifact.Manifest what the bundle's does not say."""
+
+    tvm_target: dict[str, object]  # with `native` resolved
+    toolchain: str
+    prefer: str
+    functions: int
+    database_hits: int
+    database_misses: int
+    trials: int
+
+
+@dataclass(frozen=True)
+class Content:
+    """A file of the bundle."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class BundleManifest:
     """Everything about a bundle but its bytes."""
 
@@ -50,11 +82,8 @@ class BundleManifest:
     variant: str
     task: str
     architecture: str  # as `uname -m` has it
-    cpu_flags: list[str]  # of /proc/cpuinfo, without which it traps
-    device: str  # of TVM's runtime: cpu, opencl
-    device_index: int
+    target: Target  # with the instruction sets without which the library traps
     threads: int  # that the library was made for
-    cores: list[int]  # for them, the best first; none: TVM's runtime chooses
     precision: str  # what weights are stored in; on GPUs activations too
     params: str  # embedded in the library, or apart
     entry: str  # function of the Relax virtual machine
@@ -62,7 +91,7 @@ class BundleManifest:
     tvm_ffi_version: str
     inputs: list[Tensor]
     outputs: list[Tensor]
-    preprocessing: dict[str, Any]  # bench.accuracy.images.Preprocessing
+    preprocessing: Preprocessing
     labels: str | None  # file of one class a line
     anchors: str | None  # file of a detector's (n, 4) ymin, xmin, ymax, xmax; little-endian floats
     tolerance: float  # largest relative L2 error of outputs that counts as right
@@ -74,11 +103,10 @@ class BundleManifest:
     measured: Measured | None
     onnx_sha256: str
     databases: list[dict[str, str]]  # target and SHA-256 of each tuned database
-    weights: dict[str, Any]  # bench.models.weights.Weights
-    target: dict[str, Any]  # targets.target.Target
-    artifact: dict[str, Any]  # bench.artifact.Manifest
+    weights: Weights  # its source is a file's name
+    compiled: Compiled
     made_with: dict[str, str]  # versions, and the commit of mobilebench
-    files: dict[str, dict[str, Any]]  # bytes and sha256 of each other file
+    files: dict[str, Content]  # each other file
 
     def text(self) -> str:
         """Return the file's content."""
@@ -87,18 +115,13 @@ class BundleManifest:
 
 def read_manifest(path: Path) -> BundleManifest:
     """Read a file; raises ValueError saying what is wrong with it, OSError if there is none."""
-    table = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError(f"{MANIFEST} is nested too deeply") from None
     if not isinstance(table, dict) or "format" not in table:
-        raise ValueError("it is not a bundle's manifest")
+        raise ValueError(f"{MANIFEST} is not a bundle's manifest")
     if table["format"] != FORMAT:
         raise ValueError(f"its format is {table['format']!r}, this mobilebench reads {FORMAT}")
-    names = {field.name for field in fields(BundleManifest)}
-    if wrong := sorted(names ^ set(table)):
-        raise ValueError(f"{wrong[0]} is {'missing' if wrong[0] in names else 'not known'}")
-    try:
-        table |= {key: [Tensor(**one) for one in table[key]] for key in ("inputs", "outputs")}
-        if table["measured"]:
-            table["measured"] = Measured(**table["measured"])
-    except TypeError as error:
-        raise ValueError(str(error)) from error
-    return BundleManifest(**table)
+    manifest: BundleManifest = typed(table, BundleManifest, MANIFEST)
+    return manifest

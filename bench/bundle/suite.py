@@ -9,9 +9,10 @@ from bench.bundle.bundle import Bundle, open_bundle
 from bench.runtimes.runtime import TVM
 from bench.suite import Suite, make_suite
 from targets.errors import BenchError
+from targets.target import Target
 
 _HASH_MARK = "#sha256="
-_FREE = ("profile", "time_limit_s", "tracker", "wait_s", "retries", "cool_below_c", "watch")
+_FREE = ("profile", "time_limit_s", "tracker", "wait_s", "retries", "cool_below_c")
 
 
 def open_bundles(sources: Sequence[str]) -> tuple[Bundle, ...]:
@@ -36,12 +37,15 @@ def bundle_suite(bundles: Sequence[Bundle], chosen: dict[str, Any]) -> Suite:
     rows could not tell apart.
     """
     if decided := [key for key in chosen if key not in _FREE]:
-        raise BenchError(
-            f"--bundle measures what was exported; leave out {decided[0]} (with it go "
-            f"{', '.join(_FREE)})"
-        )
+        raise BenchError(f"--bundle measures what was exported, as it is; leave out {decided[0]}")
     told: dict[Any, Path] = {}
+    targets: dict[str, Target] = {}
     for bundle in bundles:
+        if targets.setdefault(bundle.target.name, bundle.target) != bundle.target:
+            raise BenchError(
+                f"bundle {bundle.directory}: another bundle's target of the name "
+                f"{bundle.target.name} is another one; measure each in a run of its own"
+            )
         manifest = bundle.manifest
         cell = (manifest.variant, bundle.target.name, manifest.threads, manifest.precision)
         other = told.setdefault((*cell, bundle.weights.label), bundle.directory)

@@ -1,11 +1,15 @@
 """Whether a bundle computes what PyTorch computed when it was made."""
 
+from dataclasses import replace
+
 from bench.bundle.bundle import Bundle
 from bench.bundle.measure import workload_of
 from bench.fidelity import Fidelity, compare
 from bench.heads import CLASS_AXIS
-from bench.on_device import Bench, infer_on_device
+from bench.on_device import Bench, infer_on_device, meet
+from schedules.precision import FLOAT16
 from targets.errors import BenchError, NoDeviceError
+from targets.target import CPU
 from targets.worker import WorkerError
 
 
@@ -14,11 +18,12 @@ def verify_outputs(bench: Bench, bundle: Bundle) -> Fidelity:
 
     Raises BenchError if there is no such device or the library fails on it.
     """
-    reference = bundle.reference()
+    reference, manifest = bundle.reference(), bundle.manifest
+    half = bundle.target.device != CPU and manifest.precision == FLOAT16
+    target = meet(bench, half, manifest.architecture)  # before it is sent anything
+    workload = workload_of(bundle.variant, bundle.artifact)
     try:
-        outputs = infer_on_device(
-            bench, workload_of(bundle.variant, bundle.artifact), reference.inputs
-        )
+        outputs = infer_on_device(replace(bench, target=target), workload, reference.inputs)
     except (NoDeviceError, WorkerError) as error:
         raise BenchError(f"bundle {bundle.directory}: {error}") from error
     return compare(reference.thinned(outputs), reference.outputs, CLASS_AXIS[bundle.variant.task])

@@ -9,7 +9,7 @@ from rich.console import Console
 from bench.bundle.checksums import check_sums
 from bench.bundle.make import for_others, make_bundle, read_labels
 from bench.bundle.measure import WrongResultError, measure
-from bench.cache import cache_directory, cached
+from bench.cache import cache_directory, write_once
 from bench.fidelity import Reference
 from bench.latency import find_profile
 from bench.models.weights import find_weights
@@ -62,6 +62,8 @@ def export_command(
     _require("place of weights", params, PLACES)
     if out.exists():
         raise BenchError(f"directory {out}: exists already; remove it, or choose another --out")
+    write_once(out, lambda _: None)  # that it can be made is known before anything is compiled
+    out.rmdir()
     labels = read_labels(labels_file, variant.task) if labels_file else []
     cache_dir = cache_directory()
     weights = find_weights(weights_source, cache_dir, suite.seed)
@@ -90,13 +92,8 @@ def export_command(
         say(f"{error}; nothing was written")
         return 1
     target = for_others(target)
-    cached(
-        out,
-        lambda directory: make_bundle(
-            directory, variant, weights, exported, target, threads, artifact, labels, figures
-        ),
-    )
-    out.chmod(0o755)
+    parts = variant, weights, exported, target, threads, artifact, labels, figures
+    write_once(out, lambda directory: make_bundle(directory, *parts))
     print(f"bundle: {out} (sha256 {check_sums(out)})")
     return 0
 

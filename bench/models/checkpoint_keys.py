@@ -4,14 +4,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.architecture import Architecture, Block, architecture_of
+from bench.architecture import Architecture, Block, Padding, architecture_of
 from bench.variant import Variant
 from targets.errors import BenchError
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from bench.models.layers import Padding
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,7 @@ class Naming:
 
     owner: str
     prefixes: tuple[str, ...]  # what its names begin with
-    padding: "Padding" = "symmetric"
+    padding: Padding = "symmetric"
     batch_norm_epsilon: float = 1e-5  # PyTorch's
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of pixels 0..1; ImageNet's own
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)

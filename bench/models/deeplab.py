@@ -4,9 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.architecture import CLASSES, architecture_of
+from bench.architecture import CLASSES, Padding, architecture_of
 from bench.heads import segmenter_of
-from bench.models.layers import Padding
 from bench.models.mobilenet_v2 import features_of
 from bench.variant import SEGMENT, Variant
 

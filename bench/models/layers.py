@@ -1,12 +1,8 @@
 """The layers that all networks here are made of."""
 
-from typing import Literal
-
 from torch import Tensor, nn
 
-Padding = Literal["symmetric", "same"]
-"""Of the 3x3 convolutions of stride 2: `symmetric` pads 1 on every side (torchvision),
-`same` pads as TensorFlow's SAME does, on an even input at the right and the bottom only."""
+from bench.architecture import Padding
 
 
 class SameConv2d(nn.Conv2d):

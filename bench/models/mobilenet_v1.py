@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from bench.architecture import v1_architecture_of
-from bench.models.layers import Padding, conv_norm_relu6, separable
+from bench.architecture import Padding, v1_architecture_of
+from bench.models.layers import conv_norm_relu6, separable
 from bench.variant import Variant
 
 

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from bench.architecture import Architecture, Block, architecture_of
-from bench.models.layers import Padding, conv_norm_relu6
+from bench.architecture import Architecture, Block, Padding, architecture_of
+from bench.models.layers import conv_norm_relu6
 from bench.variant import Variant
 
 

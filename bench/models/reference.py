@@ -2,8 +2,8 @@
 
 from torch import nn
 
+from bench.architecture import Padding
 from bench.models.deeplab import DeepLabV3
-from bench.models.layers import Padding
 from bench.models.mobilenet_v1 import MobileNetV1
 from bench.models.mobilenet_v2 import MobileNetV2
 from bench.models.ssdlite import SSDLite

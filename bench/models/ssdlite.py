@@ -5,9 +5,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from bench.architecture import CLASSES, architecture_of
+from bench.architecture import CLASSES, Padding, architecture_of
 from bench.heads import detector_of
-from bench.models.layers import Padding, conv_norm_relu6, depthwise, separable
+from bench.models.layers import conv_norm_relu6, depthwise, separable
 from bench.models.mobilenet_v2 import features_of
 from bench.variant import DETECT, Variant
 

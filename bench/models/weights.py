@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlparse
 
 from bench.accuracy.images import Preprocessing
-from bench.architecture import CLASSES
+from bench.architecture import CLASSES, Padding
 from bench.models.checkpoint_file import read_names, read_tensors
 from bench.models.checkpoint_keys import TORCHVISION, naming_of, torchvision_state
 from bench.variant import CLASSIFY, FAMILIES, MOBILENET_V2, SEGMENT, Variant
@@ -18,8 +18,6 @@ from targets.errors import BenchError
 
 if TYPE_CHECKING:
     from torch.nn import Module
-
-    from bench.models.layers import Padding
 
 RANDOM = "random"
 _HASH_MARK = "#sha256="
@@ -34,7 +32,7 @@ class Weights:
     architecture: str | None = None  # declared by a manifest: a variant's family
     width_multiplier: float | None = None  # declared by a manifest
     resolution: int | None = None  # declared by a manifest
-    padding: "Padding" = "symmetric"
+    padding: Padding = "symmetric"
     batch_norm_epsilon: float = 1e-5
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of pixels 0..1; ImageNet's own
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -215,8 +213,6 @@ def _check_digest(path: Path, found: str, expected: str, authority: str) -> None
 
 
 def _parse_manifest(path: Path) -> dict[str, Any]:
-    from bench.models.layers import Padding
-
     try:
         manifest = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -2,6 +2,8 @@
 //
 // The pool is a part of this library (MOBILEBENCH_POOL names the file that is assembled into it), or
 // it is the file `params.bin`, mapped into memory: beside the library, or where `load_params` says.
+// The file begins with 64 characters, the SHA-256 of what follows, which this library knows
+// (MOBILEBENCH_POOL_NAME): another network's weights are not taken for its own.
 // Clean pages of either are read when they are touched and belong to all processes that use them. A
 // pool that is stored in half precision is widened once instead, into memory of the process.
 //
@@ -32,10 +34,15 @@ namespace {
 
 constexpr char kFile[] = "params.bin";
 constexpr int64_t kBytes = MOBILEBENCH_POOL_BYTES;  // of the pool as the network reads it
-#ifdef MOBILEBENCH_POOL_HALF
-constexpr int64_t kStored = kBytes / 2;
+#ifdef MOBILEBENCH_POOL
+constexpr int64_t kName = 0;
 #else
-constexpr int64_t kStored = kBytes;
+constexpr int64_t kName = sizeof(MOBILEBENCH_POOL_NAME) - 1;  // a multiple of 64
+#endif
+#ifdef MOBILEBENCH_POOL_HALF
+constexpr int64_t kStored = kName + kBytes / 2;
+#else
+constexpr int64_t kStored = kName + kBytes;
 #endif
 
 pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
@@ -85,7 +92,12 @@ int Take(const void* stored, const char* where) {
   auto* to = static_cast<float*>(widened);
   auto* from = static_cast<const uint16_t*>(stored);
   for (int64_t index = 0; index < kBytes / 4; ++index) to[index] = Widened(from[index]);
-  return Wrap(widened);
+  int code = Wrap(widened);
+  if (code) {
+    free(widened);
+    widened = nullptr;
+  }
+  return code;
 #else
   (void)where;
   return Wrap(stored);
@@ -121,14 +133,17 @@ int Load(const char* path) {
   if (whole) map = mmap(nullptr, kStored, PROT_READ, MAP_SHARED, file, 0);
   int error = errno;
   close(file);
-  if (!whole) return Refuse("these are not the weights of this library", path);
-  if (map == MAP_FAILED) return Refuse(strerror(error), path);
-  int code = Take(map, path);
-#ifdef MOBILEBENCH_POOL_HALF
-  munmap(map, kStored);
-#else
-  mapped = map;
+  if (whole && map == MAP_FAILED) return Refuse(strerror(error), path);
+  int code = !whole || memcmp(map, MOBILEBENCH_POOL_NAME, kName)
+                 ? Refuse("these are not the weights of this library", path)
+                 : Take(static_cast<const char*>(map) + kName, path);
+#ifndef MOBILEBENCH_POOL_HALF
+  if (!code) {
+    mapped = map;
+    return 0;
+  }
 #endif
+  if (whole) munmap(map, kStored);
   return code;
 }
 

@@ -58,6 +58,9 @@ class _Pooling(PyExprMutator):
         if not call.op.same_as(self._network):
             return super().visit_call_(call)
         places, pool = _lay_out(call.args)
+        if not places:
+            network = self.builder_.add_func(self._kernel, NETWORK_IN_ARENA)
+            return relax.Call(network, call.args, call.attrs, call.ty_args)
         data = _floats("params", len(pool))
         view = _floats("params_view", len(pool))
         body = [tirx.DeclBuffer(view, data=data.data)]
@@ -83,7 +86,7 @@ def _lay_out(args: Any) -> tuple[dict[int, int], np.ndarray]:
             parts += [np.zeros(gap, np.float32), values]
             places[index] = end + gap
             end += gap + len(values)
-    return places, np.concatenate(parts)
+    return places, np.concatenate(parts or [np.zeros(0, np.float32)])
 
 
 def _is_weight(arg: Any) -> bool:

@@ -161,7 +161,7 @@ def test_without_a_compiler_for_arm_linux_it_says_what_to_install() -> None:
 def test_the_ndk_comes_before_zig(zig: tuple[str, ...], ndk: Path, tmp_path: Path) -> None:
     toolchain = find_toolchain(AARCH64_ANDROID)
     assert toolchain.compiler == (str(tmp_path / "ndk" / NDK_CLANG),)
-    assert toolchain.version() == "Android clang 18 libtvm_ffi.so libtvm_runtime.so"
+    assert toolchain.version() == "Android clang 18"
 
 
 def test_the_ndk_links_its_cxx_library_in_and_for_large_pages(ndk: Path, tmp_path: Path) -> None:

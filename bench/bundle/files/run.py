@@ -9,6 +9,11 @@ well, 1 if `--check` finds other outputs than the stored ones, 2 if something ca
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this directory: nothing is imported from what has not been checked
+
 import argparse
 import ctypes
 import hashlib
@@ -17,7 +22,6 @@ import math
 import os
 import platform
 import re
-import sys
 from array import array
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +31,7 @@ Found = dict[str, Any]
 Floats: TypeAlias = "array[float]"  # of type "f"
 
 HERE = Path(__file__).resolve().parent
+FORMAT = 1
 LIBRARY = "libmodel.so"
 BIG_CORES, ONE_CORE_EACH = 1, -2  # TVM's affinity modes: the fastest first, those that are named
 POOLED = 2  # TVM's allocator of activations
@@ -44,11 +49,14 @@ def read_manifest() -> dict[str, Any]:
     """Return the manifest of a bundle whose files are those that it names."""
     try:
         manifest: dict[str, Any] = json.loads((HERE / "manifest.json").read_text("utf-8"))
-        files = manifest["files"]
-        needed = [LIBRARY, "params.bin", manifest["labels"], manifest["anchors"]]
-        expected = {name: files[name]["sha256"] for name in needed if name in files}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{HERE / 'manifest.json'}: {error}; get the bundle again") from error
+        if manifest["format"] != FORMAT:
+            raise ValueError(f"its format is {manifest['format']!r}, this program reads {FORMAT}")
+        needed = [LIBRARY, *(["params.bin"] if manifest["params"] != "embedded" else [])]
+        needed += [name for name in (manifest["labels"], manifest["anchors"]) if name]
+        expected = {name: manifest["files"][name]["sha256"] for name in needed}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise BundleError(f"{HERE / 'manifest.json'}: {reason}; get the bundle again") from error
     for name, sha256 in expected.items():
         try:
             digest = hashlib.sha256((HERE / name).read_bytes()).hexdigest()
@@ -74,11 +82,12 @@ def check_machine(manifest: dict[str, Any]) -> None:
         first = cpuinfo.read(8192)  # the first core's part, or more
     name = "flags" if built == "x86_64" else "Features"
     flags = re.search(rf"^{name}\s*:(.*)$", first, re.MULTILINE)
-    missing = sorted(set(manifest["cpu_flags"]) - set(flags[1].split())) if flags else []
+    needed = set(manifest["target"]["cpu_flags"])
+    missing = sorted(needed - set(flags[1].split())) if flags else []
     if missing:
         raise BundleError(
-            f"{HERE / LIBRARY}: this processor lacks {', '.join(missing)}; export the network for "
-            "a target without them"
+            f"{HERE / LIBRARY}: this processor lacks {', '.join(missing[:5])}; export the network "
+            "for a target without them"
         )
     wanted = {"tvm": manifest["tvm_version"], "tvm_ffi": manifest["tvm_ffi_version"]}
     for package, version in wanted.items():
@@ -116,11 +125,33 @@ def import_ffi() -> Any:
     return tvm_ffi
 
 
+def use_cores(ffi: Any, threads: int, cores: list[int]) -> None:
+    """Have inferences run on so many threads: on these cores, or on the fastest."""
+    configure = ffi.get_global_func("runtime.config_threadpool")
+    if cores:
+        others = [core for core in range(os.cpu_count() or 1) if core not in cores]
+        configure(ONE_CORE_EACH, threads, ffi.convert([str(core) for core in (*cores, *others)]))
+        os.sched_setaffinity(0, cores[:1])  # TVM lets the first thread, this one, run on all
+    else:
+        configure(BIG_CORES, threads)
+    pool = ffi.get_global_func("runtime.NumThreads")()
+    if pool < threads:
+        raise BundleError(
+            f"threads: TVM has {pool} here, not {threads}; set TVM_NUM_THREADS={threads}"
+        )
+
+
 class Model:
     """The network, ready to run."""
 
     def __init__(self, manifest: dict[str, Any], threads: int, plugin: Path | None = None) -> None:
         """Load TVM's runtime, what makes it speak OpenCL where that is needed, and the library."""
+        target = manifest["target"]
+        if not 1 <= threads <= manifest["threads"]:
+            raise BundleError(
+                f"threads: {threads} cannot be; the library was made for {manifest['threads']}"
+            )
+        os.environ.setdefault("TVM_NUM_THREADS", str(threads))  # of its pool, when it is loaded
         ffi = import_ffi()
         spec = find_spec("tvm")
         assert spec and spec.origin
@@ -128,16 +159,10 @@ class Model:
         for path in (runtime, plugin):
             if path:
                 ctypes.CDLL(str(path), ctypes.RTLD_GLOBAL)
-        cores = manifest["cores"]
-        configure = ffi.get_global_func("runtime.config_threadpool")
-        if cores:
-            os.sched_setaffinity(0, cores[:1])  # the first thread is this one
-            configure(ONE_CORE_EACH, threads, ffi.convert([str(core) for core in cores]))
-        else:
-            configure(BIG_CORES, threads)
+        use_cores(ffi, threads, target["cores"])
         machine = ffi.load_module(str(HERE / LIBRARY))["vm_load_executable"]()
-        where = (DEVICES[manifest["device"]], manifest["device_index"], POOLED)
-        beside = (DEVICES["cpu"], 0, POOLED) if manifest["device"] != "cpu" else ()
+        where = (DEVICES[target["device"]], target["device_index"], POOLED)
+        beside = (DEVICES["cpu"], 0, POOLED) if target["device"] != "cpu" else ()
         machine["vm_initialization"](*where, *beside)
         self._set, self._run = machine["set_input"], machine["invoke_stateful"]
         self._get, self._entry = machine["get_output"], manifest["entry"]
@@ -146,7 +171,7 @@ class Model:
         self._read = ffi.get_global_func("runtime.TVMTensorCopyToBytes")
         allocate = ffi.get_global_func("runtime.TVMTensorAllocWithScope")
         (image,) = manifest["inputs"]
-        device = ffi.device(f"{manifest['device']}:{manifest['device_index']}")
+        device = ffi.device(f"{target['device']}:{target['device_index']}")
         self._image = allocate(ffi.Shape(image["shape"]), ffi.dtype("float32"), device, None)
 
     def __call__(self, image: bytes) -> list[Floats]:
@@ -178,7 +203,7 @@ def read_image(path: Path, task: str, wanted: dict[str, Any]) -> bytes:
     try:
         with Image.open(path) as opened:
             image = opened.convert("RGB")
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise BundleError(f"image {path}: {error}; give an image that Pillow reads") from error
     height, width = wanted["height"], wanted["width"]
     size = size_of(image.width, image.height, task, wanted)
@@ -219,8 +244,9 @@ def classify(outputs: list[Floats], _manifest: dict[str, Any], top: int) -> list
     (logits,) = outputs
     largest = max(logits)
     powers = [math.exp(logit - largest) for logit in logits]
+    whole = sum(powers)
     best = sorted(range(len(powers)), key=lambda index: -powers[index])[:top]
-    return [{"class": index, "share": powers[index] / sum(powers)} for index in best]
+    return [{"class": index, "share": powers[index] / whole} for index in best]
 
 
 def segment(outputs: list[Floats], manifest: dict[str, Any], top: int) -> list[Found]:
@@ -269,7 +295,7 @@ def overlap(box: list[float], other: list[float]) -> float:
     low, high = map(max, box[:2], other[:2]), map(min, box[2:], other[2:])
     shared = math.prod(max(0.0, end - start) for start, end in zip(low, high, strict=True))
     areas = sum((one[2] - one[0]) * (one[3] - one[1]) for one in (box, other))
-    return shared / (areas - shared)
+    return shared / (areas - shared) if shared else 0.0
 
 
 TASKS = {"classify": classify, "detect": detect, "segment": segment}
@@ -311,10 +337,16 @@ def main() -> int:
     options = parser.parse_args()
     if not options.images and not options.check:
         parser.error("name an image, or --check")
+    if options.top < 1:
+        parser.error("--top: give 1 or more")
     manifest = read_manifest()
     check_machine(manifest)
+    if manifest["target"]["device"] == "opencl" and options.plugin is None:
+        raise BundleError("TVM's wheels do not speak OpenCL; name what does with --plugin")
+    plugin = options.plugin and options.plugin.resolve()
+    threads = manifest["threads"] if options.threads is None else options.threads
     try:
-        model = Model(manifest, options.threads or manifest["threads"], options.plugin)
+        model = Model(manifest, threads, plugin)
         if options.check:
             error = relative_error(model, manifest)
             good = error <= manifest["tolerance"]
@@ -359,3 +391,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except BundleError as error:
         refuse(str(error))
+    except Exception as error:  # a manifest of another make
+        refuse(f"{HERE}: {type(error).__name__}: {error}; get the bundle again")

@@ -10,6 +10,20 @@ import pytest
 
 from bench.bundle.checksums import write_sums
 from bench.bundle.manifest import MANIFEST
+from tests.bundles import MISSING
+
+
+def merged(table: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Return a table with values in place of its own."""
+    found = dict(table)
+    for key, value in values.items():
+        if value == MISSING:
+            del found[key]
+        elif isinstance(value, dict) and isinstance(found.get(key), dict):
+            found[key] = merged(found[key], value)
+        else:
+            found[key] = value
+    return found
 
 
 @pytest.fixture
@@ -26,11 +40,14 @@ def copy(bundle: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def forged(copy: Path) -> Callable[..., Path]:
-    """Change a copy's manifest as one would who knows how, so that every hash is right again."""
+    """Change a copy's manifest as one would who knows how, so that every hash is right again.
+
+    Of an object that is given the rest stays; `MISSING` takes a value away.
+    """
 
     def forge(**values: Any) -> Path:
-        manifest = json.loads((copy / MANIFEST).read_text())
-        (copy / MANIFEST).write_text(json.dumps(manifest | values, indent=1) + "\n")
+        manifest = merged(json.loads((copy / MANIFEST).read_text()), values)
+        (copy / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
         write_sums(copy)
         return copy
 

@@ -3,6 +3,7 @@
 import platform
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,17 @@ import pytest
 
 from bench.artifact import LIBRARY
 from bench.bundle.bundle import open_bundle
-from bench.bundle.checksums import SUMS, check_sums, files_below
+from bench.bundle.checksums import SUMS, check_sums, files_below, write_sums
 from bench.bundle.elf import architecture_of
 from bench.bundle.manifest import MANIFEST
+from bench.bundle.verify import verify_outputs
+from bench.cache import file_sha256
+from bench.on_device import Bench
 from targets.errors import BenchError
+from targets.local import local_cpuinfo
+from targets.proc_files import cpu_flags
 from targets.target import find_target
-from tests.bundles import flip
+from tests.bundles import MISSING, flip
 
 
 def test_a_bundle_says_what_it_is(bundle: Path) -> None:
@@ -95,11 +101,32 @@ def test_a_link_is_refused(copy: Path, tmp_path: Path) -> None:
         ({"tvm_ffi_version": "0.1.0"}, "pip install apache-tvm-ffi==0.1.0"),
         ({"architecture": "aarch64"}, "libmodel.so is x86_64 code, manifest.json says aarch64"),
         ({"format": 2}, "its format is 2, this mobilebench reads 1"),
-        ({"surprise": 1}, "surprise is not known"),
-        ({"inputs": [{}]}, "missing"),
+        ({"surprise": 1}, "manifest.json has surprise, which is not known"),
         ({"variant": "resnet50"}, "unknown variant 'resnet50'"),
-        ({"target": {}}, "limits"),
-        ({"artifact": {"surprise": 1}}, "surprise"),
+        ({"variant": "mobilenet_v2_0.35_96"}, "inputs in manifest.json is not what the bundle has"),
+        ({"task": "segment"}, "task in manifest.json is not what the bundle has"),
+        ({"threads": 0}, "threads in manifest.json is not"),
+        ({"threads": "1"}, "manifest.json.threads is '1', not int"),
+        ({"threads": True}, "manifest.json.threads is True, not int"),
+        ({"precision": "int8"}, "precision in manifest.json is not"),
+        ({"params": "elsewhere"}, "params in manifest.json is not"),
+        ({"library_bytes": 1}, "library_bytes in manifest.json is not"),
+        ({"inputs": []}, "inputs in manifest.json is not"),
+        ({"outputs": []}, "outputs in manifest.json is not"),
+        ({"inputs": [{}]}, "manifest.json.inputs[0] has no name"),
+        ({"labels": "none.txt"}, "manifest.json says nothing of none.txt"),
+        ({"files": None}, "manifest.json.files is None, not"),
+        ({"files": {LIBRARY: {"sha256": "0" * 64}}}, "files in manifest.json is not"),
+        ({"files": {"params.bin": MISSING}}, "manifest.json says nothing of params.bin"),
+        ({"target": None}, "manifest.json.target is None, not an object"),
+        ({"target": {"device": "cuda"}}, "device is 'cuda'; allowed are cpu, opencl"),
+        ({"target": {"tvm": None}}, "manifest.json.target.tvm is None, not"),
+        ({"target": {"key": 5}}, "manifest.json.target.key is 5, not str"),
+        ({"target": {"cores": [-1]}}, "cores must be numbers of processors"),
+        ({"weights": {"padding": "none"}}, "padding is 'none', not symmetric, same"),
+        ({"preprocessing": {"mean": [0, 0]}}, "preprocessing.mean is [0, 0], not tuple"),
+        ({"measured": {"at": "now"}}, "manifest.json.measured has no device"),
+        ({"compiled": MISSING}, "manifest.json has no compiled"),
     ],
 )
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="names x86_64")
@@ -112,21 +139,63 @@ def test_a_manifest_that_fits_its_hashes_and_not_this_machine_is_refused(
     assert reason in str(refusal.value)
 
 
-def test_a_processor_that_would_trap_is_refused(bundle: Path, forged: Callable[..., Path]) -> None:
-    target = open_bundle(bundle).manifest.target | {"cpu_flags": ["amx_fp64"]}
+def test_a_manifest_that_is_nested_too_deeply_is_refused(copy: Path) -> None:
+    (copy / MANIFEST).write_text("[" * 200_000)
+    write_sums(copy)
+    with pytest.raises(BenchError, match="nested too deeply"):
+        open_bundle(copy)
+
+
+def test_a_reference_of_another_shape_is_refused(copy: Path, forged: Callable[..., Path]) -> None:
+    (copy / "reference" / "logits.bin").write_bytes(bytes(8))
+    content = {"bytes": 8, "sha256": file_sha256(copy / "reference" / "logits.bin")}
+    with pytest.raises(BenchError, match=r"logits\.bin has not the shape"):
+        open_bundle(forged(files={"reference/logits.bin": content}))
+
+
+def test_a_processor_that_would_trap_is_refused(forged: Callable[..., Path]) -> None:
     with pytest.raises(BenchError, match="needs a processor with amx_fp64"):
-        open_bundle(forged(target=target))
+        open_bundle(forged(target={"cpu_flags": ["amx_fp64"]}))
 
 
-def test_code_of_another_architecture_is_refused(forged: Callable[..., Path], copy: Path) -> None:
-    library = copy / LIBRARY
-    content = bytearray(library.read_bytes())
-    other = 183 if platform.machine() == "x86_64" else 62
-    content[18:20] = other.to_bytes(2, "little")
-    library.write_bytes(content)
-    name = architecture_of(library)
-    with pytest.raises(BenchError, match=f"is {name} code, this machine is {platform.machine()}"):
-        open_bundle(forged(architecture=name))
+@pytest.fixture
+def foreign(forged: Callable[..., Path], copy: Path) -> Callable[..., Path]:
+    """Turn a copy into one of another architecture, all hashes right."""
+
+    def turn(**values: object) -> Path:
+        library = copy / LIBRARY
+        content = bytearray(library.read_bytes())
+        other = 183 if platform.machine() == "x86_64" else 62
+        content[18:20] = other.to_bytes(2, "little")
+        library.write_bytes(content)
+        files = {LIBRARY: {"sha256": file_sha256(library)}}
+        return forged(architecture=architecture_of(library), files=files, **values)
+
+    return turn
+
+
+def test_code_of_another_architecture_is_refused(foreign: Callable[..., Path]) -> None:
+    with pytest.raises(BenchError, match=f"code, this machine is {platform.machine()}"):
+        open_bundle(foreign())
+
+
+def test_a_device_of_another_architecture_is_sent_nothing(
+    bundle: Path, foreign: Callable[..., Path], cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This machine stands for a board."""
+    monkeypatch.setattr("bench.bundle.bundle.platform", Elsewhere)
+    opened = open_bundle(foreign(target={"cpu_flags": []}))
+    bench = Bench(opened.target, 1, 60, cache_dir)
+    with pytest.raises(BenchError, match=f"runs {platform.machine()} code, not"):
+        verify_outputs(bench, opened)
+
+
+class Elsewhere:
+    """The other architecture's machine."""
+
+    @staticmethod
+    def machine() -> str:
+        return "aarch64" if platform.machine() == "x86_64" else "x86_64"
 
 
 @pytest.mark.parametrize("content", [b"", b"\x7fELF", b"#!/bin/sh\n" * 9, b"\x7fELF" + bytes(60)])
@@ -152,8 +221,11 @@ def test_sums_are_those_that_sha256sum_reads(copy: Path) -> None:
 def test_native_says_which_instructions_it_needs() -> None:
     from bench.bundle.make import for_others
 
-    told = for_others(find_target("native"))
-    assert told.cpu_flags
-    assert find_target("native").cpu_flags == ()
-    named = find_target("x86-64-v3")
-    assert for_others(named) == named
+    native, here = find_target("native"), cpu_flags(local_cpuinfo())
+    told = for_others(native)
+    assert set(told.cpu_flags) <= here
+    if platform.machine() == "x86_64":  # LLVM uses them where they are there
+        assert {"avx512_vnni", "avx2", "bmi1", "bmi2", "fma"} & here <= set(told.cpu_flags)
+    for named in (find_target("x86-64-v3"), replace(native, tvm={"kind": "llvm", "mcpu": "k8"})):
+        assert for_others(named) == named
+    assert for_others(find_target("opencl")).description.startswith("this machine's first OpenCL")

@@ -21,6 +21,7 @@ from targets.local import local_cpuinfo
 from targets.proc_files import cpu_flags
 from tests.bundles import export, flip
 
+INPUT = {"name": "input", "dtype": "float32", "reference": "reference/input.bin"}
 CROSS_GCC = "aarch64-linux-gnu-g++"
 QEMU = "qemu-aarch64-static"
 
@@ -218,7 +219,13 @@ def test_what_is_damaged_is_refused_in_one_line(
         ({"tvm_version": "0.26.0"}, ["is for TVM 0.26.0, this program for 0.27.0"]),
         ({"tvm_ffi_version": "0.2.0"}, ["is for tvm-ffi 0.2.0, libtvm_ffi.so is 0.1"]),
         ({"architecture": "riscv64"}, ["the manifest says riscv64"]),
-        ({"cpu_flags": ["amx_fp64"]}, ["lacks amx_fp64"]),
+        ({"target": {"cpu_flags": ["amx_fp64"]}}, ["lacks amx_fp64"]),
+        ({"target": {"device": "cuda"}}, ['"device" is cuda']),
+        ({"task": "dream"}, ['"task" is dream']),
+        ({"params": "Apart"}, ['"params" is Apart']),
+        ({"threads": 0}, ['"threads" cannot be 0']),
+        ({"inputs": [INPUT | {"shape": [1, 1, 64, 96]}]}, ["describes no network of one image"]),
+        ({"inputs": [INPUT | {"shape": [1, 3, -64, 96]}]}, ["describes no network of one image"]),
         ({"threads": "one"}, ['nothing proper of "threads"']),
         ({"inputs": []}, ["describes no network"]),
         ({"preprocessing": {"mean": [1], "std": [1]}}, ["how pixels are scaled"]),
@@ -234,7 +241,7 @@ def test_a_processor_that_has_what_is_needed_is_not_refused(
     forged: Callable[..., Path], picture: Path, run: Run
 ) -> None:
     here = sorted(cpu_flags(local_cpuinfo()))
-    assert run(forged(cpu_flags=here), picture).returncode == 0
+    assert run(forged(target={"cpu_flags": here}), picture).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -35,14 +35,14 @@ def picture_of(bundle: Path, path: Path) -> int:
     import torch
     from PIL import Image
 
-    from bench.accuracy.images import Preprocessing, normalised
+    from bench.accuracy.images import normalised
     from bench.models.weights import load_model
 
     opened = open_bundle(bundle)
     y, x = np.mgrid[:64, :96]
     pixels = np.stack([x * 2, y * 3, (x * y) % 256], axis=2).astype(np.uint8)
     Image.fromarray(pixels).save(path)
-    image = normalised(pixels[None], Preprocessing(**opened.manifest.preprocessing))
+    image = normalised(pixels[None], opened.manifest.preprocessing)
     with torch.inference_mode():
         return int(load_model(opened.variant, opened.weights)(torch.from_numpy(image)).argmax())
 

@@ -1,6 +1,7 @@
 """A bundle's own program: it needs TVM's runtime, and neither PyTorch, ONNX nor NumPy."""
 
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ from bench.bundle.bundle import open_bundle
 from bench.bundle.measure import workload_of
 from bench.on_device import Bench, infer_on_device
 from bench.variant import parse_variant
-from tests.bundles import export, flip
+from tests.bundles import MISSING, export, flip
 
 
 def run(bundle: Path, *arguments: object) -> Any:
@@ -65,7 +66,7 @@ def test_it_sees_of_an_image_what_the_suite_sees(
     opened = open_bundle(bundle)
     done = run(bundle, picture, "--json", "--top", 1000)
     found = json.loads(done.stdout)["found"]
-    wanted = Preprocessing(**opened.manifest.preprocessing)
+    wanted = opened.manifest.preprocessing
     image = show(LabelDataset("", (picture,), (0,), ""), [0], wanted)
     bench = Bench(opened.target, 1, 60, cache_dir)
     (logits,) = infer_on_device(bench, workload_of(opened.variant, opened.artifact), image)
@@ -159,7 +160,10 @@ def test_labels_are_printed(bundle: Path, picture: Path, tmp_path: Path) -> None
         (lambda copy: (copy / LIBRARY).unlink(), [LIBRARY, "No such file"]),
         (lambda copy: (copy / "params.bin").unlink(), ["params.bin", "get the bundle again"]),
         (lambda copy: (copy / "manifest.json").unlink(), ["manifest.json", "No such file"]),
-        (lambda copy: (copy / "manifest.json").write_text("{}"), ["manifest.json", "files"]),
+        (
+            lambda copy: (copy / "manifest.json").write_text("{}"),
+            ["manifest.json", "lacks 'format'"],
+        ),
         (lambda copy: flip(copy / LIBRARY), [LIBRARY, "not the exported file"]),
         (lambda copy: flip(copy / "params.bin"), ["params.bin", "not the exported file"]),
     ],
@@ -177,13 +181,53 @@ def test_what_is_damaged_is_refused_in_one_line(
         ({"tvm_version": "0.26.0"}, ["built for 0.26.0", "pip install apache-tvm==0.26.0"]),
         ({"tvm_ffi_version": "0.1.0"}, ["pip install apache-tvm-ffi==0.1.0"]),
         ({"architecture": "riscv64"}, ["manifest says riscv64", platform.machine()]),
-        ({"cpu_flags": ["amx_fp64"]}, ["this processor lacks amx_fp64"]),
+        ({"target": {"cpu_flags": ["amx_fp64"]}}, ["this processor lacks amx_fp64"]),
+        ({"format": 2}, ["its format is 2, this program reads 1"]),
+        ({"files": {LIBRARY: MISSING}}, [f"lacks '{LIBRARY}'"]),
+        ({"files": {"params.bin": MISSING}}, ["lacks 'params.bin'"]),
+        ({"labels": "none.txt"}, ["lacks 'none.txt'"]),
+        ({"architecture": MISSING}, ["architecture"]),
+        ({"target": {"cpu_flags": None}}, ["TypeError"]),
+        ({"target": {"device": "cuda"}}, ["cuda"]),
+        ({"task": "dream"}, ["dream"]),
+        ({"threads": "1"}, ["TypeError"]),
+        ({"threads": 0}, ["the library was made for 0"]),
+        ({"preprocessing": None}, ["TypeError"]),
     ],
 )
 def test_what_is_not_for_here_is_refused_in_one_line(
     forged: Callable[..., Path], picture: Path, values: dict[str, Any], parts: list[str]
 ) -> None:
     assert_refused(run(forged(**values), picture), *parts)
+
+
+@pytest.mark.parametrize("threads", ["0", "-3", "2"])
+def test_threads_that_cannot_be_are_refused(bundle: Path, threads: str) -> None:
+    assert_refused(run(bundle, "--check", "--threads", threads), "the library was made for 1")
+
+
+def test_nothing_is_imported_from_the_bundle(copy: Path) -> None:
+    (copy / "hashlib.py").write_text("raise SystemExit('foreign code ran')\n")
+    assert run(copy, "--check").returncode == 0
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
+def test_it_runs_on_as_many_threads_as_it_was_made_for_and_on_the_cores_named(
+    tmp_path: Path,
+) -> None:
+    bundle = export(tmp_path / "bundle", "--threads", 2)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["target"]["cores"] = [1, 0]
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    tell = (
+        "import os, run; manifest = run.read_manifest(); run.check_machine(manifest); "
+        "model = run.Model(manifest, 2); ffi = run.import_ffi(); "
+        "print(ffi.get_global_func('runtime.NumThreads')(), os.sched_getaffinity(0), "
+        "run.relative_error(model, manifest) < 1e-5)"
+    )
+    command = [sys.executable, "-B", "-c", tell]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=bundle)
+    assert done.stdout.strip() == "2 {1} True", done.stderr
 
 
 def test_what_is_no_image_is_refused_in_one_line(bundle: Path, tmp_path: Path) -> None:

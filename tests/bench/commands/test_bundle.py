@@ -19,6 +19,7 @@ from bench.cache import CACHE_VARIABLE
 from bench.fidelity import TOLERANCE
 from reports.store import Store
 from schedules.params import PARAMS_FILE
+from tests.bundles import reseal
 
 VARIANT = "mobilenet_v2_0.35_64x96"
 EXPORT = ("export", "--variant", VARIANT, "--target", "native")
@@ -73,9 +74,8 @@ def test_a_bundle_is_exported_measured_verified_and_run(mobilebench: Any, tmp_pa
 
     done = mobilebench("run", "--resume", "latest")
     assert done.returncode == 0, done.stderr
-    write_sums(tmp_path / "bundle")  # still the same
     (tmp_path / "bundle" / "README.md").write_text("another")
-    write_sums(tmp_path / "bundle")
+    reseal(tmp_path / "bundle")
     assert_refused(mobilebench("run", "--resume", "latest"), "its SHA-256 is", opened.sha256)
 
 
@@ -118,7 +118,7 @@ def test_weights_are_apart_or_embedded_and_whole_or_half(
     code = manifest.library_bytes - (0 if file.exists() else stored)
     assert 0 < code < 1_000_000
     if file.exists():
-        assert file.stat().st_size == stored
+        assert file.stat().st_size == 64 + stored
     done = mobilebench("verify", "bundle")
     assert done.returncode == 0, done.stderr
 
@@ -127,7 +127,7 @@ def test_wrong_outputs_are_found(mobilebench: Any, bundle: Path) -> None:
     reference = bundle / "reference" / "logits.bin"
     values = np.fromfile(reference, "<f4")
     (values * 1.01).astype("<f4").tofile(reference)
-    write_sums(bundle)
+    reseal(bundle)
     done = mobilebench("verify", "bundle")
     assert done.returncode == 1, done.stderr
     assert "relative L2 error 0.0099 against PyTorch, tolerance 3e-05: WRONG" in done.stdout
@@ -165,7 +165,7 @@ def test_a_bundle_can_be_pinned(mobilebench: Any, bundle: Path) -> None:
     pinned = ("verify", "bundle", "--device", "none", "--sha256")
     assert mobilebench(*pinned, digest).returncode == 0
     (bundle / "LICENSE.md").write_text("mine")
-    write_sums(bundle)  # as one would who knows how
+    reseal(bundle)
     assert mobilebench("verify", "bundle", "--device", "none").returncode == 0
     assert_refused(mobilebench(*pinned, digest), "it is another one")
 
@@ -214,6 +214,7 @@ def test_a_foreign_bundle_is_refused(
         (["--threads", "2"], "leave out threads"),
         (["--weights", "random"], "leave out weights"),
         (["--kernels"], "leave out kernels"),
+        (["--watch"], "leave out watch"),
         (["--profile", "hasty"], "unknown profile 'hasty'"),
         (["--bundle", "other"], "rows could not tell them apart"),
     ],
@@ -240,6 +241,7 @@ def test_a_bundle_says_itself_what_it_is(
         (["--target", "opencl", "--params", "apart"], "leave out --params apart"),
         (["--target", "raspberry-pi-5", "--measure"], "give their tracker"),
         (["--out", "."], "exists already"),
+        (["--out", "/proc/nowhere/bundle"], "directory /proc/nowhere/bundle: "),
     ],
 )
 def test_a_bad_request_is_refused(

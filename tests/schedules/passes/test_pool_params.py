@@ -1,5 +1,6 @@
 """One pool has every weight, in the library or in a file, at full or half precision."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from bench.on_device import Bench, infer_on_device
 from bench.onnx_export import Exported, export
 from bench.runtimes.runtime import Workload
 from bench.variant import parse_variant
-from schedules.params import APART, EMBEDDED, PARAMS_FILE
+from schedules.params import APART, EMBEDDED, PARAMS_FILE, Pool
 from schedules.precision import FLOAT16, FLOAT32
 from targets.errors import BenchError
 from targets.target import find_target
@@ -65,7 +66,9 @@ def test_weights_are_where_and_what_was_asked_for(
     code = artifact.library.stat().st_size
     if params == APART:
         assert artifact.params
-        assert artifact.params.stat().st_size == stored
+        content = artifact.params.read_bytes()
+        assert content[:64].decode() == hashlib.sha256(content[64:]).hexdigest()
+        assert len(content) == 64 + stored
     else:
         assert artifact.params is None
         code -= stored
@@ -78,7 +81,7 @@ def test_halves_are_widened_as_numpy_does_it(tmp_path: Path) -> None:
     import tvm
     from tvm import relax, tirx
 
-    from schedules.native_code import Pool, link_library
+    from schedules.native_code import link_library
     from schedules.passes.pool_params import take_params
     from targets.toolchain import HOST, find_toolchain
 
@@ -111,6 +114,7 @@ def test_halves_are_widened_as_numpy_does_it(tmp_path: Path) -> None:
     ("spoil", "reason"),
     [
         (lambda file: file.write_bytes(b"short"), "these are not the weights of this library"),
+        (lambda file: file.write_bytes(bytes(file.stat().st_size)), "not the weights of this"),
         (lambda file: file.unlink(), "No such file or directory"),
     ],
 )
@@ -134,6 +138,12 @@ def test_other_weights_are_refused(
         machine["main"](image)
     shutil.copy(artifact.params, file)  # and once they are there, it goes on
     assert machine["main"](image).numpy().shape == (1, 1000)
+
+
+def test_weights_beyond_half_precision_are_refused() -> None:
+    whole = np.array([1e-9, 65504, 70000, np.inf], np.float32)
+    with pytest.raises(BenchError, match="1 weights are too large for float16"):
+        Pool(whole.tobytes(), APART, FLOAT16).stored_bytes()
 
 
 def test_a_gpu_s_weights_cannot_be_apart(exported: Exported, cache_dir: Path) -> None:

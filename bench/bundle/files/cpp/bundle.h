@@ -35,6 +35,8 @@ constexpr char kFlags[] = "flags";  // as /proc/cpuinfo calls them
 constexpr char kArchitecture[] = "aarch64";
 constexpr uint16_t kMachine = EM_AARCH64;
 constexpr char kFlags[] = "Features";
+#else
+#error "bundles are for x86_64 and aarch64"
 #endif
 
 constexpr char kLibrary[] = "libmodel.so", kParams[] = "params.bin";
@@ -91,6 +93,23 @@ class Fields {
 
   std::string Text(const char* key) const { return Get<ffi::String>(key); }
 
+  std::string OneOf(const char* key, const std::vector<std::string>& known) const {
+    std::string text = Text(key);
+    if (std::find(known.begin(), known.end(), text) == known.end()) {
+      throw Refusal(file_ + ": its \"" + key + "\" is " + text + "; this program does not know that");
+    }
+    return text;
+  }
+
+  int Number(const char* key, int least) const {
+    auto number = Get<int64_t>(key);
+    if (number < least || number > 1 << 20) {
+      throw Refusal(file_ + ": its \"" + key + "\" cannot be " + std::to_string(number) +
+                    "; get the bundle again");
+    }
+    return number;
+  }
+
  private:
   ffi::json::Object object_;
   std::string file_;
@@ -113,23 +132,27 @@ class Bundle {
       throw Refusal(file +
                     ": has another format than this program knows; take the program of cpp/");
     }
-    task = manifest_.Text("task");
-    device = manifest_.Text("device");
-    device_index = manifest_.Get<int>("device_index");
-    threads = manifest_.Get<int>("threads");
-    cores = manifest_.Values<int>("cores");
+    Fields target = manifest_.Inner("target");
+    task = manifest_.OneOf("task", {"classify", "detect", "segment"});
+    device = target.OneOf("device", {"cpu", "opencl"});
+    device_index = target.Number("device_index", 0);
+    threads = manifest_.Number("threads", 1);
+    for (int64_t core : target.Values<int64_t>("cores")) cores.push_back(core);
     entry = manifest_.Text("entry");
-    apart = manifest_.Text("params") == "apart";
+    apart = manifest_.OneOf("params", {"apart", "embedded"}) == "apart";
     tolerance = manifest_.Get<double>("tolerance");
     if (manifest_.Has("labels")) labels = manifest_.Text("labels");
     auto inputs = Ports("inputs");
     outputs = Ports("outputs");
-    if (inputs.size() != 1 || inputs[0].shape.size() != 4 || outputs.empty()) {
+    auto fits = [](int64_t side) { return side > 0 && side <= 1 << 16; };
+    if (inputs.size() == 1) input = inputs[0];
+    const auto& shape = input.shape;
+    if (shape.size() != 4 || shape[0] != 1 || shape[1] != 3 || !fits(shape[2]) || !fits(shape[3]) ||
+        outputs.empty()) {
       throw Refusal(file + ": describes no network of one image; get the bundle again");
     }
-    input = inputs[0];
     Fields preprocessing = manifest_.Inner("preprocessing");
-    if (preprocessing.Has("resize")) resize = preprocessing.Get<int>("resize");
+    if (preprocessing.Has("resize")) resize = preprocessing.Number("resize", 1);
     mean = preprocessing.Values<double>("mean");
     deviation = preprocessing.Values<double>("std");
     if (mean.size() != 3 || deviation.size() != 3) {
@@ -178,7 +201,7 @@ class Bundle {
     for (const Fields& one : manifest_.List(key)) {
       if (one.Text("dtype") != "float32") throw Refusal(directory_ + ": takes no 32-bit floats");
       Port port{one.Text("name"), one.Text("reference"), one.Values<int64_t>("shape")};
-      if (one.Has("stride")) port.stride = std::max(1, one.Get<int>("stride"));
+      if (one.Has("stride")) port.stride = one.Number("stride", 1);
       ports.push_back(port);
     }
     return ports;
@@ -233,7 +256,7 @@ class Bundle {
     std::ifstream cpuinfo("/proc/cpuinfo");
     for (std::string line; std::getline(cpuinfo, line);) {
       if (line.rfind(kFlags, 0) != 0) continue;
-      for (const ffi::String& flag : manifest_.Values<ffi::String>("cpu_flags")) {
+      for (const ffi::String& flag : manifest_.Inner("target").Values<ffi::String>("cpu_flags")) {
         if ((line + " ").find(" " + std::string(flag) + " ") == std::string::npos) {
           throw Refusal("this processor: lacks " + std::string(flag) +
                         "; export the bundle for a target without it");
