@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -110,7 +111,7 @@ def main() -> None:
         pixels = Path(directory) / "picture.ppm"
         with Image.open(arguments.picture) as picture:
             picture.convert("RGB").save(pixels)
-        wanted = json.dumps(bundle.manifest.preprocessing)
+        wanted = json.dumps(asdict(bundle.manifest.preprocessing))
         threads = str(bundle.manifest.threads)
         onnx = [str(arguments.onnx), str(arguments.picture), threads, wanted]
         found = cold_starts(
