@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from bench.bundle.bundle import open_bundle
+from bench.bundle.suite import bundle_suite
 from bench.models.weights import Weights
 from bench.plan import Context, open_cells
 from bench.suite import Suite
@@ -185,3 +187,26 @@ def test_a_checkpoint_is_measured_with_the_variants_that_it_is_for(
         (1.0, "any.pth"),
     }
     assert cells[0].title == "mobilenet_v2_0.35_96 on native, 1 thread, small.pth"
+
+
+def test_a_bundle_is_a_cell_of_its_own_and_let_cool_as_asked(
+    context: Context, store: Store, exported_bundle: Path
+) -> None:
+    bundle = open_bundle(exported_bundle)
+    suite = bundle_suite([bundle], {"cool_below_c": 55.0})
+    run = replace(context, suite=suite, bundles=(bundle,))
+    (cell,) = open_cells(run, store)
+    assert cell.bundle is bundle
+    assert (cell.variant, cell.threads, cell.runtimes) == (bundle.variant, 1, ("tvm",))
+    assert cell.target.cool_below_c == 55.0
+    assert run.targets == [cell.target]
+
+
+def test_bundles_whose_targets_share_a_name_are_refused(exported_bundle: Path) -> None:
+    bundle = open_bundle(exported_bundle)
+    other = replace(bundle, manifest=replace(bundle.manifest, threads=2))
+    assert bundle_suite([bundle, other], {}).threads == (1, 2)
+    target = replace(bundle.target, cores=(0,))
+    other = replace(other, manifest=replace(other.manifest, target=target))
+    with pytest.raises(BenchError, match="another bundle's target of the name native"):
+        bundle_suite([bundle, other], {})

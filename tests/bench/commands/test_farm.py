@@ -1,5 +1,6 @@
 """Runs on a farm: real boards behind a real tracker, and what happens to them meanwhile."""
 
+import json
 import os
 import random
 import shutil
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 import targets.tracker
+from bench.bundle.bundle import open_bundle
+from bench.bundle.manifest import MANIFEST
 from bench.models.weights import Weights
 from bench.variant import parse_variant
 from bench.workshop import Workshop
@@ -22,6 +25,7 @@ from reports.store import Store
 from schedules.database import directories
 from targets.target import read_target
 from targets.tracker import Tracker
+from tests.bundles import reseal
 from tests.farm import KEY, RealFarm, free_port, soon
 
 VARIANTS = tuple(f"mobilenet_v2_0.35_{size}_t1" for size in (32, 64, 96, 48))  # quick to build
@@ -300,6 +304,37 @@ def test_peers_cannot_be_asked_of_boards(mobilebench: Any, tmp_path: Path) -> No
     nobody = Tracker("127.0.0.1", free_port())  # it is not even asked
     line = refused(mobilebench(*run(nobody, "--runtime", "torch")))
     assert "boards and OpenCL devices run tvm alone" in line
+
+
+@pytest.mark.slow
+def test_a_bundle_is_exported_verified_and_measured_on_a_board(
+    quiet_farm: RealFarm, mobilebench: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "board.toml").write_text(_target("bundles"))
+    board, tracker = quiet_farm.add_board("bundles"), str(quiet_farm.tracker)
+    command = ("export", "--variant", VARIANTS[0], "--target", "board.toml", "--out", "bundle")
+    done = mobilebench(*command, "--tracker", tracker)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "board.toml").unlink()  # the bundle says what it needs
+    bundle = open_bundle(tmp_path / "bundle")
+    assert bundle.manifest.measured
+    done = mobilebench("verify", "bundle", "--device", tracker)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("ok")
+    done = mobilebench("run", "--bundle", "bundle", "--tracker", tracker)
+    assert done.returncode == 0, done.stderr
+    (record,) = records(tmp_path)
+    assert (record.status, record.target, record.device) == (
+        *("ok", "board", bundle.manifest.measured.device),
+    )
+
+    manifest = json.loads((tmp_path / "bundle" / MANIFEST).read_text())
+    manifest["target"]["cpu_flags"] = ["amx_fp64"]
+    (tmp_path / "bundle" / MANIFEST).write_text(json.dumps(manifest))
+    reseal(tmp_path / "bundle")
+    for arguments in (("verify", "bundle", "--device"), ("run", "--bundle", "bundle", "--tracker")):
+        assert "lacks amx_fp64" in refused(mobilebench(*arguments, tracker))
+    board.kill()
 
 
 def _link(source: str, destination: str) -> None:
