@@ -1,6 +1,6 @@
 """A run of bundles: what each says of itself is what is measured."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,5 +65,6 @@ def bundle_suite(bundles: Sequence[Bundle], chosen: dict[str, Any]) -> Suite:
     )
 
 
-def _each(values: Any) -> tuple[Any, ...]:
+def _each(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return values in their order, each once."""
     return tuple(dict.fromkeys(values))
