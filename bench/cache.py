@@ -2,9 +2,9 @@
 
 import hashlib
 import os
-import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
@@ -59,12 +59,9 @@ def write_once(directory: Path, fill: Callable[[Path], None]) -> None:
     Raises BenchError if it cannot be made, or somebody else has made it meanwhile.
     """
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=directory.parent) as scratch:
-            filled = Path(scratch) / directory.name
-            filled.mkdir()
-            fill(filled)
-            filled.rename(directory)  # fails if there is something in it
+        with _beside(directory) as scratch:
+            fill(scratch)
+            scratch.rename(directory)  # fails if there is something in it
     except OSError as error:
         raise BenchError(f"directory {directory}: {error.strerror or error}") from error
 
@@ -77,15 +74,23 @@ def cached(directory: Path, fill: Callable[[Path], None]) -> Path:
     """
     if directory.is_dir():
         return directory
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=directory.parent))
-    try:
+    with _beside(directory) as scratch:
         fill(scratch)
         try:
             scratch.rename(directory)
         except OSError:
             if not directory.is_dir():
                 raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return directory
+
+
+@contextmanager
+def _beside(directory: Path) -> Iterator[Path]:
+    """Make an empty directory on the same file system; what is not renamed goes away again."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=".making-", dir=directory.parent, ignore_cleanup_errors=True
+    ) as outer:
+        scratch = Path(outer) / directory.name
+        scratch.mkdir()
+        yield scratch

@@ -10,11 +10,14 @@ from pathlib import Path
 from bench.artifact import Artifact
 from bench.fidelity import Floats, Outputs
 from bench.latency import PROFILES, Profile, round_size
+from bench.models.weights import Weights
 from bench.runtimes.runtime import RUNTIMES, TVM, Workload
+from bench.variant import Variant
+from schedules.precision import FLOAT16
 from targets.device import DeviceState, cool_down, require_flags, require_half, with_limits
 from targets.errors import BenchError, NoDeviceError
 from targets.farm import Farm
-from targets.target import Target
+from targets.target import CPU, Target
 from targets.worker import WITHOUT_TORCH, Worker, WorkerError
 
 
@@ -47,6 +50,12 @@ class Holders:
         """End all that are idle."""
         while not self._idle.empty():
             self._idle.get_nowait().close()
+
+
+def workload_of(variant: Variant, artifact: Artifact) -> Workload:
+    """Return what TVM alone needs to run an artifact."""
+    workload = Workload(variant, Weights(), Path(), artifact.library, artifact.params)
+    return replace(workload, precision=artifact.manifest.precision)
 
 
 @dataclass(frozen=True)
@@ -98,11 +107,11 @@ def device_state(bench: Bench) -> DeviceState:
     return state
 
 
-def meet(bench: Bench, half: bool = False, architecture: str = "") -> Target:
+def meet(bench: Bench, precision: str, architecture: str = "") -> Target:
     """Return a bench's target with what its live device has told of its limits.
 
-    Raises BenchError if there is no device, or code for the target (asked for `half`, its
-    half-precision floats; of an `architecture`, if one is named) cannot run on it.
+    Raises BenchError if there is no device, or code for the target (at that precision, and of an
+    `architecture` if one is named) cannot run on it.
     """
     target = bench.target
     try:
@@ -116,7 +125,7 @@ def meet(bench: Bench, half: bool = False, architecture: str = "") -> Target:
         raise BenchError(
             f"target {target.name}: its device runs {state.architecture} code, not {architecture}"
         )
-    if half:
+    if precision == FLOAT16 and target.device != CPU:  # a CPU computes in float32
         require_half(target, state)
     return with_limits(target, state)
 

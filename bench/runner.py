@@ -27,10 +27,10 @@ from bench.size import size_of
 from bench.workshop import Workshop
 from reports.activations import Activations
 from reports.store import Store
-from schedules.precision import FLOAT16
+from schedules.precision import FLOAT16, FLOAT32
 from targets.crew import Crew
 from targets.errors import BenchError
-from targets.target import CPU, Target
+from targets.target import Target
 from targets.tracker import boards_of
 from targets.worker import WorkerError
 
@@ -162,10 +162,12 @@ def _check_request(
         if target.key:
             progress.say(f"{target.name}: wait for a board")
         own = (cell for cell in cells if cell.target.name == target.name)
-        half = target.device != CPU and any(cell.precision == FLOAT16 for cell in own)
+        half = any(cell.precision == FLOAT16 for cell in own)
         exported = (one for one in context.bundles if one.target.name == target.name)
         built = next((one.manifest.architecture for one in exported), "")
-        live[target.name] = meet(bench_of(context, target, threads=1), half, built)
+        live[target.name] = meet(
+            bench_of(context, target, threads=1), FLOAT16 if half else FLOAT32, built
+        )
     # Weights that fit a network at one size fit it at all.
     models = {(c.weights, replace(c.variant, height=0, width=0)): c.variant for c in cells}
     for (weights, _), variant in models.items():

@@ -1,14 +1,11 @@
 """Libraries of two nights, measured again beside each other on one device."""
 
 from functools import partial
-from pathlib import Path
 
 from bench.artifact import Artifact, find_artifact
 from bench.assemble import utc_now
 from bench.latency import is_complete
-from bench.models.weights import Weights
-from bench.on_device import Bench, close_device, open_device, take_round
-from bench.runtimes.runtime import Workload
+from bench.on_device import Bench, close_device, open_device, take_round, workload_of
 from bench.variant import parse_variant
 from reports.confirmation import Confirmation
 from reports.suspects import LibraryPair
@@ -42,11 +39,8 @@ def _in_turns(
     """Return the samples of both, in rounds; who begins changes from round to round."""
     device = _device_of(bench, pair.cell.device)
     with device:
-        cell, variant = pair.cell, parse_variant(pair.cell.variant)
-        workloads = [
-            Workload(variant, Weights(), Path(), side.library, precision=cell.precision)
-            for side in sides
-        ]
+        variant = parse_variant(pair.cell.variant)
+        workloads = [workload_of(variant, side) for side in sides]
         call = partial(device.call, timeout_s=bench.time_limit_s)
         expected_ms = []
         for workload in workloads:

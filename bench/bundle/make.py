@@ -43,7 +43,7 @@ from targets.target import CPU, OPENCL, Target
 LABELS, ANCHORS, REFERENCE = "labels.txt", "anchors.bin", "reference"
 _FILES = Path(__file__).parent / "files"
 _STRIDE = 8  # of a segmenter's reference: its logits are enlarged by 8 to 16, and 22 MB
-_INSTRUCTIONS = re.compile(  # of Linux's names in /proc/cpuinfo; of Arm's, all
+_INSTRUCTIONS = re.compile(  # Linux's names of them in /proc/cpuinfo: x86's, then Arm's
     r"avx|bmi|fma|f16c|abm|adx|movbe|popcnt|lahf|sse|ssse|gfni|vaes|aes|vpclmul|pclmul|sha|amx"
     r"|asimd|crc32|atomics|fp|sve|sme|dcpop|flagm|i8mm|bf16|jscvt|fcma|lrcpc"
 )

@@ -1,17 +1,13 @@
 """The latency that a bundle states, taken as every run takes it."""
 
-from dataclasses import replace
-from pathlib import Path
-
 from bench.artifact import Artifact
 from bench.assemble import utc_now
 from bench.bundle.manifest import Measured
 from bench.cell import CellResult, measure_cell
 from bench.fidelity import Reference
 from bench.latency import Latency, warnings_for
-from bench.models.weights import Weights
-from bench.on_device import Bench
-from bench.runtimes.runtime import TVM, Workload
+from bench.on_device import Bench, workload_of
+from bench.runtimes.runtime import TVM
 from bench.variant import Variant
 from targets.errors import BenchError
 from targets.local import local_device_name
@@ -55,12 +51,6 @@ def measure(bench: Bench, variant: Variant, artifact: Artifact, reference: Refer
         peak_rss_bytes=attempt.usage.peak_rss_bytes if attempt.usage else None,
         warnings="; ".join([*attempt.remarks, *_doubts(latency, result)]),
     )
-
-
-def workload_of(variant: Variant, artifact: Artifact) -> Workload:
-    """Return what TVM needs to run an artifact."""
-    workload = Workload(variant, Weights(), Path(), artifact.library, artifact.params)
-    return replace(workload, precision=artifact.manifest.precision)
 
 
 def _doubts(latency: Latency, result: CellResult) -> list[str]:

@@ -3,13 +3,10 @@
 from dataclasses import replace
 
 from bench.bundle.bundle import Bundle
-from bench.bundle.measure import workload_of
 from bench.fidelity import Fidelity, compare
 from bench.heads import CLASS_AXIS
-from bench.on_device import Bench, infer_on_device, meet
-from schedules.precision import FLOAT16
+from bench.on_device import Bench, infer_on_device, meet, workload_of
 from targets.errors import BenchError, NoDeviceError
-from targets.target import CPU
 from targets.worker import WorkerError
 
 
@@ -19,8 +16,8 @@ def verify_outputs(bench: Bench, bundle: Bundle) -> Fidelity:
     Raises BenchError if there is no such device or the library fails on it.
     """
     reference, manifest = bundle.reference(), bundle.manifest
-    half = bundle.target.device != CPU and manifest.precision == FLOAT16
-    target = meet(bench, half, manifest.architecture)  # before it is sent anything
+    # Before it is sent anything.
+    target = meet(bench, manifest.precision, manifest.architecture)
     workload = workload_of(bundle.variant, bundle.artifact)
     try:
         outputs = infer_on_device(replace(bench, target=target), workload, reference.inputs)

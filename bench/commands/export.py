@@ -6,10 +6,10 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.bundle.checksums import check_sums
+from bench.bundle.checksums import SUMS
 from bench.bundle.make import for_others, make_bundle, read_labels
 from bench.bundle.measure import WrongResultError, measure
-from bench.cache import cache_directory, write_once
+from bench.cache import cache_directory, file_sha256, write_once
 from bench.fidelity import Reference
 from bench.latency import find_profile
 from bench.models.weights import find_weights
@@ -20,7 +20,7 @@ from bench.variant import parse_variant
 from bench.workshop import Workshop
 from schedules.database import directories
 from schedules.params import APART, EMBEDDED, PLACES
-from schedules.precision import FLOAT16, FLOAT32, PRECISIONS
+from schedules.precision import FLOAT32, PRECISIONS
 from targets.errors import BenchError, unknown
 from targets.farm import find_farm
 from targets.target import CPU, Target, find_target
@@ -94,7 +94,7 @@ def export_command(
     target = for_others(target)
     parts = variant, weights, exported, target, threads, artifact, labels, figures
     write_once(out, lambda directory: make_bundle(directory, *parts))
-    print(f"bundle: {out} (sha256 {check_sums(out)})")
+    print(f"bundle: {out} (sha256 {file_sha256(out / SUMS)})")
     return 0
 
 
@@ -108,4 +108,4 @@ def _live_bench(suite: Suite, target: Target, precision: str, cache_dir: Path) -
     farm = find_farm(target, suite.tracker, cache_dir, suite.wait_s)
     profile, threads = find_profile(suite.profile), suite.threads[0]
     bench = Bench(target, threads, suite.time_limit_s, cache_dir, farm, profile, suite.retries)
-    return replace(bench, target=meet(bench, target.device != CPU and precision == FLOAT16))
+    return replace(bench, target=meet(bench, precision))

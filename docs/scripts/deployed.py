@@ -21,10 +21,9 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 from bench.bundle.bundle import Bundle, open_bundle
-from bench.bundle.measure import workload_of
 from bench.cache import cache_directory
 from bench.latency import PROFILES
-from bench.on_device import Bench, open_device
+from bench.on_device import Bench, open_device, workload_of
 from reports.ratio import Pair, ratios_of
 
 LIMIT_S = 300.0

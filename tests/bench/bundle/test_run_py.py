@@ -21,8 +21,7 @@ from bench.accuracy.images import Preprocessing, normalised
 from bench.accuracy.labels import LabelDataset, show
 from bench.artifact import LIBRARY
 from bench.bundle.bundle import open_bundle
-from bench.bundle.measure import workload_of
-from bench.on_device import Bench, infer_on_device
+from bench.on_device import Bench, infer_on_device, workload_of
 from bench.variant import parse_variant
 from tests.bundles import MISSING, export, flip
 
