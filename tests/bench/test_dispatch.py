@@ -136,23 +136,35 @@ def test_the_longest_job_goes_first_and_keys_take_turns() -> None:
 
 
 def test_what_is_ready_goes_to_a_board_by_its_length() -> None:
+    """The shortest is ready first, each longer one after it, all while the board is busy."""
     begun: list[int] = []
-    ready = threading.Barrier(4)
+
+    def until_ready(count: int) -> None:
+        deadline = time.monotonic() + LIMIT_S
+        while dispatcher.fleets()["pi"].ready < count:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
 
     def call(number: int) -> Call:
         def run() -> int:
             begun.append(number)
+            if number == 0:
+                busy.set()
+                until_ready(3)
             return number
 
         return run
 
-    def prepare(job: Call) -> Call:
-        ready.wait(LIMIT_S)  # all are ready at once
-        return job
+    def prepare(job: Job[Call]) -> Call:
+        if job.length:
+            assert busy.wait(LIMIT_S)
+            until_ready(int(job.length) - 1)
+        return job.item
 
-    todo = [job for n in range(4) for job in jobs(call(n), length=float(n))]
-    list(measuring(prepare=prepare, hands=4).run(todo))
-    assert begun[1:] == sorted(begun[1:], reverse=True)  # the first may have been ready alone
+    busy = threading.Event()
+    dispatcher = Dispatcher(prepare, lambda call: call(), lambda _key: 1, 4)
+    todo = [Job(Job(call(n), "pi", float(n)), "pi", float(n)) for n in range(4)]
+    assert list(dispatcher.run(todo)) == begun == [0, 3, 2, 1]
 
 
 def test_this_machine_is_measured_last_in_its_own_order_and_alone() -> None:
