@@ -8,7 +8,7 @@ from bench.plan import Cell, Context
 from bench.progress import Progress
 from bench.runtimes.runtime import TVM
 from bench.workshop import Workshop
-from reports.activations import ARENA, LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN, Activations
+from reports.records.activations import ARENA, LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN, Activations
 from schedules.preference import LATENCY, MEMORY
 from targets.errors import BenchError
 from targets.target import CPU

@@ -4,7 +4,7 @@ from math import prod
 from pathlib import Path
 
 from bench.onnx_graph import DEPTHWISE, POINTWISE, Graph, Tensor, read_graph
-from reports.activations import Activations, Largest, Step
+from reports.records.activations import Activations, Largest, Step
 from schedules.arena import Lifetime, plan, total_bytes
 from schedules.precision import FLOAT16
 

@@ -11,7 +11,7 @@ from bench.onnx_export import Exported
 from bench.plan import Cell, Context
 from bench.runtimes.runtime import RUNTIMES, TVM
 from bench.size import size_of
-from reports.record import COLUMNS, Record
+from reports.records.record import COLUMNS, Record
 from schedules.precision import FLOAT32
 from targets.local import local_device_name
 

@@ -16,7 +16,7 @@ from bench.on_device import Bench, close_device, device_state, open_device, take
 from bench.runtimes.convert import convert_for
 from bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
 from bench.variant import DETECT
-from reports.record import KernelTime, Status
+from reports.records.record import KernelTime, Status
 from targets.device import DeviceState, require_flags
 from targets.errors import BenchError, NoDeviceError
 from targets.target import CPU

@@ -10,7 +10,7 @@ import typer
 from reports.errors import ReportError
 from targets.errors import BenchError
 
-# As reports.store and bench.suite have them, which import too much for `--help`.
+# As reports.records.store and bench.suite have them, which import too much for `--help`.
 STORE = "sqlite:///mobilebench.sqlite"
 REPORT = Path("mobilebench-report")
 

@@ -9,17 +9,17 @@ from bench.plan import Context
 from bench.progress import Progress
 from bench.runner import bench_of
 from bench.second_look import look_again
-from reports.compare import compare_runs
-from reports.comparison import Cell
+from reports.comparison.compare import compare_runs
 from reports.errors import ReportError
-from reports.figures import judge_figures
-from reports.finding import Finding, title_of
-from reports.first_look import FEWEST
-from reports.history import find_suspects, judge, second_pairs
-from reports.outcomes import CHANGES, Outcomes, key_of, outcomes_of
-from reports.store import Store
-from reports.suspects import Library, LibraryPair
-from reports.timeline import LATENCY, Timeline, read_timeline, recent_nights
+from reports.nights.figures import judge_figures
+from reports.nights.finding import Finding, title_of
+from reports.nights.first_look import FEWEST
+from reports.nights.history import find_suspects, judge, second_pairs
+from reports.nights.outcomes import CHANGES, Outcomes, key_of, outcomes_of
+from reports.nights.suspects import Library, LibraryPair
+from reports.nights.timeline import LATENCY, Timeline, read_timeline, recent_nights
+from reports.records.cell import Cell
+from reports.records.store import Store
 from targets.errors import BenchError
 from targets.target import Target
 

@@ -10,7 +10,7 @@ from bench.models.weights import Weights
 from bench.runtimes.runtime import TVM
 from bench.suite import Suite
 from bench.variant import Variant, parse_variant
-from reports.store import Run, Store
+from reports.records.store import Run, Store
 from schedules.database import directories
 from schedules.precision import FLOAT16, FLOAT32
 from targets.farm import Farm, find_farm

@@ -19,7 +19,7 @@ from rich.progress import Progress as Bar
 
 from bench.dispatch import Fleet
 from bench.events import EventLog
-from reports.record import Record
+from reports.records.record import Record
 from schedules.precision import FLOAT32
 from schedules.progress import Progress as Step
 

@@ -25,8 +25,8 @@ from bench.progress import Progress
 from bench.runtimes.runtime import TVM, Workload
 from bench.size import size_of
 from bench.workshop import Workshop
-from reports.activations import Activations
-from reports.store import Store
+from reports.records.activations import Activations
+from reports.records.store import Store
 from schedules.precision import FLOAT16, FLOAT32
 from targets.crew import Crew
 from targets.errors import BenchError

@@ -7,8 +7,8 @@ from bench.assemble import utc_now
 from bench.latency import is_complete
 from bench.on_device import Bench, close_device, open_device, take_round, workload_of
 from bench.variant import parse_variant
-from reports.confirmation import Confirmation
-from reports.suspects import LibraryPair
+from reports.nights.suspects import LibraryPair
+from reports.records.confirmation import Confirmation
 from targets.errors import BenchError, NoDeviceError
 from targets.tracker import boards_of
 from targets.worker import Worker, WorkerError

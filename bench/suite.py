@@ -11,7 +11,7 @@ from bench.latency import find_profile
 from bench.models.weights import RANDOM
 from bench.runtimes.runtime import TVM, default_runtimes, find_runtime
 from bench.variant import paper_grid, parse_variant, published_grid, small_grid
-from reports.store import DEFAULT_URL
+from reports.records.store import DEFAULT_URL
 from schedules.precision import FLOAT16, FLOAT32, PRECISIONS
 from schedules.preference import LATENCY, PREFERENCES
 from targets.errors import BenchError, unknown

@@ -9,7 +9,7 @@ from bench.artifact import Artifact, Ceilings
 from bench.models.weights import Weights
 from bench.onnx_export import Exported
 from bench.variant import Variant
-from reports.activations import Activations
+from reports.records.activations import Activations
 from schedules.params import EMBEDDED
 from schedules.precision import FLOAT32
 from schedules.preference import LATENCY

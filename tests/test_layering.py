@@ -3,7 +3,7 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -37,12 +37,16 @@ def test_a_file_imports_only_from_floors_below(path: Path) -> None:
     assert ours <= MAY_IMPORT[path.relative_to(ROOT).parts[0]]
 
 
-def test_no_file_imports_itself_through_others() -> None:
-    known = {module_name(path) for path in FILES}
-    graph = {
+def graph_of(files: Sequence[Path]) -> dict[str, set[str]]:
+    """Return which of the modules each of them imports."""
+    known = {module_name(path) for path in files}
+    return {
         module_name(path): set(imported(ast.parse(path.read_text()))) & known - {module_name(path)}
-        for path in FILES
+        for path in files
     }
+
+
+def assert_no_cycles(graph: Mapping[str, set[str]]) -> None:
     done: set[str] = set()
 
     def visit(module: str, above: tuple[str, ...]) -> None:
@@ -54,6 +58,20 @@ def test_no_file_imports_itself_through_others() -> None:
 
     for module in graph:
         visit(module, ())
+
+
+def test_no_file_imports_itself_through_others() -> None:
+    assert_no_cycles(graph_of(FILES))
+
+
+def test_the_folders_of_reports_lie_one_above_the_other() -> None:
+    files = [path for path in (ROOT / "reports").rglob("*.py") if path.stem != "__init__"]
+    folders: dict[str, set[str]] = {path.parent.name: set() for path in files}
+    for module, others in graph_of(files).items():
+        mine = module.split(".")[-2]
+        folders[mine] |= {other.split(".")[-2] for other in others} - {mine}
+    assert len(folders) > 5
+    assert_no_cycles(folders)
 
 
 @pytest.mark.parametrize("module", ["bench.cli", "bench.commands.listings", "bench.runner"])

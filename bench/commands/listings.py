@@ -9,7 +9,7 @@ from bench.size import size_of
 from bench.suite import expand_variants
 from bench.variant import CLASSIFY, MOBILENET_V2, parse_variant
 from reports.published import find_in_paper, find_published
-from reports.store import Store
+from reports.records.store import Store
 from targets.target import all_targets
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.store import Store
+from reports.records.store import Store
 from targets.errors import BenchError
 
 
 def report_command(store_url: str, run_names: Sequence[str], out: Path) -> None:
     """Write the report of those runs (`latest` is the newest) and say where it is."""
-    from reports.page import write_report  # pandas and matplotlib: not before they are needed
+    from reports.pages.report import (
+        write_report,  # pandas and matplotlib: not before they are needed
+    )
 
     check_report_directory(out)
     with Store(store_url, create=False) as store:

@@ -25,8 +25,8 @@ from bench.progress import Progress
 from bench.runner import run_suite
 from bench.suite import Suite, make_suite, read_suite, split_places
 from bench.variant import MOBILENET_V2, parse_variant
-from reports.finding import Finding, told
-from reports.store import Run, Store
+from reports.nights.finding import Finding, told
+from reports.records.store import Run, Store
 from schedules.database import user_directory
 from targets.errors import BenchError
 

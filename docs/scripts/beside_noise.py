@@ -18,7 +18,7 @@ from bench.on_device import Bench, open_device
 from bench.runtimes.runtime import Workload
 from bench.variant import parse_variant
 from bench.workshop import Workshop
-from reports.ratio import Pair, ratios_of
+from reports.comparison.ratio import Pair, ratios_of
 from targets.target import find_target
 from targets.worker import Worker
 

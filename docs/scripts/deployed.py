@@ -24,7 +24,7 @@ from bench.bundle.bundle import Bundle, open_bundle
 from bench.cache import cache_directory
 from bench.latency import PROFILES
 from bench.on_device import Bench, open_device, workload_of
-from reports.ratio import Pair, ratios_of
+from reports.comparison.ratio import Pair, ratios_of
 
 LIMIT_S = 300.0
 SAMPLES = 60  # a round

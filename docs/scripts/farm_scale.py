@@ -67,7 +67,7 @@ def _run(tracker: str, boards: int, jobs: int, directory: Path) -> None:
     from bench.plan import Context
     from bench.progress import Progress
     from bench.suite import make_suite
-    from reports.store import Run, Store
+    from reports.records.store import Run, Store
 
     target = directory / "simulated.toml"
     target.write_text(

@@ -26,9 +26,9 @@ import sqlalchemy as sa
 from bench.size import size_of
 from bench.suite import expand_variants
 from bench.variant import parse_variant
-from reports.record import KernelTime, Record
-from reports.schema import KERNELS, RECORDS, RUNS, SAMPLES
-from reports.store import Store
+from reports.records.record import KernelTime, Record
+from reports.records.schema import KERNELS, RECORDS, RUNS, SAMPLES
+from reports.records.store import Store
 
 VARIANTS = (*expand_variants(["published"]), *(f"mobilenet_v2_{m}_256" for m in (0.5, 0.75, 1.0)))
 TARGETS = ("x86-64-v3", "raspberry-pi-4", "raspberry-pi-5", "neoverse-n1")

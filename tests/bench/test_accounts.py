@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.accounts import account
-from reports.activations import ARENA, LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN, Activations
+from reports.records.activations import ARENA, LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN, Activations
 from targets.errors import BenchError
 
 NEEDS = Activations(4, 10, 10, (), (), 1000, 500, {})

@@ -8,8 +8,8 @@ from bench.models.weights import Weights
 from bench.onnx_export import export
 from bench.onnx_graph import Graph, read_graph
 from bench.variant import parse_variant
-from reports.activations import Activations
 from reports.published import published_tensors
+from reports.records.activations import Activations
 from tests.bench.networks import Network
 
 SMALL = (

@@ -16,11 +16,11 @@ from bench.night import judge_night
 from bench.plan import Context
 from bench.progress import Progress
 from bench.suite import Suite
-from reports.confirmation import Confirmation
-from reports.finding import told
-from reports.record import Record
-from reports.store import Run, Store
-from reports.suspects import LibraryPair
+from reports.nights.finding import told
+from reports.nights.suspects import LibraryPair
+from reports.records.confirmation import Confirmation
+from reports.records.record import Record
+from reports.records.store import Run, Store
 from targets.errors import BenchError
 from tests.reports.conftest import make_record  # noqa: F401  a fixture
 

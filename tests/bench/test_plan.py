@@ -12,8 +12,8 @@ from bench.bundle.suite import bundle_suite
 from bench.models.weights import Weights
 from bench.plan import Context, open_cells
 from bench.suite import Suite
-from reports.record import Record
-from reports.store import Run, Store
+from reports.records.record import Record
+from reports.records.store import Run, Store
 from targets.errors import BenchError
 from targets.local import local_device_name
 

@@ -16,9 +16,9 @@ from bench.on_device import Bench
 from bench.second_look import look_again
 from bench.variant import parse_variant
 from bench.workshop import Workshop
-from reports.comparison import Cell
-from reports.outcomes import outcomes_of
-from reports.suspects import Library, LibraryPair
+from reports.nights.outcomes import outcomes_of
+from reports.nights.suspects import Library, LibraryPair
+from reports.records.cell import Cell
 from schedules.preference import MEMORY
 from targets.errors import BenchError
 from targets.farm import Farm

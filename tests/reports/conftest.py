@@ -11,7 +11,7 @@ import pytest
 
 from bench.size import size_of
 from bench.variant import parse_variant
-from reports.activations import (
+from reports.records.activations import (
     ARENA,
     LATENCY_PLAN,
     MEMORY_PLAN,
@@ -20,8 +20,8 @@ from reports.activations import (
     Largest,
     Step,
 )
-from reports.record import Record
-from reports.store import Run, Store
+from reports.records.record import Record
+from reports.records.store import Run, Store
 from tests.postgres import PostgresServer, find_binaries
 
 RecordMaker = Callable[..., Record]

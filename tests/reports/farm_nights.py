@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from reports.comparison import Cell
-from reports.confirmation import Confirmation
-from reports.record import Record
-from reports.schema import RECORDS
-from reports.store import Run, Store
+from reports.records.cell import Cell
+from reports.records.confirmation import Confirmation
+from reports.records.record import Record
+from reports.records.schema import RECORDS
+from reports.records.store import Run, Store
 
 FIRST = datetime(2026, 1, 1, 2, tzinfo=UTC)
 SLOWER, FASTER, PENDING, LARGER = (

@@ -17,7 +17,7 @@ from bench.bundle.checksums import SUMS, files_below, write_sums
 from bench.bundle.manifest import MANIFEST
 from bench.cache import CACHE_VARIABLE
 from bench.fidelity import TOLERANCE
-from reports.store import Store
+from reports.records.store import Store
 from schedules.params import PARAMS_FILE
 from tests.bundles import reseal
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from reports.store import Store
+from reports.records.store import Store
 from tests.bench.commands.test_refusals import assert_refused
 from tests.reports.conftest import make_record  # noqa: F401  (a fixture)
-from tests.reports.nights import BASE, HEAD, Nights, rounds_ms
+from tests.reports.two_runs import BASE, HEAD, Nights, rounds_ms
 
 STORE = "mobilebench.sqlite"
 

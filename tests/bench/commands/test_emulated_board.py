@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from reports.store import Store
+from reports.records.store import Store
 from schedules.database import DIRECTORY_VARIABLE
 from targets.emulated.board import make_board
 from targets.emulated.running import running_file

@@ -20,8 +20,8 @@ from bench.models.weights import Weights
 from bench.variant import parse_variant
 from bench.workshop import Workshop
 from reports.errors import ReportError
-from reports.record import Record
-from reports.store import Store
+from reports.records.record import Record
+from reports.records.store import Store
 from schedules.database import directories
 from targets.target import read_target
 from targets.tracker import Tracker

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from bench.fidelity import TOLERANCE
-from reports.record import Record
-from reports.store import Store
+from reports.records.record import Record
+from reports.records.store import Store
 from schedules.database import read_database
 from targets.local import HOST, LocalServer
 from targets.opencl.accelerator import HALF

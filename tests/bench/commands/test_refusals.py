@@ -271,7 +271,7 @@ def test_run_refuses_to_go_without_a_compiler_and_leaves_no_run_behind(mobileben
 
 
 def test_report_names_the_runs_that_there_are(mobilebench: Any, tmp_path: Path) -> None:
-    from reports.store import Run, Store
+    from reports.records.store import Run, Store
 
     with Store(str(tmp_path / "mobilebench.sqlite")) as store:
         store.begin_run(Run("20260101-000000-aaaa", "2026-01-01T00:00:00+00:00", {}))

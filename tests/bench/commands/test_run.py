@@ -18,9 +18,9 @@ from bench.cache import file_sha256
 from bench.models.weights import Weights
 from bench.onnx_export import export
 from bench.variant import DETECT, SEGMENT, parse_variant
-from reports.activations import LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN
-from reports.record import Record
-from reports.store import Store
+from reports.records.activations import LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN
+from reports.records.record import Record
+from reports.records.store import Store
 from schedules.database import directories
 from targets.target import find_target
 from tests.bench.commands.saboteur import write_library

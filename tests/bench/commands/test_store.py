@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reports.store import Run, Store
+from reports.records.store import Run, Store
 
 pytest.importorskip("pyarrow")
 

@@ -12,8 +12,8 @@ from rich.console import Console
 import bench.tuning
 from bench.progress import TuningProgress
 from bench.tuning import Tuning, tune
-from reports.record import Record
-from reports.store import Store
+from reports.records.record import Record
+from reports.records.store import Store
 from schedules.database import read_database, write_database
 
 VARIANT, OTHER = "mobilenet_v2_0.35_32_t1", "mobilenet_v2_0.35_64_t1"

@@ -1,0 +1,84 @@
+"""What was not the same when two runs were made, beside what was meant to differ."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from reports.comparison.comparison import Difference
+from reports.records.record import Record
+
+_DRIFT = 0.10  # of the calibration kernel, as in the warnings of a row
+_COLUMNS = {
+    "commit": "git_commit",
+    "TVM": "tvm_version",
+    "tvm-ffi": "tvm_ffi_version",
+    "PyTorch": "torch_version",
+    "ONNX": "onnx_version",
+    "Python": "python_version",
+    "kernel": "os",
+    "CPU": "cpu_model",
+    "governor": "cpu_governor",
+    "accelerator": "accelerator",
+    "its driver": "accelerator_driver",
+    "profile": "profile",
+    "weights": "weights",
+}
+
+
+def differences(base: Sequence[Record], head: Sequence[Record]) -> list[Difference]:
+    """Return the versions and settings that are others in HEAD, those of runtimes included."""
+    found = []
+    for what, column in _COLUMNS.items():
+        before, after = (
+            sorted({str(getattr(record, column)) for record in records} - {""})
+            for records in (base, head)
+        )
+        if before != after:
+            found.append(Difference(what, ", ".join(before), ", ".join(after)))
+    return found + _runtimes(base, head)
+
+
+def _runtimes(base: Sequence[Record], head: Sequence[Record]) -> list[Difference]:
+    """Return other versions of runtimes that both have."""
+    before, after = (
+        {record.runtime: record.runtime_version for record in records if record.runtime_version}
+        for records in (base, head)
+    )
+    return [
+        Difference(name, before[name], after[name])
+        for name in sorted(before.keys() & after.keys() - {"tvm", "torch"})
+        if before[name] != after[name]
+    ]
+
+
+def remarks(pairs: Sequence[tuple[Record, Record]]) -> list[str]:
+    """Say what holds for all rows: that the host itself was slower or faster."""
+    drifts = [drift for before, after in pairs if (drift := _drift(before, after)) is not None]
+    middle = median(drifts) if drifts else 1.0
+    if not _is_far(middle):
+        return []
+    return [
+        f"the calibration kernel, which no change of ours touches, took {middle - 1:+.0%} in HEAD "
+        f"(median of {len(drifts)} cells): these machines were not in the same state"
+    ]
+
+
+def doubts(before: Record, after: Record) -> list[str]:
+    """Say what makes a comparison of two rows doubtful."""
+    found = [
+        f"{side}: {record.warnings}"
+        for side, record in (("BASE", before), ("HEAD", after))
+        if record.warnings
+    ]
+    drift = _drift(before, after)
+    if drift is not None and _is_far(drift):
+        found.append(f"the calibration kernel took {drift - 1:+.0%} in HEAD")
+    return found
+
+
+def _drift(before: Record, after: Record) -> float | None:
+    base_ms, head_ms = before.calibration_before_ms, after.calibration_before_ms
+    return head_ms / base_ms if base_ms and head_ms else None
+
+
+def _is_far(drift: float) -> bool:
+    return max(drift, 1 / drift) >= 1 + _DRIFT

@@ -1,0 +1,59 @@
+"""Cells, figures and changes in words, as the pages about many nights have them."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+
+from reports.records.cell import Cell
+from reports.tables.table import milliseconds
+
+_TWICE = 2.0  # from this on, times say more than percent
+
+
+def names_of(cells: Iterable[Cell]) -> dict[Cell, str]:
+    """Return what each cell's network is called: with its checkpoint where there are several."""
+    weights = defaultdict(set)
+    distinct = list(dict.fromkeys(cells))
+    for cell in distinct:
+        weights[cell.variant].add(cell.weights)
+    return {
+        cell: f"{cell.variant} ({cell.weights})" if len(weights[cell.variant]) > 1 else cell.variant
+        for cell in distinct
+    }
+
+
+def place_of(cell: Cell, *, emulated: bool) -> str:
+    """Return where and how a cell is measured."""
+    return f"{cell.place}, emulated" if emulated else cell.place
+
+
+def settings_of(cell: Cell) -> str:
+    """Return how a cell is measured, without where."""
+    return cell.place.removeprefix(f"{cell.target} on {cell.device}, ")
+
+
+def show_value(column: str, value: float) -> str:
+    """Return a figure of a record with its unit."""
+    if not np.isfinite(value):
+        return "-"
+    unit = column.rpartition("_")[2]
+    if unit == "ms":
+        return f"{milliseconds(value)} ms"
+    if unit == "bytes":
+        return f"{value / 1e6:.2f} MB"
+    return f"{value:.1f} {'%' if unit == 'percent' else unit}"
+
+
+def show_ratio(ratio: float, digits: int = 1) -> str:
+    """Return a ratio as a change: percent, or times where it is a multiple."""
+    if not np.isfinite(ratio) or ratio <= 0:
+        return "-"
+    if 1 / _TWICE < ratio < _TWICE:
+        return f"{100 * (ratio - 1):+.{digits}f} %".replace("-", "\N{MINUS SIGN}")
+    return f"× {ratio:.2f}"
+
+
+def counted(count: int, one: str, more: str = "") -> str:
+    """Return a number of things: `1 row`, `2 rows`, `no rows`."""
+    return f"1 {one}" if count == 1 else f"{count or 'no'} {more or one + 's'}"

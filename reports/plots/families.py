@@ -1,0 +1,37 @@
+"""How a family of kernels looks: the same in every plot of a report."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from reports.plots.plot import COLOURS, MARKERS
+
+
+@dataclass(frozen=True)
+class Look:
+    """A colour, and a marker that tells it in grey."""
+
+    colour: str
+    marker: str
+
+
+def looks(kernels: pd.DataFrame) -> dict[str, Look]:
+    """Return the look of every family in a report's kernels, in the order of their appearance."""
+    return {
+        family: Look(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
+        for index, family in enumerate(dict.fromkeys(kernels["family"]))
+    }
+
+
+def legend(figure: Figure, families: Iterable[str], look: dict[str, Look]) -> None:
+    """Name families above a plot, where they hide nothing."""
+    shown = set(families)
+    handles = [
+        Line2D([], [], linestyle="none", marker=one.marker, color=one.colour, label=family)
+        for family, one in look.items()
+        if family in shown
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=5, frameon=False, fontsize=9)

@@ -1,0 +1,157 @@
+"""Records as pandas frames, and the questions that tables and plots ask of them."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from reports.published import find_in_paper, find_published
+from reports.records.record import COLUMNS
+from reports.records.store import Store
+
+MAIN = "tvm"  # the runtime that the others are compared with
+_SETUP = ["target", "device", "threads", "precision", "prefer", "emulated"]
+_CELL = ["variant", *_SETUP, "runtime", "weights"]
+_NUMBERS = re.compile(r"_\d+\.\d+_\d+(x\d+)?(_t\d+)?")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What rows must share before their latencies may stand side by side."""
+
+    target: str
+    device: str
+    threads: int
+    precision: str
+    prefer: str
+    emulated: bool
+
+    @property
+    def title(self) -> str:
+        """What headings call it."""
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        half = f", {self.precision}" if self.precision != "float32" else ""
+        memory = ", memory preferred" if self.prefer == "memory" else ""
+        emulated = ", emulated" if self.emulated else ""
+        return f"{self.target} on {self.device}, {threads}{half}{memory}{emulated}"
+
+
+def gather(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
+    """Return the records of those runs, a row each, with exactly record.COLUMNS as columns."""
+    return store.frame(COLUMNS, run_ids).reset_index(drop=True)
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame as a file of comma-separated values."""
+    frame.to_csv(path, index=False)
+
+
+def last_of_cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the last row of every cell, where several runs measured it."""
+    return frame.drop_duplicates(_CELL, keep="last")
+
+
+def newest(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `last_of_cells` as reports show them.
+
+    A variant that was measured with several checkpoints is called by the checkpoint too.
+    """
+    kept = last_of_cells(frame)
+    checkpoints = kept.groupby([*_SETUP, "variant", "runtime"])["weights"].transform("nunique")
+    several = set(kept.loc[checkpoints > 1, "variant"])
+    named = kept["variant"] + " (" + kept["weights"] + ")"
+    return kept.assign(variant=kept["variant"].where(~kept["variant"].isin(several), named))
+
+
+def ok_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep what may be shown as a result."""
+    return frame[frame["status"] == "ok"]
+
+
+def setups(frame: pd.DataFrame) -> Iterator[tuple[Setup, pd.DataFrame]]:
+    """Yield the rows of each setup, smallest variant first."""
+    for values, rows in frame.groupby(_SETUP, sort=False):
+        yield Setup(*values), rows.sort_values(["macs", "variant"], kind="stable")
+
+
+def runtimes_of(frame: pd.DataFrame) -> list[str]:
+    """Return the runtimes in a frame: the main one first, then alphabetically."""
+    return sorted(frame["runtime"].unique(), key=lambda name: (name != MAIN, name))
+
+
+def by_runtime(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return a column with variants as rows, in the frame's order, and runtimes as columns."""
+    wide = frame.pivot(index="variant", columns="runtime", values=column)
+    return wide.reindex(index=frame["variant"].unique(), columns=runtimes_of(frame))
+
+
+def ratios(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return how many times longer than the main runtime each other one takes, by variant.
+
+    Empty where the main runtime has no row.
+    """
+    latency = by_runtime(ok_rows(frame), "latency_p50_ms")
+    if MAIN not in latency:
+        return latency.iloc[:, :0]
+    return latency.drop(columns=MAIN).div(latency[MAIN], axis=0)
+
+
+def geometric_mean(values: pd.Series) -> float:
+    """Return the geometric mean of what is there; NaN of nothing."""
+    known = values.dropna()
+    return float(np.exp(np.log(known).mean())) if len(known) else float("nan")
+
+
+def network_of(variant: str) -> str:
+    """Return a variant's name without its numbers and its checkpoint: what it is one of."""
+    return _NUMBERS.sub("", variant.partition(" ")[0])
+
+
+def label_of(variant: str) -> str:
+    """Return what tells a variant from others of its task: `1.0-224`, `V1 1.0-224`, `1.0-160 t4`.
+
+    A checkpoint's name is left out.
+    """
+    name = variant.partition(" ")[0]
+    family, multiplier, size, rest = re.split(r"_(\d+\.\d+)_(\d+(?:x\d+)?)", name)
+    older = "V1 " if family == "mobilenet_v1" else ""
+    return f"{older}{multiplier}-{size}{rest.replace('_', ' ')}"
+
+
+def with_published(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add `published_percent`, of a task's main figure; leave out rows without one."""
+    percent = [
+        _published_percent(row.variant.partition(" ")[0], row.width_multiplier, row.height)
+        for row in frame.itertuples()
+    ]
+    return frame.assign(published_percent=percent).dropna(subset="published_percent")
+
+
+def _published_percent(variant: str, width_multiplier: float, height: int) -> float:
+    """Return slim's figure, else the paper's; NaN if there is none."""
+    checkpoint = None
+    if variant == f"mobilenet_v2_{width_multiplier}_{height}":
+        checkpoint = find_published(width_multiplier, height, height)
+    found = checkpoint.top1_percent if checkpoint else find_in_paper(variant)
+    return float("nan") if found is None else found
+
+
+def wilson_interval(percent: float, count: float) -> tuple[float, float]:
+    """Return the 95 % interval of a share of so many, both in percent.
+
+    E. B. Wilson, Journal of the American Statistical Association 22 (1927) 209-212.
+    """
+    share, z2 = percent / 100, 1.959964**2
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = np.sqrt(z2 * (share * (1 - share) / count + z2 / (4 * count**2))) / (1 + z2 / count)
+    return 100 * float(max(0.0, middle - half)), 100 * float(min(1.0, middle + half))
+
+
+def pareto_front(frame: pd.DataFrame, cost: str, value: str) -> pd.DataFrame:
+    """Return the rows that no other row beats: none is cheaper and at least as good."""
+    ordered = frame.sort_values([cost, value], ascending=[True, False])
+    best_before = ordered[value].astype(float).cummax().shift(fill_value=-np.inf)
+    return ordered[ordered[value] > best_before]

@@ -1,0 +1,223 @@
+"""The tables of a report: latency, memory, fidelity, cost, and what failed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from reports.tables.frames import (
+    MAIN,
+    Setup,
+    by_runtime,
+    geometric_mean,
+    newest,
+    ok_rows,
+    ratios,
+    setups,
+)
+from reports.tables.table import Table, milliseconds
+
+NOISY = "†"
+_MEGABYTE = 1e6
+_ENVIRONMENT = {
+    "host": "host",
+    "accelerator": "accelerator",
+    "its driver": "accelerator_driver",
+    "CPU": "cpu_model",
+    "cores online": "cpu_cores",
+    "governor": "cpu_governor",
+    "frequency, MHz": "cpu_mhz",
+    "temperature, °C": "temperature_c",
+    "load, 1 min": "load_1m",
+    "calibration kernel, ms": "calibration_before_ms",
+    "kernel": "os",
+    "Python": "python_version",
+    "TVM": "tvm_version",
+    "tvm-ffi": "tvm_ffi_version",
+    "PyTorch": "torch_version",
+    "ONNX": "onnx_version",
+    "commit": "git_commit",
+    "weights": "weights",
+    "profile": "profile",
+}
+
+
+def result_tables(frame: pd.DataFrame) -> list[Table]:
+    """Return the tables of all setups that have a result."""
+    tables = []
+    for setup, rows in setups(ok_rows(newest(frame))):
+        tables += [_latency(setup, rows), _memory(setup, rows), _fidelity(setup, rows)]
+        if (rows["runtime"] == MAIN).any():
+            tables.append(_cost(setup, rows[rows["runtime"] == MAIN]))
+    return tables
+
+
+def failed_table(frame: pd.DataFrame) -> Table | None:
+    """Return every row that is not ok, with its reason; None if all are."""
+    failed = frame[frame["status"] != "ok"]
+    if failed.empty:
+        return None
+    columns = ["variant", "target", "device", "runtime", "threads", "precision", "status", "error"]
+    return Table("Failed rows", "These have no latency.", tuple(columns), _text(failed, columns))
+
+
+def warnings_table(frame: pd.DataFrame) -> Table | None:
+    """Return the rows that carry a warning; None if none does."""
+    noisy = frame[(frame["status"] == "ok") & (frame["warnings"] != "")]
+    if noisy.empty:
+        return None
+    columns = ["variant", "target", "device", "runtime", "threads", "precision", "warnings"]
+    return Table("Warnings", f"Marked {NOISY} above.", tuple(columns), _text(noisy, columns))
+
+
+def environment_table(frame: pd.DataFrame) -> Table:
+    """Return with what the rows were measured; a range where it moved."""
+    rows = [(name, _distinct(frame[column])) for name, column in _ENVIRONMENT.items()]
+    runtimes = frame[["runtime", "runtime_version"]].drop_duplicates().itertuples(index=False)
+    rows.append(("runtimes", ", ".join(f"{name} {version}" for name, version in runtimes)))
+    shown = tuple(row for row in rows if row[1])
+    return Table("Environment", "As the devices and the tools told it.", ("what", "value"), shown)
+
+
+def _text(frame: pd.DataFrame, columns: list[str]) -> tuple[tuple[str, ...], ...]:
+    """Show columns as they are; an emulated target says so."""
+    marked = frame["target"].where(~frame["emulated"].astype(bool), frame["target"] + " (emulated)")
+    shown = frame.assign(target=marked)[columns]
+    return tuple(tuple(map(str, row)) for row in shown.itertuples(index=False))
+
+
+def _latency(setup: Setup, rows: pd.DataFrame) -> Table:
+    indexed = rows.set_index(["variant", "runtime"])
+    names = list(by_runtime(rows, "latency_p50_ms").columns)
+    headers = ["variant", *(f"{name}, ms" for name in names)]
+    body = [
+        (variant, *(_interval(indexed, (variant, name)) for name in names))
+        for variant in rows["variant"].unique()
+    ]
+    ratio = ratios(rows)
+    if len(ratio.columns):
+        fastest = ratio.min(axis=1)
+        named = [_fastest(ratio.loc[row[0]]) for row in body]
+        body = [(*row, name) for row, name in zip(body, named, strict=True)]
+        means = [
+            f"{geometric_mean(ratio[name]):.2f} × {MAIN}" if name in ratio else "" for name in names
+        ]
+        body.append(("geometric mean", *means, _number(geometric_mean(fastest), ".2f")))
+        headers.append(f"fastest other / {MAIN}")
+    caption = (
+        "Median of one inference with its 95 % bootstrap interval, milliseconds. "
+        f"{NOISY} marks a row with a warning."
+    )
+    return Table(f"Latency: {setup.title}", caption, tuple(headers), tuple(body))
+
+
+def _memory(setup: Setup, rows: pd.DataFrame) -> Table:
+    peaks = by_runtime(rows, "peak_rss_bytes")
+    plan = rows.groupby("variant", sort=False)[
+        ["largest_tensor_bytes", "arena_bytes", "params_bytes", "artifact_bytes"]
+    ].max()
+    headers = ["variant", "largest tensor", "arena", "params", "artifact"]
+    body = [
+        (
+            variant,
+            *(_number(value / _MEGABYTE, ".2f") for value in plan.loc[variant]),
+            *(_number(value / _MEGABYTE, ".0f") for value in peaks.loc[variant]),
+        )
+        for variant in plan.index
+    ]
+    caption = (
+        "MB of 10^6 bytes. Largest tensor: of the architecture, at float32. Arena, params and "
+        f"artifact: {MAIN}'s planned activations, constants and library. Peak: resident memory of "
+        "the runtime's own process."
+    )
+    headers += [f"{name} peak" for name in peaks.columns]
+    return Table(f"Memory: {setup.title}", caption, tuple(headers), tuple(body))
+
+
+def _fidelity(setup: Setup, rows: pd.DataFrame) -> Table:
+    errors, agreement, boxes = (
+        by_runtime(rows, column)
+        for column in ("relative_l2_error", "top1_agreement", "max_box_error_px")
+    )
+    boxes = boxes.dropna(axis=1, how="all")
+    body = [
+        (
+            variant,
+            *(_number(value, ".1e") for value in errors.loc[variant]),
+            *(_number(value * 100, ".0f") for value in agreement.loc[variant]),
+            *(_number(value, ".1e") for value in boxes.loc[variant]),
+        )
+        for variant in errors.index
+    ]
+    headers = ["variant", *(f"{name}, error" for name in errors.columns)]
+    headers += [f"{name}, top-1 %" for name in agreement.columns]
+    headers += [f"{name}, box px" for name in boxes.columns]
+    parts = {"detect": "a detector's anchors", "segment": "a segmenter's pixels"}
+    shared = [words for task, words in parts.items() if (rows["task"] == task).any()]
+    caption = (
+        "Relative L2 error against PyTorch on the same seeded inputs (the largest of "
+        f"{_distinct(rows['fidelity_inputs'])}), and the share of "
+        f"{', of '.join(['them', *shared])} with the same top class."
+    )
+    if len(boxes.columns):
+        caption += (
+            " Box: the farthest that a corner is from PyTorch's, over all anchors, in pixels of "
+            "the input."
+        )
+    return Table(f"Fidelity: {setup.title}", caption, tuple(headers), tuple(body))
+
+
+def _cost(setup: Setup, rows: pd.DataFrame) -> Table:
+    columns: dict[str, tuple[str, Callable[[Any], str]]] = {
+        "export, s": ("export_s", lambda v: _number(v, ".1f")),
+        "compile, s": ("compile_s", lambda v: _number(v, ".1f")),
+        "kernels": ("functions", lambda v: _number(v, ".0f")),
+        "to the device, ms": ("host_to_device_ms", lambda v: _number(v, ".3f")),
+        "back, ms": ("device_to_host_ms", lambda v: _number(v, ".3f")),
+        "round trip, ms": ("round_trip_ms", lambda v: _number(v, ".2f")),
+        "samples": ("samples", str),
+    }
+    columns = {name: one for name, one in columns.items() if rows[one[0]].notna().any()}
+    body = [
+        (row["variant"], *(form(row[column]) for column, form in columns.values()))
+        for _, row in rows.iterrows()
+    ]
+    caption = (
+        "What it took to get there. Export and compile are of the time when they were done; a "
+        "cached result keeps it. Round trip: input over RPC, one inference, output back. To the "
+        "device and back: input and output between a GPU and the CPU beside it; not in the latency."
+    )
+    return Table(f"Cost: {setup.title}", caption, ("variant", *columns), tuple(body))
+
+
+def _interval(indexed: pd.DataFrame, key: tuple[str, str]) -> str:
+    if key not in indexed.index:
+        return "-"
+    row = indexed.loc[key]
+    low, high = row["latency_ci95_low_ms"], row["latency_ci95_high_ms"]
+    if pd.isna(row["latency_p50_ms"]):
+        return "-"
+    interval = (
+        "" if pd.isna(low) or pd.isna(high) else f" [{milliseconds(low)}, {milliseconds(high)}]"
+    )
+    return f"{milliseconds(row['latency_p50_ms'])}{interval}{NOISY if row['warnings'] else ''}"
+
+
+def _fastest(ratio: pd.Series) -> str:
+    """Show the smallest ratio and whose it is."""
+    known = ratio.dropna()
+    return f"{known.min():.2f} ({known.idxmin()})" if len(known) else "-"
+
+
+def _number(value: Any, form: str) -> str:
+    return "-" if pd.isna(value) else f"{value:{form}}"
+
+
+def _distinct(column: pd.Series) -> str:
+    known = column.dropna().unique()
+    if not len(known):
+        return ""
+    if pd.api.types.is_float_dtype(column.dtype):
+        low, high = min(known), max(known)
+        return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return ", ".join(str(value) for value in known if value != "")
