@@ -219,6 +219,7 @@ def test_a_library_that_crashes_and_one_that_hangs_cost_a_row_each(
     assert not [p for p in psutil.process_iter() if _is_server_in(tmp_path, p)]
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_without_losing_or_repeating_a_row(
     start: Any, mobilebench: Any, tmp_path: Path
 ) -> None:
