@@ -114,7 +114,7 @@ def _take_bundle(cell: Cell, bundle: Bundle) -> Prepared:
     """Return what was exported, if it still is what was opened when the run began."""
     failed = []
     try:
-        if check_sums(bundle.directory) != bundle.sha256:
+        if check_sums(bundle.directory).sha256 != bundle.sha256:
             raise ValueError("it is another one than when the run began")
     except (OSError, ValueError) as error:
         failed = [Attempt(TVM, "load_failed", f"bundle {bundle.directory}: {error}")]

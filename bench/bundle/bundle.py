@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.artifact import LIBRARY, Artifact, Manifest
-from bench.bundle.checksums import check_sums, read_sums
+from bench.bundle.checksums import check_sums
 from bench.bundle.elf import architecture_of
 from bench.bundle.manifest import MANIFEST, BundleManifest, Tensor, read_manifest
 from bench.fidelity import Floats, Reference
@@ -65,14 +65,14 @@ def open_bundle(directory: Path) -> Bundle:
             raise ValueError("there is no such directory")
         if not (directory / MANIFEST).is_file():
             raise ValueError(f"{MANIFEST} is missing; is it a bundle of `mobilebench export`?")
-        digest = check_sums(directory)
+        sums = check_sums(directory)
         manifest = read_manifest(directory / MANIFEST)
         _check_versions(manifest)
         variant = parse_variant(manifest.variant)
-        _check_consistency(manifest, variant, directory)
+        _check_consistency(manifest, variant, sums.files)
         _check_architecture(directory / LIBRARY, manifest)
-        artifact = Artifact(directory, _artifact_manifest(manifest), f"bundle-{digest[:24]}")
-        return Bundle(directory, digest, manifest, variant, artifact)
+        artifact = Artifact(directory, _artifact_manifest(manifest), f"bundle-{sums.sha256[:24]}")
+        return Bundle(directory, sums.sha256, manifest, variant, artifact)
     except (BenchError, OSError, ValueError) as error:
         raise BenchError(f"bundle {directory}: {error}") from error
 
@@ -109,11 +109,10 @@ def _check_versions(manifest: BundleManifest) -> None:
             )
 
 
-def _check_consistency(manifest: BundleManifest, variant: Variant, directory: Path) -> None:
+def _check_consistency(manifest: BundleManifest, variant: Variant, sums: dict[str, str]) -> None:
     """Raise ValueError for the first thing that the manifest contradicts itself or a file in."""
     check_target_values(manifest.target)
-    sums = read_sums(directory)
-    sums.pop(MANIFEST, None)
+    sums = {name: digest for name, digest in sums.items() if name != MANIFEST}
     needed = {LIBRARY, *((PARAMS_FILE,) if manifest.params == APART else ())}
     needed |= {one.reference for one in (*manifest.inputs, *manifest.outputs)}
     needed |= {name for name in (manifest.labels, manifest.anchors) if name}

@@ -1,10 +1,20 @@
 """A directory's files and their SHA-256, as `sha256sum` writes them."""
 
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bench.cache import file_sha256
 
 SUMS = "SHA256SUMS"
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What SHA256SUMS says."""
+
+    sha256: str  # of itself, which stands for everything that it names
+    files: dict[str, str]  # the SHA-256 of each file
 
 
 def write_sums(directory: Path) -> None:
@@ -21,15 +31,15 @@ def files_below(directory: Path) -> list[str]:
     return [name for path in below if (name := path.relative_to(directory).as_posix()) != SUMS]
 
 
-def check_sums(directory: Path) -> str:
-    """Compare files with SHA256SUMS; returns its own SHA-256, which stands for all of them.
+def check_sums(directory: Path) -> Sums:
+    """Compare files with SHA256SUMS.
 
     Raises ValueError with the first thing that is not as it says: a line, a file that is missing,
     changed or not named. OSError if SHA256SUMS cannot be read.
     """
-    expected = read_sums(directory)
+    sums = _read(directory)
     found = set(files_below(directory))
-    for name, digest in expected.items():
+    for name, digest in sums.files.items():
         path = directory / name
         if name not in found:
             raise ValueError(f"{name} is missing; get the bundle again")
@@ -37,18 +47,19 @@ def check_sums(directory: Path) -> str:
             raise ValueError(f"{name} is not a plain file; get the bundle again")
         if file_sha256(path) != digest:
             raise ValueError(f"{name} is not the file that {SUMS} names; get the bundle again")
-    if foreign := sorted(found - set(expected)):
+    if foreign := sorted(found - set(sums.files)):
         raise ValueError(f"{foreign[0]} is not named in {SUMS}; take it away")
-    return file_sha256(directory / SUMS)
+    return sums
 
 
-def read_sums(directory: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file as SHA256SUMS has it; raises ValueError for a bad line."""
-    sums: dict[str, str] = {}
-    for number, line in enumerate((directory / SUMS).read_text(encoding="utf-8").splitlines(), 1):
+def _read(directory: Path) -> Sums:
+    """Raise ValueError for a bad line."""
+    content = (directory / SUMS).read_bytes()
+    files: dict[str, str] = {}
+    for number, line in enumerate(content.decode(errors="replace").splitlines(), 1):
         digest, separator, name = line.partition("  ")
         inside = name and not PurePosixPath(name).is_absolute() and ".." not in name.split("/")
-        if len(digest) != 64 or not separator or not inside or name in sums:
+        if len(digest) != 64 or not separator or not inside or name in files:
             raise ValueError(f"line {number} of {SUMS} is damaged; get the bundle again")
-        sums[name] = digest
-    return sums
+        files[name] = digest
+    return Sums(hashlib.sha256(content).hexdigest(), files)

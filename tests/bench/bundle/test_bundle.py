@@ -36,7 +36,7 @@ def test_a_bundle_says_what_it_is(bundle: Path) -> None:
     assert [one.shape for one in reference.outputs] == [(1, 1000)]
     assert np.isfinite(reference.outputs[0]).all()
     assert set(opened.manifest.files) == set(files_below(bundle)) - {MANIFEST}
-    assert opened.sha256 == check_sums(bundle)
+    assert opened.sha256 == check_sums(bundle).sha256
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,10 @@ def test_a_bundle_says_what_it_is(bundle: Path) -> None:
         (
             lambda copy: (copy / "params.bin").write_bytes(b"short"),
             "params.bin is not the file that SHA256SUMS names",
+        ),
+        (
+            lambda copy: (copy / SUMS).write_bytes(b"\xff" * 64 + b"  run.py\n"),
+            "run.py is not the file that SHA256SUMS names",
         ),
         (
             lambda copy: (copy / "numpy.py").write_text("print('foreign')\n"),

@@ -20,6 +20,7 @@ from targets.emulated.board import make_board
 from targets.local import local_cpuinfo
 from targets.proc_files import cpu_flags
 from tests.bundles import export, flip
+from tests.datasets import structured_pixels
 
 INPUT = {"name": "input", "dtype": "float32", "reference": "reference/input.bin"}
 CROSS_GCC = "aarch64-linux-gnu-g++"
@@ -67,10 +68,8 @@ def run(installed: Path) -> Run:
 @pytest.fixture(scope="module")
 def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a picture that is larger than the network's input and has structure."""
-    y, x = np.mgrid[:81, :121]
-    pixels = np.stack([x * 2, y * 3, (x * y) % 256], axis=2).astype(np.uint8)
     path = tmp_path_factory.mktemp("pictures") / "picture.ppm"
-    Image.fromarray(pixels).save(path)
+    Image.fromarray(structured_pixels(81, 121)).save(path)
     return path
 
 

@@ -9,12 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from bench.bundle.bundle import open_bundle
 from targets.emulated.board import make_board
 from tests.bundles import export
+from tests.datasets import structured_pixels
 
 TOOLS = ("debootstrap", "qemu-aarch64-static")
 WHEELS = [f"apache-tvm=={version('apache-tvm')}", f"apache-tvm-ffi=={version('apache-tvm-ffi')}"]
@@ -39,8 +39,7 @@ def picture_of(bundle: Path, path: Path) -> int:
     from bench.models.weights import load_model
 
     opened = open_bundle(bundle)
-    y, x = np.mgrid[:64, :96]
-    pixels = np.stack([x * 2, y * 3, (x * y) % 256], axis=2).astype(np.uint8)
+    pixels = structured_pixels(64, 96)
     Image.fromarray(pixels).save(path)
     image = normalised(pixels[None], opened.manifest.preprocessing)
     with torch.inference_mode():

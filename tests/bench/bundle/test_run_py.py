@@ -24,6 +24,7 @@ from bench.bundle.bundle import open_bundle
 from bench.on_device import Bench, infer_on_device, workload_of
 from bench.variant import parse_variant
 from tests.bundles import MISSING, export, flip
+from tests.datasets import structured_pixels
 
 
 def run(bundle: Path, *arguments: object) -> Any:
@@ -45,10 +46,8 @@ def loaded(bundle: Path, directory: Path) -> Any:
 @pytest.fixture(scope="module")
 def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a picture that is larger than the network's input and has structure."""
-    y, x = np.mgrid[:80, :120]
-    pixels = np.stack([x * 2, y * 3, (x * y) % 256], axis=2).astype(np.uint8)
     path = tmp_path_factory.mktemp("pictures") / "picture.png"
-    Image.fromarray(pixels).save(path)
+    Image.fromarray(structured_pixels(80, 120)).save(path)
     return path
 
 
