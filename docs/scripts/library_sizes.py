@@ -1,0 +1,38 @@
+"""How large libraries are without their weights, of every published network, on each target named.
+
+    python docs/scripts/library_sizes.py x86-64-v4 raspberry-pi-4
+
+Weights are written apart, so the library is the code alone. It is stripped, as all are.
+"""
+
+import argparse
+
+from bench.cache import cache_directory
+from bench.models.weights import Weights
+from bench.variant import paper_grid, published_grid
+from bench.workshop import Workshop
+from schedules.database import directories
+from schedules.params import APART
+from targets.target import find_target
+
+LIMIT_S = 600.0
+
+
+def main() -> None:
+    """Print the size of each library, and the least and the most on each target."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("targets", nargs="+")
+    variants = list(dict.fromkeys([*published_grid(), *paper_grid()]))
+    with Workshop(cache_directory(), LIMIT_S) as workshop:
+        for target in map(find_target, parser.parse_args().targets):
+            sizes = []
+            for variant in variants:
+                exported = workshop.export(variant, Weights())
+                made = workshop.build(variant, exported, target, 1, directories(), params=APART)
+                sizes.append(made.manifest.artifact_bytes)
+                print(f"{variant.name:40} {sizes[-1] / 1000:7.1f} kB", flush=True)
+            print(f"{target.name}: {min(sizes) / 1000:.1f} to {max(sizes) / 1000:.1f} kB")
+
+
+if __name__ == "__main__":
+    main()

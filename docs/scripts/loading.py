@@ -1,0 +1,72 @@
+"""What loading a library takes on this machine, and an inference, of several libraries in turns.
+
+    python docs/scripts/loading.py VARIANT LIBRARY...
+
+The libraries are of the same variant, for this machine, with their weights inside, such as those of
+`mobilebench export --params embedded` at two commits. Each is loaded anew in every round, from a
+copy of its own, as the dynamic linker does not load a file twice; files are in memory by then. All
+must compute the same, bit by bit.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+os.environ["TVM_USE_RUNTIME_LIB"] = "1"  # before TVM is imported: leave the compiler alone
+import numpy as np
+import tvm
+from tvm.runtime import vm
+
+from bench.variant import parse_variant
+
+INFERENCES = 50
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    """Return how long it takes."""
+    start = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - start)
+
+
+def main() -> None:
+    """Print both for each library: the medians over rounds."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("variant", type=parse_variant)
+    parser.add_argument("libraries", type=Path, nargs="+")
+    parser.add_argument("--rounds", type=int, default=20)
+    arguments = parser.parse_args()
+    pixels = np.random.default_rng(0).standard_normal(arguments.variant.input_shape, np.float32)
+    image = tvm.runtime.tensor(pixels)
+    loads: dict[Path, list[float]] = {one: [] for one in arguments.libraries}
+    inferences: dict[Path, list[float]] = {one: [] for one in arguments.libraries}
+    outputs = set()
+    with TemporaryDirectory() as directory:
+        for turn in range(arguments.rounds):
+            for number, library in enumerate(arguments.libraries):
+                copy = shutil.copyfile(library, Path(directory) / f"{turn}-{number}.so")
+                machines: list[vm.VirtualMachine] = []
+
+                def load(copy: Path = copy, machines: list[vm.VirtualMachine] = machines) -> None:
+                    module = tvm.runtime.load_module(str(copy))
+                    machines.append(vm.VirtualMachine(module, tvm.cpu()))
+
+                loads[library].append(milliseconds(load))
+                main = machines[0]["main"]
+                outputs.add(main(image).numpy().tobytes())
+                taken = [milliseconds(lambda main=main: main(image)) for _ in range(INFERENCES)]
+                inferences[library].append(statistics.median(taken))
+    if len(outputs) > 1:
+        raise SystemExit("the libraries do not compute the same")
+    for library in arguments.libraries:
+        load_ms, inference_ms = map(statistics.median, (loads[library], inferences[library]))
+        print(f"{library}: load {load_ms:.2f} ms, inference {inference_ms:.3f} ms")
+
+
+if __name__ == "__main__":
+    main()
