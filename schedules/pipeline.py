@@ -11,6 +11,7 @@ from tvm.s_tir import dlight
 
 from schedules.lookup import Lookup
 from schedules.machine import Gpu, Processor, machine_of
+from schedules.opencl_source import compact_kernels
 from schedules.passes.flatten import explicit_loops, flat_buffers
 from schedules.passes.fold_layout import FoldLayout
 from schedules.passes.fuse_blocks import FuseBlocks
@@ -146,7 +147,10 @@ def plan(
 
 def build(planned: tvm.IRModule, tvm_target: Any) -> Any:
     """Run phase 5 on a planned module and generate code for it; returns TVM's executable."""
-    with tvm.transform.PassContext(config=_CONFIG):
+    with (
+        tvm.transform.PassContext(config=_CONFIG | {"tirx.disable_assert": True}),
+        compact_kernels(),
+    ):
         return relax.build(
             planned, tvm_target, relax_pipeline=tvm.transform.Sequential(machine_passes())
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.artifact import Artifact
 from bench.models.weights import Weights
 from bench.variant import parse_variant, published_grid
 from bench.workshop import Workshop
@@ -23,6 +24,7 @@ _FEW = (
 _AARCH64 = 183  # EM_AARCH64, elf.h
 _LIMIT_S = 300.0
 _KERNELS = re.compile(rb"// Function: [\n -~]*\}")
+_MACRO = re.compile(r"^#define (\w+)", re.MULTILINE)
 _CLANG = ["clang", "-x", "cl", "-cl-std=CL1.2", "-target", "spir64-unknown-unknown"]
 _CLANG += ["-Xclang", "-finclude-default-header", "-Dcl_khr_fp16", "-Werror", "-fsyntax-only", "-"]
 
@@ -38,14 +40,20 @@ def cells(target: Target) -> list[tuple[str, str]]:
 
 
 def opencl_of(library: Path) -> str:
-    """Return the code of all kernels, which lies in the library as text."""
-    found = _KERNELS.findall(library.read_bytes())
-    return "\n".join(one.decode() for one in found)
+    """Return the code of all kernels, which lies in the library as text.
+
+    Each is compiled by itself on a device, so its macros end with it.
+    """
+    (found,) = _KERNELS.findall(library.read_bytes())
+    kernels = re.split(r"(?=// Function: )", found.decode())
+    return "\n".join(
+        "\n".join([one, *(f"#undef {name}" for name in _MACRO.findall(one))]) for one in kernels
+    )
 
 
 @pytest.fixture(scope="module")
-def libraries(cache_dir: Path) -> dict[tuple[str, str, str], Path]:
-    """Return the library of every variant, precision and target."""
+def artifacts(cache_dir: Path) -> dict[tuple[str, str, str], Artifact]:
+    """Return the artifact of every variant, precision and target."""
     built = {}
     with Workshop(cache_dir, _LIMIT_S) as workshop:
         for target in GPUS:
@@ -55,8 +63,22 @@ def libraries(cache_dir: Path) -> dict[tuple[str, str, str], Path]:
                 artifact = workshop.build(variant, exported, target, 1, (), precision)
                 assert len(artifact.manifest.kernels) == artifact.manifest.functions
                 assert artifact.manifest.precision == precision
-                built[target.name, name, precision] = artifact.library
+                built[target.name, name, precision] = artifact
     return built
+
+
+@pytest.fixture(scope="module")
+def libraries(artifacts: dict[tuple[str, str, str], Artifact]) -> dict[tuple[str, str, str], Path]:
+    """Return their libraries."""
+    return {cell: artifact.library for cell, artifact in artifacts.items()}
+
+
+def test_without_their_weights_they_are_small(
+    artifacts: dict[tuple[str, str, str], Artifact],
+) -> None:
+    for cell, artifact in artifacts.items():
+        code_bytes = artifact.manifest.artifact_bytes - artifact.manifest.params_bytes
+        assert 0 < code_bytes < 1_000_000, cell
 
 
 def test_they_are_libraries_for_arm(libraries: dict[tuple[str, str, str], Path]) -> None:

@@ -40,6 +40,7 @@ def planned(
     threads: int = 1,
     prefer: str = "latency",
     weights: Weights = RANDOM,
+    precision: str = "float32",
 ) -> tuple[Any, ...]:
     import onnx
     import tvm
@@ -52,7 +53,7 @@ def planned(
     target = find_target(target_name)
     handle = tvm.target.Target(resolve(target, threads))
     module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
-    fused = pipeline.fuse(module, target, handle)
+    fused = pipeline.fuse(module, target, handle, precision)
     return exported, pipeline.plan(fused, handle, Lookup(), prefer), handle
 
 

@@ -1,0 +1,84 @@
+"""What the preprocessor makes of compact OpenCL is what was written."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from schedules import opencl_source
+from schedules.opencl_source import compact
+from targets.toolchain import find_toolchain
+from tests.schedules.test_pipeline import planned
+
+KERNEL = """\
+#ifdef cl_khr_fp16
+#pragma OPENCL EXTENSION cl_khr_fp16 : enable
+#endif
+__kernel void other(__global float* restrict a, __global float* restrict b);
+// Function: scale
+__kernel void scale(__global float* restrict a, __global float* restrict b) {
+  /* as often as a macro is worth it */
+""" + "".join(
+    f"""
+  #pragma unroll
+  for (int ax_{n} = 0; ax_{n} < 4; ++ax_{n}) {{
+    float4 b_ = (({n} <= ax_{n}) && (ax_{n} != 1)) ? vload4(0, a + ((ax_{n} * 4) >> 1)) : 0.0e+00f;
+    a[(ax_{n} << 2)] = b_.s0 - -1.500000e-01f; a[ax_{n}] += .5f; a[0]--; a[1] = +a[1] & ~0x1fu;
+  }}
+"""
+    for n in range(9)
+) + "}\n"  # fmt: skip
+
+
+def tokens(source: str) -> list[str]:
+    """Return the tokens that a C preprocessor leaves, pragmas among them."""
+    compiler = find_toolchain("host").compiler
+    command = [*compiler, "-E", "-P", "-x", "c", "-Dcl_khr_fp16", "-"]
+    done = subprocess.run(command, input=source, capture_output=True, text=True, check=True)
+    words = r"[A-Za-z_]\w*|\.?\d(?:[eEpP][+-]|[\w.])*"
+    return re.findall(rf"{words}|<<=|>>=|\+\+|--|->|&&|\|\||<<|>>|[-+*/%&|^<>=!]=|\S", done.stdout)
+
+
+def without_others(source: str) -> str:
+    return re.sub(r"__kernel void \w+\([^{}]*\);", "", source)
+
+
+def test_the_preprocessor_undoes_it() -> None:
+    short = compact(KERNEL)
+    assert len(short) < len(KERNEL) / 2
+    assert "other" not in short
+    assert tokens(short) == tokens(without_others(KERNEL))
+    assert tokens(short).count("pragma") == 10
+
+
+def test_no_macro_has_a_name_that_the_text_has() -> None:
+    """`b_` would be the second of all names."""
+    names = re.findall(r"^#define (\w+)", compact(KERNEL), re.MULTILINE)
+    assert len(set(names)) == len(names) > 10
+    assert not set(names) & set(re.findall(r"\w+", KERNEL))
+
+
+@pytest.mark.parametrize("source", ["", "\n", "int a;", "__kernel void one() {}"])
+def test_what_is_short_stays_as_it_is(source: str) -> None:
+    assert tokens(compact(source)) == tokens(source)
+
+
+def test_a_network_is_written_in_a_quarter(
+    cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from schedules import pipeline
+
+    _, plan, handle = planned("mobilenet_v2_0.35_64", cache_dir, "mali", precision="float16")
+    written: dict[str, str] = {}
+
+    def noted(source: str) -> str:
+        written[source] = compact(source)
+        return written[source]
+
+    monkeypatch.setattr(opencl_source, "compact", noted)
+    pipeline.build(plan, handle)
+    assert len(written) > 20
+    for source, short in written.items():
+        assert tokens(short) == tokens(without_others(source))
+    assert 4 * sum(map(len, written.values())) < sum(map(len, written))
