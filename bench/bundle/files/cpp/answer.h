@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <fstream>
 #include <numeric>
 #include <string>
 #include <vector>
 
-#include "bundle.h"
+#include "boxes.h"
 
 namespace mobilenet {
 
@@ -58,16 +59,17 @@ inline std::vector<Found> Classify(const float* logits, int classes) {
   return Best(all, 5);
 }
 
-// Returns the five best anchors of class predictions (anchors, classes), the first class being the
-// background. Classes are independent of each other: sigmoid. Their boxes are not decoded.
-inline std::vector<Found> Detect(const float* logits, int anchors, int classes) {
+// Returns the five best boxes of a detector; see boxes.h for what is given.
+inline std::vector<Found> Detect(const float* codes, const float* logits, const float* anchors,
+                                 int64_t places, int classes) {
   std::vector<Found> all;
-  for (int anchor = 0; anchor < anchors; ++anchor, logits += classes) {
-    int index = std::max_element(logits + 1, logits + classes) - logits;
-    std::string where = "  at anchor " + std::to_string(anchor) + ", its box not decoded";
-    all.push_back({1 / (1 + std::exp(-logits[index])), index, where});
+  for (const Detection& one : FindBoxes(codes, logits, anchors, places, classes, 5)) {
+    char where[48];
+    std::snprintf(where, sizeof(where), "  %.3f %.3f %.3f %.3f", one.box.low[0], one.box.low[1],
+                  one.box.high[0], one.box.high[1]);
+    all.push_back({static_cast<float>(one.score), one.index, where});
   }
-  return Best(all, 5);
+  return all;
 }
 
 // Returns the classes of logits (classes, pixels) that at least a thousandth of the pixels has.

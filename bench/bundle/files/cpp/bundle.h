@@ -46,6 +46,13 @@ struct Refusal : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+inline void ReadFloats(const std::string& path, float* floats, size_t count) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file.read(reinterpret_cast<char*>(floats), count * sizeof(float)) || file.get() != EOF) {
+    throw Refusal(path + ": has not " + std::to_string(count) + " floats; get the bundle again");
+  }
+}
+
 // An object of the manifest, whose values must be there and of their kinds.
 class Fields {
  public:
@@ -151,6 +158,9 @@ class Bundle {
         outputs.empty()) {
       throw Refusal(file + ": describes no network of one image; get the bundle again");
     }
+    if (task == "detect" && !FitDetector()) {
+      throw Refusal(file + ": its outputs are not a detector's; get the bundle again");
+    }
     Fields preprocessing = manifest_.Inner("preprocessing");
     if (preprocessing.Has("resize")) resize = preprocessing.Number("resize", 1);
     mean = preprocessing.Values<double>("mean");
@@ -186,6 +196,13 @@ class Bundle {
     }
   }
 
+  // Returns where a detector looks: ymin, xmin, ymax, xmax of each anchor.
+  std::vector<float> Anchors() const {
+    std::vector<float> anchors(4 * outputs.back().shape.at(1));
+    ReadFloats(Find(manifest_.Text("anchors")), anchors.data(), anchors.size());
+    return anchors;
+  }
+
   std::string task, device, entry, labels;
   int device_index, threads, resize = 0;
   std::vector<int> cores;
@@ -205,6 +222,14 @@ class Bundle {
       ports.push_back(port);
     }
     return ports;
+  }
+
+  // Codes (1, anchors, 4) and logits (1, anchors, classes).
+  bool FitDetector() const {
+    if (outputs.size() != 2) return false;
+    const auto &codes = outputs[0].shape, &logits = outputs[1].shape;
+    return codes.size() == 3 && logits.size() == 3 && codes[0] == 1 && logits[0] == 1 &&
+           codes[1] == logits[1] && codes[1] > 0 && codes[1] <= 1 << 20 && codes[2] == 4;
   }
 
   // TVM promises nothing between its versions. tvm-ffi's library tells its own; between releases it

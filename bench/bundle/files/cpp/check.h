@@ -13,13 +13,6 @@
 
 namespace mobilenet {
 
-inline void ReadFloats(const std::string& path, float* floats, size_t count) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file.read(reinterpret_cast<char*>(floats), count * sizeof(float)) || file.get() != EOF) {
-    throw Refusal(path + ": has not " + std::to_string(count) + " floats; get the bundle again");
-  }
-}
-
 // Returns |output - reference| / |reference|. The file has each `stride`-th row and column.
 inline double RelativeError(const ffi::Tensor& output, const std::string& path, int stride) {
   ffi::ShapeView shape = output.shape();

@@ -87,11 +87,12 @@ Options Parse(int count, char** words) {
 }
 
 void Tell(const std::vector<ffi::Tensor>& outputs, const Bundle& bundle,
-          const std::vector<std::string>& labels) {
+          const std::vector<float>& anchors, const std::vector<std::string>& labels) {
   const ffi::Tensor& last = outputs.back();
   const auto* logits = static_cast<const float*>(last.data_ptr());
   if (bundle.task == "detect") {
-    Print(Detect(logits, last.size(1), last.size(2)), labels);
+    const auto* codes = static_cast<const float*>(outputs.front().data_ptr());
+    Print(Detect(codes, logits, anchors.data(), last.size(1), last.size(2)), labels);
   } else if (bundle.task == "segment") {
     Print(Segment(logits, last.size(1), last.size(2) * last.size(3)), labels);
   } else {
@@ -135,6 +136,8 @@ bool Run(const Options& options) {
     for (const Port& port : bundle.outputs) references.push_back(bundle.Find(port.reference));
   }
   if (shown && !bundle.labels.empty()) labels = ReadLabels(bundle.Find(bundle.labels));
+  std::vector<float> anchors;
+  if (shown && bundle.task == "detect") anchors = bundle.Anchors();
   Picture picture;
   if (shown) picture = ReadPicture(options.picture, bundle);
   cold.Done("files");
@@ -164,7 +167,7 @@ bool Run(const Options& options) {
   cold.Done("input");
   std::vector<ffi::Tensor> outputs = Infer(model, bundle);
   cold.Done("inference");
-  if (shown) Tell(outputs, bundle, labels);
+  if (shown) Tell(outputs, bundle, anchors, labels);
   if (options.cold) cold.Print();
   std::fflush(stdout);  // before the model is taken down, which takes a while
   if (options.check && shown) {
