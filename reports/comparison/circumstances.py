@@ -4,30 +4,16 @@ from collections.abc import Sequence
 from statistics import median
 
 from reports.comparison.comparison import Difference
+from reports.records.environment import PARTS, SETTINGS, VERSIONS
 from reports.records.record import Record
 
 _DRIFT = 0.10  # of the calibration kernel, as in the warnings of a row
-_COLUMNS = {
-    "commit": "git_commit",
-    "TVM": "tvm_version",
-    "tvm-ffi": "tvm_ffi_version",
-    "PyTorch": "torch_version",
-    "ONNX": "onnx_version",
-    "Python": "python_version",
-    "kernel": "os",
-    "CPU": "cpu_model",
-    "governor": "cpu_governor",
-    "accelerator": "accelerator",
-    "its driver": "accelerator_driver",
-    "profile": "profile",
-    "weights": "weights",
-}
 
 
 def differences(base: Sequence[Record], head: Sequence[Record]) -> list[Difference]:
     """Return the versions and settings that are others in HEAD, those of runtimes included."""
     found = []
-    for what, column in _COLUMNS.items():
+    for what, column in (VERSIONS | PARTS | SETTINGS).items():
         before, after = (
             sorted({str(getattr(record, column)) for record in records} - {""})
             for records in (base, head)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from reports.comparison.watched import WATCHED
 from reports.records.cell import Cell
+from reports.records.environment import VERSIONS
 from reports.records.store import Run, Store
 
 WINDOW = 60
@@ -18,13 +19,9 @@ WINDOW = 60
 LATENCY = "latency_p50_ms"
 INTERVAL = ("latency_ci95_low_ms", "latency_ci95_high_ms")
 CELL = ("target", "device", "threads", "precision", "prefer", "variant", "weights", "runtime")
-VERSIONS = (
-    "git_commit",
-    *("runtime_version", "tvm_version", "tvm_ffi_version", "torch_version", "onnx_version"),
-    *("os", "accelerator_driver"),
-)
 _COLUMNS = (
-    *("run_id", "status", "emulated", "artifact_key", *CELL, *VERSIONS),
+    *("run_id", "status", "emulated", "artifact_key", *CELL, *VERSIONS.values()),
+    "runtime_version",
     *(LATENCY, *INTERVAL),
     *(watched.column for watched in WATCHED),
     *("data", "images"),

@@ -19,20 +19,10 @@ from reports.nights.history import changes_of, find_suspects, judge
 from reports.nights.outcomes import outcomes_of
 from reports.nights.timeline import Timeline, read_timeline, recent_nights
 from reports.records.cell import Cell
+from reports.records.environment import SETTINGS, VERSIONS
 from reports.records.store import Run, Store
 
 UNNAMED = "any "  # begins the device of a row that never had a board: any KEY
-VERSIONS = {
-    "commit": "git_commit",
-    "TVM": "tvm_version",
-    "tvm-ffi": "tvm_ffi_version",
-    "PyTorch": "torch_version",
-    "ONNX": "onnx_version",
-    "kernel": "os",
-    "driver": "accelerator_driver",
-    "profile": "profile",
-    "weights": "weights",
-}
 _BESIDE = (
     *("error", "warnings", "retries", "profile", "latency_cv", "temperature_c", "load_1m"),
     *("calibration_before_ms", "calibration_after_ms", "cpu_mhz", "cpu_governor", "cpu_model"),
@@ -250,7 +240,7 @@ def _versions(timeline: Timeline) -> list[Difference]:
         before, after = (", ".join(sorted(set(one[column]) - {""})) for one in own)
         return before, after
 
-    found = [Difference(what, *distinct(column)) for what, column in VERSIONS.items()]
+    found = [Difference(what, *distinct(column)) for what, column in (VERSIONS | SETTINGS).items()]
     found += [
         Difference(runtime, *distinct("runtime_version", runtime))
         for runtime in sorted(set(two[1]["runtime"]) - {"tvm", "torch"})

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.records.environment import PARTS, SETTINGS, STATE, VERSIONS
 from reports.tables.frames import (
     MAIN,
     Setup,
@@ -19,27 +20,6 @@ from reports.tables.table import Table, milliseconds
 
 NOISY = "†"
 _MEGABYTE = 1e6
-_ENVIRONMENT = {
-    "host": "host",
-    "accelerator": "accelerator",
-    "its driver": "accelerator_driver",
-    "CPU": "cpu_model",
-    "cores online": "cpu_cores",
-    "governor": "cpu_governor",
-    "frequency, MHz": "cpu_mhz",
-    "temperature, °C": "temperature_c",
-    "load, 1 min": "load_1m",
-    "calibration kernel, ms": "calibration_before_ms",
-    "kernel": "os",
-    "Python": "python_version",
-    "TVM": "tvm_version",
-    "tvm-ffi": "tvm_ffi_version",
-    "PyTorch": "torch_version",
-    "ONNX": "onnx_version",
-    "commit": "git_commit",
-    "weights": "weights",
-    "profile": "profile",
-}
 
 
 def result_tables(frame: pd.DataFrame) -> list[Table]:
@@ -72,7 +52,8 @@ def warnings_table(frame: pd.DataFrame) -> Table | None:
 
 def environment_table(frame: pd.DataFrame) -> Table:
     """Return with what the rows were measured; a range where it moved."""
-    rows = [(name, _distinct(frame[column])) for name, column in _ENVIRONMENT.items()]
+    columns = STATE | PARTS | VERSIONS | SETTINGS
+    rows = [(name, _distinct(frame[column])) for name, column in columns.items()]
     runtimes = frame[["runtime", "runtime_version"]].drop_duplicates().itertuples(index=False)
     rows.append(("runtimes", ", ".join(f"{name} {version}" for name, version in runtimes)))
     shown = tuple(row for row in rows if row[1])

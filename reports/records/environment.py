@@ -1,0 +1,22 @@
+"""With what a row was measured: columns of records, by the names that reports have for them."""
+
+VERSIONS = {
+    "commit": "git_commit",
+    "TVM": "tvm_version",
+    "tvm-ffi": "tvm_ffi_version",
+    "PyTorch": "torch_version",
+    "ONNX": "onnx_version",
+    "Python": "python_version",
+    "kernel": "os",
+    "driver": "accelerator_driver",
+}
+SETTINGS = {"profile": "profile", "weights": "weights"}
+PARTS = {"CPU": "cpu_model", "governor": "cpu_governor", "accelerator": "accelerator"}
+STATE = {
+    "host": "host",
+    "cores online": "cpu_cores",
+    "frequency, MHz": "cpu_mhz",
+    "temperature, °C": "temperature_c",
+    "load, 1 min": "load_1m",
+    "calibration kernel, ms": "calibration_before_ms",
+}
