@@ -18,7 +18,7 @@ _CALLBACK = "tvm_callback_opencl_postproc"  # as TVM's code generator looks for 
 _OFTEN = 4  # less is not worth a definition
 _NAME, _DEFINE = 3, 13  # characters of a macro's name, and of what defines it
 _LINE = 40  # tokens; C promises 4095 characters
-_MOST = 4000  # macros; C promises 4095
+_MOST = 3000  # pairs; C promises 4095 macros
 _TOKEN = re.compile(
     r"""
     ^\#.*$                     # a line of the preprocessor
@@ -140,8 +140,9 @@ def _joined(tokens: Sequence[str]) -> str:
     """Return tokens as text, apart where they would be others together."""
     text = ""
     for token in tokens:
-        apart = text and (_is_word(text[-1]) == _is_word(token[0]))
-        text += f" {token}" if apart and text[-1] not in "()[],;" else token
+        alike = text and _is_word(text[-1]) == _is_word(token[0]) and text[-1] not in "()[],;"
+        number = text[-1:] in tuple("eEpP") and token[0] in "+-"  # 0x1e+2 is one, and none at all
+        text += f" {token}" if alike or number else token
     return text
 
 

@@ -28,7 +28,7 @@ __kernel void scale(__global float* restrict a, __global float* restrict b) {
   }}
 """
     for n in range(9)
-) + "}\n"  # fmt: skip
+) + "a[7] = 0x2e + 1;\n}\n"  # fmt: skip
 
 
 def tokens(source: str) -> list[str]:
