@@ -10,18 +10,19 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import count, pairwise, product
+from itertools import count, islice, pairwise, product
 from string import ascii_letters, digits
 from typing import Any
 
 _CALLBACK = "tvm_callback_opencl_postproc"  # as TVM's code generator looks for it
 _OFTEN = 4  # less is not worth a definition
 _NAME, _DEFINE = 3, 13  # characters of a macro's name, and of what defines it
-_LINE = 40  # tokens; C promises 4095 characters
-_MOST = 3000  # pairs; C promises 4095 macros
+_LINE = 40  # tokens of a line or a macro; C promises 4095 characters
+_MOST = 4000  # macros; C promises 4095
 _TOKEN = re.compile(
     r"""
     ^\#.*$                     # a line of the preprocessor
+    | \bget_\w+\(\d\)          # a call that may be a macro of the driver's
     | [A-Za-z_]\w*
     | \.?\d(?:[eEpP][+-]|[\w.])*
     | <<= | >>= | \+\+ | -- | -> | && | \|\| | << | >> | [-+*/%&|^<>=!]=
@@ -29,14 +30,16 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
-_DECLARATION = re.compile(r"^__kernel void \w+\([^{}]*\);$", re.MULTILINE)
+_OTHERS = re.compile(r'^(?!\s*#).*"|\\|\.\.\.|^\s*#\s*define\b|\bas_\w+\s*\(', re.MULTILINE)
+"""Text, lines that go on, and macros with arguments, whose calls have to stand there whole."""
+_DECLARATION = re.compile(r"^__kernel void \w+\([^{};]*\);$", re.MULTILINE)
 _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 @contextmanager
 def compact_kernels() -> Iterator[None]:
-    """Have TVM write compact sources meanwhile."""
+    """Have TVM write compact sources meanwhile, whatever else was to be done with them."""
     import tvm_ffi
 
     def shorten(source: str, _target: Any) -> str:
@@ -52,9 +55,13 @@ def compact_kernels() -> Iterator[None]:
 def compact(source: str) -> str:
     """Return source text of the same tokens, but for comments and what is declared and not called.
 
-    Kernels are declared before each other, and none calls another.
+    Kernels are declared before each other, and none calls another. Built-in functions are taken for
+    functions, as OpenCL C calls them, but for `as_type`: text with that stays as it is, and so does
+    what TVM does not write for this network, such as strings or macros of its own.
     """
-    bare = _DECLARATION.sub("", _INDENT.sub("", _COMMENT.sub("", source)))
+    if _OTHERS.search(source):
+        return source
+    bare = _DECLARATION.sub("", _INDENT.sub("", _COMMENT.sub(" ", source)))
     tokens = _TOKEN.findall(bare)
     shorter, macros = _paired(tokens)
     often = [token for token, _ in _uses(shorter, macros).most_common() if token in macros]
@@ -71,21 +78,22 @@ def _paired(tokens: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
     """Return fewer tokens, some of which are macros, and the macros, which begin with a blank."""
     sequence = list(tokens)
     rules: dict[str, tuple[str, ...]] = {}
-    while len(rules) < _MOST and (chosen := _often(sequence)):
+    while chosen := _often(sequence)[: _MOST - len(rules)]:
         named = {pair: f" {len(rules) + index}" for index, pair in enumerate(chosen)}
         rules |= {name: pair for pair, name in named.items()}
         sequence = _replaced(sequence, named)
     uses = _uses(sequence, rules)
-    long = {
-        token: f" {token}"
+    worth = (
+        token
         for token, times in uses.items()
         if token.isidentifier() and times * (len(token) - _NAME) > len(token) + _DEFINE
-    }
+    )
+    long = {token: f" {token}" for token in islice(worth, _MOST - len(rules))}
     macros = {name: [token] for token, name in long.items()}
     for name, pair in rules.items():
         body: list[str] = []
         for token in pair:  # what is used once, by another macro, is a part of that
-            once = token in rules and uses[token] == 1
+            once = token in rules and uses[token] == 1 and len(body) + len(macros[token]) < _LINE
             body += macros.pop(token) if once else [long.get(token, token)]
         macros[name] = body
     return [long.get(token, token) for token in sequence], macros
@@ -101,13 +109,14 @@ def _uses(sequence: Sequence[str], macros: Mapping[str, Sequence[str]]) -> Count
 
 def _often(sequence: Sequence[str]) -> list[tuple[str, str]]:
     """Return pairs that occur about as often as any, and share no token with each other."""
-    counts = Counter(pairwise(sequence)).most_common()
+    pairs = Counter(pairwise(sequence)).most_common()
+    counts = [(pair, times) for pair, times in pairs if "#" not in (pair[0][0], pair[1][0])]
     chosen: list[tuple[str, str]] = []
     taken: set[str] = set()
     for pair, times in counts:
         if times < max(_OFTEN, counts[0][1] // 2):
             break
-        if taken.isdisjoint(pair) and "#" not in (pair[0][0], pair[1][0]):
+        if taken.isdisjoint(pair):
             chosen.append(pair)
             taken.update(pair)
     return chosen

@@ -147,10 +147,7 @@ def plan(
 
 def build(planned: tvm.IRModule, tvm_target: Any) -> Any:
     """Run phase 5 on a planned module and generate code for it; returns TVM's executable."""
-    with (
-        tvm.transform.PassContext(config=_CONFIG | {"tirx.disable_assert": True}),
-        compact_kernels(),
-    ):
+    with tvm.transform.PassContext(config=_CONFIG), compact_kernels():
         return relax.build(
             planned, tvm_target, relax_pipeline=tvm.transform.Sequential(machine_passes())
         )

@@ -56,7 +56,8 @@ def _read(directory: Path) -> Sums:
     """Raise ValueError for a bad line."""
     content = (directory / SUMS).read_bytes()
     files: dict[str, str] = {}
-    for number, line in enumerate(content.decode(errors="replace").splitlines(), 1):
+    lines = content.decode(errors="replace").removesuffix("\n").split("\n")
+    for number, line in enumerate(lines, 1):
         digest, separator, name = line.partition("  ")
         inside = name and not PurePosixPath(name).is_absolute() and ".." not in name.split("/")
         if len(digest) != 64 or not separator or not inside or name in files:

@@ -14,6 +14,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -57,9 +58,10 @@ def main() -> None:
                     machines.append(vm.VirtualMachine(module, tvm.cpu()))
 
                 loads[library].append(milliseconds(load))
+                copy.unlink()
                 main = machines[0]["main"]
                 outputs.add(main(image).numpy().tobytes())
-                taken = [milliseconds(lambda main=main: main(image)) for _ in range(INFERENCES)]
+                taken = [milliseconds(partial(main, image)) for _ in range(INFERENCES)]
                 inferences[library].append(statistics.median(taken))
     if len(outputs) > 1:
         raise SystemExit("the libraries do not compute the same")

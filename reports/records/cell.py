@@ -1,4 +1,4 @@
-"""What two rows must share before one may be held against the other."""
+"""The cell of a row: what is measured again night after night."""
 
 from dataclasses import dataclass
 

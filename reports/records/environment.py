@@ -8,7 +8,7 @@ VERSIONS = {
     "ONNX": "onnx_version",
     "Python": "python_version",
     "kernel": "os",
-    "driver": "accelerator_driver",
+    "accelerator's driver": "accelerator_driver",
 }
 SETTINGS = {"profile": "profile", "weights": "weights"}
 PARTS = {"CPU": "cpu_model", "governor": "cpu_governor", "accelerator": "accelerator"}

@@ -59,6 +59,36 @@ def test_no_macro_has_a_name_that_the_text_has() -> None:
     assert not set(names) & set(re.findall(r"\w+", KERNEL))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "int x_{n} = as_int(a[{n}]) + as_int((a[{n}]));",
+        'printf("a  {n}");',
+        "#define F{n}(x) (x)",
+        "int y_{n} = \\\n 5;",
+    ],
+)
+def test_what_macros_would_break_stays_as_it_is(line: str) -> None:
+    source = "\n".join(line.replace("{n}", str(n)) for n in range(30))
+    assert compact(source) == source
+
+
+def test_comments_keep_words_apart() -> None:
+    assert tokens(compact("int/* c */x; a +/* c */+ b; // the end")) == [
+        *("int", "x", ";", "a", "+", "+", "b", ";"),
+    ]
+
+
+def test_pragmas_do_not_hide_what_repeats() -> None:
+    source = "#pragma unroll\nfor (;;) {\n}\n" * 50 + KERNEL
+    assert len(compact(source)) < len("#pragma unroll\n") * 50 + 0.7 * len(KERNEL)
+
+
+def test_only_declarations_are_left_out() -> None:
+    source = "__kernel void a(int x);\ntypedef float real;\n__kernel void b(int x);\n"
+    assert tokens(compact(source)) == ["typedef", "float", "real", ";"]
+
+
 @pytest.mark.parametrize("source", ["", "\n", "int a;", "__kernel void one() {}"])
 def test_what_is_short_stays_as_it_is(source: str) -> None:
     assert tokens(compact(source)) == tokens(source)

@@ -218,6 +218,7 @@ def test_it_finds_the_boxes_that_the_suite_finds(
     suppression = Suppression(score_threshold=0.3, per_class=1000, in_all=1000)
     (expected,) = detect(codes, logits, anchors, suppression)
     assert len(expected.scores) > 20
+    logits[0, 0, 1] = np.nan  # found by none
     given = []
     for name, values in (("codes", codes), ("logits", logits), ("anchors", anchors)):
         given.append(tmp_path / name)
@@ -251,7 +252,10 @@ def test_a_detector_and_a_segmenter_answer_too(
     answers = run(bundle, fitting).stdout.splitlines()
     assert answers
     expected = answers_of_run_py(bundle, fitting)
-    assert [one.removesuffix(" of the pixels") for one in answers][:5] == expected[: len(answers)]
+    if variant.startswith("deeplab"):  # here no class is left out but those of few pixels
+        answers = [one.removesuffix(" of the pixels") for one in answers][:5]
+        expected = expected[: len(answers)]
+    assert answers == expected
 
 
 def truncate(path: Path) -> None:

@@ -4,19 +4,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <vector>
 
 namespace mobilenet {
 
 constexpr double kShown = 0.3;    // lowest score of a detection, as TensorFlow's exported ones have it
-constexpr float kOverlap = 0.6f;  // of two boxes of a class; the better one is kept
+constexpr double kOverlap = 0.6;  // of two boxes of a class; the better one is kept
 
 // ymin, xmin, ymax, xmax, in shares of the picture's sides.
 struct Box {
   float low[2], high[2];
 
-  float Area() const { return (high[0] - low[0]) * (high[1] - low[1]); }
+  double Area() const { return (double{high[0]} - low[0]) * (double{high[1]} - low[1]); }
 };
 
 struct Detection {
@@ -26,11 +28,11 @@ struct Detection {
 };
 
 // Returns the intersection of two boxes over their union.
-inline float Overlap(const Box& one, const Box& other) {
-  float shared = 1;
+inline double Overlap(const Box& one, const Box& other) {
+  double shared = 1;
   for (int axis : {0, 1}) {
-    float end = std::min(one.high[axis], other.high[axis]);
-    shared *= std::max(0.0f, end - std::max(one.low[axis], other.low[axis]));
+    double end = std::min(one.high[axis], other.high[axis]);
+    shared *= std::max(0.0, end - std::max(one.low[axis], other.low[axis]));
   }
   return shared > 0 ? shared / (one.Area() + other.Area() - shared) : 0;
 }
@@ -58,7 +60,7 @@ inline std::vector<Detection> FindBoxes(const float* codes, const float* logits,
   for (int64_t place = 0; place < places; ++place, logits += classes) {
     for (int index = 1; index < classes; ++index) {
       double score = 1 / (1 + std::exp(-double{logits[index]}));
-      if (score <= kShown) continue;
+      if (!(score > kShown)) continue;  // what is no number neither
       likely.push_back({score, index, Decode(codes + 4 * place, anchors + 4 * place)});
     }
   }

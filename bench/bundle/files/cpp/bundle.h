@@ -12,6 +12,7 @@
 #include <tvm/runtime/base.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iterator>
