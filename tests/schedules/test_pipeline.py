@@ -161,6 +161,24 @@ def distance_from_pytorch(exported: Any, module: Any, handle: Any) -> float:
     return compare(outputs, reference).relative_l2_error
 
 
+def test_an_input_that_is_not_compact_is_refused(cache_dir: Path) -> None:
+    """It would be read as what it is not."""
+    import torch
+    import tvm
+    import tvm_ffi
+    from tvm.runtime import vm
+
+    from schedules import pipeline
+
+    _, module, handle = planned("mobilenet_v2_0.35_32", cache_dir)
+    machine = vm.VirtualMachine(pipeline.build(module, handle), tvm.cpu())
+    image = torch.randn(1, 32, 32, 3).permute(0, 3, 1, 2)
+    with pytest.raises(ValueError, match="compact"):
+        machine["main"](tvm_ffi.from_dlpack(image, require_contiguous=False))
+    compact = tvm_ffi.from_dlpack(image.contiguous(), require_contiguous=True)
+    assert machine["main"](compact).numpy().shape == (1, 1000)
+
+
 @pytest.mark.parametrize(("name", "target"), CELLS)
 def test_the_compiled_network_computes_what_pytorch_computes(
     cache_dir: Path, name: str, target: str
