@@ -2,17 +2,23 @@
 
 from dataclasses import replace
 
-from bench.artifact import Artifact
-from bench.onnx_export import Exported
-from bench.plan import Cell, Context
-from bench.progress import Progress
-from bench.runtimes.runtime import TVM
-from bench.workshop import Workshop
-from reports.records.activations import ARENA, LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN, Activations
-from schedules.preference import LATENCY, MEMORY
-from targets.errors import BenchError
-from targets.target import CPU
-from targets.worker import WorkerError
+from mobilebench.bench.artifact import Artifact
+from mobilebench.bench.onnx_export import Exported
+from mobilebench.bench.plan import Cell, Context
+from mobilebench.bench.progress import Progress
+from mobilebench.bench.runtimes.runtime import TVM
+from mobilebench.bench.workshop import Workshop
+from mobilebench.reports.records.activations import (
+    ARENA,
+    LATENCY_PLAN,
+    MEMORY_PLAN,
+    PATTERN_PLAN,
+    Activations,
+)
+from mobilebench.schedules.preference import LATENCY, MEMORY
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.target import CPU
+from mobilebench.targets.worker import WorkerError
 
 ONNXRUNTIME = "onnxruntime"
 _PLANS = {LATENCY: LATENCY_PLAN, MEMORY: MEMORY_PLAN}

@@ -3,10 +3,10 @@
 from math import prod
 from pathlib import Path
 
-from bench.onnx_graph import DEPTHWISE, POINTWISE, Graph, Tensor, read_graph
-from reports.records.activations import Activations, Largest, Step
-from schedules.arena import Lifetime, plan, total_bytes
-from schedules.precision import FLOAT16
+from mobilebench.bench.onnx_graph import DEPTHWISE, POINTWISE, Graph, Tensor, read_graph
+from mobilebench.reports.records.activations import Activations, Largest, Step
+from mobilebench.schedules.arena import Lifetime, plan, total_bytes
+from mobilebench.schedules.precision import FLOAT16
 
 
 def activations_of(onnx_path: Path, precision: str) -> Activations:

@@ -7,7 +7,7 @@ sizes are counted on them, so they cannot drift apart.
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.variant import CLASSIFY, DETECT, SEGMENT, Variant
+from mobilebench.bench.variant import CLASSIFY, DETECT, SEGMENT, Variant
 
 CLASSES = {CLASSIFY: 1000, DETECT: 91, SEGMENT: 21}
 """By task. Detection: background, then COCO's category ids up to 90, ten of which name nothing, as

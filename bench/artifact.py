@@ -8,27 +8,29 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import schedules
-import targets.toolchain
-from bench.cache import cached, content_key, file_sha256, source_key
-from schedules.database import Database, find_databases
-from schedules.machine import machine_of
-from schedules.params import APART, EMBEDDED, PARAMS_FILE, Pool
-from schedules.precision import FLOAT32
-from schedules.preference import LATENCY
-from targets.errors import BenchError
-from targets.target import CPU, Target
-from targets.toolchain import Toolchain, find_toolchain
-from targets.tvm_target import resolve
+from mobilebench import schedules, targets
+from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
+from mobilebench.schedules.database import Database, find_databases
+from mobilebench.schedules.machine import machine_of
+from mobilebench.schedules.params import APART, EMBEDDED, PARAMS_FILE, Pool
+from mobilebench.schedules.precision import FLOAT32
+from mobilebench.schedules.preference import LATENCY
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.target import CPU, Target
+from mobilebench.targets.toolchain import Toolchain, find_toolchain
+from mobilebench.targets.tvm_target import resolve
 
 if TYPE_CHECKING:  # it imports TVM
-    from schedules.lookup import Lookup
+    from mobilebench.schedules.lookup import Lookup
 
 ARTIFACTS = "artifacts"  # where in the cache they are
 LIBRARY = "libmodel.so"
 MANIFEST = "manifest.json"
 MULTIPLY, READ = "multiply.so", "read.so"
-_LINKING = (Path(__file__), Path(targets.toolchain.__file__))  # on which libraries depend too
+_LINKING = (
+    Path(__file__),
+    Path(targets.__file__).parent / "toolchain.py",
+)  # on which libraries depend too
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def build_artifact(
     )
 
     def fill(directory: Path) -> None:
-        from schedules.lookup import Lookup
+        from mobilebench.schedules.lookup import Lookup
 
         start = time.perf_counter()
         lookup = Lookup(tuned, threads)
@@ -192,7 +194,7 @@ def build_ceilings(target: Target, threads: int, cache_dir: Path) -> Ceilings:
     def fill(directory: Path) -> None:
         import tvm
 
-        from schedules.ceilings import write_ceilings
+        from mobilebench.schedules.ceilings import write_ceilings
 
         sizes = write_ceilings(tvm.target.Target(tvm_target), toolchain, directory)
         (directory / MANIFEST).write_text(json.dumps(sizes) + "\n")
@@ -258,12 +260,12 @@ def _compile(
     import tvm
     from tvm.relax.frontend.onnx import from_onnx
 
-    from bench.memory import footprint
-    from schedules import pipeline
-    from schedules.native_code import MARKS, TEAM, link_library
-    from schedules.passes.pool_params import take_params
-    from schedules.passes.share_network import is_shared
-    from schedules.task import kernels_of
+    from mobilebench.bench.memory import footprint
+    from mobilebench.schedules import pipeline
+    from mobilebench.schedules.native_code import MARKS, TEAM, link_library
+    from mobilebench.schedules.passes.pool_params import take_params
+    from mobilebench.schedules.passes.share_network import is_shared
+    from mobilebench.schedules.task import kernels_of
 
     imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
     tvm_handle = tvm.target.Target(tvm_target)

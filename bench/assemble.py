@@ -3,17 +3,17 @@
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
-from bench.artifact import Artifact, Manifest
-from bench.cell import Attempt, CellResult
-from bench.environment import tool_versions
-from bench.latency import Latency, warnings_for
-from bench.onnx_export import Exported
-from bench.plan import Cell, Context
-from bench.runtimes.runtime import RUNTIMES, TVM
-from bench.size import size_of
-from reports.records.record import COLUMNS, Record
-from schedules.precision import FLOAT32
-from targets.local import local_device_name
+from mobilebench.bench.artifact import Artifact, Manifest
+from mobilebench.bench.cell import Attempt, CellResult
+from mobilebench.bench.environment import tool_versions
+from mobilebench.bench.latency import Latency, warnings_for
+from mobilebench.bench.onnx_export import Exported
+from mobilebench.bench.plan import Cell, Context
+from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM
+from mobilebench.bench.size import size_of
+from mobilebench.reports.records.record import COLUMNS, Record
+from mobilebench.schedules.precision import FLOAT32
+from mobilebench.targets.local import local_device_name
 
 
 def utc_now() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from targets.errors import BenchError
+from mobilebench.targets.errors import BenchError
 
 _SOURCES = (".py", ".cc")
 CACHE_VARIABLE = "MOBILEBENCH_CACHE"

@@ -6,21 +6,28 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from bench.accuracy.detection import max_box_error_px
-from bench.accuracy.exam import Accuracy, Exam, ask, score
-from bench.artifact import Artifact, Ceilings
-from bench.fidelity import TOLERANCE, Fidelity, Reference, compare
-from bench.heads import CLASS_AXIS
-from bench.latency import is_complete
-from bench.on_device import Bench, close_device, device_state, open_device, take_round, time_kernels
-from bench.runtimes.convert import convert_for
-from bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
-from bench.variant import DETECT
-from reports.records.record import KernelTime, Status
-from targets.device import DeviceState, require_flags
-from targets.errors import BenchError, NoDeviceError
-from targets.target import CPU
-from targets.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
+from mobilebench.bench.accuracy.detection import max_box_error_px
+from mobilebench.bench.accuracy.exam import Accuracy, Exam, ask, score
+from mobilebench.bench.artifact import Artifact, Ceilings
+from mobilebench.bench.fidelity import TOLERANCE, Fidelity, Reference, compare
+from mobilebench.bench.heads import CLASS_AXIS
+from mobilebench.bench.latency import is_complete
+from mobilebench.bench.on_device import (
+    Bench,
+    close_device,
+    device_state,
+    open_device,
+    take_round,
+    time_kernels,
+)
+from mobilebench.bench.runtimes.convert import convert_for
+from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
+from mobilebench.bench.variant import DETECT
+from mobilebench.reports.records.record import KernelTime, Status
+from mobilebench.targets.device import DeviceState, require_flags
+from mobilebench.targets.errors import BenchError, NoDeviceError
+from mobilebench.targets.target import CPU
+from mobilebench.targets.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
 
 _LOST: tuple[Status, ...] = ("crashed", "timed_out")  # a board's fault, it may be
 

@@ -1,5 +1,6 @@
 """The command line. Each command imports what it needs, so that `--help` answers at once."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -7,10 +8,10 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from reports.errors import ReportError
-from targets.errors import BenchError
+from mobilebench.reports.errors import ReportError
+from mobilebench.targets.errors import BenchError
 
-# As reports.records.store and bench.suite have them, which import too much for `--help`.
+# As mobilebench.reports.records.store and mobilebench.bench.suite have them, which import too much for `--help`.
 STORE = "sqlite:///mobilebench.sqlite"
 REPORT = Path("mobilebench-report")
 
@@ -160,7 +161,7 @@ def run(
 
     Options override the suite file. Without either, five variants are measured on this machine.
     """
-    from bench.commands.run import run_command
+    from mobilebench.bench.commands.run import run_command
 
     chosen = {
         "bundles": bundle,
@@ -214,7 +215,7 @@ def tune(
 
     Without options the kernels of all published variants are tuned for this machine.
     """
-    from bench.commands.tune import tune_command
+    from mobilebench.bench.commands.tune import tune_command
 
     chosen = {
         "variants": variant,
@@ -239,7 +240,7 @@ def report(
     out: Annotated[Path, typer.Option(help="Directory for the report.")] = REPORT,
 ) -> None:
     """Write records.csv, Markdown tables, plots and index.html from the store."""
-    from bench.commands.report import report_command
+    from mobilebench.bench.commands.report import report_command
 
     report_command(store, run or ["latest"], out)
 
@@ -261,7 +262,7 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="File to write instead of printing.")] = None,
 ) -> None:
     """Hold one run against another, cell by cell; exit code 1 if anything got worse."""
-    from bench.commands.compare import compare_command
+    from mobilebench.bench.commands.compare import compare_command
 
     raise typer.Exit(compare_command(base, head, store, threshold, form, out))
 
@@ -303,7 +304,7 @@ def export(
     wait: Wait = None,
 ) -> None:
     """Write a tuned module as a bundle for deployment: library, weights, programs, manifest."""
-    from bench.commands.export import export_command
+    from mobilebench.bench.commands.export import export_command
 
     chosen = {
         "threads": (threads,),
@@ -341,7 +342,7 @@ def verify(
     wait: Wait = None,
 ) -> None:
     """Check a bundle: files, architecture, then its outputs; exit code 1 if they differ."""
-    from bench.commands.verify import verify_command
+    from mobilebench.bench.commands.verify import verify_command
 
     raise typer.Exit(verify_command(bundle, device, sha256, wait))
 
@@ -349,7 +350,7 @@ def verify(
 @app.command()
 def variants(variant: Variants = None) -> None:
     """List variants with their MACs, parameters and published figures."""
-    from bench.commands.listings import variants_command
+    from mobilebench.bench.commands.listings import variants_command
 
     variants_command(variant or ["published"])
 
@@ -357,7 +358,7 @@ def variants(variant: Variants = None) -> None:
 @app.command()
 def targets() -> None:
     """List the targets that code can be built for."""
-    from bench.commands.listings import targets_command
+    from mobilebench.bench.commands.listings import targets_command
 
     targets_command()
 
@@ -365,7 +366,7 @@ def targets() -> None:
 @app.command()
 def devices(tracker: TrackerOption = None) -> None:
     """Show this machine, or the boards of a tracker, as they describe themselves now."""
-    from bench.commands.devices import devices_command
+    from mobilebench.bench.commands.devices import devices_command
 
     devices_command(tracker)
 
@@ -381,7 +382,7 @@ def board_start(
     ] = False,
 ) -> None:
     """Start emulated boards and their tracker; the first time, fetch what they are made of."""
-    from bench.commands.board import start_command
+    from mobilebench.bench.commands.board import start_command
 
     start_command(target, boards, host, insecure_bind)
 
@@ -391,7 +392,7 @@ def board_stop(
     target: Annotated[str, typer.Argument(help="An emulated target, e.g. emulated-arm.")],
 ) -> None:
     """End the processes that `board start` has started, and no others."""
-    from bench.commands.board import stop_command
+    from mobilebench.bench.commands.board import stop_command
 
     stop_command(target)
 
@@ -399,7 +400,7 @@ def board_stop(
 @app.command()
 def runs(store: StoreUrl = STORE) -> None:
     """List the runs of a store."""
-    from bench.commands.listings import runs_command
+    from mobilebench.bench.commands.listings import runs_command
 
     runs_command(store)
 
@@ -410,7 +411,7 @@ def store_export(
     store: StoreUrl = STORE,
 ) -> None:
     """Write all of a store as Parquet files."""
-    from bench.commands.store import export_command
+    from mobilebench.bench.commands.store import export_command
 
     export_command(store, out)
 
@@ -421,7 +422,7 @@ def store_import(
     store: StoreUrl = STORE,
 ) -> None:
     """Add what a store lacks of an export; what it has stays as it is."""
-    from bench.commands.store import import_command
+    from mobilebench.bench.commands.store import import_command
 
     import_command(store, directory)
 
@@ -429,13 +430,15 @@ def store_import(
 @app.command()
 def doctor() -> None:
     """Check this machine: what is there, what is missing and how to get it."""
-    from bench.commands.doctor import doctor_command
+    from mobilebench.bench.commands.doctor import doctor_command
 
     raise typer.Exit(doctor_command())
 
 
 def main() -> NoReturn:
     """Run the command line; every refusal is one line on standard error and exit code 2."""
+    # No program that is started imports what lies in the user's folder.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     # A terminated run keeps its rows and closes its workers as an interrupted one does.
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -7,11 +7,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-from bench.cache import cache_directory
-from targets.crew import LocalCrew
-from targets.errors import BenchError
-from targets.parcel import pack, unpack
-from targets.worker import (
+from mobilebench.bench.cache import cache_directory
+from mobilebench.targets.crew import LocalCrew
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.parcel import pack, unpack
+from mobilebench.targets.worker import (
     WITHOUT_TORCH,
     WorkerCrashedError,
     WorkerError,

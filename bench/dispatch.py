@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from targets.errors import BenchError
+from mobilebench.targets.errors import BenchError
 
 Item = TypeVar("Item")
 Ready = TypeVar("Ready")

@@ -9,7 +9,7 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-import bench
+from mobilebench import bench
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Self
 
-from targets.errors import BenchError
+from mobilebench.targets.errors import BenchError
 
 
 class EventLog:

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from targets.errors import BenchError
+from mobilebench.targets.errors import BenchError
 
 
 def import_extra(module: str, extra: str) -> Any:

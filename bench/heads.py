@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from bench.architecture import CLASSES, architecture_of, halved, round_channels
-from bench.variant import CLASSIFY, DETECT, SEGMENT, Variant
+from mobilebench.bench.architecture import CLASSES, architecture_of, halved, round_channels
+from mobilebench.bench.variant import CLASSIFY, DETECT, SEGMENT, Variant
 
 CLASS_AXIS = {CLASSIFY: 1, DETECT: 2, SEGMENT: 1}
 """Along which axis of its last output a network tells classes apart, by task."""

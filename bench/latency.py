@@ -6,7 +6,7 @@ from itertools import chain
 from math import ceil
 from typing import TYPE_CHECKING
 
-from targets.errors import unknown
+from mobilebench.targets.errors import unknown
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ import tvm
 from tvm import relax, tirx
 from tvm.ir import GenericConst, Op
 
-from schedules.passes.merge_kernels import KERNELS
+from mobilebench.schedules.passes.merge_kernels import KERNELS
 
 
 @dataclass(frozen=True)

@@ -3,25 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.latency import find_profile
-from bench.on_device import Bench
-from bench.plan import Context
-from bench.progress import Progress
-from bench.runner import bench_of
-from bench.second_look import look_again
-from reports.comparison.compare import compare_runs
-from reports.errors import ReportError
-from reports.nights.figures import judge_figures
-from reports.nights.finding import Finding, title_of
-from reports.nights.first_look import FEWEST
-from reports.nights.history import find_suspects, judge, second_pairs
-from reports.nights.outcomes import CHANGES, Outcomes, key_of, outcomes_of
-from reports.nights.suspects import Library, LibraryPair
-from reports.nights.timeline import LATENCY, Timeline, read_timeline, recent_nights
-from reports.records.cell import Cell
-from reports.records.store import Store
-from targets.errors import BenchError
-from targets.target import Target
+from mobilebench.bench.latency import find_profile
+from mobilebench.bench.on_device import Bench
+from mobilebench.bench.plan import Context
+from mobilebench.bench.progress import Progress
+from mobilebench.bench.runner import bench_of
+from mobilebench.bench.second_look import look_again
+from mobilebench.reports.comparison.compare import compare_runs
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.nights.figures import judge_figures
+from mobilebench.reports.nights.finding import Finding, title_of
+from mobilebench.reports.nights.first_look import FEWEST
+from mobilebench.reports.nights.history import find_suspects, judge, second_pairs
+from mobilebench.reports.nights.outcomes import CHANGES, Outcomes, key_of, outcomes_of
+from mobilebench.reports.nights.suspects import Library, LibraryPair
+from mobilebench.reports.nights.timeline import LATENCY, Timeline, read_timeline, recent_nights
+from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.store import Store
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.target import Target
 
 PROFILE = "standard"  # of what is measured again: ten rounds tell more than five
 

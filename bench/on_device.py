@@ -7,18 +7,24 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from bench.artifact import Artifact
-from bench.fidelity import Floats, Outputs
-from bench.latency import PROFILES, Profile, round_size
-from bench.models.weights import Weights
-from bench.runtimes.runtime import RUNTIMES, TVM, Workload
-from bench.variant import Variant
-from schedules.precision import FLOAT16
-from targets.device import DeviceState, cool_down, require_flags, require_half, with_limits
-from targets.errors import BenchError, NoDeviceError
-from targets.farm import Farm
-from targets.target import CPU, Target
-from targets.worker import WITHOUT_TORCH, Worker, WorkerError
+from mobilebench.bench.artifact import Artifact
+from mobilebench.bench.fidelity import Floats, Outputs
+from mobilebench.bench.latency import PROFILES, Profile, round_size
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM, Workload
+from mobilebench.bench.variant import Variant
+from mobilebench.schedules.precision import FLOAT16
+from mobilebench.targets.device import (
+    DeviceState,
+    cool_down,
+    require_flags,
+    require_half,
+    with_limits,
+)
+from mobilebench.targets.errors import BenchError, NoDeviceError
+from mobilebench.targets.farm import Farm
+from mobilebench.targets.target import CPU, Target
+from mobilebench.targets.worker import WITHOUT_TORCH, Worker, WorkerError
 
 
 class Holders:

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-import bench
-from bench.accuracy.exam import Dataset, ask, write_answers
-from bench.accuracy.images import Preprocessing
-from bench.cache import cached, content_key, file_sha256, source_key
-from bench.fidelity import Floats, Outputs, seeded_inputs
-from bench.heads import outputs_of
-from bench.models.weights import Weights, load_model
-from bench.variant import Variant
-from targets.errors import BenchError
+from mobilebench import bench
+from mobilebench.bench.accuracy.exam import Dataset, ask, write_answers
+from mobilebench.bench.accuracy.images import Preprocessing
+from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
+from mobilebench.bench.fidelity import Floats, Outputs, seeded_inputs
+from mobilebench.bench.heads import outputs_of
+from mobilebench.bench.models.weights import Weights, load_model
+from mobilebench.bench.variant import Variant
+from mobilebench.targets.errors import BenchError
 
 OPSET = 20
 INPUT_NAME = "input"

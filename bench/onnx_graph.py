@@ -6,7 +6,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from targets.errors import BenchError
+from mobilebench.targets.errors import BenchError
 
 POINTWISE, DEPTHWISE, CONVOLUTION = "pointwise", "depthwise", "convolution"
 _FUSES = (POINTWISE, DEPTHWISE, CONVOLUTION, "Gemm", "Add")

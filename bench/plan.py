@@ -4,17 +4,17 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from bench.accuracy.exam import Dataset
-from bench.bundle.bundle import Bundle
-from bench.models.weights import Weights
-from bench.runtimes.runtime import TVM
-from bench.suite import Suite
-from bench.variant import Variant, parse_variant
-from reports.records.store import Run, Store
-from schedules.database import directories
-from schedules.precision import FLOAT16, FLOAT32
-from targets.farm import Farm, find_farm
-from targets.target import OPENCL, Target, find_target
+from mobilebench.bench.accuracy.exam import Dataset
+from mobilebench.bench.bundle.bundle import Bundle
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.runtimes.runtime import TVM
+from mobilebench.bench.suite import Suite
+from mobilebench.bench.variant import Variant, parse_variant
+from mobilebench.reports.records.store import Run, Store
+from mobilebench.schedules.database import directories
+from mobilebench.schedules.precision import FLOAT16, FLOAT32
+from mobilebench.targets.farm import Farm, find_farm
+from mobilebench.targets.target import OPENCL, Target, find_target
 
 
 @dataclass(frozen=True)

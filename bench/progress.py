@@ -17,11 +17,11 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from bench.dispatch import Fleet
-from bench.events import EventLog
-from reports.records.record import Record
-from schedules.precision import FLOAT32
-from schedules.progress import Progress as Step
+from mobilebench.bench.dispatch import Fleet
+from mobilebench.bench.events import EventLog
+from mobilebench.reports.records.record import Record
+from mobilebench.schedules.precision import FLOAT32
+from mobilebench.schedules.progress import Progress as Step
 
 logger = logging.getLogger("mobilebench")
 _LOG_EVERY_S = 10.0

@@ -8,31 +8,31 @@ from pathlib import Path
 
 import psutil
 
-from bench.accounts import account
-from bench.accuracy.exam import Exam
-from bench.artifact import Artifact
-from bench.assemble import make_record
-from bench.bundle.bundle import Bundle
-from bench.bundle.checksums import check_sums
-from bench.cell import Attempt, CellResult, Look, measure_cell
-from bench.dispatch import Dispatcher, Job
-from bench.fidelity import Reference
-from bench.latency import find_profile
-from bench.on_device import Bench, Holders, meet
-from bench.onnx_export import Exported
-from bench.plan import Cell, Context, open_cells
-from bench.progress import Progress
-from bench.runtimes.runtime import TVM, Workload
-from bench.size import size_of
-from bench.workshop import Workshop
-from reports.records.activations import Activations
-from reports.records.store import Store
-from schedules.precision import FLOAT16, FLOAT32
-from targets.crew import Crew
-from targets.errors import BenchError
-from targets.target import Target
-from targets.tracker import boards_of
-from targets.worker import WorkerError
+from mobilebench.bench.accounts import account
+from mobilebench.bench.accuracy.exam import Exam
+from mobilebench.bench.artifact import Artifact
+from mobilebench.bench.assemble import make_record
+from mobilebench.bench.bundle.bundle import Bundle
+from mobilebench.bench.bundle.checksums import check_sums
+from mobilebench.bench.cell import Attempt, CellResult, Look, measure_cell
+from mobilebench.bench.dispatch import Dispatcher, Job
+from mobilebench.bench.fidelity import Reference
+from mobilebench.bench.latency import find_profile
+from mobilebench.bench.on_device import Bench, Holders, meet
+from mobilebench.bench.onnx_export import Exported
+from mobilebench.bench.plan import Cell, Context, open_cells
+from mobilebench.bench.progress import Progress
+from mobilebench.bench.runtimes.runtime import TVM, Workload
+from mobilebench.bench.size import size_of
+from mobilebench.bench.workshop import Workshop
+from mobilebench.reports.records.activations import Activations
+from mobilebench.reports.records.store import Store
+from mobilebench.schedules.precision import FLOAT16, FLOAT32
+from mobilebench.targets.crew import Crew
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.target import Target
+from mobilebench.targets.tracker import boards_of
+from mobilebench.targets.worker import WorkerError
 
 _MOST_HANDS = 4
 _HAND_BYTES = 2_000_000_000  # PyTorch, TVM and a network in each

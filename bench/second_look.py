@@ -2,16 +2,16 @@
 
 from functools import partial
 
-from bench.artifact import Artifact, find_artifact
-from bench.assemble import utc_now
-from bench.latency import is_complete
-from bench.on_device import Bench, close_device, open_device, take_round, workload_of
-from bench.variant import parse_variant
-from reports.nights.suspects import LibraryPair
-from reports.records.confirmation import Confirmation
-from targets.errors import BenchError, NoDeviceError
-from targets.tracker import boards_of
-from targets.worker import Worker, WorkerError
+from mobilebench.bench.artifact import Artifact, find_artifact
+from mobilebench.bench.assemble import utc_now
+from mobilebench.bench.latency import is_complete
+from mobilebench.bench.on_device import Bench, close_device, open_device, take_round, workload_of
+from mobilebench.bench.variant import parse_variant
+from mobilebench.reports.nights.suspects import LibraryPair
+from mobilebench.reports.records.confirmation import Confirmation
+from mobilebench.targets.errors import BenchError, NoDeviceError
+from mobilebench.targets.tracker import boards_of
+from mobilebench.targets.worker import Worker, WorkerError
 
 
 def look_again(bench: Bench, pair: LibraryPair) -> Confirmation:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from math import prod
 
-from bench.architecture import CLASSES, architecture_of, halved, v1_architecture_of
-from bench.heads import detector_of, outputs_of, segmenter_of
-from bench.variant import DETECT, MOBILENET_V1, SEGMENT, Variant
+from mobilebench.bench.architecture import CLASSES, architecture_of, halved, v1_architecture_of
+from mobilebench.bench.heads import detector_of, outputs_of, segmenter_of
+from mobilebench.bench.variant import DETECT, MOBILENET_V1, SEGMENT, Variant
 
 FLOAT32_BYTES = 4
 

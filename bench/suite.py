@@ -7,17 +7,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bench.latency import find_profile
-from bench.models.weights import RANDOM
-from bench.runtimes.runtime import TVM, default_runtimes, find_runtime
-from bench.variant import paper_grid, parse_variant, published_grid, small_grid
-from reports.records.store import DEFAULT_URL
-from schedules.precision import FLOAT16, FLOAT32, PRECISIONS
-from schedules.preference import LATENCY, PREFERENCES
-from targets.errors import BenchError, unknown
-from targets.farm import WAIT_S
-from targets.target import OPENCL, Target, find_target
-from targets.tracker import parse_tracker
+from mobilebench.bench.latency import find_profile
+from mobilebench.bench.models.weights import RANDOM
+from mobilebench.bench.runtimes.runtime import TVM, default_runtimes, find_runtime
+from mobilebench.bench.variant import paper_grid, parse_variant, published_grid, small_grid
+from mobilebench.reports.records.store import DEFAULT_URL
+from mobilebench.schedules.precision import FLOAT16, FLOAT32, PRECISIONS
+from mobilebench.schedules.preference import LATENCY, PREFERENCES
+from mobilebench.targets.errors import BenchError, unknown
+from mobilebench.targets.farm import WAIT_S
+from mobilebench.targets.target import OPENCL, Target, find_target
+from mobilebench.targets.tracker import parse_tracker
 
 GRIDS = {"published": published_grid, "small": small_grid, "paper": paper_grid}
 MAX_THREADS = 1024

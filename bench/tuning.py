@@ -9,31 +9,31 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import schedules
-from bench.cache import content_key, source_key
-from bench.cluster import Cluster
-from bench.fidelity import TOLERANCE, compare
-from bench.models.weights import Weights
-from bench.on_device import Bench, device_state, infer_on_device, kernel_microseconds
-from bench.onnx_export import Exported
-from bench.progress import TuningProgress
-from bench.runtimes.runtime import Workload
-from bench.variant import Variant, parse_variant
-from bench.workshop import Workshop
-from schedules.candidates import BUILDER
-from schedules.database import Database, Entry, read_database, write_database
-from schedules.machine import Processor
-from schedules.precision import FLOAT16, FLOAT32
-from targets.crew import Crew, LocalCrew
-from targets.device import DeviceState, require_flags, require_half, with_limits
-from targets.errors import BenchError, NoDeviceError
-from targets.farm import Farm
-from targets.probe import PROBE
-from targets.target import Target, find_target
-from targets.worker import WITHOUT_TORCH, Worker, WorkerError
+from mobilebench import schedules
+from mobilebench.bench.cache import content_key, source_key
+from mobilebench.bench.cluster import Cluster
+from mobilebench.bench.fidelity import TOLERANCE, compare
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.on_device import Bench, device_state, infer_on_device, kernel_microseconds
+from mobilebench.bench.onnx_export import Exported
+from mobilebench.bench.progress import TuningProgress
+from mobilebench.bench.runtimes.runtime import Workload
+from mobilebench.bench.variant import Variant, parse_variant
+from mobilebench.bench.workshop import Workshop
+from mobilebench.schedules.candidates import BUILDER
+from mobilebench.schedules.database import Database, Entry, read_database, write_database
+from mobilebench.schedules.machine import Processor
+from mobilebench.schedules.precision import FLOAT16, FLOAT32
+from mobilebench.targets.crew import Crew, LocalCrew
+from mobilebench.targets.device import DeviceState, require_flags, require_half, with_limits
+from mobilebench.targets.errors import BenchError, NoDeviceError
+from mobilebench.targets.farm import Farm
+from mobilebench.targets.probe import PROBE
+from mobilebench.targets.target import Target, find_target
+from mobilebench.targets.worker import WITHOUT_TORCH, Worker, WorkerError
 
 _WORTH_KEEPING = 0.99  # of the guess's time; what is gained above it is noise
-_TUNER = "schedules.tuner:Tuner"
+_TUNER = "mobilebench.schedules.tuner:Tuner"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from targets.errors import BenchError, unknown
+from mobilebench.targets.errors import BenchError, unknown
 
 CLASSIFY, DETECT, SEGMENT = "classify", "detect", "segment"
 MOBILENET_V1, MOBILENET_V2 = "mobilenet_v1", "mobilenet_v2"

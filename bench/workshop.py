@@ -4,26 +4,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from bench.accuracy.exam import Dataset, Exam, count_batches
-from bench.artifact import Artifact, Ceilings
-from bench.models.weights import Weights
-from bench.onnx_export import Exported
-from bench.variant import Variant
-from reports.records.activations import Activations
-from schedules.params import EMBEDDED
-from schedules.precision import FLOAT32
-from schedules.preference import LATENCY
-from targets.crew import Crew, LocalCrew
-from targets.target import Target
-from targets.worker import WITHOUT_TORCH, Worker
+from mobilebench.bench.accuracy.exam import Dataset, Exam, count_batches
+from mobilebench.bench.artifact import Artifact, Ceilings
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.onnx_export import Exported
+from mobilebench.bench.variant import Variant
+from mobilebench.reports.records.activations import Activations
+from mobilebench.schedules.params import EMBEDDED
+from mobilebench.schedules.precision import FLOAT32
+from mobilebench.schedules.preference import LATENCY
+from mobilebench.targets.crew import Crew, LocalCrew
+from mobilebench.targets.target import Target
+from mobilebench.targets.worker import WITHOUT_TORCH, Worker
 
 if TYPE_CHECKING:  # it imports ONNX Runtime
-    from bench.runtimes.onnx_arena import ArenaUse
+    from mobilebench.bench.runtimes.onnx_arena import ArenaUse
 
-_EXPORT = "bench.onnx_export"
-_COMPILE = "bench.artifact"
-_ACTIVATIONS = "bench.activations"
-_ARENA = "bench.runtimes.onnx_arena"
+_EXPORT = "mobilebench.bench.onnx_export"
+_COMPILE = "mobilebench.bench.artifact"
+_ACTIVATIONS = "mobilebench.bench.activations"
+_ARENA = "mobilebench.bench.runtimes.onnx_arena"
 _BLOCKED = {_COMPILE: WITHOUT_TORCH, _ACTIVATIONS: ("torch", "tvm")}
 
 

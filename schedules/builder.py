@@ -6,10 +6,10 @@ from pathlib import Path
 
 import tvm
 
-from schedules import pipeline
-from schedules.machine import machine_of
-from schedules.native_code import TEAM, build_object, link_library
-from targets.toolchain import Toolchain, find_toolchain
+from mobilebench.schedules import pipeline
+from mobilebench.schedules.machine import machine_of
+from mobilebench.schedules.native_code import TEAM, build_object, link_library
+from mobilebench.targets.toolchain import Toolchain, find_toolchain
 
 
 def build_library(module: str, target: str, toolchain: str) -> bytes:

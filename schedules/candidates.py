@@ -4,11 +4,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from targets.crew import Crew
-from targets.errors import BenchError
-from targets.worker import WorkerError
+from mobilebench.targets.crew import Crew
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.worker import WorkerError
 
-BUILDER = "schedules.builder"
+BUILDER = "mobilebench.schedules.builder"
 """The module whose functions build; it imports TVM."""
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from tvm import tirx
 
-from schedules import pipeline
-from schedules.machine import Gpu, Machine, Processor, machine_of
-from schedules.native_code import TEAM, link_library
-from targets.toolchain import Toolchain
+from mobilebench.schedules import pipeline
+from mobilebench.schedules.machine import Gpu, Machine, Processor, machine_of
+from mobilebench.schedules.native_code import TEAM, link_library
+from mobilebench.targets.toolchain import Toolchain
 
 _STEPS = {"cpu": 200_000, "opencl": 2_000}  # of multiply-adds; a fraction of a millisecond
 _READ_BYTES = {"cpu": 256 << 20, "opencl": 64 << 20}  # more than any cache

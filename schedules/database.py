@@ -15,9 +15,9 @@ from typing import Any
 
 import platformdirs
 
-from schedules.machine import Processor
-from targets.errors import BenchError
-from targets.target import Target
+from mobilebench.schedules.machine import Processor
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.target import Target
 
 PACKAGED = Path(__file__).parent / "databases"
 DIRECTORY_VARIABLE = "MOBILEBENCH_DATABASES"

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from schedules.database import Database, Entry
-from schedules.task import Task
+from mobilebench.schedules.database import Database, Entry
+from mobilebench.schedules.task import Task
 
 
 class Lookup:

@@ -6,9 +6,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from schedules.params import EMBEDDED, PARAMS_FILE, Pool
-from schedules.precision import FLOAT16
-from targets.toolchain import Toolchain
+from mobilebench.schedules.params import EMBEDDED, PARAMS_FILE, Pool
+from mobilebench.schedules.precision import FLOAT16
+from mobilebench.targets.toolchain import Toolchain
 
 TEAM = "team"  # launches the network on several threads
 MARKS = "marks"  # notes when each kernel was done

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schedules.precision import FLOAT32
-from targets.errors import BenchError
+from mobilebench.schedules.precision import FLOAT32
+from mobilebench.targets.errors import BenchError
 
 PARAMS_FILE = "params.bin"  # as `params.cc` calls it
 EMBEDDED, APART = "embedded", "apart"

@@ -9,27 +9,27 @@ import tvm
 from tvm import relax
 from tvm.s_tir import dlight
 
-from schedules.lookup import Lookup
-from schedules.machine import Gpu, Processor, machine_of
-from schedules.opencl_source import compact_kernels
-from schedules.passes.flatten import explicit_loops, flat_buffers
-from schedules.passes.fold_layout import FoldLayout
-from schedules.passes.fuse_blocks import FuseBlocks
-from schedules.passes.integer_clamp import IntegerClamp
-from schedules.passes.lower_operators import LowerOperators
-from schedules.passes.mark_kernels import MarkKernels
-from schedules.passes.merge_kernels import MergeKernels
-from schedules.passes.plan_arena import NETWORK_IN_ARENA, PlanArena
-from schedules.passes.pool_params import PoolParams
-from schedules.passes.relu6 import CanonicalizeReLU6
-from schedules.passes.schedule_kernels import ScheduleKernels
-from schedules.passes.share_network import PART, ShareNetwork, share, unshared
-from schedules.passes.skip_padding import SkipPadding
-from schedules.passes.split_concat import SplitConcat
-from schedules.passes.store_half import StoreHalf
-from schedules.precision import FLOAT16, FLOAT32
-from schedules.preference import LATENCY
-from targets.target import Target
+from mobilebench.schedules.lookup import Lookup
+from mobilebench.schedules.machine import Gpu, Processor, machine_of
+from mobilebench.schedules.opencl_source import compact_kernels
+from mobilebench.schedules.passes.flatten import explicit_loops, flat_buffers
+from mobilebench.schedules.passes.fold_layout import FoldLayout
+from mobilebench.schedules.passes.fuse_blocks import FuseBlocks
+from mobilebench.schedules.passes.integer_clamp import IntegerClamp
+from mobilebench.schedules.passes.lower_operators import LowerOperators
+from mobilebench.schedules.passes.mark_kernels import MarkKernels
+from mobilebench.schedules.passes.merge_kernels import MergeKernels
+from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA, PlanArena
+from mobilebench.schedules.passes.pool_params import PoolParams
+from mobilebench.schedules.passes.relu6 import CanonicalizeReLU6
+from mobilebench.schedules.passes.schedule_kernels import ScheduleKernels
+from mobilebench.schedules.passes.share_network import PART, ShareNetwork, share, unshared
+from mobilebench.schedules.passes.skip_padding import SkipPadding
+from mobilebench.schedules.passes.split_concat import SplitConcat
+from mobilebench.schedules.passes.store_half import StoreHalf
+from mobilebench.schedules.precision import FLOAT16, FLOAT32
+from mobilebench.schedules.preference import LATENCY
+from mobilebench.targets.target import Target
 
 KERNEL = "main"
 _CONVOLUTION_LAYOUTS = {"NHWC": ["NHWC", "HWIO"], "NCHW": ["NCHW", "OIHW"]}

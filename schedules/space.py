@@ -5,8 +5,8 @@ from typing import Any
 from tvm import s_tir
 from tvm.s_tir import meta_schedule as ms
 
-from schedules.machine import Processor
-from schedules.task import Task
+from mobilebench.schedules.machine import Processor
+from mobilebench.schedules.task import Task
 
 Tile = Any  # a template's own frozen dataclass
 

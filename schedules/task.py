@@ -10,8 +10,8 @@ import tvm_ffi
 from tvm import relax, s_tir
 from tvm.ir import Op
 
-from schedules.machine import Processor
-from schedules.templates.registry import template_of
+from mobilebench.schedules.machine import Processor
+from mobilebench.schedules.templates.registry import template_of
 
 
 @dataclass(frozen=True)

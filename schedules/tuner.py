@@ -10,24 +10,24 @@ import tvm
 from tvm.relax.frontend.onnx import from_onnx
 from tvm.s_tir import meta_schedule as ms
 
-from schedules import pipeline
-from schedules.candidates import Builders
-from schedules.database import Entry
-from schedules.machine import Processor, machine_of
-from schedules.progress import Progress
-from schedules.runner import InterleavedRunner, median_seconds
-from schedules.search_strategy import InOrder
-from schedules.space import design_space, tile_number, tiles
-from schedules.task import Task, kernel_calls, task_of
-from targets.connection import Connection, Line
-from targets.crew import Crew
-from targets.device import Device, cool_down
-from targets.errors import BenchError
-from targets.farm import Farm
-from targets.probe import build_probe
-from targets.target import Target
-from targets.toolchain import find_toolchain
-from targets.tvm_target import resolve
+from mobilebench.schedules import pipeline
+from mobilebench.schedules.candidates import Builders
+from mobilebench.schedules.database import Entry
+from mobilebench.schedules.machine import Processor, machine_of
+from mobilebench.schedules.progress import Progress
+from mobilebench.schedules.runner import InterleavedRunner, median_seconds
+from mobilebench.schedules.search_strategy import InOrder
+from mobilebench.schedules.space import design_space, tile_number, tiles
+from mobilebench.schedules.task import Task, kernel_calls, task_of
+from mobilebench.targets.connection import Connection, Line
+from mobilebench.targets.crew import Crew
+from mobilebench.targets.device import Device, cool_down
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.farm import Farm
+from mobilebench.targets.probe import build_probe
+from mobilebench.targets.target import Target
+from mobilebench.targets.toolchain import find_toolchain
+from mobilebench.targets.tvm_target import resolve
 
 BATCH = 8
 _FAILED = 1e9  # seconds, in the history, of a candidate that could not be measured

@@ -8,11 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from targets.connection import Connection
-from targets.errors import BenchError, DeviceLostError
-from targets.opencl.accelerator import HALF, Accelerator, accelerator_of
-from targets.proc_files import count_cores, cpu_flags, cpu_model, fields_of, kib, number
-from targets.target import CPU, Target
+from mobilebench.targets.connection import Connection
+from mobilebench.targets.errors import BenchError, DeviceLostError
+from mobilebench.targets.opencl.accelerator import HALF, Accelerator, accelerator_of
+from mobilebench.targets.proc_files import count_cores, cpu_flags, cpu_model, fields_of, kib, number
+from mobilebench.targets.target import CPU, Target
 
 _COOLING_POLL_S = 1.0
 _LONGEST_COOLING_S = 180.0

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
-from targets.errors import BenchError
+from mobilebench.targets.errors import BenchError
 
 HOST = "127.0.0.1"
 
@@ -49,7 +49,7 @@ class LocalServer:
         self.key = secrets.token_hex(16)
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed in close()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "targets.rpc_server", *map(str, libraries)],
+            [sys.executable, "-P", "-m", "mobilebench.targets.rpc_server", *map(str, libraries)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from targets.shared_library import build_once
-from targets.toolchain import Toolchain
+from mobilebench.targets.shared_library import build_once
+from mobilebench.targets.toolchain import Toolchain
 
 SETTLE = "mobilebench.settle"
 """What time_evaluator's `f_preproc` may be wherever the probe is loaded."""

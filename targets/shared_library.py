@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from targets.errors import BenchError
-from targets.toolchain import Toolchain
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.toolchain import Toolchain
 
 
 def build_once(

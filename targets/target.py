@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from targets.errors import BenchError, unknown
-from targets.toolchain import TOOLCHAINS
+from mobilebench.targets.errors import BenchError, unknown
+from mobilebench.targets.toolchain import TOOLCHAINS
 
 CATALOG = Path(__file__).parent / "catalog"
 SEARCH_PATH_VARIABLE = "MOBILEBENCH_TARGETS"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from targets.errors import BenchError
+from mobilebench.targets.errors import BenchError
 
 HOST = "host"
 AARCH64_LINUX = "aarch64-linux"
@@ -152,4 +152,4 @@ def _aarch64_android() -> Toolchain:
 def _zig() -> tuple[str, ...]:
     """Return how Zig's wheel is called, if it is installed."""
     found = importlib.util.find_spec("ziglang")
-    return (sys.executable, "-m", "ziglang", "c++") if found else ()
+    return (sys.executable, "-P", "-m", "ziglang", "c++") if found else ()

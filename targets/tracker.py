@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from targets.errors import BenchError, NoDeviceError
+from mobilebench.targets.errors import BenchError, NoDeviceError
 
 DEFAULT_PORT = 9190
 _MAGIC = 0x2F271  # tvm/rpc/base.py

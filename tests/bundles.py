@@ -9,7 +9,7 @@ MISSING = "<missing>"  # a value that is not to be there
 
 def export(out: Path, *options: object, variant: str = VARIANT, target: str = "native") -> Path:
     """Export without measuring; returns the bundle's directory."""
-    from bench.cli import app
+    from mobilebench.bench.cli import app
 
     command = ["export", "--variant", variant, "--target", target, "--out", str(out)]
     app([*command, "--no-measure", *map(str, options)], standalone_mode=False)
@@ -25,9 +25,9 @@ def flip(path: Path) -> None:
 
 def reseal(bundle: Path) -> None:
     """Make every hash right again, as one would who knows how."""
-    from bench.bundle.checksums import files_below, write_sums
-    from bench.bundle.manifest import MANIFEST
-    from bench.cache import file_sha256
+    from mobilebench.bench.bundle.checksums import files_below, write_sums
+    from mobilebench.bench.bundle.manifest import MANIFEST
+    from mobilebench.bench.cache import file_sha256
 
     manifest = json.loads((bundle / MANIFEST).read_text())
     manifest["files"] = {

@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from bench.cache import CACHE_VARIABLE
-from schedules.database import DIRECTORY_VARIABLE
-from targets.local import HOST, LocalServer
-from targets.opencl.plugin import OPENCL_VARIABLE, build_plugin, find_wheel, opencl_environment
-from targets.toolchain import find_toolchain
+from mobilebench.bench.cache import CACHE_VARIABLE
+from mobilebench.schedules.database import DIRECTORY_VARIABLE
+from mobilebench.targets.local import HOST, LocalServer
+from mobilebench.targets.opencl.plugin import (
+    OPENCL_VARIABLE,
+    build_plugin,
+    find_wheel,
+    opencl_environment,
+)
+from mobilebench.targets.toolchain import find_toolchain
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
-from targets.errors import BenchError
-from targets.tracker import Tracker, boards_of, queues
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.tracker import Tracker, boards_of, queues
 
 KEY = "workbench"
 Environment = Mapping[str, str]

@@ -74,7 +74,10 @@ def test_the_folders_of_reports_lie_one_above_the_other() -> None:
     assert_no_cycles(folders)
 
 
-@pytest.mark.parametrize("module", ["bench.cli", "bench.commands.listings", "bench.runner"])
+@pytest.mark.parametrize(
+    "module",
+    ["mobilebench.bench.cli", "mobilebench.bench.commands.listings", "mobilebench.bench.runner"],
+)
 def test_heavy_packages_are_imported_only_where_they_are_used(module: str) -> None:
     heavy = "{'tvm', 'torch', 'onnx', 'onnxruntime', 'pandas', 'matplotlib', 'scipy'}"
     code = f"import sys, {module}; print(*sorted({heavy} & set(sys.modules)))"

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.accuracy.bootstrap import Draws, Interval, bootstrap_interval
-from bench.accuracy.boxes import Detections
-from bench.accuracy.coco import CocoDataset
-from bench.extras import import_extra
-from bench.fidelity import Floats
+from mobilebench.bench.accuracy.bootstrap import Draws, Interval, bootstrap_interval
+from mobilebench.bench.accuracy.boxes import Detections
+from mobilebench.bench.accuracy.coco import CocoDataset
+from mobilebench.bench.extras import import_extra
+from mobilebench.bench.fidelity import Floats
 
 MAX_DETECTIONS = 100  # of an image that count
 _ALL_AREAS = [[0, 1e10]]  # pixels

@@ -14,11 +14,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.extras import import_extra
-from bench.fidelity import Floats
-from bench.heads import detector_of
-from bench.variant import Variant
-from targets.errors import BenchError
+from mobilebench.bench.extras import import_extra
+from mobilebench.bench.fidelity import Floats
+from mobilebench.bench.heads import detector_of
+from mobilebench.bench.variant import Variant
+from mobilebench.targets.errors import BenchError
 
 MIN_SCALE, MAX_SCALE = 0.2, 0.95  # of the first map's anchors and the last one's
 LOWEST_SCALE = 0.1  # of the first map's one square anchor

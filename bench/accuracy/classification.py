@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.accuracy.images import Preprocessing
-from bench.accuracy.labels import LabelDataset, read, show
-from bench.fidelity import Floats, Outputs
-from bench.variant import Variant
+from mobilebench.bench.accuracy.images import Preprocessing
+from mobilebench.bench.accuracy.labels import LabelDataset, read, show
+from mobilebench.bench.fidelity import Floats, Outputs
+from mobilebench.bench.variant import Variant
 
 __all__ = ["BATCH", "answer", "read", "score", "show"]
 

@@ -10,13 +10,13 @@ from typing import Any, TypeGuard
 import numpy as np
 from PIL import Image
 
-from bench.accuracy.images import Preprocessing, normalised, rgb, whole_image
-from bench.accuracy.resampling import bilinear
-from bench.architecture import CLASSES
-from bench.extras import import_extra
-from bench.fidelity import Floats
-from bench.variant import DETECT
-from targets.errors import BenchError
+from mobilebench.bench.accuracy.images import Preprocessing, normalised, rgb, whole_image
+from mobilebench.bench.accuracy.resampling import bilinear
+from mobilebench.bench.architecture import CLASSES
+from mobilebench.bench.extras import import_extra
+from mobilebench.bench.fidelity import Floats
+from mobilebench.bench.variant import DETECT
+from mobilebench.targets.errors import BenchError
 
 ANNOTATIONS = "annotations.json"
 _CATEGORIES = CLASSES[DETECT] - 1  # ids 1 to 90, of which COCO uses 80

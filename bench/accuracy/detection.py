@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.accuracy.average_precision import DetectionAccuracy, score_detections
-from bench.accuracy.boxes import Detections, Suppression, anchors_of, decode, detect
-from bench.accuracy.coco import CocoDataset, read, show
-from bench.accuracy.images import Preprocessing
-from bench.fidelity import Floats, Outputs
-from bench.variant import Variant
+from mobilebench.bench.accuracy.average_precision import DetectionAccuracy, score_detections
+from mobilebench.bench.accuracy.boxes import Detections, Suppression, anchors_of, decode, detect
+from mobilebench.bench.accuracy.coco import CocoDataset, read, show
+from mobilebench.bench.accuracy.images import Preprocessing
+from mobilebench.bench.fidelity import Floats, Outputs
+from mobilebench.bench.variant import Variant
 
 __all__ = ["BATCH", "answer", "max_box_error_px", "read", "score", "show"]
 

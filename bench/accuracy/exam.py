@@ -8,16 +8,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bench.accuracy import classification, detection, segmentation
-from bench.accuracy.average_precision import DetectionAccuracy
-from bench.accuracy.classification import ClassificationAccuracy
-from bench.accuracy.coco import CocoDataset
-from bench.accuracy.images import Preprocessing
-from bench.accuracy.labels import LabelDataset
-from bench.accuracy.mean_iou import SegmentationAccuracy
-from bench.accuracy.voc import VocDataset
-from bench.fidelity import Floats, Outputs
-from bench.variant import CLASSIFY, DETECT, SEGMENT, Variant
+from mobilebench.bench.accuracy import classification, detection, segmentation
+from mobilebench.bench.accuracy.average_precision import DetectionAccuracy
+from mobilebench.bench.accuracy.classification import ClassificationAccuracy
+from mobilebench.bench.accuracy.coco import CocoDataset
+from mobilebench.bench.accuracy.images import Preprocessing
+from mobilebench.bench.accuracy.labels import LabelDataset
+from mobilebench.bench.accuracy.mean_iou import SegmentationAccuracy
+from mobilebench.bench.accuracy.voc import VocDataset
+from mobilebench.bench.fidelity import Floats, Outputs
+from mobilebench.bench.variant import CLASSIFY, DETECT, SEGMENT, Variant
 
 Dataset = LabelDataset | CocoDataset | VocDataset
 Accuracy = ClassificationAccuracy | DetectionAccuracy | SegmentationAccuracy

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.fidelity import Floats
-from targets.errors import BenchError
+from mobilebench.bench.fidelity import Floats
+from mobilebench.targets.errors import BenchError
 
 
 @dataclass(frozen=True)

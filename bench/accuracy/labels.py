@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.accuracy.images import Preprocessing, csv_rows, normalised, rgb, whole_image
-from bench.architecture import CLASSES
-from bench.fidelity import Floats
-from bench.variant import CLASSIFY
-from targets.errors import BenchError
+from mobilebench.bench.accuracy.images import Preprocessing, csv_rows, normalised, rgb, whole_image
+from mobilebench.bench.architecture import CLASSES
+from mobilebench.bench.fidelity import Floats
+from mobilebench.bench.variant import CLASSIFY
+from mobilebench.targets.errors import BenchError
 
 LABELS = "labels.csv"
 _CLASSES = CLASSES[CLASSIFY]

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.accuracy.bootstrap import bootstrap_interval
-from bench.accuracy.voc import IGNORED, Labels
-from bench.architecture import CLASSES
-from bench.fidelity import Floats
-from bench.variant import SEGMENT
+from mobilebench.bench.accuracy.bootstrap import bootstrap_interval
+from mobilebench.bench.accuracy.voc import IGNORED, Labels
+from mobilebench.bench.architecture import CLASSES
+from mobilebench.bench.fidelity import Floats
+from mobilebench.bench.variant import SEGMENT
 
 NO_CLASS = 255  # the answer in a pixel of which a logit is not finite
 _CLASSES = CLASSES[SEGMENT]

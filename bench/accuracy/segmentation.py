@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from bench.accuracy.images import Preprocessing
-from bench.accuracy.mean_iou import SegmentationAccuracy, label, score_segmentation
-from bench.accuracy.voc import Labels, VocDataset, read, show, shown_labels
-from bench.fidelity import Outputs
-from bench.variant import Variant
+from mobilebench.bench.accuracy.images import Preprocessing
+from mobilebench.bench.accuracy.mean_iou import SegmentationAccuracy, label, score_segmentation
+from mobilebench.bench.accuracy.voc import Labels, VocDataset, read, show, shown_labels
+from mobilebench.bench.fidelity import Outputs
+from mobilebench.bench.variant import Variant
 
 __all__ = ["BATCH", "answer", "read", "score", "show"]
 

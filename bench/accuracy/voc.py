@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.accuracy.images import Preprocessing, csv_rows, normalised, rgb, whole_image
-from bench.accuracy.resampling import bilinear, nearest
-from bench.architecture import CLASSES
-from bench.fidelity import Floats
-from bench.variant import SEGMENT
-from targets.errors import BenchError
+from mobilebench.bench.accuracy.images import Preprocessing, csv_rows, normalised, rgb, whole_image
+from mobilebench.bench.accuracy.resampling import bilinear, nearest
+from mobilebench.bench.architecture import CLASSES
+from mobilebench.bench.fidelity import Floats
+from mobilebench.bench.variant import SEGMENT
+from mobilebench.targets.errors import BenchError
 
 MASKS = "masks.csv"
 SPLIT = Path("ImageSets", "Segmentation", "val.txt")

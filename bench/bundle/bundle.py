@@ -7,20 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.artifact import LIBRARY, Artifact, Manifest
-from bench.bundle.checksums import check_sums
-from bench.bundle.elf import architecture_of
-from bench.bundle.manifest import MANIFEST, BundleManifest, Tensor, read_manifest
-from bench.fidelity import Floats, Reference
-from bench.heads import outputs_of
-from bench.models.weights import Weights
-from bench.variant import Variant, parse_variant
-from schedules.params import APART, PARAMS_FILE, PLACES
-from schedules.precision import PRECISIONS
-from targets.errors import BenchError
-from targets.local import local_cpuinfo
-from targets.proc_files import cpu_flags
-from targets.target import Target, check_target_values
+from mobilebench.bench.artifact import LIBRARY, Artifact, Manifest
+from mobilebench.bench.bundle.checksums import check_sums
+from mobilebench.bench.bundle.elf import architecture_of
+from mobilebench.bench.bundle.manifest import MANIFEST, BundleManifest, Tensor, read_manifest
+from mobilebench.bench.fidelity import Floats, Reference
+from mobilebench.bench.heads import outputs_of
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.variant import Variant, parse_variant
+from mobilebench.schedules.params import APART, PARAMS_FILE, PLACES
+from mobilebench.schedules.precision import PRECISIONS
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.local import local_cpuinfo
+from mobilebench.targets.proc_files import cpu_flags
+from mobilebench.targets.target import Target, check_target_values
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from bench.cache import file_sha256
+from mobilebench.bench.cache import file_sha256
 
 SUMS = "SHA256SUMS"
 

@@ -3,7 +3,7 @@
 import struct
 from pathlib import Path
 
-from targets.errors import BenchError
+from mobilebench.targets.errors import BenchError
 
 _MACHINES = {40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv64"}  # e_machine
 _HEADER = struct.Struct("<4sBB10xHH")  # magic, class, data; type, machine

@@ -9,13 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import Any
 
-import targets
-from bench.accuracy.boxes import anchors_of
-from bench.architecture import CLASSES
-from bench.artifact import LIBRARY, Artifact
-from bench.bundle.checksums import files_below, write_sums
-from bench.bundle.elf import architecture_of
-from bench.bundle.manifest import (
+from mobilebench import targets
+from mobilebench.bench.accuracy.boxes import anchors_of
+from mobilebench.bench.architecture import CLASSES
+from mobilebench.bench.artifact import LIBRARY, Artifact
+from mobilebench.bench.bundle.checksums import files_below, write_sums
+from mobilebench.bench.bundle.elf import architecture_of
+from mobilebench.bench.bundle.manifest import (
     FORMAT,
     MANIFEST,
     BundleManifest,
@@ -24,21 +24,21 @@ from bench.bundle.manifest import (
     Measured,
     Tensor,
 )
-from bench.bundle.readme import write_readme
-from bench.cache import file_sha256
-from bench.environment import tool_versions
-from bench.fidelity import TOLERANCE, thin
-from bench.heads import outputs_of
-from bench.models.weights import Weights
-from bench.onnx_export import INPUT_NAME, Exported
-from bench.runtimes.runtime import ENTRY
-from bench.size import size_of
-from bench.variant import DETECT, SEGMENT, Variant
-from schedules.params import PARAMS_FILE
-from targets.errors import BenchError
-from targets.local import local_cpuinfo
-from targets.proc_files import cpu_flags, cpu_model
-from targets.target import CPU, OPENCL, Target
+from mobilebench.bench.bundle.readme import write_readme
+from mobilebench.bench.cache import file_sha256
+from mobilebench.bench.environment import tool_versions
+from mobilebench.bench.fidelity import TOLERANCE, thin
+from mobilebench.bench.heads import outputs_of
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.onnx_export import INPUT_NAME, Exported
+from mobilebench.bench.runtimes.runtime import ENTRY
+from mobilebench.bench.size import size_of
+from mobilebench.bench.variant import DETECT, SEGMENT, Variant
+from mobilebench.schedules.params import PARAMS_FILE
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.local import local_cpuinfo
+from mobilebench.targets.proc_files import cpu_flags, cpu_model
+from mobilebench.targets.target import CPU, OPENCL, Target
 
 LABELS, ANCHORS, REFERENCE = "labels.txt", "anchors.bin", "reference"
 _FILES = Path(__file__).parent / "files"

@@ -4,10 +4,10 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.accuracy.images import Preprocessing
-from bench.bundle.typed import typed
-from bench.models.weights import Weights
-from targets.target import Target
+from mobilebench.bench.accuracy.images import Preprocessing
+from mobilebench.bench.bundle.typed import typed
+from mobilebench.bench.models.weights import Weights
+from mobilebench.targets.target import Target
 
 FORMAT = 1
 MANIFEST = "manifest.json"

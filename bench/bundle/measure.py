@@ -1,16 +1,16 @@
 """The latency that a bundle states, taken as every run takes it."""
 
-from bench.artifact import Artifact
-from bench.assemble import utc_now
-from bench.bundle.manifest import Measured
-from bench.cell import CellResult, measure_cell
-from bench.fidelity import Reference
-from bench.latency import Latency, warnings_for
-from bench.on_device import Bench, workload_of
-from bench.runtimes.runtime import TVM
-from bench.variant import Variant
-from targets.errors import BenchError
-from targets.local import local_device_name
+from mobilebench.bench.artifact import Artifact
+from mobilebench.bench.assemble import utc_now
+from mobilebench.bench.bundle.manifest import Measured
+from mobilebench.bench.cell import CellResult, measure_cell
+from mobilebench.bench.fidelity import Reference
+from mobilebench.bench.latency import Latency, warnings_for
+from mobilebench.bench.on_device import Bench, workload_of
+from mobilebench.bench.runtimes.runtime import TVM
+from mobilebench.bench.variant import Variant
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.local import local_device_name
 
 
 class WrongResultError(Exception):

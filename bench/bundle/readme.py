@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.bundle.manifest import BundleManifest
+from mobilebench.bench.bundle.manifest import BundleManifest
 
 _TEMPLATES = Path(__file__).parent / "files"
 _NAMES = ("README.md", "LICENSE.md")

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.bundle.bundle import Bundle, open_bundle
-from bench.runtimes.runtime import TVM
-from bench.suite import Suite, make_suite
-from targets.errors import BenchError
-from targets.target import Target
+from mobilebench.bench.bundle.bundle import Bundle, open_bundle
+from mobilebench.bench.runtimes.runtime import TVM
+from mobilebench.bench.suite import Suite, make_suite
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.target import Target
 
 _HASH_MARK = "#sha256="
 _FREE = ("profile", "time_limit_s", "tracker", "wait_s", "retries", "cool_below_c")

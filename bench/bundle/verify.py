@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from bench.bundle.bundle import Bundle
-from bench.fidelity import Fidelity, compare
-from bench.heads import CLASS_AXIS
-from bench.on_device import Bench, infer_on_device, meet, workload_of
-from targets.errors import BenchError, NoDeviceError
-from targets.worker import WorkerError
+from mobilebench.bench.bundle.bundle import Bundle
+from mobilebench.bench.fidelity import Fidelity, compare
+from mobilebench.bench.heads import CLASS_AXIS
+from mobilebench.bench.on_device import Bench, infer_on_device, meet, workload_of
+from mobilebench.targets.errors import BenchError, NoDeviceError
+from mobilebench.targets.worker import WorkerError
 
 
 def verify_outputs(bench: Bench, bundle: Bundle) -> Fidelity:

@@ -2,9 +2,9 @@
 
 from rich.console import Console
 
-from bench.cache import cache_directory
-from targets.emulated.board import start_boards, stop_boards
-from targets.target import find_target
+from mobilebench.bench.cache import cache_directory
+from mobilebench.targets.emulated.board import start_boards, stop_boards
+from mobilebench.targets.target import find_target
 
 
 def start_command(name: str, boards: int, host: str, insecure_bind: bool) -> None:

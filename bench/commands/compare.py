@@ -4,8 +4,8 @@ import tempfile
 from math import isfinite
 from pathlib import Path
 
-from reports.records.store import Store
-from targets.errors import BenchError
+from mobilebench.reports.records.store import Store
+from mobilebench.targets.errors import BenchError
 
 FORMATS = ("text", "markdown", "json", "junit")
 
@@ -15,9 +15,9 @@ def compare_command(
 ) -> int:
     """Print how HEAD compares with BASE, or write it to `out`; return 1 if anything got worse."""
     # NumPy and SciPy: not before they are needed.
-    from reports.comparison.compare import compare_runs
-    from reports.comparison.files import to_json, to_junit
-    from reports.comparison.text import summary, to_markdown, to_text
+    from mobilebench.reports.comparison.compare import compare_runs
+    from mobilebench.reports.comparison.files import to_json, to_junit
+    from mobilebench.reports.comparison.text import summary, to_markdown, to_text
 
     forms = dict(zip(FORMATS, (to_text, to_markdown, to_json, to_junit), strict=True))
     if form not in forms:

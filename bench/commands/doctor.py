@@ -12,14 +12,14 @@ from typing import Literal
 from packaging.requirements import Requirement
 from rich.console import Console
 
-from bench.cache import cache_directory
-from bench.on_device import Bench, device_state
-from bench.runtimes.runtime import RUNTIMES
-from targets.device import DeviceState
-from targets.errors import BenchError
-from targets.target import find_target
-from targets.toolchain import AARCH64_ANDROID, AARCH64_LINUX, HOST, find_toolchain
-from targets.worker import WorkerError
+from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.on_device import Bench, device_state
+from mobilebench.bench.runtimes.runtime import RUNTIMES
+from mobilebench.targets.device import DeviceState
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.target import find_target
+from mobilebench.targets.toolchain import AARCH64_ANDROID, AARCH64_LINUX, HOST, find_toolchain
+from mobilebench.targets.worker import WorkerError
 
 _SERVER_LIMIT_S = 60.0
 _ROOMY_BYTES = 4e9

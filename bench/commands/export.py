@@ -6,25 +6,25 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.bundle.checksums import SUMS
-from bench.bundle.make import for_others, make_bundle, read_labels
-from bench.bundle.measure import WrongResultError, measure
-from bench.cache import cache_directory, file_sha256, write_once
-from bench.fidelity import Reference
-from bench.latency import find_profile
-from bench.models.weights import find_weights
-from bench.on_device import Bench, meet
-from bench.runtimes.runtime import TVM
-from bench.suite import Suite, make_suite
-from bench.variant import parse_variant
-from bench.workshop import Workshop
-from schedules.database import directories
-from schedules.params import APART, EMBEDDED, PLACES
-from schedules.precision import FLOAT32, PRECISIONS
-from targets.errors import BenchError, unknown
-from targets.farm import find_farm
-from targets.target import CPU, Target, find_target
-from targets.worker import WorkerError
+from mobilebench.bench.bundle.checksums import SUMS
+from mobilebench.bench.bundle.make import for_others, make_bundle, read_labels
+from mobilebench.bench.bundle.measure import WrongResultError, measure
+from mobilebench.bench.cache import cache_directory, file_sha256, write_once
+from mobilebench.bench.fidelity import Reference
+from mobilebench.bench.latency import find_profile
+from mobilebench.bench.models.weights import find_weights
+from mobilebench.bench.on_device import Bench, meet
+from mobilebench.bench.runtimes.runtime import TVM
+from mobilebench.bench.suite import Suite, make_suite
+from mobilebench.bench.variant import parse_variant
+from mobilebench.bench.workshop import Workshop
+from mobilebench.schedules.database import directories
+from mobilebench.schedules.params import APART, EMBEDDED, PLACES
+from mobilebench.schedules.precision import FLOAT32, PRECISIONS
+from mobilebench.targets.errors import BenchError, unknown
+from mobilebench.targets.farm import find_farm
+from mobilebench.targets.target import CPU, Target, find_target
+from mobilebench.targets.worker import WorkerError
 
 
 def export_command(

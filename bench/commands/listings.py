@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bench.size import size_of
-from bench.suite import expand_variants
-from bench.variant import CLASSIFY, MOBILENET_V2, parse_variant
-from reports.published import find_in_paper, find_published
-from reports.records.store import Store
-from targets.target import all_targets
+from mobilebench.bench.size import size_of
+from mobilebench.bench.suite import expand_variants
+from mobilebench.bench.variant import CLASSIFY, MOBILENET_V2, parse_variant
+from mobilebench.reports.published import find_in_paper, find_published
+from mobilebench.reports.records.store import Store
+from mobilebench.targets.target import all_targets
 
 
 def variants_command(names: Sequence[str]) -> None:

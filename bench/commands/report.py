@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.records.store import Store
-from targets.errors import BenchError
+from mobilebench.reports.records.store import Store
+from mobilebench.targets.errors import BenchError
 
 
 def report_command(store_url: str, run_names: Sequence[str], out: Path) -> None:
     """Write the report of those runs (`latest` is the newest) and say where it is."""
-    from reports.pages.report import (
+    from mobilebench.reports.pages.report import (
         write_report,  # pandas and matplotlib: not before they are needed
     )
 

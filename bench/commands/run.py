@@ -11,24 +11,24 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.accuracy.exam import Dataset, read_data
-from bench.assemble import utc_now
-from bench.bundle.suite import bundle_suite, open_bundles
-from bench.cache import cache_directory
-from bench.cluster import Cluster
-from bench.commands.report import check_report_directory, report_command
-from bench.commands.tune import INTERRUPTED, tune_suite
-from bench.events import EventLog
-from bench.models.weights import RANDOM, Weights, find_weights
-from bench.plan import Context
-from bench.progress import Progress
-from bench.runner import run_suite
-from bench.suite import Suite, make_suite, read_suite, split_places
-from bench.variant import MOBILENET_V2, parse_variant
-from reports.nights.finding import Finding, told
-from reports.records.store import Run, Store
-from schedules.database import user_directory
-from targets.errors import BenchError
+from mobilebench.bench.accuracy.exam import Dataset, read_data
+from mobilebench.bench.assemble import utc_now
+from mobilebench.bench.bundle.suite import bundle_suite, open_bundles
+from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.cluster import Cluster
+from mobilebench.bench.commands.report import check_report_directory, report_command
+from mobilebench.bench.commands.tune import INTERRUPTED, tune_suite
+from mobilebench.bench.events import EventLog
+from mobilebench.bench.models.weights import RANDOM, Weights, find_weights
+from mobilebench.bench.plan import Context
+from mobilebench.bench.progress import Progress
+from mobilebench.bench.runner import run_suite
+from mobilebench.bench.suite import Suite, make_suite, read_suite, split_places
+from mobilebench.bench.variant import MOBILENET_V2, parse_variant
+from mobilebench.reports.nights.finding import Finding, told
+from mobilebench.reports.records.store import Run, Store
+from mobilebench.schedules.database import user_directory
+from mobilebench.targets.errors import BenchError
 
 
 def run_command(suite_file: Path | None, chosen: dict[str, Any], resume: str | None) -> int:
@@ -78,7 +78,7 @@ def run_command(suite_file: Path | None, chosen: dict[str, Any], resume: str | N
 
 def _watch(context: Context, store: Store, progress: Progress) -> list[Finding]:
     """Return what the run has found beside the nights before."""
-    from bench.night import judge_night  # pandas: not before it is needed
+    from mobilebench.bench.night import judge_night  # pandas: not before it is needed
 
     return judge_night(context, store, progress)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from reports.records.store import Store
-from reports.records.transfer import check_export, export_store, import_store
+from mobilebench.reports.records.store import Store
+from mobilebench.reports.records.transfer import check_export, export_store, import_store
 
 _TELL_EVERY_S = 10.0  # where there is no terminal
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.cache import cache_directory
-from bench.progress import TuningProgress
-from bench.suite import Suite, make_suite
-from bench.tuning import Tuning, tune
-from schedules.database import user_directory
-from targets.farm import find_farm
-from targets.target import find_target
+from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.progress import TuningProgress
+from mobilebench.bench.suite import Suite, make_suite
+from mobilebench.bench.tuning import Tuning, tune
+from mobilebench.schedules.database import user_directory
+from mobilebench.targets.farm import find_farm
+from mobilebench.targets.target import find_target
 
 TRIALS = 16
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from bench.bundle.bundle import open_bundle
-from bench.bundle.verify import verify_outputs
-from bench.cache import cache_directory
-from bench.fidelity import TOLERANCE
-from bench.on_device import Bench
-from bench.suite import Suite
-from targets.errors import BenchError
-from targets.farm import WAIT_S, find_farm
+from mobilebench.bench.bundle.bundle import open_bundle
+from mobilebench.bench.bundle.verify import verify_outputs
+from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.fidelity import TOLERANCE
+from mobilebench.bench.on_device import Bench
+from mobilebench.bench.suite import Suite
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.farm import WAIT_S, find_farm
 
 NO_DEVICE = "none"
 

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from targets.errors import BenchError
+from mobilebench.targets.errors import BenchError
 
 if TYPE_CHECKING:
     from torch import Tensor

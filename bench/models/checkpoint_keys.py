@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.architecture import Architecture, Block, Padding, architecture_of
-from bench.variant import Variant
-from targets.errors import BenchError
+from mobilebench.bench.architecture import Architecture, Block, Padding, architecture_of
+from mobilebench.bench.variant import Variant
+from mobilebench.targets.errors import BenchError
 
 if TYPE_CHECKING:
     from torch import Tensor

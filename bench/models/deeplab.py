@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.architecture import CLASSES, Padding, architecture_of
-from bench.heads import segmenter_of
-from bench.models.mobilenet_v2 import features_of
-from bench.variant import SEGMENT, Variant
+from mobilebench.bench.architecture import CLASSES, Padding, architecture_of
+from mobilebench.bench.heads import segmenter_of
+from mobilebench.bench.models.mobilenet_v2 import features_of
+from mobilebench.bench.variant import SEGMENT, Variant
 
 
 class DeepLabV3(nn.Module):

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from bench.architecture import Padding
+from mobilebench.bench.architecture import Padding
 
 
 class SameConv2d(nn.Conv2d):

@@ -2,12 +2,12 @@
 
 from torch import nn
 
-from bench.architecture import Padding
-from bench.models.deeplab import DeepLabV3
-from bench.models.mobilenet_v1 import MobileNetV1
-from bench.models.mobilenet_v2 import MobileNetV2
-from bench.models.ssdlite import SSDLite
-from bench.variant import CLASSIFY, DETECT, MOBILENET_V1, MOBILENET_V2, SEGMENT, Variant
+from mobilebench.bench.architecture import Padding
+from mobilebench.bench.models.deeplab import DeepLabV3
+from mobilebench.bench.models.mobilenet_v1 import MobileNetV1
+from mobilebench.bench.models.mobilenet_v2 import MobileNetV2
+from mobilebench.bench.models.ssdlite import SSDLite
+from mobilebench.bench.variant import CLASSIFY, DETECT, MOBILENET_V1, MOBILENET_V2, SEGMENT, Variant
 
 _MODULES: dict[tuple[str, str], type[nn.Module]] = {
     (MOBILENET_V1, CLASSIFY): MobileNetV1,

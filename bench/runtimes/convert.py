@@ -4,9 +4,9 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.cache import cached, content_key, file_sha256
-from bench.runtimes.runtime import RuntimeEntry, Workload
-from targets.worker import Worker
+from mobilebench.bench.cache import cached, content_key, file_sha256
+from mobilebench.bench.runtimes.runtime import RuntimeEntry, Workload
+from mobilebench.targets.worker import Worker
 
 
 def convert_for(

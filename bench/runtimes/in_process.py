@@ -5,9 +5,9 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from bench.fidelity import Floats, Outputs
-from bench.runtimes.runtime import Usage, Workload, warm_up
-from targets.process import heap_bytes, peak_resident_bytes, resident_bytes
+from mobilebench.bench.fidelity import Floats, Outputs
+from mobilebench.bench.runtimes.runtime import Usage, Workload, warm_up
+from mobilebench.targets.process import heap_bytes, peak_resident_bytes, resident_bytes
 
 _NANOSECONDS_PER_MS = 1e6
 

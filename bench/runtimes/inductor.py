@@ -3,8 +3,8 @@
 import torch
 from torch._inductor import config
 
-from bench.runtimes.pytorch import TorchRuntime
-from bench.runtimes.runtime import Workload
+from mobilebench.bench.runtimes.pytorch import TorchRuntime
+from mobilebench.bench.runtimes.runtime import Workload
 
 
 class Inductor(TorchRuntime):

@@ -1,6 +1,6 @@
 """The program that converts a PyTorch model for LiteRT, in the converter's own environment.
 
-`python -m bench.runtimes.litert_convert DIRECTORY` reads `workload.pickle` there and writes
+`python -m mobilebench.bench.runtimes.litert_convert DIRECTORY` reads `workload.pickle` there and writes
 `model.tflite` beside it.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import litert_torch
 import torch
 
-from bench.models.weights import load_model
+from mobilebench.bench.models.weights import load_model
 
 
 def main() -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.cache import cached, content_key
-from bench.fidelity import Floats, Outputs
-from bench.runtimes.in_process import InProcessRuntime
-from bench.runtimes.runtime import Workload
-from targets.errors import BenchError
+from mobilebench.bench.cache import cached, content_key
+from mobilebench.bench.fidelity import Floats, Outputs
+from mobilebench.bench.runtimes.in_process import InProcessRuntime
+from mobilebench.bench.runtimes.runtime import Workload
+from mobilebench.targets.errors import BenchError
 
 _MODEL = "model.tflite"
 _CONVERTER = "litert-torch==0.10.0"
@@ -30,12 +30,12 @@ def convert(workload: Workload, directory: Path, cache_dir: Path) -> None:
 
     def fill(scratch: Path) -> None:
         venv.create(scratch, with_pip=True)
-        _run([str(scratch / "bin" / "python"), "-m", "pip", "install", "--quiet", *packages])
+        _run([str(scratch / "bin" / "python"), "-P", "-m", "pip", "install", "--quiet", *packages])
 
     python = cached(environment, fill) / "bin" / "python"
     (directory / "workload.pickle").write_bytes(pickle.dumps(workload))
     root = Path(__file__).parents[2]
-    _run([str(python), "-m", "bench.runtimes.litert_convert", str(directory)], cwd=root)
+    _run([str(python), "-m", "mobilebench.bench.runtimes.litert_convert", str(directory)], cwd=root)
     (directory / "workload.pickle").unlink()
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import MNN
 import numpy as np
 
-from bench.fidelity import Floats, Outputs
-from bench.heads import outputs_of
-from bench.runtimes.in_process import InProcessRuntime
-from bench.runtimes.runtime import Workload
-from targets.errors import BenchError
+from mobilebench.bench.fidelity import Floats, Outputs
+from mobilebench.bench.heads import outputs_of
+from mobilebench.bench.runtimes.in_process import InProcessRuntime
+from mobilebench.bench.runtimes.runtime import Workload
+from mobilebench.targets.errors import BenchError
 
 _MODEL = "model.mnn"
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from bench.onnx_export import INPUT_NAME
-from bench.runtimes.onnx_runtime import open_session, session_options
-from targets.errors import BenchError
+from mobilebench.bench.onnx_export import INPUT_NAME
+from mobilebench.bench.runtimes.onnx_runtime import open_session, session_options
+from mobilebench.targets.errors import BenchError
 
 _INFO, _ERRORS = 1, 3  # severities of its log
 _SAME_AS_REQUESTED = 1  # an arena that grows by what is asked for, and not by powers of two

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from bench.fidelity import Floats, Outputs
-from bench.onnx_export import INPUT_NAME
-from bench.runtimes.in_process import InProcessRuntime
-from bench.runtimes.runtime import Workload
+from mobilebench.bench.fidelity import Floats, Outputs
+from mobilebench.bench.onnx_export import INPUT_NAME
+from mobilebench.bench.runtimes.in_process import InProcessRuntime
+from mobilebench.bench.runtimes.runtime import Workload
 
 
 class OnnxRuntime(InProcessRuntime):

@@ -3,9 +3,9 @@
 import numpy as np
 import openvino
 
-from bench.fidelity import Floats, Outputs
-from bench.runtimes.in_process import InProcessRuntime
-from bench.runtimes.runtime import Workload
+from mobilebench.bench.fidelity import Floats, Outputs
+from mobilebench.bench.runtimes.in_process import InProcessRuntime
+from mobilebench.bench.runtimes.runtime import Workload
 
 
 class OpenVino(InProcessRuntime):

@@ -2,10 +2,10 @@
 
 import torch
 
-from bench.fidelity import Floats, Outputs
-from bench.models.weights import load_model
-from bench.runtimes.in_process import InProcessRuntime
-from bench.runtimes.runtime import Workload
+from mobilebench.bench.fidelity import Floats, Outputs
+from mobilebench.bench.models.weights import load_model
+from mobilebench.bench.runtimes.in_process import InProcessRuntime
+from mobilebench.bench.runtimes.runtime import Workload
 
 
 class TorchRuntime(InProcessRuntime):

@@ -8,11 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol
 
-from bench.fidelity import Floats, Outputs
-from bench.models.weights import Weights
-from bench.variant import Variant
-from schedules.precision import FLOAT32
-from targets.errors import unknown
+from mobilebench.bench.fidelity import Floats, Outputs
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.variant import Variant
+from mobilebench.schedules.precision import FLOAT32
+from mobilebench.targets.errors import unknown
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,19 @@ class RuntimeEntry:
 TVM = "tvm"
 ENTRY = "main"  # of its libraries
 _ENTRIES = (
-    RuntimeEntry(TVM, "bench.runtimes.tvm_rpc:TvmRuntime", "apache-tvm", "", "what this is about"),
     RuntimeEntry(
-        "torch", "bench.runtimes.pytorch:TorchRuntime", "torch", "", "PyTorch eager, the reference"
+        TVM, "mobilebench.bench.runtimes.tvm_rpc:TvmRuntime", "apache-tvm", "", "what this is about"
+    ),
+    RuntimeEntry(
+        "torch",
+        "mobilebench.bench.runtimes.pytorch:TorchRuntime",
+        "torch",
+        "",
+        "PyTorch eager, the reference",
     ),
     RuntimeEntry(
         "inductor",
-        "bench.runtimes.inductor:Inductor",
+        "mobilebench.bench.runtimes.inductor:Inductor",
         "torch",
         "",
         "PyTorch compiled by TorchInductor; a minute a model",
@@ -106,21 +112,21 @@ _ENTRIES = (
     ),
     RuntimeEntry(
         "onnxruntime",
-        "bench.runtimes.onnx_runtime:OnnxRuntime",
+        "mobilebench.bench.runtimes.onnx_runtime:OnnxRuntime",
         "onnxruntime",
         "baselines",
         "ONNX Runtime's CPU provider",
     ),
     RuntimeEntry(
         "openvino",
-        "bench.runtimes.openvino_cpu:OpenVino",
+        "mobilebench.bench.runtimes.openvino_cpu:OpenVino",
         "openvino",
         "baselines",
         "OpenVINO's CPU plug-in",
     ),
     RuntimeEntry(
         "ncnn",
-        "bench.runtimes.ncnn_cpu:Ncnn",
+        "mobilebench.bench.runtimes.ncnn_cpu:Ncnn",
         "ncnn",
         "baselines",
         "ncnn, converted by pnnx",
@@ -128,7 +134,7 @@ _ENTRIES = (
     ),
     RuntimeEntry(
         "mnn",
-        "bench.runtimes.mnn_cpu:Mnn",
+        "mobilebench.bench.runtimes.mnn_cpu:Mnn",
         "MNN",
         "baselines",
         "MNN",
@@ -136,7 +142,7 @@ _ENTRIES = (
     ),
     RuntimeEntry(
         "litert",
-        "bench.runtimes.litert_cpu:LiteRt",
+        "mobilebench.bench.runtimes.litert_cpu:LiteRt",
         "ai-edge-litert",
         "litert",
         "LiteRT (TensorFlow Lite) with XNNPACK",

@@ -15,17 +15,17 @@ import numpy as np
 import tvm
 from tvm.runtime import vm
 
-from bench.artifact import Ceilings
-from bench.fidelity import Floats, Outputs
-from bench.runtimes.runtime import ENTRY, Usage, Workload, warm_up
-from targets.connection import Line
-from targets.device import Device, DeviceState
-from targets.errors import BenchError, DeviceLostError
-from targets.farm import Farm
-from targets.opencl.accelerator import OPENCL_ERROR, first_line
-from targets.probe import build_probe
-from targets.target import Target
-from targets.toolchain import find_toolchain
+from mobilebench.bench.artifact import Ceilings
+from mobilebench.bench.fidelity import Floats, Outputs
+from mobilebench.bench.runtimes.runtime import ENTRY, Usage, Workload, warm_up
+from mobilebench.targets.connection import Line
+from mobilebench.targets.device import Device, DeviceState
+from mobilebench.targets.errors import BenchError, DeviceLostError
+from mobilebench.targets.farm import Farm
+from mobilebench.targets.opencl.accelerator import OPENCL_ERROR, first_line
+from mobilebench.targets.probe import build_probe
+from mobilebench.targets.target import Target
+from mobilebench.targets.toolchain import find_toolchain
 
 _ROUND_TRIPS = 5
 _CEILING_RUNS = 10

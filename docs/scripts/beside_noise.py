@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.cache import cache_directory
-from bench.latency import Profile, is_complete, round_size
-from bench.models.weights import Weights
-from bench.on_device import Bench, open_device
-from bench.runtimes.runtime import Workload
-from bench.variant import parse_variant
-from bench.workshop import Workshop
-from reports.comparison.ratio import Pair, ratios_of
-from targets.target import find_target
-from targets.worker import Worker
+from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.latency import Profile, is_complete, round_size
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.on_device import Bench, open_device
+from mobilebench.bench.runtimes.runtime import Workload
+from mobilebench.bench.variant import parse_variant
+from mobilebench.bench.workshop import Workshop
+from mobilebench.reports.comparison.ratio import Pair, ratios_of
+from mobilebench.targets.target import find_target
+from mobilebench.targets.worker import Worker
 
 LIMIT_S = 300.0
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reports.comparison.compare import adjust, speed_verdict
-from reports.comparison.ratio import Pair, Ratio, ratios_of
+from mobilebench.reports.comparison.compare import adjust, speed_verdict
+from mobilebench.reports.comparison.ratio import Pair, Ratio, ratios_of
 
 UNCHANGED, SLOWER = 50_000, 500  # cells
 AT_ONCE = 2000

@@ -20,11 +20,11 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from bench.bundle.bundle import Bundle, open_bundle
-from bench.cache import cache_directory
-from bench.latency import PROFILES
-from bench.on_device import Bench, open_device, workload_of
-from reports.comparison.ratio import Pair, ratios_of
+from mobilebench.bench.bundle.bundle import Bundle, open_bundle
+from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.latency import PROFILES
+from mobilebench.bench.on_device import Bench, open_device, workload_of
+from mobilebench.reports.comparison.ratio import Pair, ratios_of
 
 LIMIT_S = 300.0
 SAMPLES = 60  # a round

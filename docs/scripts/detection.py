@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reports.nights.changes import find_changes
-from reports.nights.history import find_suspects, judge, second_pairs
-from reports.nights.outcomes import Key, Outcome, key_of
-from reports.nights.suspects import LibraryPair
-from reports.nights.timeline import LATENCY, Timeline
-from reports.records.cell import Cell
-from reports.records.store import Run
+from mobilebench.reports.nights.changes import find_changes
+from mobilebench.reports.nights.history import find_suspects, judge, second_pairs
+from mobilebench.reports.nights.outcomes import Key, Outcome, key_of
+from mobilebench.reports.nights.suspects import LibraryPair
+from mobilebench.reports.nights.timeline import LATENCY, Timeline
+from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.store import Run
 
 Array = npt.NDArray[np.float64]
 NIGHTS, FIRST, LAST = 60, 20, 52  # a step is in one of the nights from FIRST to LAST

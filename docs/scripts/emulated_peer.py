@@ -13,12 +13,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.cache import cache_directory
-from bench.models.weights import Weights
-from bench.variant import parse_variant
-from bench.workshop import Workshop
-from targets.emulated.board import make_board
-from targets.target import find_target
+from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.variant import parse_variant
+from mobilebench.bench.workshop import Workshop
+from mobilebench.targets.emulated.board import make_board
+from mobilebench.targets.target import find_target
 
 ONNXRUNTIME = ("onnxruntime==1.32.0", "flatbuffers", "protobuf", "packaging")
 ROUNDS, SAMPLES = 7, 5

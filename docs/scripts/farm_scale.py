@@ -61,13 +61,13 @@ def main() -> None:
 
 
 def _run(tracker: str, boards: int, jobs: int, directory: Path) -> None:
-    import bench.runner
-    from bench.events import EventLog
-    from bench.models.weights import Weights
-    from bench.plan import Context
-    from bench.progress import Progress
-    from bench.suite import make_suite
-    from reports.records.store import Run, Store
+    from mobilebench.bench import runner
+    from mobilebench.bench.events import EventLog
+    from mobilebench.bench.models.weights import Weights
+    from mobilebench.bench.plan import Context
+    from mobilebench.bench.progress import Progress
+    from mobilebench.bench.suite import make_suite
+    from mobilebench.reports.records.store import Run, Store
 
     target = directory / "simulated.toml"
     target.write_text(
@@ -82,7 +82,7 @@ def _run(tracker: str, boards: int, jobs: int, directory: Path) -> None:
     cache.mkdir()
     context = Context(Run("scale", "2026-01-01T00:00:00+00:00", asdict(suite)), suite,
                       (Weights(),), cache)  # fmt: skip
-    bench.runner.Workshop = lambda *_args: Simulated(cache)  # type: ignore[assignment,misc]
+    runner.Workshop = lambda *_args: Simulated(cache)  # type: ignore[assignment,misc]
     usage = Usage(skip=2 * boards)
     with (
         Store(str(directory / "store.sqlite")) as store,
@@ -92,7 +92,7 @@ def _run(tracker: str, boards: int, jobs: int, directory: Path) -> None:
         done = progress.done
         progress.done = lambda record: (done(record), usage.note())  # type: ignore
         start = time.time()
-        bench.runner.run_suite(context, store, progress, None)
+        runner.run_suite(context, store, progress, None)
         wall_s = time.time() - start
         rows = store.records(["scale"])
     good = sum(record.status == "ok" for record in rows)
@@ -170,8 +170,8 @@ class Simulated:
     hands = 1
 
     def __init__(self, cache: Path) -> None:
-        from bench.artifact import LIBRARY, Artifact, Manifest
-        from bench.onnx_export import Exported
+        from mobilebench.bench.artifact import LIBRARY, Artifact, Manifest
+        from mobilebench.bench.onnx_export import Exported
 
         library = cache / "artifact" / LIBRARY
         library.parent.mkdir()
@@ -210,7 +210,7 @@ def _build(library: Path) -> None:
     from tvm.script import ir as I
     from tvm.script import relax as R
 
-    from targets.toolchain import HOST, find_toolchain
+    from mobilebench.targets.toolchain import HOST, find_toolchain
 
     @I.ir_module
     class Network:
@@ -242,7 +242,7 @@ def _start_farm(boards: int, directory: Path) -> tuple[str, list[Any]]:
 
 def serve(boards: int, directory: Path) -> None:
     """Be a tracker and boards: processes of their own, forked when TVM is imported."""
-    from targets.process import die_with_parent
+    from mobilebench.targets.process import die_with_parent
 
     sys.modules["torch"] = None  # type: ignore[assignment]
     die_with_parent()

@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from bench.cache import cache_directory
-from bench.models.weights import find_weights, load_model
-from bench.on_device import Bench, device_state, infer_on_device
-from bench.runtimes.runtime import Workload
-from bench.variant import Variant
-from bench.workshop import Workshop
-from schedules.precision import PRECISIONS
-from targets.device import require_half, with_limits
-from targets.target import find_target
+from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.models.weights import find_weights, load_model
+from mobilebench.bench.on_device import Bench, device_state, infer_on_device
+from mobilebench.bench.runtimes.runtime import Workload
+from mobilebench.bench.variant import Variant
+from mobilebench.bench.workshop import Workshop
+from mobilebench.schedules.precision import PRECISIONS
+from mobilebench.targets.device import require_half, with_limits
+from mobilebench.targets.target import find_target
 
 SIZE = 224
 LIMIT_S = 600.0

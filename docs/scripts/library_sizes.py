@@ -7,12 +7,12 @@ Libraries are stripped; their weights are a part of them, whose size is taken of
 
 import argparse
 
-from bench.cache import cache_directory
-from bench.models.weights import Weights
-from bench.variant import paper_grid, published_grid
-from bench.workshop import Workshop
-from schedules.database import directories
-from targets.target import find_target
+from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.variant import paper_grid, published_grid
+from mobilebench.bench.workshop import Workshop
+from mobilebench.schedules.database import directories
+from mobilebench.targets.target import find_target
 
 LIMIT_S = 600.0
 

@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from bench.size import size_of
-from bench.suite import expand_variants
-from bench.variant import parse_variant
-from reports.records.record import KernelTime, Record
-from reports.records.schema import KERNELS, RECORDS, RUNS, SAMPLES
-from reports.records.store import Store
+from mobilebench.bench.size import size_of
+from mobilebench.bench.suite import expand_variants
+from mobilebench.bench.variant import parse_variant
+from mobilebench.reports.records.record import KernelTime, Record
+from mobilebench.reports.records.schema import KERNELS, RECORDS, RUNS, SAMPLES
+from mobilebench.reports.records.store import Store
 
 VARIANTS = (*expand_variants(["published"]), *(f"mobilenet_v2_{m}_256" for m in (0.5, 0.75, 1.0)))
 TARGETS = ("x86-64-v3", "raspberry-pi-4", "raspberry-pi-5", "neoverse-n1")
@@ -72,14 +72,14 @@ def measured(task: Callable[[str, Path], None], url: str, directory: Path) -> tu
 
 def report(url: str, directory: Path) -> None:
     """A report of one night"""
-    from bench.commands.report import report_command
+    from mobilebench.bench.commands.report import report_command
 
     report_command(url, ["latest~1"], directory / "report")
 
 
 def report_with_kernels(url: str, directory: Path) -> None:
     """The same of the newest night, with a page for the kernels of 200 networks"""
-    from bench.commands.report import report_command
+    from mobilebench.bench.commands.report import report_command
 
     report_command(url, ["latest"], directory / "with-kernels")
 

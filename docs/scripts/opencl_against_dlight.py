@@ -20,17 +20,17 @@ from tvm import rpc
 from tvm.relax.frontend.onnx import from_onnx
 from tvm.runtime import vm
 
-from bench.cache import cache_directory
-from bench.fidelity import TOLERANCE, compare
-from bench.models.weights import Weights
-from bench.onnx_export import Exported
-from bench.variant import parse_variant
-from bench.workshop import Workshop
-from targets.local import HOST
-from targets.opencl.accelerator import accelerator_of
-from targets.opencl.server import start_server
-from targets.target import Target, find_target
-from targets.tvm_target import resolve
+from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.fidelity import TOLERANCE, compare
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.onnx_export import Exported
+from mobilebench.bench.variant import parse_variant
+from mobilebench.bench.workshop import Workshop
+from mobilebench.targets.local import HOST
+from mobilebench.targets.opencl.accelerator import accelerator_of
+from mobilebench.targets.opencl.server import start_server
+from mobilebench.targets.target import Target, find_target
+from mobilebench.targets.tvm_target import resolve
 
 THREADS = 2
 ROUNDS, ROUND_S, FEWEST = 5, 1.0, 2  # in each of several rounds, samples for a second, two at least

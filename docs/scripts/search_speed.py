@@ -14,14 +14,14 @@ import tvm
 from tvm import te
 from tvm.s_tir import meta_schedule as ms
 
-from bench.cache import cache_directory
-from schedules.machine import Machine
-from schedules.operators.pointwise import compute
-from schedules.space import design_space
-from schedules.task import task_of
-from schedules.templates.cpu.pointwise import pack
-from schedules.tuner import Tuner
-from targets.target import find_target
+from mobilebench.bench.cache import cache_directory
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.operators.pointwise import compute
+from mobilebench.schedules.space import design_space
+from mobilebench.schedules.task import task_of
+from mobilebench.schedules.templates.cpu.pointwise import pack
+from mobilebench.schedules.tuner import Tuner
+from mobilebench.targets.target import find_target
 
 HEIGHT, WIDTH, INPUTS, OUTPUTS = 14, 14, 96, 576
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from statistics import median
 
-from reports.comparison.comparison import Difference
-from reports.records.environment import PARTS, SETTINGS, VERSIONS
-from reports.records.record import Record
+from mobilebench.reports.comparison.comparison import Difference
+from mobilebench.reports.records.environment import PARTS, SETTINGS, VERSIONS
+from mobilebench.reports.records.record import Record
 
 _DRIFT = 0.10  # of the calibration kernel, as in the warnings of a row
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reports.comparison.circumstances import differences, doubts, remarks
-from reports.comparison.comparison import (
+from mobilebench.reports.comparison.circumstances import differences, doubts, remarks
+from mobilebench.reports.comparison.comparison import (
     SEVERITY,
     CellChange,
     Comparison,
@@ -14,14 +14,14 @@ from reports.comparison.comparison import (
     Side,
     Speed,
 )
-from reports.comparison.matching import Row, match, nothing_shared
-from reports.comparison.ratio import Pair, Ratio, ratios_of
-from reports.comparison.watched import WATCHED, watched_change
-from reports.errors import ReportError
-from reports.records.cell import Cell
-from reports.records.confirmation import Confirmation
-from reports.records.record import Record
-from reports.records.store import Run, Store
+from mobilebench.reports.comparison.matching import Row, match, nothing_shared
+from mobilebench.reports.comparison.ratio import Pair, Ratio, ratios_of
+from mobilebench.reports.comparison.watched import WATCHED, watched_change
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.confirmation import Confirmation
+from mobilebench.reports.records.record import Record
+from mobilebench.reports.records.store import Run, Store
 
 ALPHA = 0.05
 THRESHOLD_PERCENT = 5.0

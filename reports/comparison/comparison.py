@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from reports.comparison.watched import Change
-from reports.records.cell import Cell
+from mobilebench.reports.comparison.watched import Change
+from mobilebench.reports.records.cell import Cell
 
 Speed = Literal["slower", "faster", "same", "unclear"]
 Verdict = Literal[

@@ -7,8 +7,8 @@ from math import isfinite
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from reports.comparison.comparison import REGRESSIONS, CellChange, Comparison, Lone
-from reports.comparison.text import cell_name, summary, verdict_of, what_else
+from mobilebench.reports.comparison.comparison import REGRESSIONS, CellChange, Comparison, Lone
+from mobilebench.reports.comparison.text import cell_name, summary, verdict_of, what_else
 
 JSON_VERSION = 1
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

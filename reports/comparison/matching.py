@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reports.comparison.comparison import Lone
-from reports.comparison.ratio import Rounds
-from reports.records.cell import Cell
-from reports.records.record import Record
+from mobilebench.reports.comparison.comparison import Lone
+from mobilebench.reports.comparison.ratio import Rounds
+from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.record import Record
 
 _NO_BOARD = "no_device"
 _UNNAMED = "any "  # begins the device of a row that never had a board: any KEY

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 
-from reports.comparison.comparison import (
+from mobilebench.reports.comparison.comparison import (
     IMPROVEMENTS,
     SEVERITY,
     CellChange,
@@ -12,7 +12,7 @@ from reports.comparison.comparison import (
     FigureChange,
     Lone,
 )
-from reports.records.cell import Cell
+from mobilebench.reports.records.cell import Cell
 
 NOISY = "†"
 _ROOM, _ROOM_FOLDED = 24_000, 6_000  # characters of a part in Markdown

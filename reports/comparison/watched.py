@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.records.record import Record
+from mobilebench.reports.records.record import Record
 
 Change = Literal["better", "worse", "same"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.nights.timeline import Timeline
-from reports.nights.tonight import UNNAMED
+from mobilebench.reports.nights.timeline import Timeline
+from mobilebench.reports.nights.tonight import UNNAMED
 
 
 @dataclass(frozen=True)

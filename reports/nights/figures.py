@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from reports.comparison.watched import OF_IMAGES, WATCHED, Watched, change_of
-from reports.nights.changes import Z95, Array, logarithms, scatter
-from reports.nights.finding import Finding, Kind
-from reports.nights.first_look import FEWEST, LEVEL_NIGHTS
-from reports.nights.timeline import Timeline
+from mobilebench.reports.comparison.watched import OF_IMAGES, WATCHED, Watched, change_of
+from mobilebench.reports.nights.changes import Z95, Array, logarithms, scatter
+from mobilebench.reports.nights.finding import Finding, Kind
+from mobilebench.reports.nights.first_look import FEWEST, LEVEL_NIGHTS
+from mobilebench.reports.nights.timeline import Timeline
 
 FAR = 3.0
 """How many scatters each of two nights of a noisy figure must lie off."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.records.cell import Cell
+from mobilebench.reports.records.cell import Cell
 
 Kind = Literal["regression", "improvement", "pending", "suspected", "dismissed"]
 """

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reports.nights.changes import Array, level_starts, outliers, own_variances, scatter, variances
+from mobilebench.reports.nights.changes import (
+    Array,
+    level_starts,
+    outliers,
+    own_variances,
+    scatter,
+    variances,
+)
 
 RECENT = 7
 """How many of the newest nights may be the new level: what is older is history."""

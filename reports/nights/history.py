@@ -13,12 +13,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reports.nights.changes import Z95, Changes, find_changes
-from reports.nights.finding import Finding, Kind
-from reports.nights.outcomes import CHANGES, LEAST_CHANGE, Outcome, Outcomes, agree, key_of
-from reports.nights.suspects import LibraryPair, Suspect, find_suspects
-from reports.nights.timeline import INTERVAL, LATENCY, Timeline
-from reports.records.cell import Cell
+from mobilebench.reports.nights.changes import Z95, Changes, find_changes
+from mobilebench.reports.nights.finding import Finding, Kind
+from mobilebench.reports.nights.outcomes import (
+    CHANGES,
+    LEAST_CHANGE,
+    Outcome,
+    Outcomes,
+    agree,
+    key_of,
+)
+from mobilebench.reports.nights.suspects import LibraryPair, Suspect, find_suspects
+from mobilebench.reports.nights.timeline import INTERVAL, LATENCY, Timeline
+from mobilebench.reports.records.cell import Cell
 
 __all__ = ["changes_of", "find_suspects", "judge", "second_pairs"]
 

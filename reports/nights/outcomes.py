@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.comparison.ratio import Pair, Ratio, ratios_of
-from reports.records.cell import Cell
-from reports.records.confirmation import Confirmation
+from mobilebench.reports.comparison.ratio import Pair, Ratio, ratios_of
+from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.confirmation import Confirmation
 
 LEAST_CHANGE = 0.03
 """From this on a change of latency is one, measured with both libraries beside each other."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reports.nights.changes import Array, logarithms
-from reports.nights.first_look import LEVEL_NIGHTS
-from reports.nights.outcomes import CHANGES, Outcome, Outcomes, agree, key_of
-from reports.nights.timeline import Timeline
+from mobilebench.reports.nights.changes import Array, logarithms
+from mobilebench.reports.nights.first_look import LEVEL_NIGHTS
+from mobilebench.reports.nights.outcomes import CHANGES, Outcome, Outcomes, agree, key_of
+from mobilebench.reports.nights.timeline import Timeline
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reports.nights.changes import Array, logarithms, order_of
-from reports.nights.first_look import RECENT, look
-from reports.nights.outcomes import LEAST_CHANGE, Outcomes
-from reports.nights.past import Past, past_of
-from reports.nights.timeline import INTERVAL, LATENCY, Timeline
-from reports.records.cell import Cell
+from mobilebench.reports.nights.changes import Array, logarithms, order_of
+from mobilebench.reports.nights.first_look import RECENT, look
+from mobilebench.reports.nights.outcomes import LEAST_CHANGE, Outcomes
+from mobilebench.reports.nights.past import Past, past_of
+from mobilebench.reports.nights.timeline import INTERVAL, LATENCY, Timeline
+from mobilebench.reports.records.cell import Cell
 
 BARS = np.array([1.6, 1.2, *[2.2] * (RECENT - 2)])
 """The least score of the newest 1, 2, ... nights that is suspected, if they are slower."""

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reports.comparison.watched import WATCHED
-from reports.records.cell import Cell
-from reports.records.environment import VERSIONS
-from reports.records.store import Run, Store
+from mobilebench.reports.comparison.watched import WATCHED
+from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.environment import VERSIONS
+from mobilebench.reports.records.store import Run, Store
 
 WINDOW = 60
 """How many nights are looked at: older ones tell little about tonight."""

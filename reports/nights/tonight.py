@@ -8,19 +8,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reports.comparison.compare import compare_runs
-from reports.comparison.comparison import Comparison, Difference
-from reports.errors import ReportError
-from reports.nights.changes import Changes
-from reports.nights.figures import judge_figures
-from reports.nights.finding import Finding, Kind
-from reports.nights.first_look import FEWEST
-from reports.nights.history import changes_of, find_suspects, judge
-from reports.nights.outcomes import outcomes_of
-from reports.nights.timeline import Timeline, read_timeline, recent_nights
-from reports.records.cell import Cell
-from reports.records.environment import SETTINGS, VERSIONS
-from reports.records.store import Run, Store
+from mobilebench.reports.comparison.compare import compare_runs
+from mobilebench.reports.comparison.comparison import Comparison, Difference
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.nights.changes import Changes
+from mobilebench.reports.nights.figures import judge_figures
+from mobilebench.reports.nights.finding import Finding, Kind
+from mobilebench.reports.nights.first_look import FEWEST
+from mobilebench.reports.nights.history import changes_of, find_suspects, judge
+from mobilebench.reports.nights.outcomes import outcomes_of
+from mobilebench.reports.nights.timeline import Timeline, read_timeline, recent_nights
+from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.environment import SETTINGS, VERSIONS
+from mobilebench.reports.records.store import Run, Store
 
 UNNAMED = "any "  # begins the device of a row that never had a board: any KEY
 _BESIDE = (

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
-from reports.nights.changes import Array
-from reports.nights.device_health import COUNTS, MEASURES, Health
-from reports.nights.tonight import Tonight
-from reports.pages.rendering import Link, file_names, render
-from reports.pages.timelines import Page
-from reports.pages.tonight import Links, devices_table, failures_listing
-from reports.pages.wording import counted
-from reports.plots.sparks import Series, spark
-from reports.tables.table import Table
+from mobilebench.reports.nights.changes import Array
+from mobilebench.reports.nights.device_health import COUNTS, MEASURES, Health
+from mobilebench.reports.nights.tonight import Tonight
+from mobilebench.reports.pages.rendering import Link, file_names, render
+from mobilebench.reports.pages.timelines import Page
+from mobilebench.reports.pages.tonight import Links, devices_table, failures_listing
+from mobilebench.reports.pages.wording import counted
+from mobilebench.reports.plots.sparks import Series, spark
+from mobilebench.reports.tables.table import Table
 
 INDEX = "devices.html"
 

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.pages.rendering import Link, render, with_pictures
-from reports.plots.memory import draw_plans, draw_profiles
-from reports.plots.plot import Plot
-from reports.tables.accounts import Account, accounts_frame
-from reports.tables.frames import Setup, geometric_mean, write_csv
-from reports.tables.memory import (
+from mobilebench.reports.pages.rendering import Link, render, with_pictures
+from mobilebench.reports.plots.memory import draw_plans, draw_profiles
+from mobilebench.reports.plots.plot import Plot
+from mobilebench.reports.tables.accounts import Account, accounts_frame
+from mobilebench.reports.tables.frames import Setup, geometric_mean, write_csv
+from mobilebench.reports.tables.memory import (
     SIZES_EXPLAINED,
     differences,
     plans_table,
     processes_table,
     sizes_table,
 )
-from reports.tables.table import Table
+from mobilebench.reports.tables.table import Table
 
 NAME = "memory"
 

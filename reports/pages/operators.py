@@ -10,15 +10,15 @@ from typing import Self
 
 import pandas as pd
 
-from reports.pages.rendering import Link, render, with_pictures
-from reports.plots.families import Look, looks
-from reports.plots.network_order import draw_network_order
-from reports.plots.plot import Plot
-from reports.plots.roofline import draw_roofline
-from reports.tables.frames import Setup
-from reports.tables.kernels import cells
-from reports.tables.operators import Sum, microseconds, operators_table, sum_of
-from reports.tables.table import Table
+from mobilebench.reports.pages.rendering import Link, render, with_pictures
+from mobilebench.reports.plots.families import Look, looks
+from mobilebench.reports.plots.network_order import draw_network_order
+from mobilebench.reports.plots.plot import Plot
+from mobilebench.reports.plots.roofline import draw_roofline
+from mobilebench.reports.tables.frames import Setup
+from mobilebench.reports.tables.kernels import cells
+from mobilebench.reports.tables.operators import Sum, microseconds, operators_table, sum_of
+from mobilebench.reports.tables.table import Table
 
 _WORTH_A_PROCESS = 12  # networks: drawing them takes longer than starting a process
 EMULATED = "Its times are the emulator's, so they are not plotted."

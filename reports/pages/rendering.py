@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
-from reports.plots.plot import Plot
+from mobilebench.reports.plots.plot import Plot
 
 _TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
@@ -24,7 +24,9 @@ class Link:
 
 def render(template: str, **values: Any) -> str:
     """Return the page that a template in `templates/` makes of the values, which are text in it."""
-    environment = Environment(loader=PackageLoader("reports.pages", "templates"), autoescape=True)
+    environment = Environment(
+        loader=PackageLoader("mobilebench.reports.pages", "templates"), autoescape=True
+    )
     return environment.get_template(f"{template}.html.jinja").render(**values)
 
 

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.errors import ReportError
-from reports.nights.tonight import Tonight, read_tonight
-from reports.pages.memory import MemoryPage, write_memory
-from reports.pages.operators import OperatorsPage, write_operators
-from reports.pages.rendering import Link, render, with_pictures
-from reports.pages.site import PAGE, navigation, write_site
-from reports.plots.plot import Plot
-from reports.plots.results import draw
-from reports.plots.roofline import draw_rooflines
-from reports.records.store import Store
-from reports.tables.accounts import Account, gather_accounts
-from reports.tables.accuracy import accuracy_tables
-from reports.tables.frames import (
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.nights.tonight import Tonight, read_tonight
+from mobilebench.reports.pages.memory import MemoryPage, write_memory
+from mobilebench.reports.pages.operators import OperatorsPage, write_operators
+from mobilebench.reports.pages.rendering import Link, render, with_pictures
+from mobilebench.reports.pages.site import PAGE, navigation, write_site
+from mobilebench.reports.plots.plot import Plot
+from mobilebench.reports.plots.results import draw
+from mobilebench.reports.plots.roofline import draw_rooflines
+from mobilebench.reports.records.store import Store
+from mobilebench.reports.tables.accounts import Account, gather_accounts
+from mobilebench.reports.tables.accuracy import accuracy_tables
+from mobilebench.reports.tables.frames import (
     Setup,
     gather,
     geometric_mean,
@@ -33,9 +33,14 @@ from reports.tables.frames import (
     setups,
     write_csv,
 )
-from reports.tables.kernels import family_tables, gather_kernels
-from reports.tables.results import environment_table, failed_table, result_tables, warnings_table
-from reports.tables.table import Table
+from mobilebench.reports.tables.kernels import family_tables, gather_kernels
+from mobilebench.reports.tables.results import (
+    environment_table,
+    failed_table,
+    result_tables,
+    warnings_table,
+)
+from mobilebench.reports.tables.table import Table
 
 RUN_PAGE = "run.html"  # where a night's own page is the first one
 

@@ -10,19 +10,26 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from reports.comparison.watched import WATCHED, Watched, change_of
-from reports.nights.changes import Array, Changes
-from reports.nights.finding import Finding, Kind
-from reports.nights.timeline import INTERVAL, LATENCY
-from reports.nights.tonight import Tonight, has_board
-from reports.pages.rendering import Link, file_names, render
-from reports.pages.tonight import Listing
-from reports.pages.wording import counted, names_of, place_of, settings_of, show_ratio, show_value
-from reports.plots.sparks import Mark, Series, Tone, spark
-from reports.plots.timelines import levels
-from reports.records.cell import Cell
-from reports.tables.results import NOISY
-from reports.tables.table import Table
+from mobilebench.reports.comparison.watched import WATCHED, Watched, change_of
+from mobilebench.reports.nights.changes import Array, Changes
+from mobilebench.reports.nights.finding import Finding, Kind
+from mobilebench.reports.nights.timeline import INTERVAL, LATENCY
+from mobilebench.reports.nights.tonight import Tonight, has_board
+from mobilebench.reports.pages.rendering import Link, file_names, render
+from mobilebench.reports.pages.tonight import Listing
+from mobilebench.reports.pages.wording import (
+    counted,
+    names_of,
+    place_of,
+    settings_of,
+    show_ratio,
+    show_value,
+)
+from mobilebench.reports.plots.sparks import Mark, Series, Tone, spark
+from mobilebench.reports.plots.timelines import levels
+from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.tables.results import NOISY
+from mobilebench.reports.tables.table import Table
 
 INDEX = "timelines.html"
 _MOST_STEPS = 100

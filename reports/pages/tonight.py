@@ -4,20 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from reports.comparison.comparison import IMPROVEMENTS, REGRESSIONS
-from reports.comparison.text import verdict_of, what_else
-from reports.comparison.watched import WATCHED, Watched
-from reports.nights.device_health import COUNTS, MEASURES, Health
-from reports.nights.figures import FAR
-from reports.nights.finding import Finding, Kind
-from reports.nights.first_look import FEWEST
-from reports.nights.history import UNCONFIRMED_BAR
-from reports.nights.outcomes import LEAST_CHANGE
-from reports.nights.timeline import WINDOW
-from reports.nights.tonight import Failure, Tonight
-from reports.pages.wording import counted, names_of, place_of, show_ratio
-from reports.records.cell import Cell
-from reports.tables.table import Table
+from mobilebench.reports.comparison.comparison import IMPROVEMENTS, REGRESSIONS
+from mobilebench.reports.comparison.text import verdict_of, what_else
+from mobilebench.reports.comparison.watched import WATCHED, Watched
+from mobilebench.reports.nights.device_health import COUNTS, MEASURES, Health
+from mobilebench.reports.nights.figures import FAR
+from mobilebench.reports.nights.finding import Finding, Kind
+from mobilebench.reports.nights.first_look import FEWEST
+from mobilebench.reports.nights.history import UNCONFIRMED_BAR
+from mobilebench.reports.nights.outcomes import LEAST_CHANGE
+from mobilebench.reports.nights.timeline import WINDOW
+from mobilebench.reports.nights.tonight import Failure, Tonight
+from mobilebench.reports.pages.wording import counted, names_of, place_of, show_ratio
+from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.tables.table import Table
 
 MOST = 200
 """Rows of a table; the rest is counted."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from reports.records.cell import Cell
-from reports.tables.table import milliseconds
+from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.tables.table import milliseconds
 
 _TWICE = 2.0  # from this on, times say more than percent
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.plots.plot import COLOURS, MARKERS
+from mobilebench.reports.plots.plot import COLOURS, MARKERS
 
 
 @dataclass(frozen=True)

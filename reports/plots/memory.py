@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.plots.plot import COLOURS, Plot, save
-from reports.records.activations import ARENA, LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN
-from reports.tables.accounts import Account, needs_and_plans
-from reports.tables.frames import Setup
-from reports.tables.memory import megabytes
+from mobilebench.reports.plots.plot import COLOURS, Plot, save
+from mobilebench.reports.records.activations import ARENA, LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN
+from mobilebench.reports.tables.accounts import Account, needs_and_plans
+from mobilebench.reports.tables.frames import Setup
+from mobilebench.reports.tables.memory import megabytes
 
 _COLUMNS = 3
 _PANEL = 2.3  # inches high

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.collections import PolyCollection
 
-from reports.plots.families import Look, legend
-from reports.plots.plot import Plot, canvas, save
+from mobilebench.reports.plots.families import Look, legend
+from mobilebench.reports.plots.plot import Plot, canvas, save
 
 _WIDTH = 0.8  # of bars
 _NARROW = 80  # kernels that a plot of half a page's width has room for

@@ -9,9 +9,9 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.plots.plot import COLOURS, DASHES, MARKERS, Plot, canvas, logarithmic, save
-from reports.tables.accuracy import MEASURES, Accuracy, examined, measured, published
-from reports.tables.frames import (
+from mobilebench.reports.plots.plot import COLOURS, DASHES, MARKERS, Plot, canvas, logarithmic, save
+from mobilebench.reports.tables.accuracy import MEASURES, Accuracy, examined, measured, published
+from mobilebench.reports.tables.frames import (
     MAIN,
     Setup,
     geometric_mean,

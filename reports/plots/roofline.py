@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.plots.families import Look, legend, looks
-from reports.plots.plot import Plot, canvas, logarithmic, save
-from reports.tables.frames import setups
+from mobilebench.reports.plots.families import Look, legend, looks
+from mobilebench.reports.plots.plot import Plot, canvas, logarithmic, save
+from mobilebench.reports.tables.frames import setups
 
 _SMALLEST, _LARGEST = 8.0, 160.0  # areas of points
 _NAMED = 5  # of one network's kernels, the slowest

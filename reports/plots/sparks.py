@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup, escape
 
-from reports.nights.changes import Array
+from mobilebench.reports.nights.changes import Array
 
 _WIDTH, _HEIGHT = 440, 112
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 8, 19, 21

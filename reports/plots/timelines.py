@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reports.nights.changes import Array, Changes
-from reports.nights.timeline import INTERVAL, LATENCY, Timeline
-from reports.plots.plot import COLOURS, Plot
-from reports.records.cell import Cell
+from mobilebench.reports.nights.changes import Array, Changes
+from mobilebench.reports.nights.timeline import INTERVAL, LATENCY, Timeline
+from mobilebench.reports.plots.plot import COLOURS, Plot
+from mobilebench.reports.records.cell import Cell
 
 _BLUE, _VERMILION, _GREEN = COLOURS[0], COLOURS[1], COLOURS[2]
 _GREY = "#777777"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reports.records.record import Record
+from mobilebench.reports.records.record import Record
 
 
 @dataclass(frozen=True, order=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.records.cell import Cell
+from mobilebench.reports.records.cell import Cell
 
 Rounds = list[list[float]]  # milliseconds
 

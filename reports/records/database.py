@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from reports.errors import ReportError
-from reports.records import schema
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records import schema
 
 T = TypeVar("T")
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 
-from reports.errors import ReportError
-from reports.records.record import KernelTime
-from reports.records.schema import CONFIRMATIONS, RECORDS, RUNS, SCHEMA_VERSION
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.record import KernelTime
+from mobilebench.reports.records.schema import CONFIRMATIONS, RECORDS, RUNS, SCHEMA_VERSION
 
 if TYPE_CHECKING:  # an extra, and slow to import
     import pyarrow as pa

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from reports.records.database import Database
-from reports.records.schema import RECORDS
+from mobilebench.reports.records.database import Database
+from mobilebench.reports.records.schema import RECORDS
 
 _ROWS_AT_ONCE, _RUNS_AT_ONCE = 20_000, 20
 

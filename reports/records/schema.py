@@ -6,8 +6,8 @@ from typing import Any, get_args
 
 import sqlalchemy as sa
 
-from reports.records.confirmation import Confirmation
-from reports.records.record import Record
+from mobilebench.reports.records.confirmation import Confirmation
+from mobilebench.reports.records.record import Record
 
 _ADDED = {
     5: (

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
 
-from reports.errors import ReportError
-from reports.records.activations import Activations
-from reports.records.confirmation import Confirmation
-from reports.records.database import LOST_WAIT_S, Database, storable
-from reports.records.record import COLUMNS, KernelTime, Record
-from reports.records.schema import ACTIVATIONS, CONFIRMATIONS, KERNELS, KEY, RECORDS, RUNS, SAMPLES
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.activations import Activations
+from mobilebench.reports.records.confirmation import Confirmation
+from mobilebench.reports.records.database import LOST_WAIT_S, Database, storable
+from mobilebench.reports.records.record import COLUMNS, KernelTime, Record
+from mobilebench.reports.records.schema import (
+    ACTIVATIONS,
+    CONFIRMATIONS,
+    KERNELS,
+    KEY,
+    RECORDS,
+    RUNS,
+    SAMPLES,
+)
 
 if TYPE_CHECKING:  # not before it is needed
     import pandas as pd
@@ -197,7 +205,7 @@ class Store:
         Numbers that no row lacks are integers where the record's are; all others are floats, NaN
         where there is none. A million records are read without holding more than the frame.
         """
-        from reports.records.reading import read_frame
+        from mobilebench.reports.records.reading import read_frame
 
         return read_frame(self.database, columns, run_ids, statuses)
 

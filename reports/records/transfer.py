@@ -8,9 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from reports.errors import ReportError
-from reports.records.database import storable
-from reports.records.parquet import (
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.database import storable
+from mobilebench.reports.records.parquet import (
     LAYOUTS,
     ROWS_AT_ONCE,
     Layout,
@@ -19,8 +19,15 @@ from reports.records.parquet import (
     read_file,
     write_file,
 )
-from reports.records.schema import ACTIVATIONS, CONFIRMATIONS, KERNELS, KEY, RUNS, SAMPLES
-from reports.records.store import Store
+from mobilebench.reports.records.schema import (
+    ACTIVATIONS,
+    CONFIRMATIONS,
+    KERNELS,
+    KEY,
+    RUNS,
+    SAMPLES,
+)
+from mobilebench.reports.records.store import Store
 
 _BESIDE = {"rounds_ms": SAMPLES, "kernels": KERNELS, "activations": ACTIVATIONS}
 _COLLISIONS = 5  # with others that import the same at the same moment

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.records.activations import Activations
-from reports.records.record import COLUMNS
-from reports.records.store import Store
-from reports.tables.frames import Setup, last_of_cells, newest, runtimes_of, setups
+from mobilebench.reports.records.activations import Activations
+from mobilebench.reports.records.record import COLUMNS
+from mobilebench.reports.records.store import Store
+from mobilebench.reports.tables.frames import Setup, last_of_cells, newest, runtimes_of, setups
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,16 @@ from typing import Any
 
 import pandas as pd
 
-from reports.published import PAPER, SOURCE
-from reports.tables.frames import Setup, newest, ok_rows, setups, wilson_interval, with_published
-from reports.tables.table import Table
+from mobilebench.reports.published import PAPER, SOURCE
+from mobilebench.reports.tables.frames import (
+    Setup,
+    newest,
+    ok_rows,
+    setups,
+    wilson_interval,
+    with_published,
+)
+from mobilebench.reports.tables.table import Table
 
 _ENDS = ("low", "high")
 

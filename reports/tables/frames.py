@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reports.published import find_in_paper, find_published
-from reports.records.record import COLUMNS
-from reports.records.store import Store
+from mobilebench.reports.published import find_in_paper, find_published
+from mobilebench.reports.records.record import COLUMNS
+from mobilebench.reports.records.store import Store
 
 MAIN = "tvm"  # the runtime that the others are compared with
 _SETUP = ["target", "device", "threads", "precision", "prefer", "emulated"]

@@ -6,10 +6,10 @@ from dataclasses import fields
 import numpy as np
 import pandas as pd
 
-from reports.records.record import KernelTime
-from reports.records.store import Store
-from reports.tables.frames import MAIN, Setup, newest, setups
-from reports.tables.table import Table
+from mobilebench.reports.records.record import KernelTime
+from mobilebench.reports.records.store import Store
+from mobilebench.reports.tables.frames import MAIN, Setup, newest, setups
+from mobilebench.reports.tables.table import Table
 
 _CELL = ["variant", "target", "device", "threads", "precision", "prefer"]
 _KERNEL = [field.name for field in fields(KernelTime)]

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from reports.published import MEMORY_SOURCE, PublishedTensor, published_tensors
-from reports.records.activations import PATTERN_PLAN, Activations, Largest
-from reports.tables.accounts import Account, needs_and_plans
-from reports.tables.frames import MAIN, Setup
-from reports.tables.table import Table
+from mobilebench.reports.published import MEMORY_SOURCE, PublishedTensor, published_tensors
+from mobilebench.reports.records.activations import PATTERN_PLAN, Activations, Largest
+from mobilebench.reports.tables.accounts import Account, needs_and_plans
+from mobilebench.reports.tables.frames import MAIN, Setup
+from mobilebench.reports.tables.table import Table
 
 SIZES_EXPLAINED = (
     "Table 3 of the paper, from the graph. All: every tensor between two operators, and the "

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.tables.table import Table
+from mobilebench.reports.tables.table import Table
 
 
 def operators_table(variant: str, rows: pd.DataFrame) -> Table:

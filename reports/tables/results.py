@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from reports.records.environment import PARTS, SETTINGS, STATE, VERSIONS
-from reports.tables.frames import (
+from mobilebench.reports.records.environment import PARTS, SETTINGS, STATE, VERSIONS
+from mobilebench.reports.tables.frames import (
     MAIN,
     Setup,
     by_runtime,
@@ -16,7 +16,7 @@ from reports.tables.frames import (
     ratios,
     setups,
 )
-from reports.tables.table import Table, milliseconds
+from mobilebench.reports.tables.table import Table, milliseconds
 
 NOISY = "†"
 _MEGABYTE = 1e6

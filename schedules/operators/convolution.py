@@ -4,7 +4,7 @@ from typing import Any
 
 from tvm import te, tirx
 
-from schedules.operators.window import pad, pixels_after
+from mobilebench.schedules.operators.window import pad, pixels_after
 
 CORE = "convolution_product"
 COLUMNS = "mobilebench.columns"

@@ -2,7 +2,7 @@
 
 from tvm import te
 
-from schedules.precision import FLOAT16, FLOAT32
+from mobilebench.schedules.precision import FLOAT16, FLOAT32
 
 STORED, COMPUTED = FLOAT16, FLOAT32
 

@@ -2,7 +2,7 @@
 
 from tvm import te
 
-from schedules.operators.window import WINDOW, pad, pixels_after
+from mobilebench.schedules.operators.window import WINDOW, pad, pixels_after
 
 CORE = "stem_product"
 

@@ -10,12 +10,12 @@ import tvm_ffi
 from tvm import tirx
 from tvm.ir.expr import TensorLoad
 
-from schedules.machine import Machine
-from schedules.passes.merge_kernels import NETWORK
-from schedules.passes.turns import find_turns, part_of, take_turns
-from schedules.preference import MEMORY
-from schedules.task import tensor_bytes
-from schedules.templates.cpu.turns import SPAN, Span
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.passes.merge_kernels import NETWORK
+from mobilebench.schedules.passes.turns import find_turns, part_of, take_turns
+from mobilebench.schedules.preference import MEMORY
+from mobilebench.schedules.task import tensor_bytes
+from mobilebench.schedules.templates.cpu.turns import SPAN, Span
 
 _LENGTH = 3  # kernels of a block: expansion (or stem), depthwise, projection
 

@@ -7,8 +7,8 @@ from tvm import relax
 from tvm.ir import GenericConst, Op
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from schedules.machine import Processor
-from schedules.operators import (
+from mobilebench.schedules.machine import Processor
+from mobilebench.schedules.operators import (
     classifier,
     convolution,
     depthwise,
@@ -18,8 +18,8 @@ from schedules.operators import (
     resize,
     stem,
 )
-from schedules.passes.rewrite import rewrite_functions
-from schedules.templates.registry import templates_of
+from mobilebench.schedules.passes.rewrite import rewrite_functions
+from mobilebench.schedules.templates.registry import templates_of
 
 _OUT_ELEMENTWISE_FUSABLE = 4  # TVM's op pattern: what follows element by element may be fused
 

@@ -5,7 +5,7 @@ from typing import Any
 import tvm
 from tvm import relax, tirx
 
-from schedules.passes.steps import Steps, is_constant, return_value, steps_of
+from mobilebench.schedules.passes.steps import Steps, is_constant, return_value, steps_of
 
 NETWORK = "network"
 KERNELS = "mobilebench.kernels"  # attribute: how many kernels were merged

@@ -6,10 +6,10 @@ import tvm
 from tvm import relax, tirx
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
-from schedules.machine import Machine
-from schedules.passes.merge_kernels import NETWORK
-from schedules.task import tensor_bytes
+from mobilebench.schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.passes.merge_kernels import NETWORK
+from mobilebench.schedules.task import tensor_bytes
 
 NETWORK_IN_ARENA = "network_in_arena"
 

@@ -7,10 +7,10 @@ import tvm
 from tvm import relax, tirx
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from schedules.arena import ALIGNMENT
-from schedules.passes.plan_arena import NETWORK_IN_ARENA
-from schedules.passes.rewrite import rewrite_functions
-from schedules.passes.steps import is_constant
+from mobilebench.schedules.arena import ALIGNMENT
+from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA
+from mobilebench.schedules.passes.rewrite import rewrite_functions
+from mobilebench.schedules.passes.steps import is_constant
 
 NETWORK_PARAMS = "network_params"  # the function of `params.cc`
 _ALIGNED = ALIGNMENT // 4  # floats

@@ -6,10 +6,10 @@ import tvm
 from tvm import relax, tirx
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from schedules.machine import Machine
-from schedules.passes.plan_arena import NETWORK_IN_ARENA
-from schedules.passes.rewrite import rewrite_functions
-from schedules.passes.turns import find_turns, part_of, take_turns
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA
+from mobilebench.schedules.passes.rewrite import rewrite_functions
+from mobilebench.schedules.passes.turns import find_turns, part_of, take_turns
 
 PART = "network_part"
 _BARRIER = "mobilebench_barrier"

@@ -8,7 +8,7 @@ from tvm import sym, tirx
 from tvm.ir import Op
 from tvm.ir.expr import Call
 
-from schedules.passes.rewrite import rewrite_kernels
+from mobilebench.schedules.passes.rewrite import rewrite_kernels
 
 SKIPPABLE = "mobilebench.skippable"
 """Annotation of a loop: what it reads is zero wherever its conditions do not hold, read or not."""

@@ -6,9 +6,9 @@ import numpy as np
 import tvm
 from tvm import relax, tirx
 
-from schedules.operators import half
-from schedules.passes.steps import is_constant, return_value, steps_of
-from targets.errors import BenchError
+from mobilebench.schedules.operators import half
+from mobilebench.schedules.passes.steps import is_constant, return_value, steps_of
+from mobilebench.targets.errors import BenchError
 
 _LARGE = 2  # dimensions longer than 1: weights have more, biases one
 

@@ -4,8 +4,8 @@ from types import ModuleType
 
 from tvm import s_tir
 
-from schedules.machine import Gpu, Processor
-from schedules.templates import cpu, gpu
+from mobilebench.schedules.machine import Gpu, Processor
+from mobilebench.schedules.templates import cpu, gpu
 
 
 def templates_of(machine: Processor) -> ModuleType:

@@ -22,10 +22,10 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from targets.emulated.running import Running, note_running, running_boards, running_file
-from targets.errors import BenchError
-from targets.target import Target
-from targets.tracker import Tracker, boards_of
+from mobilebench.targets.emulated.running import Running, note_running, running_boards, running_file
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.target import Target
+from mobilebench.targets.tracker import Tracker, boards_of
 
 Say = Callable[[str], None]
 
@@ -93,14 +93,14 @@ def start_boards(
     tracker = Tracker(host, port)
     say(f"starting a tracker at {tracker}")
     ports = ["--host", host, "--port", str(port), "--port-end", str(port + 1)]
-    started = [_spawn([sys.executable, "-c", _TRACKER, *ports], log)]
+    started = [_spawn([sys.executable, "-P", "-c", _TRACKER, *ports], log)]
     try:
         _until(lambda: _listens(tracker), started, log, "the tracker does not listen")
         for number in range(1, count + 1):
             say(f"starting board {number} of {count}; the emulator takes a while to import TVM")
             port = _free_port(host)
             ports = ["--host", host, "--port", str(port), "--port-end", str(port + 1)]
-            server = [str(python), "-m", "tvm.exec.rpc_server", *ports]
+            server = [str(python), "-P", "-m", "tvm.exec.rpc_server", *ports]
             started.append(_spawn([*server, "--tracker", str(tracker), "--key", target.key], log))
         _until(
             lambda: len(boards_of(tracker, target.key)) >= count,
@@ -170,7 +170,7 @@ def make_board(cache_dir: Path, say: Say) -> Path:
     tags = ["--platform=manylinux_2_28_aarch64", "--implementation=cp"]
     how = ["--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:", *tags]
     python = f"--python-version={_PYTHON}"
-    _run([sys.executable, "-m", "pip", "install", *how, python, *what])
+    _run([sys.executable, "-P", "-m", "pip", "install", *how, python, *what])
     text = _LAUNCHER.format(root=root, site=site, qemu=qemu, python=_PYTHON, cpu=_CPU)
     launcher.write_text(text)
     launcher.chmod(0o755)

@@ -9,9 +9,9 @@ import os
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
-from targets.errors import BenchError
-from targets.shared_library import build_once
-from targets.toolchain import AARCH64_ANDROID, Toolchain
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.shared_library import build_once
+from mobilebench.targets.toolchain import AARCH64_ANDROID, Toolchain
 
 OPENCL_VARIABLE = "MOBILEBENCH_OPENCL"
 """Names the OpenCL library that the plug-in opens; without it, the system's ICD loader."""

@@ -6,9 +6,15 @@ from typing import Any
 
 import pytest
 
-from bench.accounts import account
-from reports.records.activations import ARENA, LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN, Activations
-from targets.errors import BenchError
+from mobilebench.bench.accounts import account
+from mobilebench.reports.records.activations import (
+    ARENA,
+    LATENCY_PLAN,
+    MEMORY_PLAN,
+    PATTERN_PLAN,
+    Activations,
+)
+from mobilebench.targets.errors import BenchError
 
 NEEDS = Activations(4, 10, 10, (), (), 1000, 500, {})
 

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.activations import activations_of, blocks_of
-from bench.models.weights import Weights
-from bench.onnx_export import export
-from bench.onnx_graph import Graph, read_graph
-from bench.variant import parse_variant
-from reports.published import published_tensors
-from reports.records.activations import Activations
+from mobilebench.bench.activations import activations_of, blocks_of
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.onnx_export import export
+from mobilebench.bench.onnx_graph import Graph, read_graph
+from mobilebench.bench.variant import parse_variant
+from mobilebench.reports.published import published_tensors
+from mobilebench.reports.records.activations import Activations
 from tests.bench.networks import Network
 
 SMALL = (

@@ -1,8 +1,8 @@
 import pytest
 
-from bench.architecture import architecture_of, round_channels
-from bench.size import convolutions_of
-from bench.variant import parse_variant
+from mobilebench.bench.architecture import architecture_of, round_channels
+from mobilebench.bench.size import convolutions_of
+from mobilebench.bench.variant import parse_variant
 
 
 @pytest.mark.parametrize(("asked", "rounded"), [(11.2, 16), (8, 8), (3, 8), (33.6, 32), (44.8, 48)])

@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from bench.artifact import ARTIFACTS, LIBRARY, MANIFEST, Manifest, find_artifact, read_artifact
-from bench.cache import file_sha256
-from targets.errors import BenchError
+from mobilebench.bench.artifact import (
+    ARTIFACTS,
+    LIBRARY,
+    MANIFEST,
+    Manifest,
+    find_artifact,
+    read_artifact,
+)
+from mobilebench.bench.cache import file_sha256
+from mobilebench.targets.errors import BenchError
 
 KEY = "mobilenet_v2_1.0_224-native-0123456789abcdef01234567"
 

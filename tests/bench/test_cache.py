@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cache import (
+from mobilebench.bench.cache import (
     CACHE_VARIABLE,
     cache_directory,
     cached,
@@ -14,7 +14,7 @@ from bench.cache import (
     file_sha256,
     source_key,
 )
-from targets.errors import BenchError
+from mobilebench.targets.errors import BenchError
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +45,7 @@ def test_a_killed_fill_leaves_no_entry_and_the_next_one_works(tmp_path: Path) ->
     code = """
 import os, signal, sys
 from pathlib import Path
-from bench.cache import cached
+from mobilebench.bench.cache import cached
 
 def fill(directory):
     (directory / "file").write_text("half")

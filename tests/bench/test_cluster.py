@@ -13,17 +13,17 @@ from typing import Self
 
 import pytest
 
-from bench import cluster as cluster_module
-from bench.artifact import find_artifact
-from bench.cache import CACHE_VARIABLE
-from bench.cluster import Cluster
-from bench.models.weights import Weights
-from bench.variant import parse_variant
-from bench.workshop import Workshop
-from schedules.database import directories
-from targets.errors import BenchError
-from targets.target import find_target
-from targets.worker import WorkerCrashedError, WorkerError, WorkerTimedOutError
+from mobilebench.bench import cluster as cluster_module
+from mobilebench.bench.artifact import find_artifact
+from mobilebench.bench.cache import CACHE_VARIABLE
+from mobilebench.bench.cluster import Cluster
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.variant import parse_variant
+from mobilebench.bench.workshop import Workshop
+from mobilebench.schedules.database import directories
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.target import find_target
+from mobilebench.targets.worker import WorkerCrashedError, WorkerError, WorkerTimedOutError
 from tests.farm import free_port, soon, start
 
 LIMIT_S = 300
@@ -115,7 +115,7 @@ def test_a_build_comes_back_with_its_files(
 def test_errors_are_as_they_are_here(cluster: Cluster) -> None:
     call = cluster.call
     with pytest.raises(BenchError, match="unknown variant"):
-        call("bench.variant", "parse_variant", "resnet_50", timeout_s=LIMIT_S)
+        call("mobilebench.bench.variant", "parse_variant", "resnet_50", timeout_s=LIMIT_S)
     with pytest.raises(WorkerError, match="ValueError"):
         call("math", "sqrt", -1, timeout_s=LIMIT_S)
     with pytest.raises(WorkerCrashedError):

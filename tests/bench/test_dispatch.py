@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bench import dispatch
-from bench.dispatch import Dispatcher, Job, in_order
-from targets.errors import BenchError
+from mobilebench.bench import dispatch
+from mobilebench.bench.dispatch import Dispatcher, Job, in_order
+from mobilebench.targets.errors import BenchError
 
 LIMIT_S = 10
 

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from bench.extras import import_extra
-from targets.errors import BenchError
+from mobilebench.bench.extras import import_extra
+from mobilebench.targets.errors import BenchError
 
 
 def test_what_is_there_is_imported() -> None:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from bench.fidelity import Fidelity, Floats, seeded_inputs
-from bench.fidelity import compare as compare_all
+from mobilebench.bench.fidelity import Fidelity, Floats, seeded_inputs
+from mobilebench.bench.fidelity import compare as compare_all
 
 REFERENCE = np.array([[3.0, 4.0], [1.0, 0.0]], np.float32)
 

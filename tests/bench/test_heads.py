@@ -1,5 +1,5 @@
-from bench.heads import detector_of
-from bench.variant import parse_variant
+from mobilebench.bench.heads import detector_of
+from mobilebench.bench.variant import parse_variant
 
 
 def test_a_detector_looks_at_six_maps() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bench.latency import (
+from mobilebench.bench.latency import (
     PROFILES,
     Latency,
     find_profile,
@@ -9,7 +9,7 @@ from bench.latency import (
     round_size,
     warnings_for,
 )
-from targets.errors import BenchError
+from mobilebench.targets.errors import BenchError
 
 
 def test_percentiles_are_over_all_rounds() -> None:

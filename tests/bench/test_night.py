@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench import night
-from bench.events import EventLog
-from bench.models.weights import Weights
-from bench.night import judge_night
-from bench.plan import Context
-from bench.progress import Progress
-from bench.suite import Suite
-from reports.nights.finding import told
-from reports.nights.suspects import LibraryPair
-from reports.records.confirmation import Confirmation
-from reports.records.record import Record
-from reports.records.store import Run, Store
-from targets.errors import BenchError
+from mobilebench.bench import night
+from mobilebench.bench.events import EventLog
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.night import judge_night
+from mobilebench.bench.plan import Context
+from mobilebench.bench.progress import Progress
+from mobilebench.bench.suite import Suite
+from mobilebench.reports.nights.finding import told
+from mobilebench.reports.nights.suspects import LibraryPair
+from mobilebench.reports.records.confirmation import Confirmation
+from mobilebench.reports.records.record import Record
+from mobilebench.reports.records.store import Run, Store
+from mobilebench.targets.errors import BenchError
 from tests.reports.conftest import make_record  # noqa: F401  a fixture
 
 VARIANT = "mobilenet_v2_0.35_96"

@@ -6,11 +6,11 @@ import onnx
 import onnxruntime
 import pytest
 
-from bench.fidelity import compare
-from bench.models.weights import Weights
-from bench.onnx_export import check_onnx, export
-from bench.variant import parse_variant
-from targets.errors import BenchError
+from mobilebench.bench.fidelity import compare
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.onnx_export import check_onnx, export
+from mobilebench.bench.variant import parse_variant
+from mobilebench.targets.errors import BenchError
 
 TINY = parse_variant("mobilenet_v2_0.35_32")
 SHORT = parse_variant("mobilenet_v2_0.35_32_t1")  # quicker to export, which some do again

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.onnx_graph import CONVOLUTION, DEPTHWISE, POINTWISE, read_graph
-from targets.errors import BenchError
+from mobilebench.bench.onnx_graph import CONVOLUTION, DEPTHWISE, POINTWISE, read_graph
+from mobilebench.targets.errors import BenchError
 from tests.bench.networks import Network
 
 

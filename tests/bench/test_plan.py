@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from bench.bundle.bundle import open_bundle
-from bench.bundle.suite import bundle_suite
-from bench.models.weights import Weights
-from bench.plan import Context, open_cells
-from bench.suite import Suite
-from reports.records.record import Record
-from reports.records.store import Run, Store
-from targets.errors import BenchError
-from targets.local import local_device_name
+from mobilebench.bench.bundle.bundle import open_bundle
+from mobilebench.bench.bundle.suite import bundle_suite
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.plan import Context, open_cells
+from mobilebench.bench.suite import Suite
+from mobilebench.reports.records.record import Record
+from mobilebench.reports.records.store import Run, Store
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.local import local_device_name
 
 RUN = "20260102-030405-abcd"
 SUITE = Suite(

@@ -8,23 +8,23 @@ from typing import Any
 
 import pytest
 
-from bench import second_look
-from bench.artifact import Artifact
-from bench.latency import Profile
-from bench.models.weights import Weights
-from bench.on_device import Bench
-from bench.second_look import look_again
-from bench.variant import parse_variant
-from bench.workshop import Workshop
-from reports.nights.outcomes import outcomes_of
-from reports.nights.suspects import Library, LibraryPair
-from reports.records.cell import Cell
-from schedules.preference import MEMORY
-from targets.errors import BenchError
-from targets.farm import Farm
-from targets.local import local_device_name
-from targets.target import find_target
-from targets.tracker import Tracker
+from mobilebench.bench import second_look
+from mobilebench.bench.artifact import Artifact
+from mobilebench.bench.latency import Profile
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.on_device import Bench
+from mobilebench.bench.second_look import look_again
+from mobilebench.bench.variant import parse_variant
+from mobilebench.bench.workshop import Workshop
+from mobilebench.reports.nights.outcomes import outcomes_of
+from mobilebench.reports.nights.suspects import Library, LibraryPair
+from mobilebench.reports.records.cell import Cell
+from mobilebench.schedules.preference import MEMORY
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.farm import Farm
+from mobilebench.targets.local import local_device_name
+from mobilebench.targets.target import find_target
+from mobilebench.targets.tracker import Tracker
 
 VARIANT = "mobilenet_v2_0.35_32_t1"
 HERE = local_device_name()

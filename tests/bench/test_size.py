@@ -1,10 +1,10 @@
 import pytest
 
-from bench.architecture import CLASSES
-from bench.heads import outputs_of, segmenter_of
-from bench.size import convolutions_of, size_of
-from bench.variant import Variant, parse_variant, published_grid
-from reports.published import find_published
+from mobilebench.bench.architecture import CLASSES
+from mobilebench.bench.heads import outputs_of, segmenter_of
+from mobilebench.bench.size import convolutions_of, size_of
+from mobilebench.bench.variant import Variant, parse_variant, published_grid
+from mobilebench.reports.published import find_published
 
 
 @pytest.mark.parametrize("variant", published_grid(), ids=lambda variant: variant.name)
@@ -32,7 +32,7 @@ def test_params_and_macs_are_those_of_the_model(name: str) -> None:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from bench.models.reference import make_reference
+    from mobilebench.bench.models.reference import make_reference
 
     variant = parse_variant(name)
     with torch.device("meta"), torch.no_grad():  # shapes alone

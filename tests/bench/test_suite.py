@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from bench.suite import make_suite, read_suite
-from targets.errors import BenchError
+from mobilebench.bench.suite import make_suite, read_suite
+from mobilebench.targets.errors import BenchError
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_what_cannot_be_measured_is_refused(chosen: dict[str, Any], reason: str)
 def test_a_runtime_that_is_not_installed_is_refused_with_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from bench.runtimes.runtime import RuntimeEntry
+    from mobilebench.bench.runtimes.runtime import RuntimeEntry
 
     monkeypatch.setattr(RuntimeEntry, "version", lambda self: None)
     with pytest.raises(BenchError, match=r"pip install 'mobilebench\[baselines\]'"):

@@ -1,7 +1,7 @@
 import pytest
 
-from bench.variant import Variant, parse_variant, published_grid
-from targets.errors import BenchError
+from mobilebench.bench.variant import Variant, parse_variant, published_grid
+from mobilebench.targets.errors import BenchError
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bench.size import size_of
-from bench.variant import parse_variant
-from reports.records.activations import (
+from mobilebench.bench.size import size_of
+from mobilebench.bench.variant import parse_variant
+from mobilebench.reports.records.activations import (
     ARENA,
     LATENCY_PLAN,
     MEMORY_PLAN,
@@ -20,8 +20,8 @@ from reports.records.activations import (
     Largest,
     Step,
 )
-from reports.records.record import Record
-from reports.records.store import Run, Store
+from mobilebench.reports.records.record import Record
+from mobilebench.reports.records.store import Run, Store
 from tests.postgres import PostgresServer, find_binaries
 
 RecordMaker = Callable[..., Record]

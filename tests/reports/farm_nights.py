@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from reports.records.cell import Cell
-from reports.records.confirmation import Confirmation
-from reports.records.record import Record
-from reports.records.schema import RECORDS
-from reports.records.store import Run, Store
+from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.confirmation import Confirmation
+from mobilebench.reports.records.record import Record
+from mobilebench.reports.records.schema import RECORDS
+from mobilebench.reports.records.store import Run, Store
 
 FIRST = datetime(2026, 1, 1, 2, tzinfo=UTC)
 SLOWER, FASTER, PENDING, LARGER = (

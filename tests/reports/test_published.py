@@ -1,5 +1,5 @@
-from bench.variant import paper_grid
-from reports.published import (
+from mobilebench.bench.variant import paper_grid
+from mobilebench.reports.published import (
     find_in_paper,
     find_published,
     published_checkpoints,

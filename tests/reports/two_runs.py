@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from reports.comparison.compare import compare_runs
-from reports.comparison.comparison import CellChange, Comparison
-from reports.comparison.ratio import Rounds
-from reports.records.record import Record
-from reports.records.store import Run, Store
+from mobilebench.reports.comparison.compare import compare_runs
+from mobilebench.reports.comparison.comparison import CellChange, Comparison
+from mobilebench.reports.comparison.ratio import Rounds
+from mobilebench.reports.records.record import Record
+from mobilebench.reports.records.store import Run, Store
 
 BASE = Run("20260101-000000-base", "2026-01-01T00:00:00+00:00", {})
 HEAD = Run("20260102-000000-head", "2026-01-02T00:00:00+00:00", {})

@@ -16,9 +16,9 @@ def pointwise_kernel() -> Callable[..., Any]:
     def make(height: int, width: int, inputs: int, outputs: int, hint: str = "kernel") -> Any:
         from tvm import te
 
-        from schedules.machine import Machine
-        from schedules.operators import pointwise
-        from schedules.templates.cpu.pointwise import pack
+        from mobilebench.schedules.machine import Machine
+        from mobilebench.schedules.operators import pointwise
+        from mobilebench.schedules.templates.cpu.pointwise import pack
 
         packed = pack(np.zeros((inputs, outputs), np.float32), Machine(16, 32))
         data = te.placeholder((1, height, width, inputs), "float32", name=f"{hint}_data")

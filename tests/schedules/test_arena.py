@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
+from mobilebench.schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
 
 
 def places(lifetimes: list[Lifetime], shared: bool = False) -> list[tuple[int, int]]:

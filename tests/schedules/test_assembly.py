@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from bench.models.weights import Weights
-from bench.onnx_export import export
-from bench.variant import parse_variant
-from targets.target import find_target
-from targets.tvm_target import resolve
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.onnx_export import export
+from mobilebench.bench.variant import parse_variant
+from mobilebench.targets.target import find_target
+from mobilebench.targets.tvm_target import resolve
 
 _LABEL = re.compile(r"(\.LBB\w+):")
 _BRANCH = re.compile(r"\s(?:b\.\w+|cbnz|cbz|tbnz|tbz)\s.*?(\.LBB\w+)$")
@@ -57,10 +57,10 @@ def pointwise_assemblies(variant: str, target_name: str, cache_dir: Path) -> dic
     import tvm
     from tvm.relax.frontend.onnx import from_onnx
 
-    from schedules import pipeline
-    from schedules.machine import machine_of
-    from schedules.space import best_guess, schedule_task
-    from schedules.task import kernel_calls, task_of
+    from mobilebench.schedules import pipeline
+    from mobilebench.schedules.machine import machine_of
+    from mobilebench.schedules.space import best_guess, schedule_task
+    from mobilebench.schedules.task import kernel_calls, task_of
 
     exported = export(parse_variant(variant), Weights(), cache_dir)
     target = find_target(target_name)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schedules.database import (
+from mobilebench.schedules.database import (
     PACKAGED,
     Database,
     Entry,
@@ -13,9 +13,9 @@ from schedules.database import (
     read_database,
     write_database,
 )
-from schedules.machine import Gpu, Machine
-from targets.errors import BenchError
-from targets.target import find_target
+from mobilebench.schedules.machine import Gpu, Machine
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.target import find_target
 
 MACHINE = Machine(vector_floats=16, registers=32)
 ENTRY = Entry("pointwise 7x7x32 over 16 #1f", 1, {"rows": 7, "panels": 2}, 3.25, 3.5, 8)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from schedules import opencl_source
-from schedules.opencl_source import compact
-from targets.toolchain import find_toolchain
+from mobilebench.schedules import opencl_source
+from mobilebench.schedules.opencl_source import compact
+from mobilebench.targets.toolchain import find_toolchain
 from tests.schedules.test_pipeline import planned
 
 KERNEL = """\
@@ -97,7 +97,7 @@ def test_what_is_short_stays_as_it_is(source: str) -> None:
 def test_a_network_is_written_in_a_quarter(
     cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from schedules import pipeline
+    from mobilebench.schedules import pipeline
 
     _, plan, handle = planned("mobilenet_v2_0.35_64", cache_dir, "mali", precision="float16")
     written: dict[str, str] = {}

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.fidelity import compare
-from bench.models.weights import Weights
-from bench.onnx_export import export
-from bench.variant import parse_variant
-from targets.target import find_target
-from targets.tvm_target import resolve
+from mobilebench.bench.fidelity import compare
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.onnx_export import export
+from mobilebench.bench.variant import parse_variant
+from mobilebench.targets.target import find_target
+from mobilebench.targets.tvm_target import resolve
 
 NATIVE = find_target("native")
 RANDOM = Weights()
@@ -46,8 +46,8 @@ def planned(
     import tvm
     from tvm.relax.frontend.onnx import from_onnx
 
-    from schedules import pipeline
-    from schedules.lookup import Lookup
+    from mobilebench.schedules import pipeline
+    from mobilebench.schedules.lookup import Lookup
 
     exported = export(parse_variant(variant_name), weights, cache_dir)
     target = find_target(target_name)
@@ -76,9 +76,9 @@ def test_every_kernel_of_the_network_comes_from_a_template(
     from tvm import tirx
     from tvm.relax.frontend.onnx import from_onnx
 
-    from schedules import pipeline
-    from schedules.machine import machine_of
-    from schedules.task import task_of
+    from mobilebench.schedules import pipeline
+    from mobilebench.schedules.machine import machine_of
+    from mobilebench.schedules.task import task_of
 
     exported = export(parse_variant(variant), Weights(), cache_dir)
     target = find_target(target_name)
@@ -104,7 +104,7 @@ def names_of(fused: Any) -> list[str]:
 def test_the_network_becomes_one_kernel_that_remembers_how_many_it_was(cache_dir: Path) -> None:
     from tvm import tirx
 
-    from bench.memory import footprint
+    from mobilebench.bench.memory import footprint
 
     _, module, _ = planned("mobilenet_v2_1.0_224", cache_dir)
     assert sum(isinstance(function, tirx.PrimFunc) for function in module.functions.values()) == 1
@@ -122,7 +122,7 @@ def test_the_network_becomes_one_kernel_that_remembers_how_many_it_was(cache_dir
 def test_activations_take_what_two_neighbours_need_and_no_more(
     cache_dir: Path, name: str, arena_bytes: int
 ) -> None:
-    from bench.memory import footprint
+    from mobilebench.bench.memory import footprint
 
     _, module, _ = planned(name, cache_dir)
     assert footprint(module).arena_bytes == arena_bytes
@@ -131,8 +131,8 @@ def test_activations_take_what_two_neighbours_need_and_no_more(
 def test_fused_blocks_take_less_than_their_expansion_and_least_if_memory_is_preferred(
     cache_dir: Path,
 ) -> None:
-    from bench.memory import footprint
-    from schedules.preference import LATENCY, MEMORY
+    from mobilebench.bench.memory import footprint
+    from mobilebench.schedules.preference import LATENCY, MEMORY
 
     default, least = (
         footprint(planned("mobilenet_v2_1.0_224", cache_dir, prefer=preference)[1]).arena_bytes
@@ -148,7 +148,7 @@ def distance_from_pytorch(exported: Any, module: Any, handle: Any) -> float:
     import tvm
     from tvm.runtime import vm
 
-    from schedules import pipeline
+    from mobilebench.schedules import pipeline
 
     machine = vm.VirtualMachine(pipeline.build(module, handle), tvm.cpu())
     inputs, reference = exported.reference()
@@ -168,7 +168,7 @@ def test_an_input_that_is_not_compact_is_refused(cache_dir: Path) -> None:
     import tvm_ffi
     from tvm.runtime import vm
 
-    from schedules import pipeline
+    from mobilebench.schedules import pipeline
 
     _, module, handle = planned("mobilenet_v2_0.35_32", cache_dir)
     machine = vm.VirtualMachine(pipeline.build(module, handle), tvm.cpu())

@@ -10,10 +10,10 @@ def context(function: Any) -> Any:
     import tvm
     from tvm.s_tir import meta_schedule as ms
 
-    from schedules.machine import Machine
-    from schedules.search_strategy import InOrder
-    from schedules.space import design_space
-    from schedules.task import task_of
+    from mobilebench.schedules.machine import Machine
+    from mobilebench.schedules.search_strategy import InOrder
+    from mobilebench.schedules.space import design_space
+    from mobilebench.schedules.task import task_of
 
     machine = Machine(16, 32)
     return ms.TuneContext(
@@ -25,7 +25,7 @@ def context(function: Any) -> Any:
 
 
 def numbers(candidates: list[Any]) -> list[int]:
-    from schedules.space import tile_number
+    from mobilebench.schedules.space import tile_number
 
     return [tile_number(one.sch.trace) for one in candidates]
 

@@ -8,14 +8,14 @@ from typing import Any
 import onnx
 import pytest
 
-from bench.models.weights import Weights
-from bench.onnx_export import INPUT_NAME, export
-from bench.variant import parse_variant
-from schedules.candidates import BUILDER
-from targets.crew import LocalCrew
-from targets.errors import BenchError
-from targets.target import find_target
-from targets.worker import WITHOUT_TORCH
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.onnx_export import INPUT_NAME, export
+from mobilebench.bench.variant import parse_variant
+from mobilebench.schedules.candidates import BUILDER
+from mobilebench.targets.crew import LocalCrew
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.target import find_target
+from mobilebench.targets.worker import WITHOUT_TORCH
 
 NODES = 16  # of the ONNX file: the stem and three blocks
 
@@ -36,7 +36,7 @@ def network(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tuner(cache_dir: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
-    from schedules.tuner import Tuner
+    from mobilebench.schedules.tuner import Tuner
 
     threads = getattr(request, "param", 1)
     history = tmp_path / "history"
@@ -65,7 +65,7 @@ def test_every_kernel_gets_a_tile_that_was_measured(tuner: Any, network: Path) -
 
 
 def test_an_interrupted_search_goes_on(tuner: Any, network: Path, cache_dir: Path) -> None:
-    from schedules.tuner import Tuner
+    from mobilebench.schedules.tuner import Tuner
 
     tuner.add(network)
     tuner.begin(1)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from targets.connection import Line
-from targets.device import Device, cool_down
-from targets.errors import DeviceLostError, NoDeviceError
-from targets.farm import Farm
-from targets.probe import build_probe
-from targets.target import find_target
-from targets.toolchain import find_toolchain
+from mobilebench.targets.connection import Line
+from mobilebench.targets.device import Device, cool_down
+from mobilebench.targets.errors import DeviceLostError, NoDeviceError
+from mobilebench.targets.farm import Farm
+from mobilebench.targets.probe import build_probe
+from mobilebench.targets.target import find_target
+from mobilebench.targets.toolchain import find_toolchain
 from tests.farm import KEY, Board, RealFarm
 
 TARGET = dataclasses.replace(find_target("native"), key=KEY)

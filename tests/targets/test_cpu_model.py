@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from targets.device import DeviceState
-from targets.proc_files import cpu_model
+from mobilebench.targets.device import DeviceState
+from mobilebench.targets.proc_files import cpu_model
 
 EPYC = """\
 processor\t: 0

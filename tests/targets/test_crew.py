@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from targets.crew import LocalCrew
-from targets.worker import WorkerCrashedError, WorkerError
+from mobilebench.targets.crew import LocalCrew
+from mobilebench.targets.worker import WorkerCrashedError, WorkerError
 
 LIMIT_S = 60
 

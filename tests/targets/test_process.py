@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from targets.process import heap_bytes, peak_resident_bytes, resident_bytes
+from mobilebench.targets.process import heap_bytes, peak_resident_bytes, resident_bytes
 
 ROOT = Path(__file__).parents[2]
 MIB = 2**20
@@ -20,7 +20,7 @@ MIB = 2**20
 PARENT = """
 import subprocess, sys
 child = (
-    "import signal; from targets.process import die_with_parent; die_with_parent(); "
+    "import signal; from mobilebench.targets.process import die_with_parent; die_with_parent(); "
     "print('bound', flush=True); signal.pause()"
 )
 process = subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.PIPE)
@@ -96,7 +96,9 @@ def test_the_peak_is_kept_when_memory_is_given_back() -> None:
 def test_the_peak_of_a_process_is_not_its_parent_s() -> None:
     block = bytearray(256 * MIB)
     block[::4096] = b"x" * len(block[::4096])
-    code = "from targets.process import peak_resident_bytes; print(peak_resident_bytes())"
+    code = (
+        "from mobilebench.targets.process import peak_resident_bytes; print(peak_resident_bytes())"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from targets.errors import BenchError
-from targets.target import (
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.target import (
     CATALOG,
     SEARCH_PATH_VARIABLE,
     Limits,
@@ -12,7 +12,7 @@ from targets.target import (
     find_target,
     read_target,
 )
-from targets.toolchain import AARCH64_ANDROID, AARCH64_LINUX, HOST
+from mobilebench.targets.toolchain import AARCH64_ANDROID, AARCH64_LINUX, HOST
 
 GOOD = 'description = "a board"\ndevice = "cpu"\n'
 TVM = '[tvm]\nkind = "llvm"\n'

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from targets.errors import BenchError
-from targets.probe import build_probe
-from targets.toolchain import (
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.probe import build_probe
+from mobilebench.targets.toolchain import (
     AARCH64_ANDROID,
     AARCH64_LINUX,
     HOST,
@@ -83,7 +83,7 @@ def zig(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[st
     (package / "__init__.py").touch()
     monkeypatch.delitem(sys.modules, "ziglang")
     monkeypatch.syspath_prepend(package.parent)
-    return (sys.executable, "-m", "ziglang", "c++")
+    return (sys.executable, "-P", "-m", "ziglang", "c++")
 
 
 @pytest.fixture

@@ -14,9 +14,17 @@ from typing import Any
 
 import pytest
 
-from targets import tracker as client
-from targets.errors import BenchError, NoDeviceError
-from targets.tracker import Grant, Queue, Tracker, boards_of, parse_tracker, queues, request
+from mobilebench.targets import tracker as client
+from mobilebench.targets.errors import BenchError, NoDeviceError
+from mobilebench.targets.tracker import (
+    Grant,
+    Queue,
+    Tracker,
+    boards_of,
+    parse_tracker,
+    queues,
+    request,
+)
 
 LOOPBACK = "127.0.0.1"
 MAGIC = struct.pack("<i", 0x2F271)

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from targets.errors import BenchError
-from targets.target import Limits, all_targets, find_target
-from targets.tvm_target import resolve
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.target import Limits, all_targets, find_target
+from mobilebench.targets.tvm_target import resolve
 
 NATIVE = find_target("native")
 
@@ -26,7 +26,7 @@ def test_code_is_made_for_a_number_of_threads() -> None:
 def test_limits_of_a_gpu_are_what_its_schedules_know_of_it() -> None:
     import tvm
 
-    from schedules.machine import Gpu, machine_of
+    from mobilebench.schedules.machine import Gpu, machine_of
 
     limits = Limits(work_group=128, local_bytes=4096, subgroup=8, vector_floats=4, compute_units=3)
     config = resolve(replace(find_target("mali-linux"), limits=limits))

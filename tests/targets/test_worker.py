@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from targets.errors import BenchError
-from targets.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
 
 
 def living() -> set[psutil.Process]:
@@ -51,7 +51,10 @@ def test_an_error_is_told_in_one_line_and_the_worker_lives_on(worker: Worker) ->
 
 
 def test_a_refusal_stays_a_refusal() -> None:
-    with Worker("bench.variant") as worker, pytest.raises(BenchError, match="unknown variant"):
+    with (
+        Worker("mobilebench.bench.variant") as worker,
+        pytest.raises(BenchError, match="unknown variant"),
+    ):
         worker.call("parse_variant", "resnet", timeout_s=30)
 
 
@@ -83,7 +86,7 @@ def test_a_result_that_cannot_be_sent_is_told() -> None:
         worker.call("Lock", timeout_s=30)
 
 
-@pytest.mark.parametrize("factory", ["nosuch_module", "bench.variant:Nosuch"])
+@pytest.mark.parametrize("factory", ["nosuch_module", "mobilebench.bench.variant:Nosuch"])
 def test_a_factory_that_fails_leaves_no_process(factory: str) -> None:
     with Worker("os"):  # multiprocessing starts a helper of its own beside the first worker
         pass

@@ -1,6 +1,6 @@
 """Templates for processors with vector registers."""
 
-from schedules.templates.cpu import (
+from mobilebench.schedules.templates.cpu import (
     classifier,
     convolution,
     depthwise,

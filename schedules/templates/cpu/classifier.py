@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tvm import s_tir
 
-from schedules.machine import Machine
-from schedules.operators.classifier import CORE
-from schedules.templates.block import finish, inline_neighbours, vectorize
-from schedules.templates.cpu.turns import share_turns
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.operators.classifier import CORE
+from mobilebench.schedules.templates.block import finish, inline_neighbours, vectorize
+from mobilebench.schedules.templates.cpu.turns import share_turns
 
 _LEAST_PANELS, _MOST_PANELS = 7, 12  # two multiply-adds a cycle, each of four cycles' latency
 

@@ -10,13 +10,13 @@ from math import ceil
 
 from tvm import s_tir
 
-from schedules.machine import Machine
-from schedules.operators.convolution import COLUMNS, CORE
-from schedules.operators.window import PADDED
-from schedules.passes.skip_padding import SKIPPABLE
-from schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
-from schedules.templates.cpu.stem import Tile, pack
-from schedules.templates.cpu.turns import idle_share, share_turns, shares_rows
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.operators.convolution import COLUMNS, CORE
+from mobilebench.schedules.operators.window import PADDED
+from mobilebench.schedules.passes.skip_padding import SKIPPABLE
+from mobilebench.schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
+from mobilebench.schedules.templates.cpu.stem import Tile, pack
+from mobilebench.schedules.templates.cpu.turns import idle_share, share_turns, shares_rows
 
 __all__ = ["CORE", "SKIPS_PADDING", "Tile", "apply", "pack", "tiles"]
 

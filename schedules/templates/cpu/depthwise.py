@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from tvm import s_tir
 
-from schedules.machine import Machine
-from schedules.operators.depthwise import CORE
-from schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
-from schedules.templates.cpu.turns import row_span, share_turns, shares_rows
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.operators.depthwise import CORE
+from mobilebench.schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
+from mobilebench.schedules.templates.cpu.turns import row_span, share_turns, shares_rows
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 from tvm import s_tir
 
-from schedules.machine import Machine
-from schedules.operators.join import CORE, ENDS
-from schedules.templates.cpu.one_way import Tile, tiles
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.operators.join import CORE, ENDS
+from mobilebench.schedules.templates.cpu.one_way import Tile, tiles
 
 __all__ = ["CORE", "Tile", "apply", "tiles"]
 

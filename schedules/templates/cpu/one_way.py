@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tvm import s_tir
 
-from schedules.machine import Machine
+from mobilebench.schedules.machine import Machine
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tvm import s_tir
 
-from schedules.machine import Machine
-from schedules.operators.pointwise import CORE
-from schedules.templates.block import (
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.operators.pointwise import CORE
+from mobilebench.schedules.templates.block import (
     Block,
     finish,
     flatten_pixels,
@@ -26,7 +26,7 @@ from schedules.templates.block import (
     loops_inside,
     vectorize,
 )
-from schedules.templates.cpu.turns import Span, idle_share, share_turns, shares_rows
+from mobilebench.schedules.templates.cpu.turns import Span, idle_share, share_turns, shares_rows
 
 _LATENCY = 4.0  # cycles of a multiply-add; two are issued in each
 _STRIP_CYCLES = 4.0  # of a row's share of a cache line that is visited again

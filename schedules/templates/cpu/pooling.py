@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from tvm import s_tir
 
-from schedules.machine import Machine
-from schedules.operators.pooling import CORE
-from schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
-from schedules.templates.cpu.turns import share_turns
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.operators.pooling import CORE
+from mobilebench.schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
+from mobilebench.schedules.templates.cpu.turns import share_turns
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ constant weights: no vector is gathered.
 
 from tvm import s_tir
 
-from schedules.machine import Machine
-from schedules.operators.resize import CORE, ROWS
-from schedules.templates.block import loops_inside, vectorize_ragged
-from schedules.templates.cpu.one_way import Tile, tiles
-from schedules.templates.cpu.turns import share_turns
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.operators.resize import CORE, ROWS
+from mobilebench.schedules.templates.block import loops_inside, vectorize_ragged
+from mobilebench.schedules.templates.cpu.one_way import Tile, tiles
+from mobilebench.schedules.templates.cpu.turns import share_turns
 
 __all__ = ["CORE", "Tile", "apply", "tiles"]
 

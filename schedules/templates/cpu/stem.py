@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tvm import s_tir
 
-from schedules.machine import Machine
-from schedules.operators.stem import CORE
-from schedules.templates.block import finish, inline_neighbours, vectorize
-from schedules.templates.cpu import pointwise
-from schedules.templates.cpu.turns import row_span, share_turns
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.operators.stem import CORE
+from mobilebench.schedules.templates.block import finish, inline_neighbours, vectorize
+from mobilebench.schedules.templates.cpu import pointwise
+from mobilebench.schedules.templates.cpu.turns import row_span, share_turns
 
 
 @dataclass(frozen=True)

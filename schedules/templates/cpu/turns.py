@@ -4,9 +4,9 @@ from dataclasses import astuple, dataclass
 
 from tvm import s_tir
 
-from schedules.machine import Machine
-from schedules.operators.window import WINDOW
-from schedules.templates.block import Block, Loop
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.operators.window import WINDOW
+from mobilebench.schedules.templates.block import Block, Loop
 
 _LEAST_ROWS = 4  # of an output, for each thread
 

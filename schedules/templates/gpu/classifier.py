@@ -9,10 +9,16 @@ from dataclasses import dataclass
 
 from tvm import s_tir
 
-from schedules.machine import Gpu
-from schedules.operators.classifier import CORE
-from schedules.templates.block import Block, finish, inline_neighbours, loops_inside, vectorize
-from schedules.templates.gpu.items import (
+from mobilebench.schedules.machine import Gpu
+from mobilebench.schedules.operators.classifier import CORE
+from mobilebench.schedules.templates.block import (
+    Block,
+    finish,
+    inline_neighbours,
+    loops_inside,
+    vectorize,
+)
+from mobilebench.schedules.templates.gpu.items import (
     GROUP,
     bind,
     cheapest,
@@ -20,7 +26,7 @@ from schedules.templates.gpu.items import (
     panels_of,
     vector_lanes,
 )
-from schedules.templates.gpu.pointwise import pack
+from mobilebench.schedules.templates.gpu.pointwise import pack
 
 __all__ = ["CORE", "Tile", "apply", "pack", "tiles"]
 

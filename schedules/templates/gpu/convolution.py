@@ -6,12 +6,12 @@ holds them in registers while taps and input channels go by, four at a time.
 
 from tvm import s_tir
 
-from schedules.machine import Gpu
-from schedules.operators.convolution import CORE
-from schedules.operators.half import half_input
-from schedules.operators.window import PADDED
-from schedules.templates.block import finish, inline_neighbours, vectorize
-from schedules.templates.gpu.items import (
+from mobilebench.schedules.machine import Gpu
+from mobilebench.schedules.operators.convolution import CORE
+from mobilebench.schedules.operators.half import half_input
+from mobilebench.schedules.operators.window import PADDED
+from mobilebench.schedules.templates.block import finish, inline_neighbours, vectorize
+from mobilebench.schedules.templates.gpu.items import (
     STEP,
     bind_pixels,
     cheapest,
@@ -24,7 +24,7 @@ from schedules.templates.gpu.items import (
     product_cost,
     vector_lanes,
 )
-from schedules.templates.gpu.stem import Tile, pack
+from mobilebench.schedules.templates.gpu.stem import Tile, pack
 
 SKIPS_PADDING = False  # work items in step would wait for those that skip nothing
 __all__ = ["CORE", "SKIPS_PADDING", "Tile", "apply", "pack", "tiles"]

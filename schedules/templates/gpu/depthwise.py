@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from tvm import s_tir
 
-from schedules.machine import Gpu
-from schedules.operators.depthwise import CORE
-from schedules.operators.half import half_input
-from schedules.operators.window import PADDED, WINDOW
-from schedules.templates.block import finish, inline_neighbours, vectorize
-from schedules.templates.gpu.items import (
+from mobilebench.schedules.machine import Gpu
+from mobilebench.schedules.operators.depthwise import CORE
+from mobilebench.schedules.operators.half import half_input
+from mobilebench.schedules.operators.window import PADDED, WINDOW
+from mobilebench.schedules.templates.block import finish, inline_neighbours, vectorize
+from mobilebench.schedules.templates.gpu.items import (
     LOAD,
     bind_pixels,
     cheapest,

@@ -5,8 +5,8 @@ from typing import Any
 
 from tvm import s_tir
 
-from schedules.machine import Gpu
-from schedules.templates.block import Block, Loop, lanes_for, loops_inside, vectorize
+from mobilebench.schedules.machine import Gpu
+from mobilebench.schedules.templates.block import Block, Loop, lanes_for, loops_inside, vectorize
 
 GROUP = 64  # work items, at most: larger groups are harder to find room for on a compute unit
 LOAD = 2.0  # of a value or a vector, in multiply-adds of a vector

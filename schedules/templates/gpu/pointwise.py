@@ -11,11 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from tvm import s_tir
 
-from schedules.machine import Gpu
-from schedules.operators.half import half_input
-from schedules.operators.pointwise import CORE
-from schedules.templates.block import finish, flatten_pixels, inline_neighbours, vectorize
-from schedules.templates.gpu.items import (
+from mobilebench.schedules.machine import Gpu
+from mobilebench.schedules.operators.half import half_input
+from mobilebench.schedules.operators.pointwise import CORE
+from mobilebench.schedules.templates.block import (
+    finish,
+    flatten_pixels,
+    inline_neighbours,
+    vectorize,
+)
+from mobilebench.schedules.templates.gpu.items import (
     STEP,
     bind,
     cheapest,

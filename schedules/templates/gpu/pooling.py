@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from tvm import s_tir
 
-from schedules.machine import Gpu
-from schedules.operators.pooling import CORE
-from schedules.templates.block import finish, inline_neighbours
-from schedules.templates.gpu.items import bind, divisors, group_shape, vector_lanes
+from mobilebench.schedules.machine import Gpu
+from mobilebench.schedules.operators.pooling import CORE
+from mobilebench.schedules.templates.block import finish, inline_neighbours
+from mobilebench.schedules.templates.gpu.items import bind, divisors, group_shape, vector_lanes
 
 __all__ = ["CORE", "Tile", "apply", "tiles"]
 

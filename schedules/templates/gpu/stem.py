@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tvm import s_tir
 
-from schedules.machine import Gpu
-from schedules.operators.stem import CORE
-from schedules.operators.window import PADDED
-from schedules.templates.block import finish, inline_neighbours, vectorize
-from schedules.templates.gpu import pointwise
-from schedules.templates.gpu.items import (
+from mobilebench.schedules.machine import Gpu
+from mobilebench.schedules.operators.stem import CORE
+from mobilebench.schedules.operators.window import PADDED
+from mobilebench.schedules.templates.block import finish, inline_neighbours, vectorize
+from mobilebench.schedules.templates.gpu import pointwise
+from mobilebench.schedules.templates.gpu.items import (
     LOAD,
     bind_pixels,
     cheapest,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.accuracy.bootstrap import bootstrap_interval
+from mobilebench.bench.accuracy.bootstrap import bootstrap_interval
 
 
 def test_the_interval_of_a_share_is_its_standard_error_s() -> None:

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from bench.accuracy import boxes
-from bench.accuracy.boxes import (
+from mobilebench.bench.accuracy import boxes
+from mobilebench.bench.accuracy.boxes import (
     Detections,
     Suppression,
     anchors_of,
@@ -15,9 +15,9 @@ from bench.accuracy.boxes import (
     detect,
     encode,
 )
-from bench.fidelity import Floats
-from bench.variant import DETECT, Variant
-from targets.errors import BenchError
+from mobilebench.bench.fidelity import Floats
+from mobilebench.bench.variant import DETECT, Variant
+from mobilebench.targets.errors import BenchError
 
 
 def ssd_anchors_of(height: int, width: int) -> Floats:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from bench.accuracy.coco import Truth, read, show
-from bench.accuracy.images import Preprocessing
-from targets.errors import BenchError
+from mobilebench.bench.accuracy.coco import Truth, read, show
+from mobilebench.bench.accuracy.images import Preprocessing
+from mobilebench.targets.errors import BenchError
 
 HALF = (0.5, 0.5, 0.5)
 

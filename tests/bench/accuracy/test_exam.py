@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.accuracy import classification
-from bench.accuracy.exam import Accuracy, Exam, ask, count_batches, read_data, score
-from bench.accuracy.images import Preprocessing
-from bench.accuracy.labels import LabelDataset
-from bench.fidelity import Floats, Outputs
-from bench.models.weights import find_weights, load_model
-from bench.onnx_export import answers, infer_one_by_one
-from bench.variant import DETECT, SEGMENT, Variant, parse_variant
+from mobilebench.bench.accuracy import classification
+from mobilebench.bench.accuracy.exam import Accuracy, Exam, ask, count_batches, read_data, score
+from mobilebench.bench.accuracy.images import Preprocessing
+from mobilebench.bench.accuracy.labels import LabelDataset
+from mobilebench.bench.fidelity import Floats, Outputs
+from mobilebench.bench.models.weights import find_weights, load_model
+from mobilebench.bench.onnx_export import answers, infer_one_by_one
+from mobilebench.bench.variant import DETECT, SEGMENT, Variant, parse_variant
 from tests.datasets import answered, save_checkpoint
 
 DETECTOR = parse_variant("ssdlite_mobilenet_v2_0.35_64")
@@ -107,7 +107,7 @@ def test_pytorch_answers_once(asked: Any, monkeypatch: pytest.MonkeyPatch) -> No
     one, _ = asked(SEGMENTER)
     folder = one.answers.parents[3]
     weights = find_weights(str(folder / "weights.pth"), folder)
-    monkeypatch.setattr("bench.onnx_export.load_model", None)  # it would be called
+    monkeypatch.setattr("mobilebench.bench.onnx_export.load_model", None)  # it would be called
     again = partial(answers, SEGMENTER, weights, one.dataset, cache_dir=folder / "cache")
     assert again(one.preprocessing) == one.answers
     with pytest.raises(TypeError):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.accuracy.images import Preprocessing
-from bench.accuracy.labels import read, show
-from targets.errors import BenchError
+from mobilebench.bench.accuracy.images import Preprocessing
+from mobilebench.bench.accuracy.labels import read, show
+from mobilebench.targets.errors import BenchError
 
 HALF = (0.5, 0.5, 0.5)
 

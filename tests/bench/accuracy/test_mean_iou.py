@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.accuracy.mean_iou import (
+from mobilebench.bench.accuracy.mean_iou import (
     NO_CLASS,
     SegmentationAccuracy,
     confusion,

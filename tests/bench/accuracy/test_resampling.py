@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.accuracy.resampling import bilinear, nearest
+from mobilebench.bench.accuracy.resampling import bilinear, nearest
 
 RAMP = np.array([[[0.0], [1.0]], [[10.0], [11.0]]], np.float32)  # 10 a row, 1 a column
 

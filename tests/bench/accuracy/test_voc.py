@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.accuracy.images import Preprocessing
-from bench.accuracy.voc import read, show, shown_labels
-from targets.errors import BenchError
+from mobilebench.bench.accuracy.images import Preprocessing
+from mobilebench.bench.accuracy.voc import read, show, shown_labels
+from mobilebench.targets.errors import BenchError
 
 HALF = (0.5, 0.5, 0.5)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bench.bundle.checksums import write_sums
-from bench.bundle.manifest import MANIFEST
+from mobilebench.bench.bundle.checksums import write_sums
+from mobilebench.bench.bundle.manifest import MANIFEST
 from tests.bundles import MISSING
 
 

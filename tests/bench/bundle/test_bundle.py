@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.artifact import LIBRARY
-from bench.bundle.bundle import open_bundle
-from bench.bundle.checksums import SUMS, check_sums, files_below, write_sums
-from bench.bundle.elf import architecture_of
-from bench.bundle.manifest import MANIFEST
-from bench.bundle.verify import verify_outputs
-from bench.cache import file_sha256
-from bench.on_device import Bench
-from targets.errors import BenchError
-from targets.local import local_cpuinfo
-from targets.proc_files import cpu_flags
-from targets.target import find_target
+from mobilebench.bench.artifact import LIBRARY
+from mobilebench.bench.bundle.bundle import open_bundle
+from mobilebench.bench.bundle.checksums import SUMS, check_sums, files_below, write_sums
+from mobilebench.bench.bundle.elf import architecture_of
+from mobilebench.bench.bundle.manifest import MANIFEST
+from mobilebench.bench.bundle.verify import verify_outputs
+from mobilebench.bench.cache import file_sha256
+from mobilebench.bench.on_device import Bench
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.local import local_cpuinfo
+from mobilebench.targets.proc_files import cpu_flags
+from mobilebench.targets.target import find_target
 from tests.bundles import MISSING, flip
 
 
@@ -187,7 +187,7 @@ def test_a_device_of_another_architecture_is_sent_nothing(
     bundle: Path, foreign: Callable[..., Path], cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This machine stands for a board."""
-    monkeypatch.setattr("bench.bundle.bundle.platform", Elsewhere)
+    monkeypatch.setattr("mobilebench.bench.bundle.bundle.platform", Elsewhere)
     opened = open_bundle(foreign(target={"cpu_flags": []}))
     bench = Bench(opened.target, 1, 60, cache_dir)
     with pytest.raises(BenchError, match=f"runs {platform.machine()} code, not"):
@@ -223,7 +223,7 @@ def test_sums_are_those_that_sha256sum_reads(copy: Path) -> None:
 
 
 def test_native_says_which_instructions_it_needs() -> None:
-    from bench.bundle.make import for_others
+    from mobilebench.bench.bundle.make import for_others
 
     native, here = find_target("native"), cpu_flags(local_cpuinfo())
     told = for_others(native)

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.accuracy.boxes import Suppression, anchors_of, detect
-from bench.artifact import LIBRARY
-from bench.variant import parse_variant
-from schedules.params import PARAMS_FILE
-from targets.emulated.board import make_board
-from targets.local import local_cpuinfo
-from targets.proc_files import cpu_flags
-from targets.toolchain import find_toolchain
+from mobilebench.bench.accuracy.boxes import Suppression, anchors_of, detect
+from mobilebench.bench.artifact import LIBRARY
+from mobilebench.bench.variant import parse_variant
+from mobilebench.schedules.params import PARAMS_FILE
+from mobilebench.targets.emulated.board import make_board
+from mobilebench.targets.local import local_cpuinfo
+from mobilebench.targets.proc_files import cpu_flags
+from mobilebench.targets.toolchain import find_toolchain
 from tests.bundles import export, flip
 from tests.datasets import structured_pixels
 
@@ -198,7 +198,7 @@ def find_boxes(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
         """
     )
-    include = files("bench.bundle") / "files" / "cpp"
+    include = files("mobilebench.bench.bundle") / "files" / "cpp"
     program = directory / "find_boxes"
     compiler = find_toolchain("host").compiler
     warnings = ["-Wall", "-Wextra", "-Werror"]

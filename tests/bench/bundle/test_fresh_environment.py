@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bench.bundle.bundle import open_bundle
-from targets.emulated.board import make_board
+from mobilebench.bench.bundle.bundle import open_bundle
+from mobilebench.targets.emulated.board import make_board
 from tests.bundles import export
 from tests.datasets import structured_pixels
 
@@ -35,8 +35,8 @@ def picture_of(bundle: Path, path: Path) -> int:
     import torch
     from PIL import Image
 
-    from bench.accuracy.images import normalised
-    from bench.models.weights import load_model
+    from mobilebench.bench.accuracy.images import normalised
+    from mobilebench.bench.models.weights import load_model
 
     opened = open_bundle(bundle)
     pixels = structured_pixels(64, 96)

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.accuracy.boxes import Suppression, anchors_of, detect
-from bench.accuracy.images import Preprocessing, normalised
-from bench.accuracy.labels import LabelDataset, show
-from bench.artifact import LIBRARY
-from bench.bundle.bundle import open_bundle
-from bench.on_device import Bench, infer_on_device, workload_of
-from bench.variant import parse_variant
+from mobilebench.bench.accuracy.boxes import Suppression, anchors_of, detect
+from mobilebench.bench.accuracy.images import Preprocessing, normalised
+from mobilebench.bench.accuracy.labels import LabelDataset, show
+from mobilebench.bench.artifact import LIBRARY
+from mobilebench.bench.bundle.bundle import open_bundle
+from mobilebench.bench.on_device import Bench, infer_on_device, workload_of
+from mobilebench.bench.variant import parse_variant
 from tests.bundles import MISSING, export, flip
 from tests.datasets import structured_pixels
 

@@ -16,7 +16,12 @@ CommandLine = Callable[..., Done]
 
 
 def command(arguments: Sequence[object]) -> list[str]:
-    return [sys.executable, "-c", "from bench.cli import main; main()", *map(str, arguments)]
+    return [
+        sys.executable,
+        "-c",
+        "from mobilebench.bench.cli import main; main()",
+        *map(str, arguments),
+    ]
 
 
 @pytest.fixture
@@ -27,7 +32,7 @@ def mobilebench(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> CommandLin
     """
 
     def run(*arguments: object, **environment: str) -> Done:
-        from bench.cli import main
+        from mobilebench.bench.cli import main
 
         with pytest.MonkeyPatch.context() as patch, _own_signals(), _own_logging():
             patch.chdir(tmp_path)

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.artifact import LIBRARY
-from bench.bundle.bundle import open_bundle
-from bench.bundle.checksums import SUMS, files_below, write_sums
-from bench.bundle.manifest import MANIFEST
-from bench.cache import CACHE_VARIABLE
-from bench.fidelity import TOLERANCE
-from reports.records.store import Store
-from schedules.params import PARAMS_FILE
+from mobilebench.bench.artifact import LIBRARY
+from mobilebench.bench.bundle.bundle import open_bundle
+from mobilebench.bench.bundle.checksums import SUMS, files_below, write_sums
+from mobilebench.bench.bundle.manifest import MANIFEST
+from mobilebench.bench.cache import CACHE_VARIABLE
+from mobilebench.bench.fidelity import TOLERANCE
+from mobilebench.reports.records.store import Store
+from mobilebench.schedules.params import PARAMS_FILE
 from tests.bundles import reseal
 
 VARIANT = "mobilenet_v2_0.35_64x96"

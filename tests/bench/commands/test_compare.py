@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reports.records.store import Store
+from mobilebench.reports.records.store import Store
 from tests.bench.commands.test_refusals import assert_refused
 from tests.reports.conftest import make_record  # noqa: F401  (a fixture)
 from tests.reports.two_runs import BASE, HEAD, Nights, rounds_ms

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.commands import doctor
-from bench.commands.doctor import Finding
+from mobilebench.bench.commands import doctor
+from mobilebench.bench.commands.doctor import Finding
 
 
 def finding(what: str) -> Finding:

@@ -10,11 +10,11 @@ from typing import Any
 import psutil
 import pytest
 
-from reports.records.store import Store
-from schedules.database import DIRECTORY_VARIABLE
-from targets.emulated.board import make_board
-from targets.emulated.running import running_file
-from targets.target import find_target
+from mobilebench.reports.records.store import Store
+from mobilebench.schedules.database import DIRECTORY_VARIABLE
+from mobilebench.targets.emulated.board import make_board
+from mobilebench.targets.emulated.running import running_file
+from mobilebench.targets.target import find_target
 
 VARIANTS = ("mobilenet_v2_0.35_32", "mobilenet_v2_0.35_96")
 SELECTED = [argument for name in VARIANTS for argument in ("--variant", name)]
@@ -32,7 +32,7 @@ pytestmark = [
 @pytest.fixture(scope="module", autouse=True)
 def board(cache_dir: Path) -> Iterator[None]:
     """Leave nothing running, whatever a test does."""
-    from targets.emulated.board import stop_boards
+    from mobilebench.targets.emulated.board import stop_boards
 
     yield
     stop_boards(find_target("emulated-arm"), cache_dir)

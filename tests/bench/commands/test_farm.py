@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 
-import targets.tracker
-from bench.bundle.bundle import open_bundle
-from bench.bundle.manifest import MANIFEST
-from bench.models.weights import Weights
-from bench.variant import parse_variant
-from bench.workshop import Workshop
-from reports.errors import ReportError
-from reports.records.record import Record
-from reports.records.store import Store
-from schedules.database import directories
-from targets.target import read_target
-from targets.tracker import Tracker
+from mobilebench.bench.bundle.bundle import open_bundle
+from mobilebench.bench.bundle.manifest import MANIFEST
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.variant import parse_variant
+from mobilebench.bench.workshop import Workshop
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.record import Record
+from mobilebench.reports.records.store import Store
+from mobilebench.schedules.database import directories
+from mobilebench.targets import tracker
+from mobilebench.targets.target import read_target
+from mobilebench.targets.tracker import Tracker
 from tests.bundles import reseal
 from tests.farm import KEY, RealFarm, free_port, soon
 
@@ -263,7 +263,7 @@ def test_no_tracker_is_one_line(mobilebench: Any, tmp_path: Path) -> None:
 def test_something_else_than_a_tracker_is_one_line(
     mobilebench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(targets.tracker, "_ANSWER_LIMIT_S", 0.5)
+    monkeypatch.setattr(tracker, "_ANSWER_LIMIT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         line = refused(mobilebench("devices", "--tracker", address))

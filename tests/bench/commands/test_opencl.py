@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from bench.fidelity import TOLERANCE
-from reports.records.record import Record
-from reports.records.store import Store
-from schedules.database import read_database
-from targets.local import HOST, LocalServer
-from targets.opencl.accelerator import HALF
-from targets.opencl.plugin import OPENCL_VARIABLE
+from mobilebench.bench.fidelity import TOLERANCE
+from mobilebench.reports.records.record import Record
+from mobilebench.reports.records.store import Store
+from mobilebench.schedules.database import read_database
+from mobilebench.targets.local import HOST, LocalServer
+from mobilebench.targets.opencl.accelerator import HALF
+from mobilebench.targets.opencl.plugin import OPENCL_VARIABLE
 from tests.farm import KEY, RealFarm
 
 VARIANT = "mobilenet_v2_0.35_32"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.variant import parse_variant
+from mobilebench.bench.variant import parse_variant
 from tests.datasets import HEIGHT, WIDTH, save_checkpoint, save_picture, write_coco, write_voc
 
 ROOT = Path(__file__).parents[3]
@@ -107,7 +107,7 @@ def test_run_refuses_a_truncated_checkpoint(mobilebench: Any, tmp_path: Path) ->
 def test_run_refuses_a_checkpoint_of_another_multiplier(mobilebench: Any, tmp_path: Path) -> None:
     import torch
 
-    from bench.models.mobilenet_v2 import MobileNetV2
+    from mobilebench.bench.models.mobilenet_v2 import MobileNetV2
 
     state = MobileNetV2(parse_variant("mobilenet_v2_0.5_32")).state_dict()
     torch.save(state, tmp_path / "weights.pth")
@@ -271,7 +271,7 @@ def test_run_refuses_to_go_without_a_compiler_and_leaves_no_run_behind(mobileben
 
 
 def test_report_names_the_runs_that_there_are(mobilebench: Any, tmp_path: Path) -> None:
-    from reports.records.store import Run, Store
+    from mobilebench.reports.records.store import Run, Store
 
     with Store(str(tmp_path / "mobilebench.sqlite")) as store:
         store.begin_run(Run("20260101-000000-aaaa", "2026-01-01T00:00:00+00:00", {}))

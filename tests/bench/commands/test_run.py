@@ -13,16 +13,16 @@ import psutil
 import pytest
 from PIL import Image
 
-from bench.artifact import MANIFEST, Artifact, build_artifact, find_artifact
-from bench.cache import file_sha256
-from bench.models.weights import Weights
-from bench.onnx_export import export
-from bench.variant import DETECT, SEGMENT, parse_variant
-from reports.records.activations import LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN
-from reports.records.record import Record
-from reports.records.store import Store
-from schedules.database import directories
-from targets.target import find_target
+from mobilebench.bench.artifact import MANIFEST, Artifact, build_artifact, find_artifact
+from mobilebench.bench.cache import file_sha256
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.onnx_export import export
+from mobilebench.bench.variant import DETECT, SEGMENT, parse_variant
+from mobilebench.reports.records.activations import LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN
+from mobilebench.reports.records.record import Record
+from mobilebench.reports.records.store import Store
+from mobilebench.schedules.database import directories
+from mobilebench.targets.target import find_target
 from tests.bench.commands.saboteur import write_library
 from tests.datasets import answered, save_checkpoint
 
@@ -52,7 +52,7 @@ def wait_for(condition: Callable[[], bool], limit_s: float = 300) -> None:
 def test_accuracy_of_two_checkpoints_on_images(mobilebench: Any, tmp_path: Path) -> None:
     import torch
 
-    from bench.models.mobilenet_v2 import MobileNetV2
+    from mobilebench.bench.models.mobilenet_v2 import MobileNetV2
 
     chosen = []
     for multiplier in (0.35, 0.5):
@@ -255,7 +255,7 @@ def test_ctrl_c_keeps_finished_rows_and_says_how_to_go_on(start: Any, tmp_path: 
 
 @pytest.mark.slow
 def test_the_published_grid_is_right_on_this_machine(mobilebench: Any, tmp_path: Path) -> None:
-    from reports.published import find_published
+    from mobilebench.reports.published import find_published
 
     done = mobilebench("run", "--variant", "published", "--runtime", "tvm")
     assert done.returncode == 0, done.stderr
@@ -304,6 +304,8 @@ def _is_gone(process: psutil.Process) -> bool:
 def _is_server_in(directory: Path, process: psutil.Process) -> bool:
     """Whether a process is an RPC server of a run in a directory; others may run beside it."""
     try:
-        return "targets.rpc_server" in process.cmdline() and process.cwd() == str(directory)
+        return "mobilebench.targets.rpc_server" in process.cmdline() and process.cwd() == str(
+            directory
+        )
     except psutil.Error:
         return False

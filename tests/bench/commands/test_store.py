@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reports.records.store import Run, Store
+from mobilebench.reports.records.store import Run, Store
 
 pytest.importorskip("pyarrow")
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-import bench.tuning
-from bench.progress import TuningProgress
-from bench.tuning import Tuning, tune
-from reports.records.record import Record
-from reports.records.store import Store
-from schedules.database import read_database, write_database
+from mobilebench.bench import tuning
+from mobilebench.bench.progress import TuningProgress
+from mobilebench.bench.tuning import Tuning, tune
+from mobilebench.reports.records.record import Record
+from mobilebench.reports.records.store import Store
+from mobilebench.schedules.database import read_database, write_database
 
 VARIANT, OTHER = "mobilenet_v2_0.35_32_t1", "mobilenet_v2_0.35_64_t1"
 
@@ -66,7 +66,7 @@ def test_no_trials_means_best_guesses(tuned: Path, mobilebench: Any, tmp_path: P
 
 
 def test_a_refused_database_is_said_and_the_run_goes_on(mobilebench: Any, tmp_path: Path) -> None:
-    text = (files("schedules") / "databases" / "x86-64-v3.json").read_text()
+    text = (files("mobilebench.schedules") / "databases" / "x86-64-v3.json").read_text()
     (tmp_path / "native.json").write_text(text[: len(text) // 2])
     done = mobilebench(
         "run", "--variant", VARIANT, "--runtime", "tvm", MOBILEBENCH_DATABASES=str(tmp_path)
@@ -84,8 +84,8 @@ def test_tiles_that_compute_something_else_are_not_kept(
     """The second search finds what the first did; what it builds then computes zeros."""
     before = read_database(tuned / "native.json")
     write_database(tmp_path / "native.json", before)
-    infer = bench.tuning.infer_on_device
-    monkeypatch.setattr(bench.tuning, "infer_on_device", lambda *args: np.zeros_like(infer(*args)))
+    infer = tuning.infer_on_device
+    monkeypatch.setattr(tuning, "infer_on_device", lambda *args: np.zeros_like(infer(*args)))
     request = Tuning((VARIANT,), "native", 1, 1, tmp_path, cache_dir, 120)
     with TuningProgress(Console(quiet=True), "test") as progress:
         assert not tune(request, progress)

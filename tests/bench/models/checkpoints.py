@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.models.mobilenet_v2 import MobileNetV2
-from bench.models.weights import Weights, find_weights, load_model
-from bench.variant import Variant
+from mobilebench.bench.models.mobilenet_v2 import MobileNetV2
+from mobilebench.bench.models.weights import Weights, find_weights, load_model
+from mobilebench.bench.variant import Variant
 
 Arrays = dict[str, np.ndarray]
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from bench.models.checkpoint_file import read_names, read_tensors
-from targets.errors import BenchError
+from mobilebench.bench.models.checkpoint_file import read_names, read_tensors
+from mobilebench.targets.errors import BenchError
 
 STATE = {"MobilenetV2/Conv/weights": torch.arange(6.0).reshape(2, 3), "b.bias": torch.ones(3)}
 
@@ -51,7 +51,7 @@ def test_tensors_are_read(file: Path) -> None:
 def test_names_are_read_without_pytorch(file: Path) -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from pathlib import Path; from bench.models.checkpoint_file import read_names\n"
+        "from pathlib import Path; from mobilebench.bench.models.checkpoint_file import read_names\n"
         "print(*read_names(Path(sys.argv[1])), sep='\\n')"
     )
     done = subprocess.run(

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.models.layers import Padding
-from bench.models.mobilenet_v2 import MobileNetV2
-from bench.models.weights import Weights, load_model
-from bench.variant import parse_variant
+from mobilebench.bench.models.layers import Padding
+from mobilebench.bench.models.mobilenet_v2 import MobileNetV2
+from mobilebench.bench.models.weights import Weights, load_model
+from mobilebench.bench.variant import parse_variant
 
 TINY = parse_variant("mobilenet_v2_0.35_32")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.models.mobilenet_v2 import MobileNetV2
-from bench.models.weights import Weights, find_weights, load_model
-from bench.variant import parse_variant
-from targets.errors import BenchError
+from mobilebench.bench.models.mobilenet_v2 import MobileNetV2
+from mobilebench.bench.models.weights import Weights, find_weights, load_model
+from mobilebench.bench.variant import parse_variant
+from mobilebench.targets.errors import BenchError
 
 TINY = parse_variant("mobilenet_v2_0.35_32")
 

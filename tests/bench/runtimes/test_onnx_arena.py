@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.activations import activations_of
-from targets.worker import Worker
+from mobilebench.bench.activations import activations_of
+from mobilebench.targets.worker import Worker
 from tests.bench.networks import Network
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -18,7 +18,7 @@ def chain(path: Path, height: int) -> Path:
 
 
 def measure(path: Path, height: int) -> tuple[int, int]:
-    with Worker("bench.runtimes.onnx_arena") as worker:
+    with Worker("mobilebench.bench.runtimes.onnx_arena") as worker:
         use = worker.call("measure", path, (1, 16, height, 32), 1, timeout_s=60)
     return use.pattern_bytes, use.arena_bytes
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.comparison.compare import adjust, compare_runs, speed_verdict
-from reports.comparison.comparison import Comparison
-from reports.comparison.ratio import Pair, Ratio, ratios_of
-from reports.errors import ReportError
-from reports.records.confirmation import Confirmation
-from reports.records.store import Store
+from mobilebench.reports.comparison.compare import adjust, compare_runs, speed_verdict
+from mobilebench.reports.comparison.comparison import Comparison
+from mobilebench.reports.comparison.ratio import Pair, Ratio, ratios_of
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.confirmation import Confirmation
+from mobilebench.reports.records.store import Store
 from tests.reports.two_runs import BASE, HEAD, Nights, rounds_ms
 
 MIRRORED = {"slower": "faster", "faster": "slower", "better": "worse", "worse": "better"}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.comparison.ratio import Pair, Ratio, Rounds, ratio_of, ratios_of
+from mobilebench.reports.comparison.ratio import Pair, Ratio, Rounds, ratio_of, ratios_of
 
 CELLS = 500
 

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.nights.changes import (
+from mobilebench.reports.nights.changes import (
     USUAL_SCATTER,
     Changes,
     find_changes,

@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 
-from reports.nights.figures import judge_figures
-from reports.nights.finding import Finding
-from reports.nights.timeline import read_timeline
-from reports.records.record import Record
-from reports.records.store import Run, Store
+from mobilebench.reports.nights.figures import judge_figures
+from mobilebench.reports.nights.finding import Finding
+from mobilebench.reports.nights.timeline import read_timeline
+from mobilebench.reports.records.record import Record
+from mobilebench.reports.records.store import Run, Store
 
 
 @pytest.fixture

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.nights.finding import Finding
-from reports.nights.history import changes_of, find_suspects, judge, second_pairs
-from reports.nights.outcomes import LEAST_CHANGE, Outcome, key_of, outcomes_of
-from reports.nights.suspects import LibraryPair, Suspect
-from reports.nights.timeline import LATENCY, Timeline, read_timeline, recent_nights
-from reports.records.cell import Cell
-from reports.records.confirmation import Confirmation
-from reports.records.record import Record
-from reports.records.store import Run, Store
+from mobilebench.reports.nights.finding import Finding
+from mobilebench.reports.nights.history import changes_of, find_suspects, judge, second_pairs
+from mobilebench.reports.nights.outcomes import LEAST_CHANGE, Outcome, key_of, outcomes_of
+from mobilebench.reports.nights.suspects import LibraryPair, Suspect
+from mobilebench.reports.nights.timeline import LATENCY, Timeline, read_timeline, recent_nights
+from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.confirmation import Confirmation
+from mobilebench.reports.records.record import Record
+from mobilebench.reports.records.store import Run, Store
 from tests.reports import histories
 
 detection = histories.load()

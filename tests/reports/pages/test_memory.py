@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from reports.pages.report import write_report
-from reports.records.store import Store
+from mobilebench.reports.pages.report import write_report
+from mobilebench.reports.records.store import Store
 
 RUN = "20260102-030405-abcd"
 VARIANTS = ("mobilenet_v1_1.0_224", "mobilenet_v2_0.35_96", "ssdlite_mobilenet_v2_1.0_320")

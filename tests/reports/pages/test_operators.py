@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from reports.pages.report import write_report
-from reports.records.record import KernelTime
-from reports.records.store import Store
+from mobilebench.reports.pages.report import write_report
+from mobilebench.reports.records.record import KernelTime
+from mobilebench.reports.records.store import Store
 
 KERNELS = [
     KernelTime("stem 8x8x16 over 3x3x3 #0123456789abcdef", 1, 1000, 4000, 30.0),

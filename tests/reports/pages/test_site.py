@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.pages.report import write_report
-from reports.records.schema import RECORDS
-from reports.records.store import Run, Store
+from mobilebench.reports.pages.report import write_report
+from mobilebench.reports.records.schema import RECORDS
+from mobilebench.reports.records.store import Run, Store
 from tests.reports import farm_nights
 from tests.reports.farm_nights import BOARDS, FASTER, GONE, HOSTILE, LARGER, NEW, PENDING, SLOWER
 

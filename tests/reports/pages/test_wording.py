@@ -2,10 +2,10 @@ from collections.abc import Callable
 
 import pytest
 
-from reports.pages.rendering import file_names
-from reports.pages.wording import counted, names_of, settings_of, show_ratio, show_value
-from reports.records.cell import Cell
-from reports.records.record import Record
+from mobilebench.reports.pages.rendering import file_names
+from mobilebench.reports.pages.wording import counted, names_of, settings_of, show_ratio, show_value
+from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.record import Record
 
 
 @pytest.mark.parametrize(

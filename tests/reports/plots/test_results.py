@@ -5,12 +5,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.runtimes.runtime import RUNTIMES
-from bench.variant import paper_grid, published_grid
-from reports.plots import results
-from reports.plots.plot import canvas, logarithmic
-from reports.plots.results import draw
-from reports.tables.frames import setups
+from mobilebench.bench.runtimes.runtime import RUNTIMES
+from mobilebench.bench.variant import paper_grid, published_grid
+from mobilebench.reports.plots import results
+from mobilebench.reports.plots.plot import canvas, logarithmic
+from mobilebench.reports.plots.results import draw
+from mobilebench.reports.tables.frames import setups
 
 
 def frame_of(records: list[Any]) -> pd.DataFrame:

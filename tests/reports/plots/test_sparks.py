@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from reports.plots.sparks import Mark, Series, spark
+from mobilebench.reports.plots.sparks import Mark, Series, spark
 
 
 def series(values: list[float], **others: Any) -> Series:

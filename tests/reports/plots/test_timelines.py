@@ -4,10 +4,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from reports.nights.history import changes_of
-from reports.nights.timeline import Timeline
-from reports.plots.plot import Plot
-from reports.plots.timelines import draw_timeline
+from mobilebench.reports.nights.history import changes_of
+from mobilebench.reports.nights.timeline import Timeline
+from mobilebench.reports.plots.plot import Plot
+from mobilebench.reports.plots.timelines import draw_timeline
 from tests.reports import histories
 
 detection = histories.load()

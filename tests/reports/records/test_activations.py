@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from reports.records.activations import Activations
+from mobilebench.reports.records.activations import Activations
 
 
 def test_json_has_all_of_it(make_needs: Any) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from reports.errors import ReportError
-from reports.records.store import Run, Store
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.store import Run, Store
 from tests.postgres import PostgresServer
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reports.records.record import COLUMNS, STATUSES, Record
+from mobilebench.reports.records.record import COLUMNS, STATUSES, Record
 
 # Scripts of others read these by name: a column may be added, none may vanish.
 RELIED_ON = [

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from reports.errors import ReportError
-from reports.records.schema import OLDEST_VERSION, SCHEMA_VERSION
-from reports.records.store import Store
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.schema import OLDEST_VERSION, SCHEMA_VERSION
+from mobilebench.reports.records.store import Store
 
 VERSIONS = range(OLDEST_VERSION, SCHEMA_VERSION)
 NOW = f"this mobilebench reads {OLDEST_VERSION} to {SCHEMA_VERSION}"

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from reports.errors import ReportError
-from reports.records.confirmation import Confirmation
-from reports.records.record import COLUMNS, KernelTime
-from reports.records.store import Run, Store
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.confirmation import Confirmation
+from mobilebench.reports.records.record import COLUMNS, KernelTime
+from mobilebench.reports.records.store import Run, Store
 from tests.reports.conftest import RUN
 
 ROOT = Path(__file__).parents[3]
@@ -226,13 +226,13 @@ def test_many_that_make_one_store_at_the_same_moment_all_get_it(url: str) -> Non
 @pytest.fixture
 def start_writer(make_record: Any, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """Return a function that starts a process which writes a run's records and tells of each."""
-    made = f"from reports.records.record import Record\nrecord = {make_record()!r}"
+    made = f"from mobilebench.reports.records.record import Record\nrecord = {make_record()!r}"
     (tmp_path / "record.py").write_text(made)
     writer = """
 import sys
 from dataclasses import replace
 from record import record
-from reports.records.store import Run, Store
+from mobilebench.reports.records.store import Run, Store
 from tests.reports.conftest import RUN
 url, run_id, rows = sys.argv[1:]
 with Store(url) as store:

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from reports.errors import ReportError
-from reports.records.confirmation import Confirmation
-from reports.records.record import KernelTime
-from reports.records.store import Run, Store
-from reports.records.transfer import export_store, import_store
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.confirmation import Confirmation
+from mobilebench.reports.records.record import KernelTime
+from mobilebench.reports.records.store import Run, Store
+from mobilebench.reports.records.transfer import export_store, import_store
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -164,8 +164,8 @@ def test_a_killed_export_leaves_no_directory_of_that_name(full: Store, tmp_path:
     code = """
 import os, signal, sys
 from pathlib import Path
-from reports.records import transfer
-from reports.records.store import Store
+from mobilebench.reports.records import transfer
+from mobilebench.reports.records.store import Store
 write = transfer.write_file
 def write_and_die(directory, layout, pieces):
     write(directory, layout, pieces)

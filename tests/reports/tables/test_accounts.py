@@ -1,8 +1,8 @@
 from typing import Any
 
-from reports.records.activations import ARENA, LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN
-from reports.records.store import Store
-from reports.tables.accounts import accounts_frame, gather_accounts
+from mobilebench.reports.records.activations import ARENA, LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN
+from mobilebench.reports.records.store import Store
+from mobilebench.reports.tables.accounts import accounts_frame, gather_accounts
 
 RUN = "20260102-030405-abcd"
 

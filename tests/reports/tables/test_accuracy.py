@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports.tables.accuracy import MEASURES, accuracy_tables, measured, published
+from mobilebench.reports.tables.accuracy import MEASURES, accuracy_tables, measured, published
 
 SSD, DEEPLAB = "ssdlite_mobilenet_v2_1.0_320", "deeplabv3_mobilenet_v2_1.0_513"
 CLASSES = {

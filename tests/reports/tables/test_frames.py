@@ -5,9 +5,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports.records.record import COLUMNS
-from reports.records.store import Store
-from reports.tables import frames
+from mobilebench.reports.records.record import COLUMNS
+from mobilebench.reports.records.store import Store
+from mobilebench.reports.tables import frames
 
 
 def frame_of(records: list[Any]) -> pd.DataFrame:

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from reports.plots.roofline import draw_rooflines
-from reports.records.record import KernelTime
-from reports.records.store import Store
-from reports.tables.kernels import cells, family_tables, gather_kernels
+from mobilebench.reports.plots.roofline import draw_rooflines
+from mobilebench.reports.records.record import KernelTime
+from mobilebench.reports.records.store import Store
+from mobilebench.reports.tables.kernels import cells, family_tables, gather_kernels
 
 KERNELS = [
     KernelTime("stem 8x8x16 over 3x3x3", 1, 1000, 4000, 30.0),

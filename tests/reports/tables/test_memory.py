@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from reports.records.activations import Largest
-from reports.records.store import Store
-from reports.tables.accounts import Account, gather_accounts
-from reports.tables.memory import (
+from mobilebench.reports.records.activations import Largest
+from mobilebench.reports.records.store import Store
+from mobilebench.reports.tables.accounts import Account, gather_accounts
+from mobilebench.reports.tables.memory import (
     differences,
     megabytes,
     plans_table,

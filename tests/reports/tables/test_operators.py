@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from reports.records.record import KernelTime
-from reports.records.store import Store
-from reports.tables.kernels import gather_kernels
-from reports.tables.operators import microseconds, operators_table, sum_of
+from mobilebench.reports.records.record import KernelTime
+from mobilebench.reports.records.store import Store
+from mobilebench.reports.tables.kernels import gather_kernels
+from mobilebench.reports.tables.operators import microseconds, operators_table, sum_of
 
 KERNELS = [
     KernelTime("stem 8x8x16 over 3x3x3 #0123456789abcdef", 1, 2_000_000, 4_000_000, 3000.0),

@@ -2,8 +2,8 @@ from typing import Any
 
 import pandas as pd
 
-from reports.tables import results
-from reports.tables.table import Table
+from mobilebench.reports.tables import results
+from mobilebench.reports.tables.table import Table
 
 
 def frame_of(records: list[Any]) -> pd.DataFrame:

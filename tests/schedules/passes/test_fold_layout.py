@@ -32,7 +32,7 @@ def module_of(build: Any) -> Any:
 def test_a_transposed_and_reshaped_constant_is_laid_out_at_compile_time() -> None:
     from tvm import relax
 
-    from schedules.passes.fold_layout import FoldLayout
+    from mobilebench.schedules.passes.fold_layout import FoldLayout
 
     values = np.arange(6, dtype=np.float32).reshape(3, 2)
 
@@ -52,7 +52,7 @@ def test_what_is_no_constant_keeps_its_operators() -> None:
     import tvm
     from tvm import relax
 
-    from schedules.passes.fold_layout import FoldLayout
+    from mobilebench.schedules.passes.fold_layout import FoldLayout
 
     module = module_of(lambda builder, x: relax.op.permute_dims(x, (1, 0)))
     tvm.ir.assert_structural_equal(FoldLayout()(module), module)

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from bench.artifact import build_artifact
-from bench.fidelity import compare
-from bench.models.weights import Weights
-from bench.on_device import Bench, infer_on_device
-from bench.onnx_export import export
-from bench.runtimes.runtime import Workload
-from bench.variant import parse_variant
-from schedules.preference import MEMORY
-from targets.target import find_target
+from mobilebench.bench.artifact import build_artifact
+from mobilebench.bench.fidelity import compare
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.on_device import Bench, infer_on_device
+from mobilebench.bench.onnx_export import export
+from mobilebench.bench.runtimes.runtime import Workload
+from mobilebench.bench.variant import parse_variant
+from mobilebench.schedules.preference import MEMORY
+from mobilebench.targets.target import find_target
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_blocks_by_strips_compute_what_pytorch_computes(
 def stage(height: int, pixels: int, width: int, stride: int = 1, taps: int = 1) -> Any:
     from tvm import tirx
 
-    from schedules.passes.fuse_blocks import _Stage
-    from schedules.templates.cpu.turns import Span
+    from mobilebench.schedules.passes.fuse_blocks import _Stage
+    from mobilebench.schedules.templates.cpu.turns import Span
 
     output = tirx.decl_buffer((1, height, width, 8), "float32")
     span = Span(pixels, stride, taps // 2, taps)
@@ -72,8 +72,8 @@ CHAINS = [
 def test_every_strip_finds_its_rows_and_none_is_computed_twice(
     make: Any, parts: int, turns: int
 ) -> None:
-    from schedules.passes.fuse_blocks import _depths, _ranges
-    from schedules.passes.turns import part_of
+    from mobilebench.schedules.passes.fuse_blocks import _depths, _ranges
+    from mobilebench.schedules.passes.turns import part_of
 
     chain = make()
     depths = _depths(chain, parts, turns)

@@ -44,8 +44,8 @@ def clamp(low: float, high: float) -> Callable[[Any], Any]:
 
 
 def rewritten(module: Any, wanted: bool = True) -> Any:
-    from schedules.machine import Machine
-    from schedules.passes.integer_clamp import IntegerClamp
+    from mobilebench.schedules.machine import Machine
+    from mobilebench.schedules.passes.integer_clamp import IntegerClamp
 
     return IntegerClamp(Machine(vector_floats=4, registers=16, integer_clamp=wanted))(module)
 

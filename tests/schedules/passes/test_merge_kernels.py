@@ -14,9 +14,9 @@ def run(module: Any, *inputs: np.ndarray) -> np.ndarray:
     import tvm
     from tvm.runtime import vm
 
-    from schedules.machine import Machine
-    from schedules.passes.flatten import explicit_loops, flat_buffers
-    from schedules.passes.plan_arena import PlanArena
+    from mobilebench.schedules.machine import Machine
+    from mobilebench.schedules.passes.flatten import explicit_loops, flat_buffers
+    from mobilebench.schedules.passes.plan_arena import PlanArena
 
     passes = [
         tvm.relax.transform.ToNonDataflow(),
@@ -44,7 +44,7 @@ def test_a_sequence_becomes_one_kernel_that_computes_the_same() -> None:
     from tvm.script import ir as I
     from tvm.script import relax as R
 
-    from schedules.passes.merge_kernels import MergeKernels
+    from mobilebench.schedules.passes.merge_kernels import MergeKernels
 
     @I.ir_module
     class Module:
@@ -66,7 +66,7 @@ def test_a_sequence_becomes_one_kernel_that_computes_the_same() -> None:
 
 
 def test_two_inputs_are_left_alone(two_inputs: Any) -> None:
-    from schedules.passes.merge_kernels import MergeKernels
+    from mobilebench.schedules.passes.merge_kernels import MergeKernels
 
     module = MergeKernels()(lowered(two_inputs))
     assert len(kernels(module)) == 2

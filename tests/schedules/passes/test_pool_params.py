@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.artifact import Artifact, build_artifact
-from bench.fidelity import compare
-from bench.models.weights import Weights
-from bench.on_device import Bench, infer_on_device
-from bench.onnx_export import Exported, export
-from bench.runtimes.runtime import Workload
-from bench.variant import parse_variant
-from schedules.params import APART, EMBEDDED, PARAMS_FILE, Pool
-from schedules.precision import FLOAT16, FLOAT32
-from targets.errors import BenchError
-from targets.target import find_target
+from mobilebench.bench.artifact import Artifact, build_artifact
+from mobilebench.bench.fidelity import compare
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.on_device import Bench, infer_on_device
+from mobilebench.bench.onnx_export import Exported, export
+from mobilebench.bench.runtimes.runtime import Workload
+from mobilebench.bench.variant import parse_variant
+from mobilebench.schedules.params import APART, EMBEDDED, PARAMS_FILE, Pool
+from mobilebench.schedules.precision import FLOAT16, FLOAT32
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.target import find_target
 
 NATIVE = find_target("native")
 VARIANT = parse_variant("mobilenet_v2_0.35_64x96")
@@ -81,9 +81,9 @@ def test_halves_are_widened_as_numpy_does_it(tmp_path: Path) -> None:
     import tvm
     from tvm import relax, tirx
 
-    from schedules.native_code import link_library
-    from schedules.passes.pool_params import take_params
-    from targets.toolchain import HOST, find_toolchain
+    from mobilebench.schedules.native_code import link_library
+    from mobilebench.schedules.passes.pool_params import take_params
+    from mobilebench.targets.toolchain import HOST, find_toolchain
 
     halves = np.arange(65536, dtype=np.uint16).view(np.float16)
     values = halves.astype(np.float32)

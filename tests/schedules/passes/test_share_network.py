@@ -4,14 +4,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.artifact import build_artifact
-from bench.fidelity import compare
-from bench.models.weights import Weights
-from bench.on_device import Bench, infer_on_device
-from bench.onnx_export import export
-from bench.runtimes.runtime import Workload
-from bench.variant import parse_variant
-from targets.target import find_target
+from mobilebench.bench.artifact import build_artifact
+from mobilebench.bench.fidelity import compare
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.on_device import Bench, infer_on_device
+from mobilebench.bench.onnx_export import export
+from mobilebench.bench.runtimes.runtime import Workload
+from mobilebench.bench.variant import parse_variant
+from mobilebench.targets.target import find_target
 
 NATIVE = find_target("native")
 
@@ -47,7 +47,7 @@ def test_every_turn_of_a_loop_is_one_thread_s(threads: int) -> None:
     import tvm
     from tvm import tirx
 
-    from schedules.passes.share_network import PART, share
+    from mobilebench.schedules.passes.share_network import PART, share
 
     buffer = tirx.decl_buffer((7,), "float32")
     part = share(tirx.PrimFunc([buffer], loop("PARALLEL", buffer)), threads)
@@ -67,7 +67,7 @@ def test_parts_are_all_taken_whatever_the_number_of_threads(parts: int, threads:
     import tvm
     from tvm import tirx
 
-    from schedules.passes.share_network import PART, share
+    from mobilebench.schedules.passes.share_network import PART, share
 
     buffer = tirx.decl_buffer((7,), "float32")
     inner = loop("PARALLEL", buffer)
@@ -83,7 +83,7 @@ def test_parts_are_all_taken_whatever_the_number_of_threads(parts: int, threads:
 def test_kernels_end_with_a_barrier_and_serial_ones_are_the_first_thread_s() -> None:
     from tvm import tirx
 
-    from schedules.passes.share_network import share
+    from mobilebench.schedules.passes.share_network import share
 
     buffer = tirx.decl_buffer((7,), "float32")
     kernels = [loop(kind, buffer) for kind in ("PARALLEL", "SERIAL", "PARALLEL")]

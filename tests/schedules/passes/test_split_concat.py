@@ -53,7 +53,7 @@ def shapes(module: Any, operator: str) -> list[tuple[int, ...]]:
 
 
 def test_parts_are_convolved_one_by_one_and_what_is_everywhere_once(tmp_path: Any) -> None:
-    from schedules.passes.split_concat import SplitConcat
+    from mobilebench.schedules.passes.split_concat import SplitConcat
 
     module = imported(Joined(), tmp_path)
     split = SplitConcat()(module)
@@ -65,7 +65,7 @@ def test_parts_are_convolved_one_by_one_and_what_is_everywhere_once(tmp_path: An
 
 
 def test_a_window_over_joined_channels_is_left_alone(tmp_path: Any) -> None:
-    from schedules.passes.split_concat import SplitConcat
+    from mobilebench.schedules.passes.split_concat import SplitConcat
 
     assert len(shapes(SplitConcat()(imported(Joined(3), tmp_path)), "relax.concat")) == 1
 
@@ -75,10 +75,10 @@ def test_the_segmenter_s_head_has_no_concatenation_left(cache_dir: Any, size: in
     import onnx
     from tvm.relax.frontend.onnx import from_onnx
 
-    from bench.models.weights import Weights
-    from bench.onnx_export import export
-    from bench.variant import parse_variant
-    from schedules.passes.split_concat import SplitConcat
+    from mobilebench.bench.models.weights import Weights
+    from mobilebench.bench.onnx_export import export
+    from mobilebench.bench.variant import parse_variant
+    from mobilebench.schedules.passes.split_concat import SplitConcat
 
     variant = parse_variant(f"deeplabv3_mobilenet_v2_0.35_{size}")
     model = onnx.load(export(variant, Weights(), cache_dir).onnx_path)

@@ -4,12 +4,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.fidelity import TOLERANCE, compare
-from bench.models.weights import Weights
-from bench.onnx_export import Exported, export
-from bench.variant import parse_variant
-from targets.target import find_target
-from targets.tvm_target import resolve
+from mobilebench.bench.fidelity import TOLERANCE, compare
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.onnx_export import Exported, export
+from mobilebench.bench.variant import parse_variant
+from mobilebench.targets.target import find_target
+from mobilebench.targets.tvm_target import resolve
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def fused(exported: Exported, precision: str) -> Any:
     import tvm
     from tvm.relax.frontend.onnx import from_onnx
 
-    from schedules import pipeline
+    from mobilebench.schedules import pipeline
 
     target = find_target("opencl")
     module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
@@ -65,7 +65,7 @@ def test_networks_with_heads_compute_nearly_the_same(cache_dir: Path, name: str)
 
 
 def test_weights_and_activations_are_half_and_what_is_seen_or_small_is_not(half: Any) -> None:
-    from schedules.passes.steps import is_constant, steps_of
+    from mobilebench.schedules.passes.steps import is_constant, steps_of
 
     main = half["main"]
     assert str(main.params[0].ty.dtype) == str(main.ret_ty.dtype) == "float32"
@@ -84,7 +84,7 @@ def test_weights_and_activations_are_half_and_what_is_seen_or_small_is_not(half:
 def test_a_network_that_is_no_sequence_of_kernels_is_refused(two_inputs: Any) -> None:
     from tvm import relax
 
-    from schedules.passes.store_half import StoreHalf
+    from mobilebench.schedules.passes.store_half import StoreHalf
 
     # On its way through TVM the error keeps its text alone.
     with pytest.raises(Exception, match="float16: the network is no plain sequence") as refusal:

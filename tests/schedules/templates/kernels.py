@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from targets.target import Limits, find_target
-from targets.tvm_target import resolve
+from mobilebench.targets.target import Limits, find_target
+from mobilebench.targets.tvm_target import resolve
 
 Array = NDArray[Any]
 
@@ -33,8 +33,8 @@ def pointwise(
     machine: Any, half: bool, size: tuple[int, int, int, int], residual: bool = False
 ) -> Kernel:
     """Return a 1x1 convolution of height, width, inputs and outputs, with bias and a residual."""
-    from schedules.operators import pointwise as operator
-    from schedules.templates.gpu import pointwise as template
+    from mobilebench.schedules.operators import pointwise as operator
+    from mobilebench.schedules.templates.gpu import pointwise as template
 
     height, width, inputs, outputs = size
     data, weight = _noise(1, height, width, inputs), _noise(inputs, outputs)
@@ -55,7 +55,7 @@ def pointwise(
 
 def depthwise(machine: Any, half: bool, size: tuple[int, int, int], stride: int) -> Kernel:
     """Return a 3x3 convolution of each channel, with bias and ReLU6; size is H, W, channels."""
-    from schedules.operators import depthwise as operator
+    from mobilebench.schedules.operators import depthwise as operator
 
     data, weight = _noise(1, *size), _noise(3, 3, size[2])
     bias = _noise(1, 1, 1, size[2])
@@ -74,8 +74,8 @@ def depthwise(machine: Any, half: bool, size: tuple[int, int, int], stride: int)
 
 def stem(machine: Any, half: bool, size: tuple[int, int], outputs: int) -> Kernel:
     """Return a 3x3 convolution of a planar image with stride 2, whose input is never half."""
-    from schedules.operators import stem as operator
-    from schedules.templates.gpu import stem as template
+    from mobilebench.schedules.operators import stem as operator
+    from mobilebench.schedules.templates.gpu import stem as template
 
     data, weight = _noise(1, 3, *size), _as_stored(_noise(3, 3, 3, outputs), half)
     bias = _noise(1, 1, 1, outputs)
@@ -93,8 +93,8 @@ def convolution(
     machine: Any, half: bool, size: tuple[int, int, int], outputs: int, dilation: int
 ) -> Kernel:
     """Return a 3x3 convolution over all channels, with bias and ReLU6; size is H, W, inputs."""
-    from schedules.operators import convolution as operator
-    from schedules.templates.gpu import convolution as template
+    from mobilebench.schedules.operators import convolution as operator
+    from mobilebench.schedules.templates.gpu import convolution as template
 
     data, weight = _noise(1, *size), _noise(3, 3, size[2], outputs)
     bias = _noise(1, 1, 1, outputs)
@@ -113,7 +113,7 @@ def convolution(
 
 def pooling(machine: Any, half: bool, size: tuple[int, int, int]) -> Kernel:
     """Return the mean of every channel of an image of height, width and channels."""
-    from schedules.operators import pooling as operator
+    from mobilebench.schedules.operators import pooling as operator
 
     data = _as_stored(_noise(1, *size), half)
     return _kernel(operator.compute, [data], data.mean((1, 2)), half)
@@ -121,8 +121,8 @@ def pooling(machine: Any, half: bool, size: tuple[int, int, int]) -> Kernel:
 
 def classifier(machine: Any, half: bool, inputs: int, outputs: int) -> Kernel:
     """Return a vector by a matrix, with bias; its output is never half."""
-    from schedules.operators import classifier as operator
-    from schedules.templates.gpu import classifier as template
+    from mobilebench.schedules.operators import classifier as operator
+    from mobilebench.schedules.templates.gpu import classifier as template
 
     data, weight = _noise(1, inputs), _noise(inputs, outputs)
     data, weight = (_as_stored(one, half) for one in (data, weight))
@@ -147,7 +147,7 @@ def _kernel(
     """Return a kernel; where it is half, weights and images are, but no image that is planar."""
     from tvm import te
 
-    from schedules.operators import half as conversion
+    from mobilebench.schedules.operators import half as conversion
 
     stored = [
         half and (np.count_nonzero(np.array(one.shape) > 1) > 1 if number else not planar)

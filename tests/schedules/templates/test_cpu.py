@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from targets.target import find_target
-from targets.tvm_target import resolve
+from mobilebench.targets.target import find_target
+from mobilebench.targets.tvm_target import resolve
 
 TARGETS = ["native", "x86-64-v3"]
 
@@ -25,10 +25,10 @@ def run_all_tiles(function: Any, handle: Any, *arrays: np.ndarray) -> list[np.nd
     """Return what a kernel writes, by tile."""
     import tvm
 
-    from schedules import pipeline
-    from schedules.machine import machine_of
-    from schedules.space import schedule_task, tiles
-    from schedules.task import task_of
+    from mobilebench.schedules import pipeline
+    from mobilebench.schedules.machine import machine_of
+    from mobilebench.schedules.space import schedule_task, tiles
+    from mobilebench.schedules.task import task_of
 
     machine = machine_of(handle)
     task = task_of(function, machine)
@@ -59,9 +59,9 @@ def test_a_convolution_of_every_tile(
     import torch
     from tvm import te, topi
 
-    from schedules.machine import machine_of
-    from schedules.operators import convolution as operator
-    from schedules.templates.cpu import convolution as template
+    from mobilebench.schedules.machine import machine_of
+    from mobilebench.schedules.operators import convolution as operator
+    from mobilebench.schedules.templates.cpu import convolution as template
 
     handle, inputs = handle_of(target), 12
     data, weight, bias = noise(1, *size, inputs), noise(3, 3, inputs, outputs), noise(outputs)
@@ -92,9 +92,9 @@ def test_taps_beside_the_image_are_not_multiplied() -> None:
     """With a dilation larger than the image only the middle tap sees it; others may be anything."""
     from tvm import te
 
-    from schedules.machine import machine_of
-    from schedules.operators import convolution as operator
-    from schedules.templates.cpu import convolution as template
+    from mobilebench.schedules.machine import machine_of
+    from mobilebench.schedules.operators import convolution as operator
+    from mobilebench.schedules.templates.cpu import convolution as template
 
     handle = handle_of("native")
     data, weight = noise(1, 6, 6, 8), np.full((3, 3, 8, 16), np.inf, np.float32)
@@ -126,8 +126,8 @@ def test_enlarging_is_pytorch_s(
     import torch
     from tvm import te
 
-    from schedules.machine import machine_of
-    from schedules.operators import resize as operator
+    from mobilebench.schedules.machine import machine_of
+    from mobilebench.schedules.operators import resize as operator
 
     handle, data = handle_of(target), noise(1, *size, 21)
     rows = operator.Enlarging(size[0], out_size[0], align_corners)
@@ -151,7 +151,7 @@ def test_enlarging_is_pytorch_s(
 def test_joined_maps_lie_one_after_the_other(sizes: list[tuple[int, int, int]]) -> None:
     from tvm import te
 
-    from schedules.operators import join as operator
+    from mobilebench.schedules.operators import join as operator
 
     values = 7
     maps = [noise(1, height, width, anchors * values) for height, width, anchors in sizes]
@@ -170,11 +170,11 @@ def test_pointwise_tiles_that_end_with_rows(target: str) -> None:
     """Where no tile divides a row, tiles in rows are among those that are tried."""
     from tvm import te
 
-    from schedules.machine import machine_of
-    from schedules.operators import pointwise as operator
-    from schedules.space import tiles
-    from schedules.task import task_of
-    from schedules.templates.cpu import pointwise as template
+    from mobilebench.schedules.machine import machine_of
+    from mobilebench.schedules.operators import pointwise as operator
+    from mobilebench.schedules.space import tiles
+    from mobilebench.schedules.task import task_of
+    from mobilebench.schedules.templates.cpu import pointwise as template
 
     handle, size = handle_of(target), (1, 5, 37, 8)
     machine = machine_of(handle)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from targets.local import HOST, LocalServer
-from targets.target import Limits, find_target
-from targets.tvm_target import resolve
+from mobilebench.targets.local import HOST, LocalServer
+from mobilebench.targets.target import Limits, find_target
+from mobilebench.targets.tvm_target import resolve
 from tests.schedules.templates import kernels
 from tests.schedules.templates.kernels import Kernel, handle_of
 
@@ -55,15 +55,15 @@ def label(limits: Limits) -> str:
 
 
 def machine_of(handle: Any) -> Any:
-    from schedules import machine
+    from mobilebench.schedules import machine
 
     return machine.machine_of(handle)
 
 
 def scheduled(kernel: Kernel, handle: Any) -> Iterator[tuple[Any, Any]]:
     """Return a kernel's tiles, the best guess first, each with the scheduled function."""
-    from schedules.space import schedule_task, tiles
-    from schedules.task import task_of
+    from mobilebench.schedules.space import schedule_task, tiles
+    from mobilebench.schedules.task import task_of
 
     machine = machine_of(handle)
     task: Any = task_of(kernel.function, machine)
@@ -75,7 +75,7 @@ def source_of(function: Any, handle: Any) -> str:
     """Return the OpenCL code of a scheduled function."""
     import tvm
 
-    from schedules import pipeline
+    from mobilebench.schedules import pipeline
 
     built = pipeline.build_kernel(tvm.IRModule({"main": function}), handle)
     (device,) = (module for module in built.mod.imports if module.kind == "opencl")
@@ -203,7 +203,7 @@ def work_items(function: Any) -> int:
 @pytest.mark.parametrize("limits", [CPU, *OTHERS], ids=label)
 @pytest.mark.parametrize("outputs", [24, 112, 1000, 1001])
 def test_packed_weights_are_the_weights(limits: Limits, outputs: int) -> None:
-    from schedules.templates.gpu import pointwise, stem
+    from mobilebench.schedules.templates.gpu import pointwise, stem
 
     machine = machine_of(handle_of(limits))
     weight = np.arange(27 * outputs, dtype=np.float32).reshape(3, 3, 3, outputs) + 1

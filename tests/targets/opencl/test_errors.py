@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from targets.errors import BenchError
-from targets.local import HOST, LocalServer
-from targets.opencl.plugin import OPENCL_VARIABLE, build_plugin
-from targets.toolchain import Toolchain
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.local import HOST, LocalServer
+from mobilebench.targets.opencl.plugin import OPENCL_VARIABLE, build_plugin
+from mobilebench.targets.toolchain import Toolchain
 from tests.targets.opencl.conftest import on, run
 from tests.targets.opencl.kernels import export, scale
 

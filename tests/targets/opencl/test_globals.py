@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from targets.opencl.plugin import OPENCL_VARIABLE
+from mobilebench.targets.opencl.plugin import OPENCL_VARIABLE
 from tests.targets.opencl.conftest import on, run
 from tests.targets.opencl.kernels import export, scale, shares
 

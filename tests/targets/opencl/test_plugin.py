@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from targets.errors import BenchError
-from targets.local import LocalServer
-from targets.opencl import plugin as module
-from targets.opencl.plugin import (
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.local import LocalServer
+from mobilebench.targets.opencl import plugin as module
+from mobilebench.targets.opencl.plugin import (
     OPENCL_VARIABLE,
     build_plugin,
     find_wheel,
     opencl_environment,
 )
-from targets.toolchain import AARCH64_LINUX, Toolchain, find_toolchain
+from mobilebench.targets.toolchain import AARCH64_LINUX, Toolchain, find_toolchain
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_session_that_used_opencl_ends_in_peace(
 ) -> None:
     from tvm import rpc
 
-    from targets.local import HOST
+    from mobilebench.targets.local import HOST
     from tests.targets.opencl.conftest import on
 
     with LocalServer(1, [plugin], environment) as server:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from targets.opencl.plugin import OPENCL_VARIABLE
-from targets.toolchain import find_toolchain
+from mobilebench.targets.opencl.plugin import OPENCL_VARIABLE
+from mobilebench.targets.toolchain import find_toolchain
 from tests.targets.opencl.conftest import ROOT, run
 from tests.targets.opencl.kernels import export, scale, shares
 
