@@ -11,7 +11,7 @@ import typer
 from mobilebench.reports.errors import ReportError
 from mobilebench.targets.errors import BenchError
 
-# As mobilebench.reports.records.store and mobilebench.bench.suite have them, which import too much for `--help`.
+# As reports.records.store and bench.suite have them, which import too much for `--help`.
 STORE = "sqlite:///mobilebench.sqlite"
 REPORT = Path("mobilebench-report")
 

@@ -1,8 +1,8 @@
 """The program of the local device: a TVM RPC server on loopback, without torch in its memory.
 
-Run as `python -m mobilebench.targets.rpc_server [LIBRARY...]`; the key comes on standard input and the port
-goes out on standard output, so neither shows in the list of processes. The libraries are loaded
-beside TVM's runtime. Serving each session in a fresh fork is TVM's own doing.
+Run as `python -m mobilebench.targets.rpc_server [LIBRARY...]`; the key comes on standard
+input and the port goes out on standard output, so neither shows in the list of processes. The
+libraries are loaded beside TVM's runtime. Serving each session in a fresh fork is TVM's own doing.
 """
 
 import ctypes

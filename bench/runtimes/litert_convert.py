@@ -1,7 +1,7 @@
 """The program that converts a PyTorch model for LiteRT, in the converter's own environment.
 
-`python -m mobilebench.bench.runtimes.litert_convert DIRECTORY` reads `workload.pickle` there and writes
-`model.tflite` beside it.
+`python -m mobilebench.bench.runtimes.litert_convert DIRECTORY` reads `workload.pickle`
+there and writes `model.tflite` beside it.
 """
 
 import pickle

@@ -91,20 +91,19 @@ class RuntimeEntry:
 
 TVM = "tvm"
 ENTRY = "main"  # of its libraries
+_HERE = __package__
 _ENTRIES = (
-    RuntimeEntry(
-        TVM, "mobilebench.bench.runtimes.tvm_rpc:TvmRuntime", "apache-tvm", "", "what this is about"
-    ),
+    RuntimeEntry(TVM, f"{_HERE}.tvm_rpc:TvmRuntime", "apache-tvm", "", "what this is about"),
     RuntimeEntry(
         "torch",
-        "mobilebench.bench.runtimes.pytorch:TorchRuntime",
+        f"{_HERE}.pytorch:TorchRuntime",
         "torch",
         "",
         "PyTorch eager, the reference",
     ),
     RuntimeEntry(
         "inductor",
-        "mobilebench.bench.runtimes.inductor:Inductor",
+        f"{_HERE}.inductor:Inductor",
         "torch",
         "",
         "PyTorch compiled by TorchInductor; a minute a model",
@@ -112,21 +111,21 @@ _ENTRIES = (
     ),
     RuntimeEntry(
         "onnxruntime",
-        "mobilebench.bench.runtimes.onnx_runtime:OnnxRuntime",
+        f"{_HERE}.onnx_runtime:OnnxRuntime",
         "onnxruntime",
         "baselines",
         "ONNX Runtime's CPU provider",
     ),
     RuntimeEntry(
         "openvino",
-        "mobilebench.bench.runtimes.openvino_cpu:OpenVino",
+        f"{_HERE}.openvino_cpu:OpenVino",
         "openvino",
         "baselines",
         "OpenVINO's CPU plug-in",
     ),
     RuntimeEntry(
         "ncnn",
-        "mobilebench.bench.runtimes.ncnn_cpu:Ncnn",
+        f"{_HERE}.ncnn_cpu:Ncnn",
         "ncnn",
         "baselines",
         "ncnn, converted by pnnx",
@@ -134,7 +133,7 @@ _ENTRIES = (
     ),
     RuntimeEntry(
         "mnn",
-        "mobilebench.bench.runtimes.mnn_cpu:Mnn",
+        f"{_HERE}.mnn_cpu:Mnn",
         "MNN",
         "baselines",
         "MNN",
@@ -142,7 +141,7 @@ _ENTRIES = (
     ),
     RuntimeEntry(
         "litert",
-        "mobilebench.bench.runtimes.litert_cpu:LiteRt",
+        f"{_HERE}.litert_cpu:LiteRt",
         "ai-edge-litert",
         "litert",
         "LiteRT (TensorFlow Lite) with XNNPACK",

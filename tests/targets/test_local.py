@@ -114,7 +114,10 @@ def test_closing_ends_the_server_and_its_session_and_no_other(cache_dir: Path) -
 
 
 def test_the_server_ends_with_the_process_that_started_it() -> None:
-    code = "from mobilebench.targets.local import LocalServer; s = LocalServer(); print(s.port); input()"
+    code = (
+        "from mobilebench.targets.local import LocalServer\n"
+        "s = LocalServer(); print(s.port); input()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parents[2],

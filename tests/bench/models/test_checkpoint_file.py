@@ -51,7 +51,8 @@ def test_tensors_are_read(file: Path) -> None:
 def test_names_are_read_without_pytorch(file: Path) -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from pathlib import Path; from mobilebench.bench.models.checkpoint_file import read_names\n"
+        "from pathlib import Path\n"
+        "from mobilebench.bench.models.checkpoint_file import read_names\n"
         "print(*read_names(Path(sys.argv[1])), sep='\\n')"
     )
     done = subprocess.run(

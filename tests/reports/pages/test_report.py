@@ -97,7 +97,8 @@ def test_what_no_row_of_a_run_has_is_left_open(
 
 def test_a_report_is_utf_8_whatever_the_locale(page: Path, tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from mobilebench.reports.pages.report import write_report\n"
+        "import sys; from pathlib import Path\n"
+        "from mobilebench.reports.pages.report import write_report\n"
         "from mobilebench.reports.records.store import Store\n"
         "write_report(Store(sys.argv[1]), [sys.argv[2]], Path(sys.argv[3]))"
     )
