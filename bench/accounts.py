@@ -16,9 +16,9 @@ from mobilebench.reports.records.activations import (
     Activations,
 )
 from mobilebench.schedules.preference import LATENCY, MEMORY
+from mobilebench.targets.catalog.target import CPU
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import CPU
-from mobilebench.targets.worker import WorkerError
+from mobilebench.targets.processes.worker import WorkerError
 
 ONNXRUNTIME = "onnxruntime"
 _PLANS = {LATENCY: LATENCY_PLAN, MEMORY: MEMORY_PLAN}

@@ -15,10 +15,10 @@ from mobilebench.schedules.machine import machine_of
 from mobilebench.schedules.params import APART, EMBEDDED, PARAMS_FILE, Pool
 from mobilebench.schedules.precision import FLOAT32
 from mobilebench.schedules.preference import LATENCY
+from mobilebench.targets.catalog.target import CPU, Target
+from mobilebench.targets.catalog.tvm_target import resolve
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import CPU, Target
-from mobilebench.targets.toolchain import Toolchain, find_toolchain
-from mobilebench.targets.tvm_target import resolve
+from mobilebench.targets.toolchains.toolchain import Toolchain, find_toolchain
 
 if TYPE_CHECKING:  # it imports TVM
     from mobilebench.schedules.lookup import Lookup
@@ -29,7 +29,7 @@ MANIFEST = "manifest.json"
 MULTIPLY, READ = "multiply.so", "read.so"
 _LINKING = (
     Path(__file__),
-    Path(targets.__file__).parent / "toolchain.py",
+    Path(targets.__file__).parent / "toolchains",
 )  # on which libraries depend too
 
 

@@ -13,7 +13,7 @@ from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM
 from mobilebench.bench.size import size_of
 from mobilebench.reports.records.record import COLUMNS, Record
 from mobilebench.schedules.precision import FLOAT32
-from mobilebench.targets.local import local_device_name
+from mobilebench.targets.rpc.local_server import local_device_name
 
 
 def utc_now() -> str:

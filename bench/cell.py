@@ -24,10 +24,15 @@ from mobilebench.bench.runtimes.convert import convert_for
 from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
 from mobilebench.bench.variant import DETECT
 from mobilebench.reports.records.record import KernelTime, Status
-from mobilebench.targets.device import DeviceState, require_flags
+from mobilebench.targets.catalog.target import CPU
+from mobilebench.targets.devices.device import DeviceState, require_flags
 from mobilebench.targets.errors import BenchError, NoDeviceError
-from mobilebench.targets.target import CPU
-from mobilebench.targets.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
+from mobilebench.targets.processes.worker import (
+    Worker,
+    WorkerCrashedError,
+    WorkerError,
+    WorkerTimedOutError,
+)
 
 _LOST: tuple[Status, ...] = ("crashed", "timed_out")  # a board's fault, it may be
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from mobilebench.bench.cache import cache_directory
-from mobilebench.targets.crew import LocalCrew
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.parcel import pack, unpack
-from mobilebench.targets.worker import (
+from mobilebench.targets.processes.path_pickle import pack, unpack
+from mobilebench.targets.processes.worker import (
     WITHOUT_TORCH,
     WorkerCrashedError,
     WorkerError,
     WorkerTimedOutError,
 )
+from mobilebench.targets.processes.worker_pool import LocalCrew
 
 _CONNECT_LIMIT_S = 10.0
 _SAME = ("mobilebench", "apache-tvm", "apache-tvm-ffi")  # distributions

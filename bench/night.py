@@ -20,8 +20,8 @@ from mobilebench.reports.nights.suspects import Library, LibraryPair
 from mobilebench.reports.nights.timeline import LATENCY, Timeline, read_timeline, recent_nights
 from mobilebench.reports.records.cell import Cell
 from mobilebench.reports.records.store import Store
+from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import Target
 
 PROFILE = "standard"  # of what is measured again: ten rounds tell more than five
 

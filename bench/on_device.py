@@ -14,17 +14,17 @@ from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM, Workload
 from mobilebench.bench.variant import Variant
 from mobilebench.schedules.precision import FLOAT16
-from mobilebench.targets.device import (
+from mobilebench.targets.catalog.target import CPU, Target
+from mobilebench.targets.devices.device import (
     DeviceState,
     cool_down,
     require_flags,
     require_half,
     with_limits,
 )
+from mobilebench.targets.devices.farm import Farm
 from mobilebench.targets.errors import BenchError, NoDeviceError
-from mobilebench.targets.farm import Farm
-from mobilebench.targets.target import CPU, Target
-from mobilebench.targets.worker import WITHOUT_TORCH, Worker, WorkerError
+from mobilebench.targets.processes.worker import WITHOUT_TORCH, Worker, WorkerError
 
 
 class Holders:

@@ -13,8 +13,8 @@ from mobilebench.bench.variant import Variant, parse_variant
 from mobilebench.reports.records.store import Run, Store
 from mobilebench.schedules.database import directories
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
-from mobilebench.targets.farm import Farm, find_farm
-from mobilebench.targets.target import OPENCL, Target, find_target
+from mobilebench.targets.catalog.target import OPENCL, Target, find_target
+from mobilebench.targets.devices.farm import Farm, find_farm
 
 
 @dataclass(frozen=True)

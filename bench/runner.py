@@ -28,11 +28,11 @@ from mobilebench.bench.workshop import Workshop
 from mobilebench.reports.records.activations import Activations
 from mobilebench.reports.records.store import Store
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
-from mobilebench.targets.crew import Crew
+from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import Target
-from mobilebench.targets.tracker import boards_of
-from mobilebench.targets.worker import WorkerError
+from mobilebench.targets.processes.worker import WorkerError
+from mobilebench.targets.processes.worker_pool import Crew
+from mobilebench.targets.rpc.tracker import boards_of
 
 _MOST_HANDS = 4
 _HAND_BYTES = 2_000_000_000  # PyTorch, TVM and a network in each

@@ -10,8 +10,8 @@ from mobilebench.bench.variant import parse_variant
 from mobilebench.reports.nights.suspects import LibraryPair
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.targets.errors import BenchError, NoDeviceError
-from mobilebench.targets.tracker import boards_of
-from mobilebench.targets.worker import Worker, WorkerError
+from mobilebench.targets.processes.worker import Worker, WorkerError
+from mobilebench.targets.rpc.tracker import boards_of
 
 
 def look_again(bench: Bench, pair: LibraryPair) -> Confirmation:

@@ -14,10 +14,10 @@ from mobilebench.bench.variant import paper_grid, parse_variant, published_grid,
 from mobilebench.reports.records.store import DEFAULT_URL
 from mobilebench.schedules.precision import FLOAT16, FLOAT32, PRECISIONS
 from mobilebench.schedules.preference import LATENCY, PREFERENCES
+from mobilebench.targets.catalog.target import OPENCL, Target, find_target
+from mobilebench.targets.devices.farm import WAIT_S
 from mobilebench.targets.errors import BenchError, unknown
-from mobilebench.targets.farm import WAIT_S
-from mobilebench.targets.target import OPENCL, Target, find_target
-from mobilebench.targets.tracker import parse_tracker
+from mobilebench.targets.rpc.tracker import parse_tracker
 
 GRIDS = {"published": published_grid, "small": small_grid, "paper": paper_grid}
 MAX_THREADS = 1024

@@ -24,13 +24,13 @@ from mobilebench.schedules.candidates import BUILDER
 from mobilebench.schedules.database import Database, Entry, read_database, write_database
 from mobilebench.schedules.machine import Processor
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
-from mobilebench.targets.crew import Crew, LocalCrew
-from mobilebench.targets.device import DeviceState, require_flags, require_half, with_limits
+from mobilebench.targets.catalog.target import Target, find_target
+from mobilebench.targets.devices.device import DeviceState, require_flags, require_half, with_limits
+from mobilebench.targets.devices.farm import Farm
+from mobilebench.targets.devices.probe import PROBE
 from mobilebench.targets.errors import BenchError, NoDeviceError
-from mobilebench.targets.farm import Farm
-from mobilebench.targets.probe import PROBE
-from mobilebench.targets.target import Target, find_target
-from mobilebench.targets.worker import WITHOUT_TORCH, Worker, WorkerError
+from mobilebench.targets.processes.worker import WITHOUT_TORCH, Worker, WorkerError
+from mobilebench.targets.processes.worker_pool import Crew, LocalCrew
 
 _WORTH_KEEPING = 0.99  # of the guess's time; what is gained above it is noise
 _TUNER = "mobilebench.schedules.tuner:Tuner"

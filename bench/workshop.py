@@ -13,9 +13,9 @@ from mobilebench.reports.records.activations import Activations
 from mobilebench.schedules.params import EMBEDDED
 from mobilebench.schedules.precision import FLOAT32
 from mobilebench.schedules.preference import LATENCY
-from mobilebench.targets.crew import Crew, LocalCrew
-from mobilebench.targets.target import Target
-from mobilebench.targets.worker import WITHOUT_TORCH, Worker
+from mobilebench.targets.catalog.target import Target
+from mobilebench.targets.processes.worker import WITHOUT_TORCH, Worker
+from mobilebench.targets.processes.worker_pool import Crew, LocalCrew
 
 if TYPE_CHECKING:  # it imports ONNX Runtime
     from mobilebench.bench.runtimes.onnx_arena import ArenaUse

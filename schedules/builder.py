@@ -9,7 +9,7 @@ import tvm
 from mobilebench.schedules import pipeline
 from mobilebench.schedules.machine import machine_of
 from mobilebench.schedules.native_code import TEAM, build_object, link_library
-from mobilebench.targets.toolchain import Toolchain, find_toolchain
+from mobilebench.targets.toolchains.toolchain import Toolchain, find_toolchain
 
 
 def build_library(module: str, target: str, toolchain: str) -> bytes:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mobilebench.targets.crew import Crew
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.worker import WorkerError
+from mobilebench.targets.processes.worker import WorkerError
+from mobilebench.targets.processes.worker_pool import Crew
 
 BUILDER = "mobilebench.schedules.builder"
 """The module whose functions build; it imports TVM."""

@@ -16,8 +16,8 @@ from typing import Any
 import platformdirs
 
 from mobilebench.schedules.machine import Processor
+from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import Target
 
 PACKAGED = Path(__file__).parent / "databases"
 DIRECTORY_VARIABLE = "MOBILEBENCH_DATABASES"

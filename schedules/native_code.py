@@ -8,7 +8,7 @@ from typing import Any
 
 from mobilebench.schedules.params import EMBEDDED, PARAMS_FILE, Pool
 from mobilebench.schedules.precision import FLOAT16
-from mobilebench.targets.toolchain import Toolchain
+from mobilebench.targets.toolchains.toolchain import Toolchain
 
 TEAM = "team"  # launches the network on several threads
 MARKS = "marks"  # notes when each kernel was done

@@ -29,7 +29,7 @@ from mobilebench.schedules.passes.split_concat import SplitConcat
 from mobilebench.schedules.passes.store_half import StoreHalf
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
 from mobilebench.schedules.preference import LATENCY
-from mobilebench.targets.target import Target
+from mobilebench.targets.catalog.target import Target
 
 KERNEL = "main"
 _CONVOLUTION_LAYOUTS = {"NHWC": ["NHWC", "HWIO"], "NCHW": ["NCHW", "OIHW"]}

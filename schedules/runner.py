@@ -11,7 +11,7 @@ from tvm.ir.utils import derived_object
 from tvm.rpc.base import RPC_SESS_MASK
 from tvm.s_tir import meta_schedule as ms
 
-from mobilebench.targets.probe import SETTLE
+from mobilebench.targets.devices.probe import SETTLE
 
 _TURNS = 3
 _TURN_S = 0.006  # that a candidate is measured for in each turn, about

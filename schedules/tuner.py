@@ -19,15 +19,15 @@ from mobilebench.schedules.runner import InterleavedRunner, median_seconds
 from mobilebench.schedules.search_strategy import InOrder
 from mobilebench.schedules.space import design_space, tile_number, tiles
 from mobilebench.schedules.task import Task, kernel_calls, task_of
-from mobilebench.targets.connection import Connection, Line
-from mobilebench.targets.crew import Crew
-from mobilebench.targets.device import Device, cool_down
+from mobilebench.targets.catalog.target import Target
+from mobilebench.targets.catalog.tvm_target import resolve
+from mobilebench.targets.devices.connection import Connection, Line
+from mobilebench.targets.devices.device import Device, cool_down
+from mobilebench.targets.devices.farm import Farm
+from mobilebench.targets.devices.probe import build_probe
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.farm import Farm
-from mobilebench.targets.probe import build_probe
-from mobilebench.targets.target import Target
-from mobilebench.targets.toolchain import find_toolchain
-from mobilebench.targets.tvm_target import resolve
+from mobilebench.targets.processes.worker_pool import Crew
+from mobilebench.targets.toolchains.toolchain import find_toolchain
 
 BATCH = 8
 _FAILED = 1e9  # seconds, in the history, of a candidate that could not be measured

@@ -9,14 +9,14 @@ import pytest
 
 from mobilebench.bench.cache import CACHE_VARIABLE
 from mobilebench.schedules.database import DIRECTORY_VARIABLE
-from mobilebench.targets.local import HOST, LocalServer
 from mobilebench.targets.opencl.plugin import (
     OPENCL_VARIABLE,
     build_plugin,
     find_wheel,
     opencl_environment,
 )
-from mobilebench.targets.toolchain import find_toolchain
+from mobilebench.targets.rpc.local_server import HOST, LocalServer
+from mobilebench.targets.toolchains.toolchain import find_toolchain
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Self
 
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.tracker import Tracker, boards_of, queues
+from mobilebench.targets.rpc.tracker import Tracker, boards_of, queues
 
 KEY = "workbench"
 Environment = Mapping[str, str]

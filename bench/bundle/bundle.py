@@ -17,10 +17,10 @@ from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.variant import Variant, parse_variant
 from mobilebench.schedules.params import APART, PARAMS_FILE, PLACES
 from mobilebench.schedules.precision import PRECISIONS
+from mobilebench.targets.catalog.target import Target, check_target_values
+from mobilebench.targets.devices.proc_files import cpu_flags
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.local import local_cpuinfo
-from mobilebench.targets.proc_files import cpu_flags
-from mobilebench.targets.target import Target, check_target_values
+from mobilebench.targets.rpc.local_server import local_cpuinfo
 
 
 @dataclass(frozen=True)

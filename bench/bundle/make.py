@@ -35,10 +35,10 @@ from mobilebench.bench.runtimes.runtime import ENTRY
 from mobilebench.bench.size import size_of
 from mobilebench.bench.variant import DETECT, SEGMENT, Variant
 from mobilebench.schedules.params import PARAMS_FILE
+from mobilebench.targets.catalog.target import CPU, OPENCL, Target
+from mobilebench.targets.devices.proc_files import cpu_flags, cpu_model
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.local import local_cpuinfo
-from mobilebench.targets.proc_files import cpu_flags, cpu_model
-from mobilebench.targets.target import CPU, OPENCL, Target
+from mobilebench.targets.rpc.local_server import local_cpuinfo
 
 LABELS, ANCHORS, REFERENCE = "labels.txt", "anchors.bin", "reference"
 _FILES = Path(__file__).parent / "files"

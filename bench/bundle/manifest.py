@@ -7,7 +7,7 @@ from pathlib import Path
 from mobilebench.bench.accuracy.images import Preprocessing
 from mobilebench.bench.bundle.typed import typed
 from mobilebench.bench.models.weights import Weights
-from mobilebench.targets.target import Target
+from mobilebench.targets.catalog.target import Target
 
 FORMAT = 1
 MANIFEST = "manifest.json"

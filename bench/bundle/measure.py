@@ -10,7 +10,7 @@ from mobilebench.bench.on_device import Bench, workload_of
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.bench.variant import Variant
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.local import local_device_name
+from mobilebench.targets.rpc.local_server import local_device_name
 
 
 class WrongResultError(Exception):

@@ -8,8 +8,8 @@ from typing import Any
 from mobilebench.bench.bundle.bundle import Bundle, open_bundle
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.bench.suite import Suite, make_suite
+from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import Target
 
 _HASH_MARK = "#sha256="
 _FREE = ("profile", "time_limit_s", "tracker", "wait_s", "retries", "cool_below_c")

@@ -7,7 +7,7 @@ from mobilebench.bench.fidelity import Fidelity, compare
 from mobilebench.bench.heads import CLASS_AXIS
 from mobilebench.bench.on_device import Bench, infer_on_device, meet, workload_of
 from mobilebench.targets.errors import BenchError, NoDeviceError
-from mobilebench.targets.worker import WorkerError
+from mobilebench.targets.processes.worker import WorkerError
 
 
 def verify_outputs(bench: Bench, bundle: Bundle) -> Fidelity:

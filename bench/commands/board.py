@@ -3,8 +3,8 @@
 from rich.console import Console
 
 from mobilebench.bench.cache import cache_directory
+from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.emulated.board import start_boards, stop_boards
-from mobilebench.targets.target import find_target
 
 
 def start_command(name: str, boards: int, host: str, insecure_bind: bool) -> None:

@@ -10,13 +10,13 @@ from rich.table import Table
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.commands.listings import make_table, or_dash, print_table
 from mobilebench.bench.on_device import Bench, open_device
-from mobilebench.targets.device import DeviceState
+from mobilebench.targets.catalog.target import Target, all_targets, find_target
+from mobilebench.targets.devices.device import DeviceState
+from mobilebench.targets.devices.farm import TRACKER_VARIABLE, Farm, find_farm
 from mobilebench.targets.errors import BenchError, NoDeviceError
-from mobilebench.targets.farm import TRACKER_VARIABLE, Farm, find_farm
 from mobilebench.targets.opencl.accelerator import Accelerator
-from mobilebench.targets.target import Target, all_targets, find_target
-from mobilebench.targets.tracker import Queue, parse_tracker, queues
-from mobilebench.targets.worker import Worker, WorkerError
+from mobilebench.targets.processes.worker import Worker, WorkerError
+from mobilebench.targets.rpc.tracker import Queue, parse_tracker, queues
 
 _TIME_LIMIT_S = 60.0
 _NO_TARGET = "no target has this key"

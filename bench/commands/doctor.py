@@ -15,11 +15,16 @@ from rich.console import Console
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.on_device import Bench, device_state
 from mobilebench.bench.runtimes.runtime import RUNTIMES
-from mobilebench.targets.device import DeviceState
+from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.devices.device import DeviceState
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import find_target
-from mobilebench.targets.toolchain import AARCH64_ANDROID, AARCH64_LINUX, HOST, find_toolchain
-from mobilebench.targets.worker import WorkerError
+from mobilebench.targets.processes.worker import WorkerError
+from mobilebench.targets.toolchains.toolchain import (
+    AARCH64_ANDROID,
+    AARCH64_LINUX,
+    HOST,
+    find_toolchain,
+)
 
 _SERVER_LIMIT_S = 60.0
 _ROOMY_BYTES = 4e9

@@ -21,10 +21,10 @@ from mobilebench.bench.workshop import Workshop
 from mobilebench.schedules.database import directories
 from mobilebench.schedules.params import APART, EMBEDDED, PLACES
 from mobilebench.schedules.precision import FLOAT32, PRECISIONS
+from mobilebench.targets.catalog.target import CPU, Target, find_target
+from mobilebench.targets.devices.farm import find_farm
 from mobilebench.targets.errors import BenchError, unknown
-from mobilebench.targets.farm import find_farm
-from mobilebench.targets.target import CPU, Target, find_target
-from mobilebench.targets.worker import WorkerError
+from mobilebench.targets.processes.worker import WorkerError
 
 
 def export_command(

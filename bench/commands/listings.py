@@ -10,7 +10,7 @@ from mobilebench.bench.suite import expand_variants
 from mobilebench.bench.variant import CLASSIFY, MOBILENET_V2, parse_variant
 from mobilebench.reports.published import find_in_paper, find_published
 from mobilebench.reports.records.store import Store
-from mobilebench.targets.target import all_targets
+from mobilebench.targets.catalog.target import all_targets
 
 
 def variants_command(names: Sequence[str]) -> None:

@@ -12,8 +12,8 @@ from mobilebench.bench.progress import TuningProgress
 from mobilebench.bench.suite import Suite, make_suite
 from mobilebench.bench.tuning import Tuning, tune
 from mobilebench.schedules.database import user_directory
-from mobilebench.targets.farm import find_farm
-from mobilebench.targets.target import find_target
+from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.devices.farm import find_farm
 
 TRIALS = 16
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it

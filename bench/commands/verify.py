@@ -8,8 +8,8 @@ from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.fidelity import TOLERANCE
 from mobilebench.bench.on_device import Bench
 from mobilebench.bench.suite import Suite
+from mobilebench.targets.devices.farm import WAIT_S, find_farm
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.farm import WAIT_S, find_farm
 
 NO_DEVICE = "none"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mobilebench.bench.cache import cached, content_key, file_sha256
 from mobilebench.bench.runtimes.runtime import RuntimeEntry, Workload
-from mobilebench.targets.worker import Worker
+from mobilebench.targets.processes.worker import Worker
 
 
 def convert_for(

@@ -7,7 +7,7 @@ import numpy as np
 
 from mobilebench.bench.fidelity import Floats, Outputs
 from mobilebench.bench.runtimes.runtime import Usage, Workload, warm_up
-from mobilebench.targets.process import heap_bytes, peak_resident_bytes, resident_bytes
+from mobilebench.targets.processes.process import heap_bytes, peak_resident_bytes, resident_bytes
 
 _NANOSECONDS_PER_MS = 1e6
 

@@ -18,14 +18,14 @@ from tvm.runtime import vm
 from mobilebench.bench.artifact import Ceilings
 from mobilebench.bench.fidelity import Floats, Outputs
 from mobilebench.bench.runtimes.runtime import ENTRY, Usage, Workload, warm_up
-from mobilebench.targets.connection import Line
-from mobilebench.targets.device import Device, DeviceState
+from mobilebench.targets.catalog.target import Target
+from mobilebench.targets.devices.connection import Line
+from mobilebench.targets.devices.device import Device, DeviceState
+from mobilebench.targets.devices.farm import Farm
+from mobilebench.targets.devices.probe import build_probe
 from mobilebench.targets.errors import BenchError, DeviceLostError
-from mobilebench.targets.farm import Farm
 from mobilebench.targets.opencl.accelerator import OPENCL_ERROR, first_line
-from mobilebench.targets.probe import build_probe
-from mobilebench.targets.target import Target
-from mobilebench.targets.toolchain import find_toolchain
+from mobilebench.targets.toolchains.toolchain import find_toolchain
 
 _ROUND_TRIPS = 5
 _CEILING_RUNS = 10

@@ -19,8 +19,8 @@ from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.bench.variant import parse_variant
 from mobilebench.bench.workshop import Workshop
 from mobilebench.reports.comparison.ratio import Pair, ratios_of
-from mobilebench.targets.target import find_target
-from mobilebench.targets.worker import Worker
+from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.processes.worker import Worker
 
 LIMIT_S = 300.0
 

@@ -17,8 +17,8 @@ from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.variant import parse_variant
 from mobilebench.bench.workshop import Workshop
+from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.emulated.board import make_board
-from mobilebench.targets.target import find_target
 
 ONNXRUNTIME = ("onnxruntime==1.32.0", "flatbuffers", "protobuf", "packaging")
 ROUNDS, SAMPLES = 7, 5

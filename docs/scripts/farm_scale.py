@@ -210,7 +210,7 @@ def _build(library: Path) -> None:
     from tvm.script import ir as I
     from tvm.script import relax as R
 
-    from mobilebench.targets.toolchain import HOST, find_toolchain
+    from mobilebench.targets.toolchains.toolchain import HOST, find_toolchain
 
     @I.ir_module
     class Network:
@@ -242,7 +242,7 @@ def _start_farm(boards: int, directory: Path) -> tuple[str, list[Any]]:
 
 def serve(boards: int, directory: Path) -> None:
     """Be a tracker and boards: processes of their own, forked when TVM is imported."""
-    from mobilebench.targets.process import die_with_parent
+    from mobilebench.targets.processes.process import die_with_parent
 
     sys.modules["torch"] = None  # type: ignore[assignment]
     die_with_parent()

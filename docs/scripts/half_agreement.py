@@ -22,8 +22,8 @@ from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.bench.variant import Variant
 from mobilebench.bench.workshop import Workshop
 from mobilebench.schedules.precision import PRECISIONS
-from mobilebench.targets.device import require_half, with_limits
-from mobilebench.targets.target import find_target
+from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.devices.device import require_half, with_limits
 
 SIZE = 224
 LIMIT_S = 600.0

@@ -12,7 +12,7 @@ from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.variant import paper_grid, published_grid
 from mobilebench.bench.workshop import Workshop
 from mobilebench.schedules.database import directories
-from mobilebench.targets.target import find_target
+from mobilebench.targets.catalog.target import find_target
 
 LIMIT_S = 600.0
 

@@ -26,11 +26,11 @@ from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.onnx_export import Exported
 from mobilebench.bench.variant import parse_variant
 from mobilebench.bench.workshop import Workshop
-from mobilebench.targets.local import HOST
+from mobilebench.targets.catalog.target import Target, find_target
+from mobilebench.targets.catalog.tvm_target import resolve
 from mobilebench.targets.opencl.accelerator import accelerator_of
 from mobilebench.targets.opencl.server import start_server
-from mobilebench.targets.target import Target, find_target
-from mobilebench.targets.tvm_target import resolve
+from mobilebench.targets.rpc.local_server import HOST
 
 THREADS = 2
 ROUNDS, ROUND_S, FEWEST = 5, 1.0, 2  # in each of several rounds, samples for a second, two at least

@@ -21,7 +21,7 @@ from mobilebench.schedules.space import design_space
 from mobilebench.schedules.task import task_of
 from mobilebench.schedules.templates.cpu.pointwise import pack
 from mobilebench.schedules.tuner import Tuner
-from mobilebench.targets.target import find_target
+from mobilebench.targets.catalog.target import find_target
 
 HEIGHT, WIDTH, INPUTS, OUTPUTS = 14, 14, 96, 576
 

@@ -22,10 +22,10 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
+from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.emulated.running import Running, note_running, running_boards, running_file
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import Target
-from mobilebench.targets.tracker import Tracker, boards_of
+from mobilebench.targets.rpc.tracker import Tracker, boards_of
 
 Say = Callable[[str], None]
 

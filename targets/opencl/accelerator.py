@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from mobilebench.targets.catalog.target import Limits, Target
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import Limits, Target
 
 HALF = "cl_khr_fp16"
 OPENCL_ERROR = "OpenCL: "  # begins what the plug-in says when something fails

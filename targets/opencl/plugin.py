@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.shared_library import build_once
-from mobilebench.targets.toolchain import AARCH64_ANDROID, Toolchain
+from mobilebench.targets.toolchains.shared_library import build_once
+from mobilebench.targets.toolchains.toolchain import AARCH64_ANDROID, Toolchain
 
 OPENCL_VARIABLE = "MOBILEBENCH_OPENCL"
 """Names the OpenCL library that the plug-in opens; without it, the system's ICD loader."""

@@ -3,14 +3,14 @@
 import os
 from pathlib import Path
 
-from mobilebench.targets.local import LocalServer
 from mobilebench.targets.opencl.plugin import (
     INTEL,
     OPENCL_VARIABLE,
     build_plugin,
     opencl_environment,
 )
-from mobilebench.targets.toolchain import HOST, find_toolchain
+from mobilebench.targets.rpc.local_server import LocalServer
+from mobilebench.targets.toolchains.toolchain import HOST, find_toolchain
 
 _THREADS = ("POCL_MAX_PTHREAD_COUNT", "POCL_CPU_MAX_CU_COUNT")  # PoCL's variables, old and new
 

@@ -9,8 +9,8 @@ from mobilebench.bench.artifact import Artifact
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.variant import Variant, published_grid
 from mobilebench.bench.workshop import Workshop
-from mobilebench.targets.target import Target, all_targets
-from mobilebench.targets.toolchain import AARCH64_ANDROID, AARCH64_LINUX
+from mobilebench.targets.catalog.target import Target, all_targets
+from mobilebench.targets.toolchains.toolchain import AARCH64_ANDROID, AARCH64_LINUX
 
 ARM = [target for target in all_targets() if target.toolchain in (AARCH64_LINUX, AARCH64_ANDROID)]
 _AARCH64 = 183  # EM_AARCH64, elf.h

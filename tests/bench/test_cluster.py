@@ -21,9 +21,13 @@ from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.variant import parse_variant
 from mobilebench.bench.workshop import Workshop
 from mobilebench.schedules.database import directories
+from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import find_target
-from mobilebench.targets.worker import WorkerCrashedError, WorkerError, WorkerTimedOutError
+from mobilebench.targets.processes.worker import (
+    WorkerCrashedError,
+    WorkerError,
+    WorkerTimedOutError,
+)
 from tests.farm import free_port, soon, start
 
 LIMIT_S = 300

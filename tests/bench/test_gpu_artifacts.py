@@ -11,7 +11,7 @@ from mobilebench.bench.artifact import Artifact
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.variant import parse_variant, published_grid
 from mobilebench.bench.workshop import Workshop
-from mobilebench.targets.target import Target, all_targets
+from mobilebench.targets.catalog.target import Target, all_targets
 
 GPUS = [target for target in all_targets() if target.device == "opencl" and target.key]
 _WHOLE_GRID = ("adreno", "mali-linux")  # one of each family, and of each toolchain

@@ -15,7 +15,7 @@ from mobilebench.bench.suite import Suite
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Run, Store
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.local import local_device_name
+from mobilebench.targets.rpc.local_server import local_device_name
 
 RUN = "20260102-030405-abcd"
 SUITE = Suite(

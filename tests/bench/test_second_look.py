@@ -20,11 +20,11 @@ from mobilebench.reports.nights.outcomes import outcomes_of
 from mobilebench.reports.nights.suspects import Library, LibraryPair
 from mobilebench.reports.records.cell import Cell
 from mobilebench.schedules.preference import MEMORY
+from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.devices.farm import Farm
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.farm import Farm
-from mobilebench.targets.local import local_device_name
-from mobilebench.targets.target import find_target
-from mobilebench.targets.tracker import Tracker
+from mobilebench.targets.rpc.local_server import local_device_name
+from mobilebench.targets.rpc.tracker import Tracker
 
 VARIANT = "mobilenet_v2_0.35_32_t1"
 HERE = local_device_name()

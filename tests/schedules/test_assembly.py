@@ -11,8 +11,8 @@ import pytest
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.onnx_export import export
 from mobilebench.bench.variant import parse_variant
-from mobilebench.targets.target import find_target
-from mobilebench.targets.tvm_target import resolve
+from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.catalog.tvm_target import resolve
 
 _LABEL = re.compile(r"(\.LBB\w+):")
 _BRANCH = re.compile(r"\s(?:b\.\w+|cbnz|cbz|tbnz|tbz)\s.*?(\.LBB\w+)$")

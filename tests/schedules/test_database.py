@@ -14,8 +14,8 @@ from mobilebench.schedules.database import (
     write_database,
 )
 from mobilebench.schedules.machine import Gpu, Machine
+from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import find_target
 
 MACHINE = Machine(vector_floats=16, registers=32)
 ENTRY = Entry("pointwise 7x7x32 over 16 #1f", 1, {"rows": 7, "panels": 2}, 3.25, 3.5, 8)

@@ -8,7 +8,7 @@ import pytest
 
 from mobilebench.schedules import opencl_source
 from mobilebench.schedules.opencl_source import compact
-from mobilebench.targets.toolchain import find_toolchain
+from mobilebench.targets.toolchains.toolchain import find_toolchain
 from tests.schedules.test_pipeline import planned
 
 KERNEL = """\

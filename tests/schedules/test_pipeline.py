@@ -9,8 +9,8 @@ from mobilebench.bench.fidelity import compare
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.onnx_export import export
 from mobilebench.bench.variant import parse_variant
-from mobilebench.targets.target import find_target
-from mobilebench.targets.tvm_target import resolve
+from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.catalog.tvm_target import resolve
 
 NATIVE = find_target("native")
 RANDOM = Weights()

@@ -12,10 +12,10 @@ from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.onnx_export import INPUT_NAME, export
 from mobilebench.bench.variant import parse_variant
 from mobilebench.schedules.candidates import BUILDER
-from mobilebench.targets.crew import LocalCrew
+from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import find_target
-from mobilebench.targets.worker import WITHOUT_TORCH
+from mobilebench.targets.processes.worker import WITHOUT_TORCH
+from mobilebench.targets.processes.worker_pool import LocalCrew
 
 NODES = 16  # of the ONNX file: the stem and three blocks
 

@@ -17,10 +17,10 @@ from mobilebench.bench.bundle.manifest import MANIFEST
 from mobilebench.bench.bundle.verify import verify_outputs
 from mobilebench.bench.cache import file_sha256
 from mobilebench.bench.on_device import Bench
+from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.devices.proc_files import cpu_flags
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.local import local_cpuinfo
-from mobilebench.targets.proc_files import cpu_flags
-from mobilebench.targets.target import find_target
+from mobilebench.targets.rpc.local_server import local_cpuinfo
 from tests.bundles import MISSING, flip
 
 

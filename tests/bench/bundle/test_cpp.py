@@ -19,10 +19,10 @@ from mobilebench.bench.accuracy.boxes import Suppression, anchors_of, detect
 from mobilebench.bench.artifact import LIBRARY
 from mobilebench.bench.variant import parse_variant
 from mobilebench.schedules.params import PARAMS_FILE
+from mobilebench.targets.devices.proc_files import cpu_flags
 from mobilebench.targets.emulated.board import make_board
-from mobilebench.targets.local import local_cpuinfo
-from mobilebench.targets.proc_files import cpu_flags
-from mobilebench.targets.toolchain import find_toolchain
+from mobilebench.targets.rpc.local_server import local_cpuinfo
+from mobilebench.targets.toolchains.toolchain import find_toolchain
 from tests.bundles import export, flip
 from tests.datasets import structured_pixels
 

@@ -12,9 +12,9 @@ import pytest
 
 from mobilebench.reports.records.store import Store
 from mobilebench.schedules.database import DIRECTORY_VARIABLE
+from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.emulated.board import make_board
 from mobilebench.targets.emulated.running import running_file
-from mobilebench.targets.target import find_target
 
 VARIANTS = ("mobilenet_v2_0.35_32", "mobilenet_v2_0.35_96")
 SELECTED = [argument for name in VARIANTS for argument in ("--variant", name)]

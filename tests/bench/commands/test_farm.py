@@ -22,9 +22,9 @@ from mobilebench.reports.errors import ReportError
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Store
 from mobilebench.schedules.database import directories
-from mobilebench.targets import tracker
-from mobilebench.targets.target import read_target
-from mobilebench.targets.tracker import Tracker
+from mobilebench.targets.catalog.target import read_target
+from mobilebench.targets.rpc import tracker
+from mobilebench.targets.rpc.tracker import Tracker
 from tests.bundles import reseal
 from tests.farm import KEY, RealFarm, free_port, soon
 

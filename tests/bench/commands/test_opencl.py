@@ -9,9 +9,9 @@ from mobilebench.bench.fidelity import TOLERANCE
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Store
 from mobilebench.schedules.database import read_database
-from mobilebench.targets.local import HOST, LocalServer
 from mobilebench.targets.opencl.accelerator import HALF
 from mobilebench.targets.opencl.plugin import OPENCL_VARIABLE
+from mobilebench.targets.rpc.local_server import HOST, LocalServer
 from tests.farm import KEY, RealFarm
 
 VARIANT = "mobilenet_v2_0.35_32"

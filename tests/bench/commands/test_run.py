@@ -22,7 +22,7 @@ from mobilebench.reports.records.activations import LATENCY_PLAN, MEMORY_PLAN, P
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Store
 from mobilebench.schedules.database import directories
-from mobilebench.targets.target import find_target
+from mobilebench.targets.catalog.target import find_target
 from tests.bench.commands.saboteur import write_library
 from tests.datasets import answered, save_checkpoint
 
@@ -304,8 +304,9 @@ def _is_gone(process: psutil.Process) -> bool:
 def _is_server_in(directory: Path, process: psutil.Process) -> bool:
     """Whether a process is an RPC server of a run in a directory; others may run beside it."""
     try:
-        return "mobilebench.targets.rpc_server" in process.cmdline() and process.cwd() == str(
-            directory
+        return (
+            "mobilebench.targets.rpc.server_process" in process.cmdline()
+            and process.cwd() == str(directory)
         )
     except psutil.Error:
         return False

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mobilebench.bench.activations import activations_of
-from mobilebench.targets.worker import Worker
+from mobilebench.targets.processes.worker import Worker
 from tests.bench.networks import Network
 
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -12,7 +12,7 @@ from mobilebench.bench.onnx_export import export
 from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.bench.variant import parse_variant
 from mobilebench.schedules.preference import MEMORY
-from mobilebench.targets.target import find_target
+from mobilebench.targets.catalog.target import find_target
 
 
 @pytest.mark.parametrize(

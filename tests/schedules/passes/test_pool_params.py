@@ -16,8 +16,8 @@ from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.bench.variant import parse_variant
 from mobilebench.schedules.params import APART, EMBEDDED, PARAMS_FILE, Pool
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
+from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import find_target
 
 NATIVE = find_target("native")
 VARIANT = parse_variant("mobilenet_v2_0.35_64x96")
@@ -83,7 +83,7 @@ def test_halves_are_widened_as_numpy_does_it(tmp_path: Path) -> None:
 
     from mobilebench.schedules.native_code import link_library
     from mobilebench.schedules.passes.pool_params import take_params
-    from mobilebench.targets.toolchain import HOST, find_toolchain
+    from mobilebench.targets.toolchains.toolchain import HOST, find_toolchain
 
     halves = np.arange(65536, dtype=np.uint16).view(np.float16)
     values = halves.astype(np.float32)

@@ -11,7 +11,7 @@ from mobilebench.bench.on_device import Bench, infer_on_device
 from mobilebench.bench.onnx_export import export
 from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.bench.variant import parse_variant
-from mobilebench.targets.target import find_target
+from mobilebench.targets.catalog.target import find_target
 
 NATIVE = find_target("native")
 

@@ -8,8 +8,8 @@ from mobilebench.bench.fidelity import TOLERANCE, compare
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.onnx_export import Exported, export
 from mobilebench.bench.variant import parse_variant
-from mobilebench.targets.target import find_target
-from mobilebench.targets.tvm_target import resolve
+from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.catalog.tvm_target import resolve
 
 
 @pytest.fixture(scope="module")

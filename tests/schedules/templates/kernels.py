@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobilebench.targets.target import Limits, find_target
-from mobilebench.targets.tvm_target import resolve
+from mobilebench.targets.catalog.target import Limits, find_target
+from mobilebench.targets.catalog.tvm_target import resolve
 
 Array = NDArray[Any]
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mobilebench.targets.target import find_target
-from mobilebench.targets.tvm_target import resolve
+from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.catalog.tvm_target import resolve
 
 TARGETS = ["native", "x86-64-v3"]
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mobilebench.targets.local import HOST, LocalServer
-from mobilebench.targets.target import Limits, find_target
-from mobilebench.targets.tvm_target import resolve
+from mobilebench.targets.catalog.target import Limits, find_target
+from mobilebench.targets.catalog.tvm_target import resolve
+from mobilebench.targets.rpc.local_server import HOST, LocalServer
 from tests.schedules.templates import kernels
 from tests.schedules.templates.kernels import Kernel, handle_of
 

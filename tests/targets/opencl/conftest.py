@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mobilebench.targets.local import HOST, LocalServer
-from mobilebench.targets.toolchain import find_toolchain
+from mobilebench.targets.rpc.local_server import HOST, LocalServer
+from mobilebench.targets.toolchains.toolchain import find_toolchain
 
 ROOT = Path(__file__).parents[3]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from mobilebench.targets.device import DeviceState, require_half, with_limits
+from mobilebench.targets.catalog.target import Limits, find_target
+from mobilebench.targets.devices.device import DeviceState, require_half, with_limits
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.opencl.accelerator import Accelerator, accelerator_of
-from mobilebench.targets.target import Limits, find_target
 
 OPENCL = find_target("opencl")
 MALI = find_target("mali")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.local import HOST, LocalServer
 from mobilebench.targets.opencl.plugin import OPENCL_VARIABLE, build_plugin
-from mobilebench.targets.toolchain import Toolchain
+from mobilebench.targets.rpc.local_server import HOST, LocalServer
+from mobilebench.targets.toolchains.toolchain import Toolchain
 from tests.targets.opencl.conftest import on, run
 from tests.targets.opencl.kernels import export, scale
 

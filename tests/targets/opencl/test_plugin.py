@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.local import LocalServer
 from mobilebench.targets.opencl import plugin as module
 from mobilebench.targets.opencl.plugin import (
     OPENCL_VARIABLE,
@@ -18,7 +17,8 @@ from mobilebench.targets.opencl.plugin import (
     find_wheel,
     opencl_environment,
 )
-from mobilebench.targets.toolchain import AARCH64_LINUX, Toolchain, find_toolchain
+from mobilebench.targets.rpc.local_server import LocalServer
+from mobilebench.targets.toolchains.toolchain import AARCH64_LINUX, Toolchain, find_toolchain
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_session_that_used_opencl_ends_in_peace(
 ) -> None:
     from tvm import rpc
 
-    from mobilebench.targets.local import HOST
+    from mobilebench.targets.rpc.local_server import HOST
     from tests.targets.opencl.conftest import on
 
     with LocalServer(1, [plugin], environment) as server:

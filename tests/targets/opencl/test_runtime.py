@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mobilebench.targets.local import HOST, LocalServer
+from mobilebench.targets.rpc.local_server import HOST, LocalServer
 from tests.targets.opencl.conftest import on, run
 from tests.targets.opencl.kernels import (
     add_scalars,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mobilebench.targets.opencl.plugin import OPENCL_VARIABLE
-from mobilebench.targets.toolchain import find_toolchain
+from mobilebench.targets.toolchains.toolchain import find_toolchain
 from tests.targets.opencl.conftest import ROOT, run
 from tests.targets.opencl.kernels import export, scale, shares
 

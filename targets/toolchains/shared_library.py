@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.toolchain import Toolchain
+from mobilebench.targets.toolchains.toolchain import Toolchain
 
 
 def build_once(

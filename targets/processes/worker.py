@@ -17,7 +17,7 @@ from typing import Any, Self
 import psutil
 
 from mobilebench.targets.errors import BenchError, DeviceLostError, NoDeviceError
-from mobilebench.targets.process import die_with_parent
+from mobilebench.targets.processes.process import die_with_parent
 
 START_LIMIT_S = 120.0
 WITHOUT_TORCH = ("torch",)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mobilebench.targets.crew import LocalCrew
-from mobilebench.targets.worker import WorkerCrashedError, WorkerError
+from mobilebench.targets.processes.worker import WorkerCrashedError, WorkerError
+from mobilebench.targets.processes.worker_pool import LocalCrew
 
 LIMIT_S = 60
 

@@ -4,10 +4,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.emulated.running import running_boards
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import Target
-from mobilebench.targets.tracker import Tracker, parse_tracker
+from mobilebench.targets.rpc.tracker import Tracker, parse_tracker
 
 TRACKER_VARIABLE = "MOBILEBENCH_TRACKER"
 WAIT_S = 60.0

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from mobilebench.targets.catalog.target import Limits, all_targets, find_target
+from mobilebench.targets.catalog.tvm_target import resolve
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import Limits, all_targets, find_target
-from mobilebench.targets.tvm_target import resolve
 
 NATIVE = find_target("native")
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mobilebench.targets.parcel import pack, unpack
+from mobilebench.targets.processes.path_pickle import pack, unpack
 
 
 @dataclass(frozen=True)

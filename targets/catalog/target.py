@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mobilebench.targets.errors import BenchError, unknown
-from mobilebench.targets.toolchain import TOOLCHAINS
+from mobilebench.targets.toolchains.toolchain import TOOLCHAINS
 
-CATALOG = Path(__file__).parent / "catalog"
+CATALOG = Path(__file__).parent
 SEARCH_PATH_VARIABLE = "MOBILEBENCH_TARGETS"
 
 CPU, OPENCL = "cpu", "opencl"

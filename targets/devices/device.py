@@ -8,11 +8,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from mobilebench.targets.connection import Connection
+from mobilebench.targets.catalog.target import CPU, Target
+from mobilebench.targets.devices.connection import Connection
+from mobilebench.targets.devices.proc_files import (
+    count_cores,
+    cpu_flags,
+    cpu_model,
+    fields_of,
+    kib,
+    number,
+)
 from mobilebench.targets.errors import BenchError, DeviceLostError
 from mobilebench.targets.opencl.accelerator import HALF, Accelerator, accelerator_of
-from mobilebench.targets.proc_files import count_cores, cpu_flags, cpu_model, fields_of, kib, number
-from mobilebench.targets.target import CPU, Target
 
 _COOLING_POLL_S = 1.0
 _LONGEST_COOLING_S = 180.0

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from mobilebench.targets import tracker as client
 from mobilebench.targets.errors import BenchError, NoDeviceError
-from mobilebench.targets.tracker import (
+from mobilebench.targets.rpc import tracker as client
+from mobilebench.targets.rpc.tracker import (
     Grant,
     Queue,
     Tracker,

@@ -11,16 +11,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mobilebench.targets.process import heap_bytes, peak_resident_bytes, resident_bytes
+from mobilebench.targets.processes.process import heap_bytes, peak_resident_bytes, resident_bytes
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MIB = 2**20
 
 # A parent whose child, once bound to it, tells its process id and then never ends of itself.
 PARENT = """
 import subprocess, sys
 child = (
-    "import signal; from mobilebench.targets.process import die_with_parent; die_with_parent(); "
+    "import signal; from mobilebench.targets.processes.process import die_with_parent\\n"
+    "die_with_parent(); "
     "print('bound', flush=True); signal.pause()"
 )
 process = subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.PIPE)
@@ -96,9 +97,8 @@ def test_the_peak_is_kept_when_memory_is_given_back() -> None:
 def test_the_peak_of_a_process_is_not_its_parent_s() -> None:
     block = bytearray(256 * MIB)
     block[::4096] = b"x" * len(block[::4096])
-    code = (
-        "from mobilebench.targets.process import peak_resident_bytes; print(peak_resident_bytes())"
-    )
+    code = "from mobilebench.targets.processes.process import peak_resident_bytes\n"
+        "print(peak_resident_bytes())"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -1,6 +1,6 @@
 """The program of the local device: a TVM RPC server on loopback, without torch in its memory.
 
-Run as `python -m mobilebench.targets.rpc_server [LIBRARY...]`; the key comes on standard
+Run as `python -m mobilebench.targets.rpc.server_process [LIBRARY...]`; the key comes on standard
 input and the port goes out on standard output, so neither shows in the list of processes. The
 libraries are loaded beside TVM's runtime. Serving each session in a fresh fork is TVM's own doing.
 """
@@ -9,7 +9,7 @@ import ctypes
 import os
 import sys
 
-from mobilebench.targets.process import die_with_parent
+from mobilebench.targets.processes.process import die_with_parent
 
 
 def main() -> None:

@@ -3,8 +3,7 @@ from typing import Any
 
 import pytest
 
-from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import (
+from mobilebench.targets.catalog.target import (
     CATALOG,
     SEARCH_PATH_VARIABLE,
     Limits,
@@ -12,7 +11,8 @@ from mobilebench.targets.target import (
     find_target,
     read_target,
 )
-from mobilebench.targets.toolchain import AARCH64_ANDROID, AARCH64_LINUX, HOST
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.toolchains.toolchain import AARCH64_ANDROID, AARCH64_LINUX, HOST
 
 GOOD = 'description = "a board"\ndevice = "cpu"\n'
 TVM = '[tvm]\nkind = "llvm"\n'

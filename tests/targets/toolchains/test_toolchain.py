@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from mobilebench.targets.devices.probe import build_probe
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.probe import build_probe
-from mobilebench.targets.toolchain import (
+from mobilebench.targets.toolchains.toolchain import (
     AARCH64_ANDROID,
     AARCH64_LINUX,
     HOST,

@@ -11,12 +11,12 @@ from typing import Any
 import psutil
 import pytest
 
-from mobilebench.targets.device import Device, DeviceState, require_flags
+from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.devices.device import Device, DeviceState, require_flags
+from mobilebench.targets.devices.probe import build_probe
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.local import HOST, LocalServer
-from mobilebench.targets.probe import build_probe
-from mobilebench.targets.target import find_target
-from mobilebench.targets.toolchain import find_toolchain
+from mobilebench.targets.rpc.local_server import HOST, LocalServer
+from mobilebench.targets.toolchains.toolchain import find_toolchain
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def processes() -> list[psutil.Process]:
     found = []
     for process in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
-            if "mobilebench.targets.rpc_server" in process.cmdline():
+            if "mobilebench.targets.rpc.server_process" in process.cmdline():
                 found.append(process)
     return found
 
@@ -115,12 +115,12 @@ def test_closing_ends_the_server_and_its_session_and_no_other(cache_dir: Path) -
 
 def test_the_server_ends_with_the_process_that_started_it() -> None:
     code = (
-        "from mobilebench.targets.local import LocalServer\n"
+        "from mobilebench.targets.rpc.local_server import LocalServer\n"
         "s = LocalServer(); print(s.port); input()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Protocol, Self
 
-from mobilebench.targets.worker import Worker
+from mobilebench.targets.processes.worker import Worker
 
 
 class Crew(Protocol):

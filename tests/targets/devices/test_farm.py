@@ -4,11 +4,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from mobilebench.targets.catalog.target import Target, find_target
+from mobilebench.targets.devices.farm import TRACKER_VARIABLE, WAIT_S, Farm, find_farm
 from mobilebench.targets.emulated.running import Running, note_running, running_file
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.farm import TRACKER_VARIABLE, WAIT_S, Farm, find_farm
-from mobilebench.targets.target import Target, find_target
-from mobilebench.targets.tracker import Tracker
+from mobilebench.targets.rpc.tracker import Tracker
 
 BOARD = dataclasses.replace(find_target("native"), name="board", key="x")
 EMULATED = dataclasses.replace(BOARD, emulated=True)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from mobilebench.targets.catalog.target import CPU, Limits, Target
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.target import CPU, Limits, Target
 
 
 def resolve(target: Target, threads: int = 1) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Self
 from mobilebench.targets.errors import BenchError
 
 HOST = "127.0.0.1"
+_PROGRAM = "mobilebench.targets.rpc.server_process"
 
 
 def local_device_name() -> str:
@@ -49,7 +50,13 @@ class LocalServer:
         self.key = secrets.token_hex(16)
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed in close()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "mobilebench.targets.rpc_server", *map(str, libraries)],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                _PROGRAM,
+                *map(str, libraries),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -4,12 +4,12 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
+from mobilebench.targets.catalog.target import OPENCL, Target
+from mobilebench.targets.devices.farm import Farm
 from mobilebench.targets.errors import DeviceLostError
-from mobilebench.targets.farm import Farm
-from mobilebench.targets.local import HOST, LocalServer
 from mobilebench.targets.opencl.server import start_server
-from mobilebench.targets.target import OPENCL, Target
-from mobilebench.targets.tracker import Grant, request
+from mobilebench.targets.rpc.local_server import HOST, LocalServer
+from mobilebench.targets.rpc.tracker import Grant, request
 
 _LOG_DELAY_S = 0.2  # until a server writes that its child has died
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from mobilebench.targets.shared_library import build_once
-from mobilebench.targets.toolchain import Toolchain
+from mobilebench.targets.toolchains.shared_library import build_once
+from mobilebench.targets.toolchains.toolchain import Toolchain
 
 SETTLE = "mobilebench.settle"
 """What time_evaluator's `f_preproc` may be wherever the probe is loaded."""

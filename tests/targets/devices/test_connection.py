@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from mobilebench.targets.connection import Line
-from mobilebench.targets.device import Device, cool_down
+from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.devices.connection import Line
+from mobilebench.targets.devices.device import Device, cool_down
+from mobilebench.targets.devices.farm import Farm
+from mobilebench.targets.devices.probe import build_probe
 from mobilebench.targets.errors import DeviceLostError, NoDeviceError
-from mobilebench.targets.farm import Farm
-from mobilebench.targets.probe import build_probe
-from mobilebench.targets.target import find_target
-from mobilebench.targets.toolchain import find_toolchain
+from mobilebench.targets.toolchains.toolchain import find_toolchain
 from tests.farm import KEY, Board, RealFarm
 
 TARGET = dataclasses.replace(find_target("native"), key=KEY)

@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from mobilebench.targets.device import DeviceState
-from mobilebench.targets.proc_files import cpu_model
+from mobilebench.targets.devices.device import DeviceState
+from mobilebench.targets.devices.proc_files import cpu_model
 
 EPYC = """\
 processor\t: 0

@@ -9,7 +9,12 @@ import psutil
 import pytest
 
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.worker import Worker, WorkerCrashedError, WorkerError, WorkerTimedOutError
+from mobilebench.targets.processes.worker import (
+    Worker,
+    WorkerCrashedError,
+    WorkerError,
+    WorkerTimedOutError,
+)
 
 
 def living() -> set[psutil.Process]:
