@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobilebench import schedules, targets
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
-from mobilebench.schedules.database import Database, find_databases
+from mobilebench.schedules.databases.database import Database, find_databases
 from mobilebench.schedules.machine import machine_of
 from mobilebench.schedules.params import APART, EMBEDDED, PARAMS_FILE, Pool
 from mobilebench.schedules.precision import FLOAT32
@@ -21,7 +21,7 @@ from mobilebench.targets.errors import BenchError
 from mobilebench.targets.toolchains.toolchain import Toolchain, find_toolchain
 
 if TYPE_CHECKING:  # it imports TVM
-    from mobilebench.schedules.lookup import Lookup
+    from mobilebench.schedules.databases.lookup import Lookup
 
 ARTIFACTS = "artifacts"  # where in the cache they are
 LIBRARY = "libmodel.so"
@@ -54,7 +54,7 @@ class Manifest:
     arena_bytes: int
     params_bytes: int
     functions: int
-    kernels: list[dict[str, Any]]  # a schedules.task.Kernel each, in the order of the first calls
+    kernels: list[dict[str, Any]]  # a Kernel of schedules.templates.task each, as called first
     database_hits: int  # kernels whose tile tuning had found
     database_misses: int
     trials: int  # most candidates that were measured for one of them
@@ -137,7 +137,7 @@ def build_artifact(
     )
 
     def fill(directory: Path) -> None:
-        from mobilebench.schedules.lookup import Lookup
+        from mobilebench.schedules.databases.lookup import Lookup
 
         start = time.perf_counter()
         lookup = Lookup(tuned, threads)
@@ -194,7 +194,7 @@ def build_ceilings(target: Target, threads: int, cache_dir: Path) -> Ceilings:
     def fill(directory: Path) -> None:
         import tvm
 
-        from mobilebench.schedules.ceilings import write_ceilings
+        from mobilebench.schedules.roofline_peaks import write_ceilings
 
         sizes = write_ceilings(tvm.target.Target(tvm_target), toolchain, directory)
         (directory / MANIFEST).write_text(json.dumps(sizes) + "\n")
@@ -262,10 +262,10 @@ def _compile(
 
     from mobilebench.bench.memory import footprint
     from mobilebench.schedules import pipeline
-    from mobilebench.schedules.native_code import MARKS, TEAM, link_library
+    from mobilebench.schedules.native.native_code import MARKS, TEAM, link_library
     from mobilebench.schedules.passes.pool_params import take_params
     from mobilebench.schedules.passes.share_network import is_shared
-    from mobilebench.schedules.task import kernels_of
+    from mobilebench.schedules.templates.task import kernels_of
 
     imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
     tvm_handle = tvm.target.Target(tvm_target)

@@ -11,7 +11,7 @@ from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.bench.suite import Suite
 from mobilebench.bench.variant import Variant, parse_variant
 from mobilebench.reports.records.store import Run, Store
-from mobilebench.schedules.database import directories
+from mobilebench.schedules.databases.database import directories
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
 from mobilebench.targets.catalog.target import OPENCL, Target, find_target
 from mobilebench.targets.devices.farm import Farm, find_farm

@@ -21,7 +21,7 @@ from mobilebench.bench.dispatch import Fleet
 from mobilebench.bench.events import EventLog
 from mobilebench.reports.records.record import Record
 from mobilebench.schedules.precision import FLOAT32
-from mobilebench.schedules.progress import Progress as Step
+from mobilebench.schedules.tuning.progress import Progress as Step
 
 logger = logging.getLogger("mobilebench")
 _LOG_EVERY_S = 10.0

@@ -20,10 +20,10 @@ from mobilebench.bench.progress import TuningProgress
 from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.bench.variant import Variant, parse_variant
 from mobilebench.bench.workshop import Workshop
-from mobilebench.schedules.candidates import BUILDER
-from mobilebench.schedules.database import Database, Entry, read_database, write_database
+from mobilebench.schedules.databases.database import Database, Entry, read_database, write_database
 from mobilebench.schedules.machine import Processor
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
+from mobilebench.schedules.tuning.candidates import BUILDER
 from mobilebench.targets.catalog.target import Target, find_target
 from mobilebench.targets.devices.device import DeviceState, require_flags, require_half, with_limits
 from mobilebench.targets.devices.farm import Farm
@@ -33,7 +33,7 @@ from mobilebench.targets.processes.worker import WITHOUT_TORCH, Worker, WorkerEr
 from mobilebench.targets.processes.worker_pool import Crew, LocalCrew
 
 _WORTH_KEEPING = 0.99  # of the guess's time; what is gained above it is noise
-_TUNER = "mobilebench.schedules.tuner:Tuner"
+_TUNER = "mobilebench.schedules.tuning.tuner:Tuner"
 
 
 @dataclass(frozen=True)

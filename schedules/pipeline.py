@@ -9,15 +9,15 @@ import tvm
 from tvm import relax
 from tvm.s_tir import dlight
 
-from mobilebench.schedules.lookup import Lookup
+from mobilebench.schedules.databases.lookup import Lookup
 from mobilebench.schedules.machine import Gpu, Processor, machine_of
 from mobilebench.schedules.opencl_source import compact_kernels
 from mobilebench.schedules.passes.flatten import explicit_loops, flat_buffers
 from mobilebench.schedules.passes.fold_layout import FoldLayout
 from mobilebench.schedules.passes.fuse_blocks import FuseBlocks
+from mobilebench.schedules.passes.instrument_kernels import MarkKernels
 from mobilebench.schedules.passes.integer_clamp import IntegerClamp
 from mobilebench.schedules.passes.lower_operators import LowerOperators
-from mobilebench.schedules.passes.mark_kernels import MarkKernels
 from mobilebench.schedules.passes.merge_kernels import MergeKernels
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA, PlanArena
 from mobilebench.schedules.passes.pool_params import PoolParams

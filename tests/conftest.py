@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mobilebench.bench.cache import CACHE_VARIABLE
-from mobilebench.schedules.database import DIRECTORY_VARIABLE
+from mobilebench.schedules.databases.database import DIRECTORY_VARIABLE
 from mobilebench.targets.opencl.plugin import (
     OPENCL_VARIABLE,
     build_plugin,

@@ -18,7 +18,7 @@ from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.bench.suite import Suite, make_suite
 from mobilebench.bench.variant import parse_variant
 from mobilebench.bench.workshop import Workshop
-from mobilebench.schedules.database import directories
+from mobilebench.schedules.databases.database import directories
 from mobilebench.schedules.params import APART, EMBEDDED, PLACES
 from mobilebench.schedules.precision import FLOAT32, PRECISIONS
 from mobilebench.targets.catalog.target import CPU, Target, find_target

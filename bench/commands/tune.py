@@ -11,7 +11,7 @@ from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.progress import TuningProgress
 from mobilebench.bench.suite import Suite, make_suite
 from mobilebench.bench.tuning import Tuning, tune
-from mobilebench.schedules.database import user_directory
+from mobilebench.schedules.databases.database import user_directory
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.farm import find_farm
 

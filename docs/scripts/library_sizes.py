@@ -11,7 +11,7 @@ from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.variant import paper_grid, published_grid
 from mobilebench.bench.workshop import Workshop
-from mobilebench.schedules.database import directories
+from mobilebench.schedules.databases.database import directories
 from mobilebench.targets.catalog.target import find_target
 
 LIMIT_S = 600.0

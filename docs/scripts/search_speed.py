@@ -17,10 +17,10 @@ from tvm.s_tir import meta_schedule as ms
 from mobilebench.bench.cache import cache_directory
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.pointwise import compute
-from mobilebench.schedules.space import design_space
-from mobilebench.schedules.task import task_of
 from mobilebench.schedules.templates.cpu.pointwise import pack
-from mobilebench.schedules.tuner import Tuner
+from mobilebench.schedules.templates.space import design_space
+from mobilebench.schedules.templates.task import task_of
+from mobilebench.schedules.tuning.tuner import Tuner
 from mobilebench.targets.catalog.target import find_target
 
 HEIGHT, WIDTH, INPUTS, OUTPUTS = 14, 14, 96, 576

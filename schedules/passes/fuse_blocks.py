@@ -11,11 +11,11 @@ from tvm import tirx
 from tvm.ir.expr import TensorLoad
 
 from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.passes.chunks import find_turns, part_of, take_turns
 from mobilebench.schedules.passes.merge_kernels import NETWORK
-from mobilebench.schedules.passes.turns import find_turns, part_of, take_turns
 from mobilebench.schedules.preference import MEMORY
-from mobilebench.schedules.task import tensor_bytes
-from mobilebench.schedules.templates.cpu.turns import SPAN, Span
+from mobilebench.schedules.templates.cpu.chunks import SPAN, Span
+from mobilebench.schedules.templates.task import tensor_bytes
 
 _LENGTH = 3  # kernels of a block: expansion (or stem), depthwise, projection
 

@@ -9,7 +9,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 from mobilebench.schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.passes.merge_kernels import NETWORK
-from mobilebench.schedules.task import tensor_bytes
+from mobilebench.schedules.templates.task import tensor_bytes
 
 NETWORK_IN_ARENA = "network_in_arena"
 

@@ -5,10 +5,10 @@ from typing import Any
 import tvm
 from tvm import tirx
 
-from mobilebench.schedules.lookup import Lookup
+from mobilebench.schedules.databases.lookup import Lookup
 from mobilebench.schedules.machine import Processor
-from mobilebench.schedules.space import best_guess, schedule_task
-from mobilebench.schedules.task import task_of
+from mobilebench.schedules.templates.space import best_guess, schedule_task
+from mobilebench.schedules.templates.task import task_of
 
 
 @tvm.transform.module_pass(opt_level=0, name="ScheduleKernels")

@@ -7,9 +7,9 @@ from tvm import relax, tirx
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.passes.chunks import find_turns, part_of, take_turns
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA
 from mobilebench.schedules.passes.rewrite import rewrite_functions
-from mobilebench.schedules.passes.turns import find_turns, part_of, take_turns
 
 PART = "network_part"
 _BARRIER = "mobilebench_barrier"

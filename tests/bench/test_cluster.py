@@ -20,7 +20,7 @@ from mobilebench.bench.cluster import Cluster
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.variant import parse_variant
 from mobilebench.bench.workshop import Workshop
-from mobilebench.schedules.database import directories
+from mobilebench.schedules.databases.database import directories
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import (

@@ -59,8 +59,8 @@ def pointwise_assemblies(variant: str, target_name: str, cache_dir: Path) -> dic
 
     from mobilebench.schedules import pipeline
     from mobilebench.schedules.machine import machine_of
-    from mobilebench.schedules.space import best_guess, schedule_task
-    from mobilebench.schedules.task import kernel_calls, task_of
+    from mobilebench.schedules.templates.space import best_guess, schedule_task
+    from mobilebench.schedules.templates.task import kernel_calls, task_of
 
     exported = export(parse_variant(variant), Weights(), cache_dir)
     target = find_target(target_name)

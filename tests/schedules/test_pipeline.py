@@ -47,7 +47,7 @@ def planned(
     from tvm.relax.frontend.onnx import from_onnx
 
     from mobilebench.schedules import pipeline
-    from mobilebench.schedules.lookup import Lookup
+    from mobilebench.schedules.databases.lookup import Lookup
 
     exported = export(parse_variant(variant_name), weights, cache_dir)
     target = find_target(target_name)
@@ -78,7 +78,7 @@ def test_every_kernel_of_the_network_comes_from_a_template(
 
     from mobilebench.schedules import pipeline
     from mobilebench.schedules.machine import machine_of
-    from mobilebench.schedules.task import task_of
+    from mobilebench.schedules.templates.task import task_of
 
     exported = export(parse_variant(variant), Weights(), cache_dir)
     target = find_target(target_name)

@@ -13,7 +13,7 @@ from tvm import s_tir
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.classifier import CORE
 from mobilebench.schedules.templates.block import finish, inline_neighbours, vectorize
-from mobilebench.schedules.templates.cpu.turns import share_turns
+from mobilebench.schedules.templates.cpu.chunks import share_turns
 
 _LEAST_PANELS, _MOST_PANELS = 7, 12  # two multiply-adds a cycle, each of four cycles' latency
 

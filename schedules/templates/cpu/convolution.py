@@ -15,8 +15,8 @@ from mobilebench.schedules.operators.convolution import COLUMNS, CORE
 from mobilebench.schedules.operators.window import PADDED
 from mobilebench.schedules.passes.skip_padding import SKIPPABLE
 from mobilebench.schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
+from mobilebench.schedules.templates.cpu.chunks import idle_share, share_turns, shares_rows
 from mobilebench.schedules.templates.cpu.stem import Tile, pack
-from mobilebench.schedules.templates.cpu.turns import idle_share, share_turns, shares_rows
 
 __all__ = ["CORE", "SKIPS_PADDING", "Tile", "apply", "pack", "tiles"]
 

@@ -13,7 +13,7 @@ from tvm import s_tir
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.depthwise import CORE
 from mobilebench.schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
-from mobilebench.schedules.templates.cpu.turns import row_span, share_turns, shares_rows
+from mobilebench.schedules.templates.cpu.chunks import row_span, share_turns, shares_rows
 
 
 @dataclass(frozen=True)

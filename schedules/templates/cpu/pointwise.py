@@ -26,7 +26,7 @@ from mobilebench.schedules.templates.block import (
     loops_inside,
     vectorize,
 )
-from mobilebench.schedules.templates.cpu.turns import Span, idle_share, share_turns, shares_rows
+from mobilebench.schedules.templates.cpu.chunks import Span, idle_share, share_turns, shares_rows
 
 _LATENCY = 4.0  # cycles of a multiply-add; two are issued in each
 _STRIP_CYCLES = 4.0  # of a row's share of a cache line that is visited again

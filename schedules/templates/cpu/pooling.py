@@ -10,7 +10,7 @@ from tvm import s_tir
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.pooling import CORE
 from mobilebench.schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
-from mobilebench.schedules.templates.cpu.turns import share_turns
+from mobilebench.schedules.templates.cpu.chunks import share_turns
 
 
 @dataclass(frozen=True)

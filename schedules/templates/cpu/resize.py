@@ -10,8 +10,8 @@ from tvm import s_tir
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.resize import CORE, ROWS
 from mobilebench.schedules.templates.block import loops_inside, vectorize_ragged
+from mobilebench.schedules.templates.cpu.chunks import share_turns
 from mobilebench.schedules.templates.cpu.one_way import Tile, tiles
-from mobilebench.schedules.templates.cpu.turns import share_turns
 
 __all__ = ["CORE", "Tile", "apply", "tiles"]
 

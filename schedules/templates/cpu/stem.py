@@ -15,7 +15,7 @@ from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.stem import CORE
 from mobilebench.schedules.templates.block import finish, inline_neighbours, vectorize
 from mobilebench.schedules.templates.cpu import pointwise
-from mobilebench.schedules.templates.cpu.turns import row_span, share_turns
+from mobilebench.schedules.templates.cpu.chunks import row_span, share_turns
 
 
 @dataclass(frozen=True)

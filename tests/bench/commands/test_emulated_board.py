@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from mobilebench.reports.records.store import Store
-from mobilebench.schedules.database import DIRECTORY_VARIABLE
+from mobilebench.schedules.databases.database import DIRECTORY_VARIABLE
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.emulated.board import make_board
 from mobilebench.targets.emulated.running import running_file

@@ -21,7 +21,7 @@ from mobilebench.bench.workshop import Workshop
 from mobilebench.reports.errors import ReportError
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Store
-from mobilebench.schedules.database import directories
+from mobilebench.schedules.databases.database import directories
 from mobilebench.targets.catalog.target import read_target
 from mobilebench.targets.rpc import tracker
 from mobilebench.targets.rpc.tracker import Tracker

@@ -8,7 +8,7 @@ import pytest
 from mobilebench.bench.fidelity import TOLERANCE
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Store
-from mobilebench.schedules.database import read_database
+from mobilebench.schedules.databases.database import read_database
 from mobilebench.targets.opencl.accelerator import HALF
 from mobilebench.targets.opencl.plugin import OPENCL_VARIABLE
 from mobilebench.targets.rpc.local_server import HOST, LocalServer

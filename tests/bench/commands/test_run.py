@@ -21,7 +21,7 @@ from mobilebench.bench.variant import DETECT, SEGMENT, parse_variant
 from mobilebench.reports.records.activations import LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Store
-from mobilebench.schedules.database import directories
+from mobilebench.schedules.databases.database import directories
 from mobilebench.targets.catalog.target import find_target
 from tests.bench.commands.saboteur import write_library
 from tests.datasets import answered, save_checkpoint

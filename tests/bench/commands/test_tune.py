@@ -15,7 +15,7 @@ from mobilebench.bench.progress import TuningProgress
 from mobilebench.bench.tuning import Tuning, tune
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Store
-from mobilebench.schedules.database import read_database, write_database
+from mobilebench.schedules.databases.database import read_database, write_database
 
 VARIANT, OTHER = "mobilenet_v2_0.35_32_t1", "mobilenet_v2_0.35_64_t1"
 

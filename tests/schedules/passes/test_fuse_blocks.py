@@ -52,7 +52,7 @@ def stage(height: int, pixels: int, width: int, stride: int = 1, taps: int = 1) 
     from tvm import tirx
 
     from mobilebench.schedules.passes.fuse_blocks import _Stage
-    from mobilebench.schedules.templates.cpu.turns import Span
+    from mobilebench.schedules.templates.cpu.chunks import Span
 
     output = tirx.decl_buffer((1, height, width, 8), "float32")
     span = Span(pixels, stride, taps // 2, taps)
@@ -72,8 +72,8 @@ CHAINS = [
 def test_every_strip_finds_its_rows_and_none_is_computed_twice(
     make: Any, parts: int, turns: int
 ) -> None:
+    from mobilebench.schedules.passes.chunks import part_of
     from mobilebench.schedules.passes.fuse_blocks import _depths, _ranges
-    from mobilebench.schedules.passes.turns import part_of
 
     chain = make()
     depths = _depths(chain, parts, turns)

@@ -81,7 +81,7 @@ def test_halves_are_widened_as_numpy_does_it(tmp_path: Path) -> None:
     import tvm
     from tvm import relax, tirx
 
-    from mobilebench.schedules.native_code import link_library
+    from mobilebench.schedules.native.native_code import link_library
     from mobilebench.schedules.passes.pool_params import take_params
     from mobilebench.targets.toolchains.toolchain import HOST, find_toolchain
 

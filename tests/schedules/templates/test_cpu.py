@@ -27,8 +27,8 @@ def run_all_tiles(function: Any, handle: Any, *arrays: np.ndarray) -> list[np.nd
 
     from mobilebench.schedules import pipeline
     from mobilebench.schedules.machine import machine_of
-    from mobilebench.schedules.space import schedule_task, tiles
-    from mobilebench.schedules.task import task_of
+    from mobilebench.schedules.templates.space import schedule_task, tiles
+    from mobilebench.schedules.templates.task import task_of
 
     machine = machine_of(handle)
     task = task_of(function, machine)
@@ -151,7 +151,7 @@ def test_enlarging_is_pytorch_s(
 def test_joined_maps_lie_one_after_the_other(sizes: list[tuple[int, int, int]]) -> None:
     from tvm import te
 
-    from mobilebench.schedules.operators import join as operator
+    from mobilebench.schedules.operators import concat as operator
 
     values = 7
     maps = [noise(1, height, width, anchors * values) for height, width, anchors in sizes]
@@ -172,9 +172,9 @@ def test_pointwise_tiles_that_end_with_rows(target: str) -> None:
 
     from mobilebench.schedules.machine import machine_of
     from mobilebench.schedules.operators import pointwise as operator
-    from mobilebench.schedules.space import tiles
-    from mobilebench.schedules.task import task_of
     from mobilebench.schedules.templates.cpu import pointwise as template
+    from mobilebench.schedules.templates.space import tiles
+    from mobilebench.schedules.templates.task import task_of
 
     handle, size = handle_of(target), (1, 5, 37, 8)
     machine = machine_of(handle)

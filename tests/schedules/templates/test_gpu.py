@@ -62,8 +62,8 @@ def machine_of(handle: Any) -> Any:
 
 def scheduled(kernel: Kernel, handle: Any) -> Iterator[tuple[Any, Any]]:
     """Return a kernel's tiles, the best guess first, each with the scheduled function."""
-    from mobilebench.schedules.space import schedule_task, tiles
-    from mobilebench.schedules.task import task_of
+    from mobilebench.schedules.templates.space import schedule_task, tiles
+    from mobilebench.schedules.templates.task import task_of
 
     machine = machine_of(handle)
     task: Any = task_of(kernel.function, machine)

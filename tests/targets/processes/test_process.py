@@ -97,8 +97,10 @@ def test_the_peak_is_kept_when_memory_is_given_back() -> None:
 def test_the_peak_of_a_process_is_not_its_parent_s() -> None:
     block = bytearray(256 * MIB)
     block[::4096] = b"x" * len(block[::4096])
-    code = "from mobilebench.targets.processes.process import peak_resident_bytes\n"
+    code = (
+        "from mobilebench.targets.processes.process import peak_resident_bytes\n"
         "print(peak_resident_bytes())"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

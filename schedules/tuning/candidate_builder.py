@@ -8,7 +8,7 @@ import tvm
 
 from mobilebench.schedules import pipeline
 from mobilebench.schedules.machine import machine_of
-from mobilebench.schedules.native_code import TEAM, build_object, link_library
+from mobilebench.schedules.native.native_code import TEAM, build_object, link_library
 from mobilebench.targets.toolchains.toolchain import Toolchain, find_toolchain
 
 

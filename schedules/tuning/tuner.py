@@ -11,14 +11,14 @@ from tvm.relax.frontend.onnx import from_onnx
 from tvm.s_tir import meta_schedule as ms
 
 from mobilebench.schedules import pipeline
-from mobilebench.schedules.candidates import Builders
-from mobilebench.schedules.database import Entry
+from mobilebench.schedules.databases.database import Entry
 from mobilebench.schedules.machine import Processor, machine_of
-from mobilebench.schedules.progress import Progress
-from mobilebench.schedules.runner import InterleavedRunner, median_seconds
-from mobilebench.schedules.search_strategy import InOrder
-from mobilebench.schedules.space import design_space, tile_number, tiles
-from mobilebench.schedules.task import Task, kernel_calls, task_of
+from mobilebench.schedules.templates.space import design_space, tile_number, tiles
+from mobilebench.schedules.templates.task import Task, kernel_calls, task_of
+from mobilebench.schedules.tuning.candidate_runner import InterleavedRunner, median_seconds
+from mobilebench.schedules.tuning.candidates import Builders
+from mobilebench.schedules.tuning.progress import Progress
+from mobilebench.schedules.tuning.search_strategy import InOrder
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.catalog.tvm_target import resolve
 from mobilebench.targets.devices.connection import Connection, Line

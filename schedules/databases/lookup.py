@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mobilebench.schedules.database import Database, Entry
-from mobilebench.schedules.task import Task
+from mobilebench.schedules.databases.database import Database, Entry
+from mobilebench.schedules.templates.task import Task
 
 
 class Lookup:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mobilebench.schedules.database import (
+from mobilebench.schedules.databases.database import (
     PACKAGED,
     Database,
     Entry,

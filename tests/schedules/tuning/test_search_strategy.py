@@ -11,9 +11,9 @@ def context(function: Any) -> Any:
     from tvm.s_tir import meta_schedule as ms
 
     from mobilebench.schedules.machine import Machine
-    from mobilebench.schedules.search_strategy import InOrder
-    from mobilebench.schedules.space import design_space
-    from mobilebench.schedules.task import task_of
+    from mobilebench.schedules.templates.space import design_space
+    from mobilebench.schedules.templates.task import task_of
+    from mobilebench.schedules.tuning.search_strategy import InOrder
 
     machine = Machine(16, 32)
     return ms.TuneContext(
@@ -25,7 +25,7 @@ def context(function: Any) -> Any:
 
 
 def numbers(candidates: list[Any]) -> list[int]:
-    from mobilebench.schedules.space import tile_number
+    from mobilebench.schedules.templates.space import tile_number
 
     return [tile_number(one.sch.trace) for one in candidates]
 

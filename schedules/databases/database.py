@@ -19,7 +19,7 @@ from mobilebench.schedules.machine import Processor
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.errors import BenchError
 
-PACKAGED = Path(__file__).parent / "databases"
+PACKAGED = Path(__file__).parent
 DIRECTORY_VARIABLE = "MOBILEBENCH_DATABASES"
 _FORMAT = 1
 

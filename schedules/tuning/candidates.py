@@ -8,7 +8,7 @@ from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import WorkerError
 from mobilebench.targets.processes.worker_pool import Crew
 
-BUILDER = "mobilebench.schedules.builder"
+BUILDER = "mobilebench.schedules.tuning.candidate_builder"
 """The module whose functions build; it imports TVM."""
 
 

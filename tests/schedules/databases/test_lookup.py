@@ -3,13 +3,13 @@ from typing import Any
 
 import pytest
 
-from mobilebench.schedules.database import Database, Entry
+from mobilebench.schedules.databases.database import Database, Entry
 from mobilebench.schedules.machine import Machine
 
 
 @pytest.fixture(scope="module")
 def task(pointwise_kernel: Callable[..., Any]) -> Any:
-    from mobilebench.schedules.task import task_of
+    from mobilebench.schedules.templates.task import task_of
 
     return task_of(pointwise_kernel(8, 8, 16, 32), Machine(16, 32))
 
@@ -24,7 +24,7 @@ GOOD = {"rows": 2, "panels": 1, "pixels_outermost": True}
 
 
 def test_a_kernel_that_was_tuned_is_a_hit(task: Any) -> None:
-    from mobilebench.schedules.lookup import Lookup
+    from mobilebench.schedules.databases.lookup import Lookup
 
     lookup = Lookup([database(task, GOOD)])
     assert lookup.tile(task) == task.template.Tile(**GOOD)
@@ -32,7 +32,7 @@ def test_a_kernel_that_was_tuned_is_a_hit(task: Any) -> None:
 
 
 def test_a_best_guess_that_nothing_beat_is_a_hit(task: Any) -> None:
-    from mobilebench.schedules.lookup import Lookup
+    from mobilebench.schedules.databases.lookup import Lookup
 
     lookup = Lookup([database(task, None)])
     assert lookup.tile(task) is None
@@ -45,7 +45,7 @@ def test_a_best_guess_that_nothing_beat_is_a_hit(task: Any) -> None:
 def test_other_threads_and_outgrown_tiles_are_misses(
     task: Any, tile: dict[str, Any], threads: int
 ) -> None:
-    from mobilebench.schedules.lookup import Lookup
+    from mobilebench.schedules.databases.lookup import Lookup
 
     lookup = Lookup([database(task, tile, threads)])
     assert lookup.tile(task) is None
@@ -53,7 +53,7 @@ def test_other_threads_and_outgrown_tiles_are_misses(
 
 
 def test_the_first_database_wins_and_none_expects_nothing(task: Any) -> None:
-    from mobilebench.schedules.lookup import Lookup
+    from mobilebench.schedules.databases.lookup import Lookup
 
     other = GOOD | {"rows": 3}
     assert Lookup([database(task, GOOD), database(task, other)]).tile(task).rows == 2

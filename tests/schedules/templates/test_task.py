@@ -7,7 +7,7 @@ MACHINE = Machine(16, 32)
 
 
 def test_names_do_not_make_another_task_but_shapes_do(pointwise_kernel: Callable[..., Any]) -> None:
-    from mobilebench.schedules.task import task_of
+    from mobilebench.schedules.templates.task import task_of
 
     one = task_of(pointwise_kernel(8, 6, 16, 32, "one"), MACHINE)
     renamed = pointwise_kernel(8, 6, 16, 32, "same").with_attr("global_symbol", "other")
@@ -22,7 +22,7 @@ def test_names_do_not_make_another_task_but_shapes_do(pointwise_kernel: Callable
 def test_what_no_template_knows_is_no_task() -> None:
     from tvm import te
 
-    from mobilebench.schedules.task import task_of
+    from mobilebench.schedules.templates.task import task_of
 
     x = te.placeholder((4,), "float32")
     doubled = te.create_prim_func([x, te.compute((4,), lambda i: x[i] * 2)])

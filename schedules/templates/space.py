@@ -6,7 +6,7 @@ from tvm import s_tir
 from tvm.s_tir import meta_schedule as ms
 
 from mobilebench.schedules.machine import Processor
-from mobilebench.schedules.task import Task
+from mobilebench.schedules.templates.task import Task
 
 Tile = Any  # a template's own frozen dataclass
 

@@ -8,7 +8,7 @@ from tvm import tirx
 
 from mobilebench.schedules import pipeline
 from mobilebench.schedules.machine import Gpu, Machine, Processor, machine_of
-from mobilebench.schedules.native_code import TEAM, link_library
+from mobilebench.schedules.native.native_code import TEAM, link_library
 from mobilebench.targets.toolchains.toolchain import Toolchain
 
 _STEPS = {"cpu": 200_000, "opencl": 2_000}  # of multiply-adds; a fraction of a millisecond

@@ -5,7 +5,7 @@ from itertools import pairwise
 from tvm import s_tir
 
 from mobilebench.schedules.machine import Machine
-from mobilebench.schedules.operators.join import CORE, ENDS
+from mobilebench.schedules.operators.concat import CORE, ENDS
 from mobilebench.schedules.templates.cpu.one_way import Tile, tiles
 
 __all__ = ["CORE", "Tile", "apply", "tiles"]

@@ -14,7 +14,7 @@ TEAM = "team"  # launches the network on several threads
 MARKS = "marks"  # notes when each kernel was done
 _PARAMS = "params"  # gives the network its weights
 
-_SOURCES = Path(__file__).parent / "native"
+_SOURCES = Path(__file__).parent
 
 
 def build_object(name: str, toolchain: Toolchain, directory: Path, *defines: str) -> Path:

@@ -5,7 +5,7 @@ from typing import Any
 import tvm
 from tvm import tirx
 
-from mobilebench.schedules.task import kernel_calls
+from mobilebench.schedules.templates.task import kernel_calls
 
 _START, _DONE = "mobilebench_start", "mobilebench_done"  # in marks.cc
 

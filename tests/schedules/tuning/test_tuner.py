@@ -11,7 +11,7 @@ import pytest
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.onnx_export import INPUT_NAME, export
 from mobilebench.bench.variant import parse_variant
-from mobilebench.schedules.candidates import BUILDER
+from mobilebench.schedules.tuning.candidates import BUILDER
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import WITHOUT_TORCH
@@ -36,7 +36,7 @@ def network(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tuner(cache_dir: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
-    from mobilebench.schedules.tuner import Tuner
+    from mobilebench.schedules.tuning.tuner import Tuner
 
     threads = getattr(request, "param", 1)
     history = tmp_path / "history"
@@ -65,7 +65,7 @@ def test_every_kernel_gets_a_tile_that_was_measured(tuner: Any, network: Path) -
 
 
 def test_an_interrupted_search_goes_on(tuner: Any, network: Path, cache_dir: Path) -> None:
-    from mobilebench.schedules.tuner import Tuner
+    from mobilebench.schedules.tuning.tuner import Tuner
 
     tuner.add(network)
     tuner.begin(1)
