@@ -11,14 +11,14 @@ from mobilebench.bench.runner import bench_of
 from mobilebench.bench.second_look import look_again
 from mobilebench.reports.comparison.compare import compare_runs
 from mobilebench.reports.errors import ReportError
-from mobilebench.reports.nights.figures import judge_figures
-from mobilebench.reports.nights.finding import Finding, title_of
-from mobilebench.reports.nights.first_look import FEWEST
-from mobilebench.reports.nights.history import find_suspects, judge, second_pairs
-from mobilebench.reports.nights.outcomes import CHANGES, Outcomes, key_of, outcomes_of
-from mobilebench.reports.nights.suspects import Library, LibraryPair
-from mobilebench.reports.nights.timeline import LATENCY, Timeline, read_timeline, recent_nights
-from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.history.figure_changes import judge_figures
+from mobilebench.reports.history.finding import Finding, title_of
+from mobilebench.reports.history.history import find_suspects, judge, second_pairs
+from mobilebench.reports.history.outcomes import CHANGES, Outcomes, key_of, outcomes_of
+from mobilebench.reports.history.screening import FEWEST
+from mobilebench.reports.history.suspects import Library, LibraryPair
+from mobilebench.reports.history.timeline import LATENCY, Timeline, read_timeline, recent_nights
+from mobilebench.reports.records.cell_key import Cell
 from mobilebench.reports.records.store import Store
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.errors import BenchError

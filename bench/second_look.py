@@ -7,7 +7,7 @@ from mobilebench.bench.assemble import utc_now
 from mobilebench.bench.latency import is_complete
 from mobilebench.bench.on_device import Bench, close_device, open_device, take_round, workload_of
 from mobilebench.bench.variant import parse_variant
-from mobilebench.reports.nights.suspects import LibraryPair
+from mobilebench.reports.history.suspects import LibraryPair
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.targets.errors import BenchError, NoDeviceError
 from mobilebench.targets.processes.worker import Worker, WorkerError

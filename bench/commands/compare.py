@@ -16,8 +16,8 @@ def compare_command(
     """Print how HEAD compares with BASE, or write it to `out`; return 1 if anything got worse."""
     # NumPy and SciPy: not before they are needed.
     from mobilebench.reports.comparison.compare import compare_runs
-    from mobilebench.reports.comparison.files import to_json, to_junit
-    from mobilebench.reports.comparison.text import summary, to_markdown, to_text
+    from mobilebench.reports.comparison.formats import to_json, to_junit
+    from mobilebench.reports.comparison.wording import summary, to_markdown, to_text
 
     forms = dict(zip(FORMATS, (to_text, to_markdown, to_json, to_junit), strict=True))
     if form not in forms:

@@ -8,7 +8,7 @@ from rich.table import Table
 from mobilebench.bench.size import size_of
 from mobilebench.bench.suite import expand_variants
 from mobilebench.bench.variant import CLASSIFY, MOBILENET_V2, parse_variant
-from mobilebench.reports.published import find_in_paper, find_published
+from mobilebench.reports.published.figures import find_in_paper, find_published
 from mobilebench.reports.records.store import Store
 from mobilebench.targets.catalog.target import all_targets
 

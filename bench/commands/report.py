@@ -9,7 +9,7 @@ from mobilebench.targets.errors import BenchError
 
 def report_command(store_url: str, run_names: Sequence[str], out: Path) -> None:
     """Write the report of those runs (`latest` is the newest) and say where it is."""
-    from mobilebench.reports.pages.report import (
+    from mobilebench.reports.pages.report_page import (
         write_report,  # pandas and matplotlib: not before they are needed
     )
 

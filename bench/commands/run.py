@@ -25,7 +25,7 @@ from mobilebench.bench.progress import Progress
 from mobilebench.bench.runner import run_suite
 from mobilebench.bench.suite import Suite, make_suite, read_suite, split_places
 from mobilebench.bench.variant import MOBILENET_V2, parse_variant
-from mobilebench.reports.nights.finding import Finding, told
+from mobilebench.reports.history.finding import Finding, told
 from mobilebench.reports.records.store import Run, Store
 from mobilebench.schedules.databases.database import user_directory
 from mobilebench.targets.errors import BenchError

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mobilebench.reports.nights.changes import find_changes
-from mobilebench.reports.nights.history import find_suspects, judge, second_pairs
-from mobilebench.reports.nights.outcomes import Key, Outcome, key_of
-from mobilebench.reports.nights.suspects import LibraryPair
-from mobilebench.reports.nights.timeline import LATENCY, Timeline
-from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.history.change_points import find_changes
+from mobilebench.reports.history.history import find_suspects, judge, second_pairs
+from mobilebench.reports.history.outcomes import Key, Outcome, key_of
+from mobilebench.reports.history.suspects import LibraryPair
+from mobilebench.reports.history.timeline import LATENCY, Timeline
+from mobilebench.reports.records.cell_key import Cell
 from mobilebench.reports.records.store import Run
 
 Array = npt.NDArray[np.float64]

@@ -18,7 +18,7 @@ from mobilebench.reports.comparison.matching import Row, match, nothing_shared
 from mobilebench.reports.comparison.ratio import Pair, Ratio, ratios_of
 from mobilebench.reports.comparison.watched import WATCHED, watched_change
 from mobilebench.reports.errors import ReportError
-from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.cell_key import Cell
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Run, Store

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from mobilebench.reports.comparison.watched import Change
-from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.cell_key import Cell
 
 Speed = Literal["slower", "faster", "same", "unclear"]
 Verdict = Literal[

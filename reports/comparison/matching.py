@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from mobilebench.reports.comparison.comparison import Lone
 from mobilebench.reports.comparison.ratio import Rounds
-from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.cell_key import Cell
 from mobilebench.reports.records.record import Record
 
 _NO_BOARD = "no_device"

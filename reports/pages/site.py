@@ -6,13 +6,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from mobilebench.reports.nights.device_health import healths
-from mobilebench.reports.nights.finding import Finding, Kind
-from mobilebench.reports.nights.timeline import LATENCY
-from mobilebench.reports.nights.tonight import Tonight
-from mobilebench.reports.pages import devices, timelines
-from mobilebench.reports.pages.rendering import Link, render
-from mobilebench.reports.pages.tonight import (
+from mobilebench.reports.history.device_health import healths
+from mobilebench.reports.history.finding import Finding, Kind
+from mobilebench.reports.history.night import Tonight
+from mobilebench.reports.history.timeline import LATENCY
+from mobilebench.reports.pages import devices_page as devices
+from mobilebench.reports.pages import timelines_page as timelines
+from mobilebench.reports.pages.night_page import (
     TITLES,
     Links,
     Listing,
@@ -28,9 +28,10 @@ from mobilebench.reports.pages.tonight import (
     thresholds_table,
     versions_table,
 )
+from mobilebench.reports.pages.rendering import Link, render
 from mobilebench.reports.pages.wording import names_of, place_of, show_ratio
 from mobilebench.reports.plots.plot import Plot
-from mobilebench.reports.plots.timelines import draw_timeline
+from mobilebench.reports.plots.timeline_plots import draw_timeline
 
 PAGE = "index.html"
 _CARDS: tuple[Kind, ...] = ("regression", "pending", "suspected", "improvement")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.cell_key import Cell
 from mobilebench.reports.tables.table import milliseconds
 
 _TWICE = 2.0  # from this on, times say more than percent

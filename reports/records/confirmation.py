@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.cell_key import Cell
 
 Rounds = list[list[float]]  # milliseconds
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mobilebench.reports.published import find_in_paper, find_published
+from mobilebench.reports.published.figures import find_in_paper, find_published
 from mobilebench.reports.records.record import COLUMNS
 from mobilebench.reports.records.store import Store
 

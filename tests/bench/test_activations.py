@@ -8,7 +8,7 @@ from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.onnx_export import export
 from mobilebench.bench.onnx_graph import Graph, read_graph
 from mobilebench.bench.variant import parse_variant
-from mobilebench.reports.published import published_tensors
+from mobilebench.reports.published.figures import published_tensors
 from mobilebench.reports.records.activations import Activations
 from tests.bench.networks import Network
 

@@ -16,8 +16,8 @@ from mobilebench.bench.night import judge_night
 from mobilebench.bench.plan import Context
 from mobilebench.bench.progress import Progress
 from mobilebench.bench.suite import Suite
-from mobilebench.reports.nights.finding import told
-from mobilebench.reports.nights.suspects import LibraryPair
+from mobilebench.reports.history.finding import told
+from mobilebench.reports.history.suspects import LibraryPair
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Run, Store

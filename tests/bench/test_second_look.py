@@ -16,9 +16,9 @@ from mobilebench.bench.on_device import Bench
 from mobilebench.bench.second_look import look_again
 from mobilebench.bench.variant import parse_variant
 from mobilebench.bench.workshop import Workshop
-from mobilebench.reports.nights.outcomes import outcomes_of
-from mobilebench.reports.nights.suspects import Library, LibraryPair
-from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.history.outcomes import outcomes_of
+from mobilebench.reports.history.suspects import Library, LibraryPair
+from mobilebench.reports.records.cell_key import Cell
 from mobilebench.schedules.preference import MEMORY
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.farm import Farm

@@ -4,7 +4,7 @@ from mobilebench.bench.architecture import CLASSES
 from mobilebench.bench.heads import outputs_of, segmenter_of
 from mobilebench.bench.size import convolutions_of, size_of
 from mobilebench.bench.variant import Variant, parse_variant, published_grid
-from mobilebench.reports.published import find_published
+from mobilebench.reports.published.figures import find_published
 
 
 @pytest.mark.parametrize("variant", published_grid(), ids=lambda variant: variant.name)

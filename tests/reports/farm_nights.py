@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.cell_key import Cell
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.schema import RECORDS

@@ -255,7 +255,7 @@ def test_ctrl_c_keeps_finished_rows_and_says_how_to_go_on(start: Any, tmp_path: 
 
 @pytest.mark.slow
 def test_the_published_grid_is_right_on_this_machine(mobilebench: Any, tmp_path: Path) -> None:
-    from mobilebench.reports.published import find_published
+    from mobilebench.reports.published.figures import find_published
 
     done = mobilebench("run", "--variant", "published", "--runtime", "tvm")
     assert done.returncode == 0, done.stderr

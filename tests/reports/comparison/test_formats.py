@@ -9,8 +9,8 @@ import pytest
 from junitparser import Failure, JUnitXml, Skipped, TestSuite
 
 from mobilebench.reports.comparison.comparison import SEVERITY, Comparison
-from mobilebench.reports.comparison.files import JSON_VERSION, to_json, to_junit
-from mobilebench.reports.comparison.text import to_markdown, to_text
+from mobilebench.reports.comparison.formats import JSON_VERSION, to_json, to_junit
+from mobilebench.reports.comparison.wording import to_markdown, to_text
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.store import Store
 from tests.reports.two_runs import BASE, HEAD, Nights, rounds_ms

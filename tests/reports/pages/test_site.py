@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mobilebench.reports.pages.report import write_report
+from mobilebench.reports.pages.report_page import write_report
 from mobilebench.reports.records.schema import RECORDS
 from mobilebench.reports.records.store import Run, Store
 from tests.reports import farm_nights

@@ -4,7 +4,7 @@ import pytest
 
 from mobilebench.reports.pages.rendering import file_names
 from mobilebench.reports.pages.wording import counted, names_of, settings_of, show_ratio, show_value
-from mobilebench.reports.records.cell import Cell
+from mobilebench.reports.records.cell_key import Cell
 from mobilebench.reports.records.record import Record
 
 

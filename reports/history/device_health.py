@@ -1,0 +1,126 @@
+"""How devices were over the nights: temperature, clock, spread, drift, failures, retries."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mobilebench.reports.history.night import UNNAMED
+from mobilebench.reports.history.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A quantity of every job, of which a night has a median, a least and a most."""
+
+    column: str
+    title: str
+    unit: str
+    caption: str
+    form: str
+
+    def show(self, value: float) -> str:
+        """Return a value with its unit; a dash where there is none."""
+        if not np.isfinite(value):
+            return "-"
+        return f"{value:{self.form}}{self.unit}".replace("-", "\N{MINUS SIGN}")
+
+
+MEASURES = (
+    Measure("temperature_c", "Temperature", " °C", "Before each job.", ".0f"),
+    Measure(
+        "calibration_before_ms",
+        "Calibration kernel",
+        " ms",
+        "A fixed piece of work before each job: how fast the device was, whatever it ran.",
+        ".2f",
+    ),
+    Measure(
+        "drift_percent",
+        "Drift within a job",
+        " %",
+        "How much longer the calibration kernel took after a job than before it.",
+        "+z.1f",
+    ),
+    Measure(
+        "spread_percent",
+        "Spread of samples",
+        " %",
+        "Standard deviation of a row's samples, of their mean.",
+        ".1f",
+    ),
+    Measure("load_1m", "Load", "", "Over a minute, before each job.", ".2f"),
+    Measure("cpu_mhz", "Clock", " MHz", "Of the CPU, before each job.", ".0f"),
+)
+COUNTS = {
+    "failed": "rows that are not ok",
+    "retries": "tries that a dead board or model cost",
+    "warned": "ok rows with a warning",
+}
+
+
+@dataclass(frozen=True)
+class Health:
+    """One device over the nights of a timeline.
+
+    nights: a row each where the device has rows, indexed by the night's number. Columns: rows, ok,
+    the COUNTS, `reasons` (failures by status, as text), and of every Measure's column its median,
+    and `_low` and `_high` behind its name.
+    """
+
+    name: str
+    targets: tuple[str, ...]
+    emulated: bool
+    about: str  # processor, accelerator, governor, host
+    nights: pd.DataFrame
+
+    @property
+    def has_board(self) -> bool:
+        """Whether this is a device, and not only a key that none answered to."""
+        return not self.name.startswith(UNNAMED)
+
+
+def healths(timeline: Timeline) -> list[Health]:
+    """Return all devices of a timeline, by name; those that are none come last."""
+    rows = timeline.rows
+    rows = rows.assign(
+        drift_percent=100 * (rows["calibration_after_ms"] / rows["calibration_before_ms"] - 1),
+        spread_percent=100 * rows["latency_cv"],
+    )
+    found = [_health(str(name), own) for name, own in rows.groupby("device", sort=True)]
+    return sorted(found, key=lambda one: not one.has_board)
+
+
+def _health(name: str, rows: pd.DataFrame) -> Health:
+    ok = rows["status"] == "ok"
+    by_night = rows.assign(
+        ok=ok,
+        failed=~ok,
+        warned=ok & (rows["warnings"] != ""),
+    ).groupby("night")
+    nights = by_night[["ok", "failed", "retries", "warned"]].sum()
+    nights.insert(0, "rows", by_night.size())
+    nights["reasons"] = by_night["status"].agg(_reasons)
+    for measure in MEASURES:
+        values = by_night[measure.column]
+        nights[measure.column] = values.median()
+        nights[f"{measure.column}_low"], nights[f"{measure.column}_high"] = (
+            values.min(),
+            values.max(),
+        )
+    newest = rows[rows["night"] == rows["night"].max()]
+    facts = ("cpu_model", "accelerator", "cpu_governor", "host")
+    known = [", ".join(sorted(set(newest[fact]) - {"", name})) for fact in facts]
+    return Health(
+        name=name,
+        targets=tuple(sorted(set(rows["target"]))),
+        emulated=bool(rows["emulated"].any()),
+        about=", ".join(filter(None, known)),
+        nights=nights,
+    )
+
+
+def _reasons(statuses: pd.Series) -> str:
+    counts = Counter(statuses[statuses != "ok"])
+    return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))

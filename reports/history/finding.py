@@ -1,0 +1,46 @@
+"""What a night says about a figure of a cell, beside its history."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mobilebench.reports.records.cell_key import Cell
+
+Kind = Literal["regression", "improvement", "pending", "suspected", "dismissed"]
+"""
+regression   worse, and two nights agree; the only one that fails a night
+improvement  better, and two nights agree
+pending      shown tonight; the next night must agree
+suspected    looks like a change, and could not be measured again
+dismissed    looked like a change, and is none of the library's
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A change that was called, or why it was not."""
+
+    kind: Kind
+    cell: Cell
+    column: str  # of the record
+    name: str  # what reports call the figure
+    worse: bool
+    ratio: float  # tonight's over what it was
+    low: float | None  # 95 % interval; None of what has no noise
+    high: float | None
+    since_run_id: str  # the first night on the new level, as far as can be told
+    why: str
+
+
+def title_of(cell: Cell) -> str:
+    """Return what a line calls a cell: where it is and what, without how it was built."""
+    threads = "1 thread" if cell.threads == 1 else f"{cell.threads} threads"
+    return f"{cell.variant} on {cell.device}, {threads}"
+
+
+def told(finding: Finding) -> str:
+    """Return a finding as a line."""
+    of = "" if finding.low is None else f" [{finding.low:.2f}, {finding.high:.2f}]"
+    return (
+        f"{finding.kind}: {title_of(finding.cell)}: {finding.name} {finding.ratio:.2f} times what "
+        f"it was{of}; {finding.why}"
+    )

@@ -1,0 +1,122 @@
+"""Tonight's latency beside its history: who is suspected, who is measured again, what is called.
+
+1. `find_suspects` compares medians, with a low bar: noise alone passes it now and then.
+2. Each suspect's library is measured again beside one of before the change, interleaved on one
+   device, so that what both share (the machine, its temperature) cancels: `Suspect.pair`.
+3. Where that shows a change for the first time, last night's library is too: `second_pairs`.
+4. `judge` calls a change when the libraries of two nights in a row agree.
+
+Everything follows from the timeline and the stored confirmations; nothing else is kept.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mobilebench.reports.history.change_points import Z95, Changes, find_changes
+from mobilebench.reports.history.finding import Finding, Kind
+from mobilebench.reports.history.outcomes import (
+    CHANGES,
+    LEAST_CHANGE,
+    Outcome,
+    Outcomes,
+    agree,
+    key_of,
+)
+from mobilebench.reports.history.suspects import LibraryPair, Suspect, find_suspects
+from mobilebench.reports.history.timeline import INTERVAL, LATENCY, Timeline
+from mobilebench.reports.records.cell_key import Cell
+
+__all__ = ["changes_of", "find_suspects", "judge", "second_pairs"]
+
+UNCONFIRMED_BAR = 4.0
+"""The least score that is told if it could not be measured again."""
+
+
+def second_pairs(suspects: Sequence[Suspect], outcomes: Outcomes) -> list[LibraryPair]:
+    """Return last night's libraries that must be measured before a change can be called.
+
+    Of suspects whose change tonight's confirmation has shown for the first time.
+    """
+    pairs = []
+    for suspect in suspects:
+        outcome, last = _tonight(suspect, outcomes), suspect.last_night
+        if suspect.pair is None or outcome is None or outcome.says not in CHANGES:
+            continue
+        if last is None or not last.artifact_key or key_of(last.run_id, suspect.cell) in outcomes:
+            continue
+        bases = [base for base in suspect.pair.bases if base.run_id == outcome.base_run_id]
+        alike = {suspect.pair.head.artifact_key, *(base.artifact_key for base in bases)}
+        if bases and last.artifact_key not in alike:
+            pairs.append(LibraryPair(suspect.cell, tuple(bases), last))
+    return pairs
+
+
+def judge(suspects: Sequence[Suspect], outcomes: Outcomes) -> list[Finding]:
+    """Say of every suspect what it is, given what came out of measuring again."""
+    return [_judge(suspect, outcomes) for suspect in suspects if _is_worth_telling(suspect)]
+
+
+def changes_of(timeline: Timeline, column: str = LATENCY) -> dict[Cell, Changes]:
+    """Return the steps, drifts and outliers in the timeline of every cell, for people to look at.
+
+    From the nights' medians alone; nothing fails by them.
+    """
+    low, high = (timeline.wide(end) if column == LATENCY else None for end in INTERVAL)
+    found = find_changes(timeline.wide(column), low, high)
+    return dict(zip(timeline.cells, found, strict=True))
+
+
+def _tonight(suspect: Suspect, outcomes: Outcomes) -> Outcome | None:
+    if suspect.pair is None:
+        return None
+    return outcomes.get(key_of(suspect.pair.head.run_id, suspect.cell))
+
+
+def _is_worth_telling(suspect: Suspect) -> bool:
+    return suspect.pair is not None or abs(suspect.score) >= UNCONFIRMED_BAR
+
+
+def _judge(suspect: Suspect, outcomes: Outcomes) -> Finding:
+    outcome = _tonight(suspect, outcomes)
+    kind, why = _verdict(suspect, outcome, outcomes)
+    shown = outcome or Outcome("", suspect.ratio, *_interval(suspect))
+    worse = bool(shown.ratio > 1) if outcome else suspect.slower
+    return Finding(
+        kind=kind,
+        cell=suspect.cell,
+        column=LATENCY,
+        name="latency",
+        worse=worse,
+        ratio=shown.ratio,
+        low=shown.low,
+        high=shown.high,
+        since_run_id=suspect.since,
+        why=why,
+    )
+
+
+def _interval(suspect: Suspect) -> tuple[float, float]:
+    half = abs(np.log(suspect.ratio) / suspect.score) * Z95 if suspect.score else 0.0
+    return suspect.ratio * float(np.exp(-half)), suspect.ratio * float(np.exp(half))
+
+
+def _verdict(suspect: Suspect, outcome: Outcome | None, outcomes: Outcomes) -> tuple[Kind, str]:
+    if suspect.same_library:
+        return "dismissed", f"{suspect.why_not}: the device or its software changed, or it is noise"
+    if suspect.pair is None or outcome is None:
+        why = suspect.why_not or "no device or no library was to be had"
+        return "suspected", f"not measured again: {why}"
+    beside = f"measured beside run {outcome.base_run_id}'s library"
+    if outcome.says == "same":
+        return "dismissed", f"{beside} it is alike"
+    if outcome.says == "unclear":
+        return "dismissed", f"{beside} the change is not sure or smaller than {LEAST_CHANGE:.0%}"
+    last = suspect.last_night
+    if last is not None:
+        before = outcomes.get(key_of(last.run_id, suspect.cell))
+        same_library = last.artifact_key == suspect.pair.head.artifact_key
+        if agree(outcome, before, same_library=same_library):
+            called: Kind = "regression" if outcome.says == "worse" else "improvement"
+            return called, f"{beside}; the library of run {last.run_id} is as tonight's"
+    return "pending", f"{beside}; the next night's library must agree"

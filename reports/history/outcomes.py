@@ -1,0 +1,70 @@
+"""What came out when libraries of two nights were measured again, beside each other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mobilebench.reports.comparison.ratio import Pair, Ratio, ratios_of
+from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.confirmation import Confirmation
+
+LEAST_CHANGE = 0.03
+"""From this on a change of latency is one, measured with both libraries beside each other."""
+
+Says = Literal["worse", "better", "same", "unclear"]
+CHANGES: tuple[Says, ...] = ("worse", "better")
+Key = tuple[str, str, str, str, str, int, str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How many times as long the night's library takes as the base's, with a 95 % interval."""
+
+    base_run_id: str
+    ratio: float
+    low: float
+    high: float
+
+    @property
+    def says(self) -> Says:
+        """What this shows: `same` is nearer to no change than to the least that counts."""
+        if self.ratio >= 1 + LEAST_CHANGE and self.low > 1:
+            return "worse"
+        if self.ratio <= 1 / (1 + LEAST_CHANGE) and self.high < 1:
+            return "better"
+        half = 1 + LEAST_CHANGE / 2
+        certain = self.low > 0 and self.high < float("inf")
+        return "same" if certain and 1 / half < self.ratio < half else "unclear"
+
+
+Outcomes = Mapping[Key, Outcome]
+
+
+def agree(tonight: Outcome, last_night: Outcome | None, *, same_library: bool) -> bool:
+    """Whether two nights in a row show the same change.
+
+    Last night's library must have been measured again too, then or now, unless it is tonight's.
+    """
+    if tonight.says not in CHANGES:
+        return False
+    return same_library if last_night is None else last_night.says == tonight.says
+
+
+def key_of(run_id: str, cell: Cell | Confirmation) -> Key:
+    """Return what confirmations are found by: a night and a cell (a run has one preference)."""
+    where = (run_id, cell.variant, cell.target, cell.device, cell.runtime)
+    return (*where, cell.threads, cell.precision, cell.weights)
+
+
+def outcomes_of(confirmations: Sequence[Confirmation]) -> dict[Key, Outcome]:
+    """Return what came out of each; of several of one night and cell the last one counts."""
+    timed = [one for one in confirmations if any(one.base_rounds_ms) and any(one.head_rounds_ms)]
+    pairs = [Pair(one.base_rounds_ms, one.head_rounds_ms, beside=True) for one in timed]
+    return {
+        key_of(one.run_id, one): _outcome(one, ratio)
+        for one, ratio in zip(timed, ratios_of(pairs), strict=True)
+    }
+
+
+def _outcome(confirmation: Confirmation, ratio: Ratio) -> Outcome:
+    return Outcome(confirmation.base_run_id, ratio.ratio, ratio.low, ratio.high)

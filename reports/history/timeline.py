@@ -1,0 +1,87 @@
+"""Nights side by side: what every cell came to in each of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mobilebench.reports.comparison.watched import WATCHED
+from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.environment import VERSIONS
+from mobilebench.reports.records.store import Run, Store
+
+WINDOW = 60
+"""How many nights are looked at: older ones tell little about tonight."""
+LATENCY = "latency_p50_ms"
+INTERVAL = ("latency_ci95_low_ms", "latency_ci95_high_ms")
+CELL = ("target", "device", "threads", "precision", "prefer", "variant", "weights", "runtime")
+_COLUMNS = (
+    *("run_id", "status", "emulated", "artifact_key", *CELL, *VERSIONS.values()),
+    "runtime_version",
+    *(LATENCY, *INTERVAL),
+    *(watched.column for watched in WATCHED),
+    *("data", "images"),
+)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Cells over nights; a night is a run.
+
+    rows: a row for each record, in the order of writing; beside the record's columns `night` and
+    `cell` say which of `nights` and `cells` it is of. Failed rows are among them.
+    """
+
+    nights: tuple[Run, ...]  # the oldest first
+    cells: tuple[Cell, ...]
+    rows: pd.DataFrame
+
+    def wide(self, column: str) -> npt.NDArray[np.float64]:
+        """Return a number of the ok rows, cells x nights; NaN where there is none."""
+        return self._spread(column, np.nan, float)
+
+    def texts(self, column: str) -> npt.NDArray[np.object_]:
+        """Return a text of the ok rows, cells x nights; empty where there is none."""
+        return self._spread(column, "", object)
+
+    def until(self, night: int) -> "Timeline":
+        """Return what was known when a night was over, the night given by its index."""
+        rows = self.rows[self.rows["night"] <= night]
+        return Timeline(self.nights[: night + 1], self.cells, rows)
+
+    @cached_property
+    def emulated(self) -> npt.NDArray[np.bool_]:
+        """Whose latency is an emulator's and no device's."""
+        found = np.zeros(len(self.cells), dtype=bool)
+        found[self.rows.loc[self.rows["emulated"], "cell"]] = True
+        return found
+
+    @cached_property
+    def _ok(self) -> pd.DataFrame:
+        return self.rows[self.rows["status"] == "ok"]
+
+    def _spread(self, column: str, nothing: Any, kind: type) -> npt.NDArray[Any]:
+        found: npt.NDArray[Any] = np.full((len(self.cells), len(self.nights)), nothing, dtype=kind)
+        found[self._ok["cell"], self._ok["night"]] = self._ok[column]
+        return found
+
+
+def read_timeline(store: Store, runs: Sequence[Run]) -> Timeline:
+    """Return the timelines of all cells in those runs, the oldest given first."""
+    rows = store.frame(_COLUMNS, [run.run_id for run in runs])
+    numbers = {run.run_id: night for night, run in enumerate(runs)}
+    number = rows.groupby(list(CELL), sort=False).ngroup()  # in the order of appearance, as here:
+    cells = tuple(Cell(*one) for one in rows[list(CELL)].drop_duplicates().itertuples(index=False))
+    rows = rows.assign(night=rows["run_id"].map(numbers).astype(int), cell=number)
+    return Timeline(tuple(runs), cells, rows)
+
+
+def recent_nights(store: Store, tonight: Run, window: int = WINDOW) -> list[Run]:
+    """Return the newest runs up to a night, the oldest first."""
+    runs = store.runs()
+    at = [run.run_id for run in runs].index(tonight.run_id) + 1
+    return runs[max(at - window, 0) : at]

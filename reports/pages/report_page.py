@@ -1,0 +1,195 @@
+"""A report: one folder with records.csv, report.md, the plots and a page that shows them all.
+
+Where the store has earlier nights of the same cells, a page about this one comes first.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.history.night import Tonight, read_tonight
+from mobilebench.reports.pages.memory_page import MemoryPage, write_memory
+from mobilebench.reports.pages.operators_page import OperatorsPage, write_operators
+from mobilebench.reports.pages.rendering import Link, render, with_pictures
+from mobilebench.reports.pages.site import PAGE, navigation, write_site
+from mobilebench.reports.plots.plot import Plot
+from mobilebench.reports.plots.results_plots import draw
+from mobilebench.reports.plots.roofline_plot import draw_rooflines
+from mobilebench.reports.records.store import Store
+from mobilebench.reports.tables.accuracy_table import accuracy_tables
+from mobilebench.reports.tables.frames import (
+    Setup,
+    gather,
+    geometric_mean,
+    newest,
+    ok_rows,
+    ratios,
+    setups,
+    write_csv,
+)
+from mobilebench.reports.tables.kernels_table import family_tables, gather_kernels
+from mobilebench.reports.tables.memory_analysis import Account, gather_accounts
+from mobilebench.reports.tables.results_table import (
+    environment_table,
+    failed_table,
+    result_tables,
+    warnings_table,
+)
+from mobilebench.reports.tables.table import Table
+
+RUN_PAGE = "run.html"  # where a night's own page is the first one
+
+
+@dataclass(frozen=True)
+class Glance:
+    """The few numbers that are read first."""
+
+    runs: tuple[str, ...]
+    started_at: str
+    rows: int
+    ok: int
+    noisy: int
+    headlines: tuple[str, ...]
+
+
+def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
+    """Write the report of those runs into `out` and return its page.
+
+    Files of an older report are replaced one by one, each whole. Raises ReportError if there is
+    nothing to report or `out` cannot be written.
+    """
+    frame, kernels = gather(store, run_ids), gather_kernels(store, run_ids)
+    accounts = gather_accounts(store, run_ids)
+    tonight = None
+    if not frame.empty and len(run_ids) == 1:
+        tonight = read_tonight(store, store.find_run(run_ids[0]))
+    if frame.empty:
+        raise ReportError(f"store {store.url}: {', '.join(run_ids)} has no rows to report yet")
+    scratch = None
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        # Inside, not beside: where `out` is a mounted volume, files cannot be moved into it.
+        scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=out))
+        _fill(scratch, frame, kernels, accounts, run_ids, tonight)
+        for file in sorted(scratch.iterdir(), key=lambda path: path.name == PAGE):  # it comes last
+            file.replace(out / file.name)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ReportError(f"report directory {out}: {reason}; give another --out") from error
+    finally:
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return out / PAGE
+
+
+def _fill(
+    directory: Path,
+    frame: pd.DataFrame,
+    kernels: pd.DataFrame,
+    accounts: Sequence[Account],
+    run_ids: Sequence[str],
+    tonight: Tonight | None,
+) -> None:
+    page_name = PAGE if tonight is None else RUN_PAGE
+    nav = navigation(tonight, page_name)
+    glance = _glance(frame, run_ids)
+    plots = [*draw(frame, directory), *draw_rooflines(kernels, directory)]
+    results = [*result_tables(frame), *accuracy_tables(frame), *family_tables(kernels)]
+    failed, noisy = failed_table(frame), warnings_table(frame)
+    environment = environment_table(frame)
+    write_csv(frame, directory / "records.csv")
+    operators = write_operators(kernels, nav, directory)
+    if operators:
+        write_csv(kernels, directory / "kernels.csv")
+    memory = write_memory(accounts, nav, directory)
+    everything = [table for table in (failed, *results, noisy, environment) if table]
+    markdown = _markdown(glance, plots, operators, memory, everything)
+    (directory / "report.md").write_text(markdown, encoding="utf-8")
+    page = render(
+        "page",
+        glance=glance,
+        plots=with_pictures(plots, directory),
+        operators=operators,
+        memory=memory,
+        emulated=[s.title for s, _ in setups(ok_rows(newest(frame))) if s.emulated],
+        results=results,
+        failed=failed,
+        noisy=noisy,
+        environment=environment,
+        nav=nav if tonight else (),
+        here=page_name,
+    )
+    (directory / page_name).write_text(page, encoding="utf-8")
+    if tonight:
+        write_site(tonight, nav, _more(plots, operators, memory), directory)
+
+
+def _more(
+    plots: Sequence[Plot], operators: Sequence[OperatorsPage], memory: MemoryPage | None
+) -> list[Link]:
+    """Return what else there is of a night's run: the first plot of each kind, and the pages."""
+    firsts = {plot.title: plot for plot in reversed(plots)}
+    found = [Link(f"{RUN_PAGE}#{plot.name}", plot.title) for plot in list(firsts.values())[::-1]]
+    if memory:
+        found.append(Link("memory.html", f"Memory for activations: {memory.summary}"))
+    if operators:
+        found.append(Link(f"{RUN_PAGE}#operators", "Operator by operator"))
+    return [*found, Link(f"{RUN_PAGE}#tables", "Tables of latency, memory, fidelity and cost")]
+
+
+def _glance(frame: pd.DataFrame, run_ids: Sequence[str]) -> Glance:
+    good = ok_rows(frame)
+    return Glance(
+        runs=tuple(run_ids),
+        started_at=str(frame["started_at"].min()),
+        rows=len(frame),
+        ok=len(good),
+        noisy=int((good["warnings"] != "").sum()),
+        headlines=tuple(
+            line
+            for setup, rows in setups(ok_rows(newest(frame)))
+            for line in _headlines(setup, rows)
+        ),
+    )
+
+
+def _headlines(setup: Setup, rows: pd.DataFrame) -> list[str]:
+    """Say how the main runtime compares with each other one; worth nothing when emulated."""
+    if setup.emulated:
+        return []
+    ratio = ratios(rows)
+    return [
+        f"{setup.title}: {name} takes {geometric_mean(ratio[name]):.2f} times as long as tvm "
+        f"({ratio[name].min():.2f} to {ratio[name].max():.2f}, {ratio[name].count()} variants)"
+        for name in ratio
+    ]
+
+
+def _markdown(
+    glance: Glance,
+    plots: Sequence[Plot],
+    operators: Sequence[OperatorsPage],
+    memory: MemoryPage | None,
+    everything: Sequence[Table],
+) -> str:
+    head = [
+        f"# MobileNetV2 benchmark, {', '.join(glance.runs)}",
+        "",
+        f"Started {glance.started_at}. {glance.ok} of {glance.rows} rows are ok, {glance.noisy} "
+        "of them with a warning.",
+        "",
+        *(f"- {line}" for line in glance.headlines),
+        "",
+    ]
+    pictures = [f"![{plot.alt}]({plot.file_name})\n\n{plot.caption}\n" for plot in plots]
+    links = [f"- [{page.variant}]({page.name}.md), {page.summary}" for page in operators]
+    if links:
+        links = ["## Operator by operator", "", *links, ""]
+    if memory:
+        links += ["## Memory", "", f"- [Memory for activations](memory.md), {memory.summary}", ""]
+    return "\n".join([*head, *pictures, *links, *(table.to_markdown() for table in everything)])
