@@ -9,7 +9,7 @@ MISSING = "<missing>"  # a value that is not to be there
 
 def export(out: Path, *options: object, variant: str = VARIANT, target: str = "native") -> Path:
     """Export without measuring; returns the bundle's directory."""
-    from mobilebench.bench.cli import app
+    from mobilebench.bench.cli.app import app
 
     command = ["export", "--variant", variant, "--target", target, "--out", str(out)]
     app([*command, "--no-measure", *map(str, options)], standalone_mode=False)

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mobilebench.bench.accuracy.exam import ask, read_data
+from mobilebench.bench.accuracy.evaluation import ask, read_data
+from mobilebench.bench.models.onnx_export import infer_one_by_one
+from mobilebench.bench.models.variant import DETECT, Variant
 from mobilebench.bench.models.weights import Weights, find_weights, load_model
-from mobilebench.bench.onnx_export import infer_one_by_one
-from mobilebench.bench.variant import DETECT, Variant
 
 HEIGHT, WIDTH = 40, 50  # of every image
 _SURE = 0.99  # what is found with a higher score becomes an object

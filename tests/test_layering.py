@@ -77,7 +77,7 @@ def test_the_folders_of_reports_lie_one_above_the_other() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["bench.cli", "bench.commands.listings", "bench.runner"],
+    ["bench.cli.app", "bench.cli.listings", "bench.measure.runner"],
 )
 def test_heavy_packages_are_imported_only_where_they_are_used(module: str) -> None:
     heavy = "{'tvm', 'torch', 'onnx', 'onnxruntime', 'pandas', 'matplotlib', 'scipy'}"

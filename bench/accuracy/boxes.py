@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilebench.bench.extras import import_extra
-from mobilebench.bench.fidelity import Floats
-from mobilebench.bench.heads import detector_of
-from mobilebench.bench.variant import Variant
+from mobilebench.bench.measure.fidelity import Floats
+from mobilebench.bench.models.heads import detector_of
+from mobilebench.bench.models.variant import Variant
 from mobilebench.targets.errors import BenchError
 
 MIN_SCALE, MAX_SCALE = 0.2, 0.95  # of the first map's anchors and the last one's

@@ -7,8 +7,8 @@ import numpy as np
 
 from mobilebench.bench.accuracy.images import Preprocessing
 from mobilebench.bench.accuracy.labels import LabelDataset, read, show
-from mobilebench.bench.fidelity import Floats, Outputs
-from mobilebench.bench.variant import Variant
+from mobilebench.bench.measure.fidelity import Floats, Outputs
+from mobilebench.bench.models.variant import Variant
 
 __all__ = ["BATCH", "answer", "read", "score", "show"]
 

@@ -12,10 +12,10 @@ from PIL import Image
 
 from mobilebench.bench.accuracy.images import Preprocessing, normalised, rgb, whole_image
 from mobilebench.bench.accuracy.resampling import bilinear
-from mobilebench.bench.architecture import CLASSES
 from mobilebench.bench.extras import import_extra
-from mobilebench.bench.fidelity import Floats
-from mobilebench.bench.variant import DETECT
+from mobilebench.bench.measure.fidelity import Floats
+from mobilebench.bench.models.architecture import CLASSES
+from mobilebench.bench.models.variant import DETECT
 from mobilebench.targets.errors import BenchError
 
 ANNOTATIONS = "annotations.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mobilebench.bench.fidelity import Floats
+from mobilebench.bench.measure.fidelity import Floats
 from mobilebench.targets.errors import BenchError
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 
 from mobilebench.bench.accuracy.images import Preprocessing, csv_rows, normalised, rgb, whole_image
-from mobilebench.bench.architecture import CLASSES
-from mobilebench.bench.fidelity import Floats
-from mobilebench.bench.variant import CLASSIFY
+from mobilebench.bench.measure.fidelity import Floats
+from mobilebench.bench.models.architecture import CLASSES
+from mobilebench.bench.models.variant import CLASSIFY
 from mobilebench.targets.errors import BenchError
 
 LABELS = "labels.csv"

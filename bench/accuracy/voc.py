@@ -13,9 +13,9 @@ from PIL import Image
 
 from mobilebench.bench.accuracy.images import Preprocessing, csv_rows, normalised, rgb, whole_image
 from mobilebench.bench.accuracy.resampling import bilinear, nearest
-from mobilebench.bench.architecture import CLASSES
-from mobilebench.bench.fidelity import Floats
-from mobilebench.bench.variant import SEGMENT
+from mobilebench.bench.measure.fidelity import Floats
+from mobilebench.bench.models.architecture import CLASSES
+from mobilebench.bench.models.variant import SEGMENT
 from mobilebench.targets.errors import BenchError
 
 MASKS = "masks.csv"

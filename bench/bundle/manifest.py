@@ -55,7 +55,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Compiled:
-    """How the library came about: of bench.artifact.Manifest what the bundle's does not say."""
+    """How the library came about: what an artifact's manifest says and the bundle's does not."""
 
     tvm_target: dict[str, object]  # with `native` resolved
     toolchain: str

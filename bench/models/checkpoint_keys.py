@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mobilebench.bench.architecture import Architecture, Block, Padding, architecture_of
-from mobilebench.bench.variant import Variant
+from mobilebench.bench.models.architecture import Architecture, Block, Padding, architecture_of
+from mobilebench.bench.models.variant import Variant
 from mobilebench.targets.errors import BenchError
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mobilebench.bench.architecture import CLASSES, Padding, architecture_of
-from mobilebench.bench.heads import segmenter_of
+from mobilebench.bench.models.architecture import CLASSES, Padding, architecture_of
+from mobilebench.bench.models.heads import segmenter_of
 from mobilebench.bench.models.mobilenet_v2 import features_of
-from mobilebench.bench.variant import SEGMENT, Variant
+from mobilebench.bench.models.variant import SEGMENT, Variant
 
 
 class DeepLabV3(nn.Module):

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from mobilebench.bench.architecture import Padding
+from mobilebench.bench.models.architecture import Padding
 
 
 class SameConv2d(nn.Conv2d):

@@ -2,9 +2,9 @@
 
 from torch import Tensor, nn
 
-from mobilebench.bench.architecture import Padding, v1_architecture_of
+from mobilebench.bench.models.architecture import Padding, v1_architecture_of
 from mobilebench.bench.models.layers import conv_norm_relu6, separable
-from mobilebench.bench.variant import Variant
+from mobilebench.bench.models.variant import Variant
 
 
 class MobileNetV1(nn.Module):

@@ -2,9 +2,9 @@
 
 from torch import Tensor, nn
 
-from mobilebench.bench.architecture import Architecture, Block, Padding, architecture_of
+from mobilebench.bench.models.architecture import Architecture, Block, Padding, architecture_of
 from mobilebench.bench.models.layers import conv_norm_relu6
-from mobilebench.bench.variant import Variant
+from mobilebench.bench.models.variant import Variant
 
 
 class InvertedResidual(nn.Module):

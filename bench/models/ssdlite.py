@@ -5,11 +5,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from mobilebench.bench.architecture import CLASSES, Padding, architecture_of
-from mobilebench.bench.heads import detector_of
+from mobilebench.bench.models.architecture import CLASSES, Padding, architecture_of
+from mobilebench.bench.models.heads import detector_of
 from mobilebench.bench.models.layers import conv_norm_relu6, depthwise, separable
 from mobilebench.bench.models.mobilenet_v2 import features_of
-from mobilebench.bench.variant import DETECT, Variant
+from mobilebench.bench.models.variant import DETECT, Variant
 
 _BOX = 4  # numbers that tell a box
 

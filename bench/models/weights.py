@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlparse
 
 from mobilebench.bench.accuracy.images import Preprocessing
-from mobilebench.bench.architecture import CLASSES, Padding
+from mobilebench.bench.models.architecture import CLASSES, Padding
 from mobilebench.bench.models.checkpoint_file import read_names, read_tensors
 from mobilebench.bench.models.checkpoint_keys import TORCHVISION, naming_of, torchvision_state
-from mobilebench.bench.variant import CLASSIFY, FAMILIES, MOBILENET_V2, SEGMENT, Variant
+from mobilebench.bench.models.variant import CLASSIFY, FAMILIES, MOBILENET_V2, SEGMENT, Variant
 from mobilebench.targets.errors import BenchError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def load_model(variant: Variant, weights: Weights) -> "Module":
     """
     import torch
 
-    from mobilebench.bench.models.reference import make_reference
+    from mobilebench.bench.models.pytorch_reference import make_reference
 
     if not weights.fits(variant):
         raise BenchError(

@@ -8,9 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol
 
-from mobilebench.bench.fidelity import Floats, Outputs
+from mobilebench.bench.measure.fidelity import Floats, Outputs
+from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
-from mobilebench.bench.variant import Variant
 from mobilebench.schedules.precision import FLOAT32
 from mobilebench.targets.errors import unknown
 

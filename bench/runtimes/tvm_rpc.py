@@ -15,8 +15,8 @@ import numpy as np
 import tvm
 from tvm.runtime import vm
 
-from mobilebench.bench.artifact import Ceilings
-from mobilebench.bench.fidelity import Floats, Outputs
+from mobilebench.bench.build.artifact import Ceilings
+from mobilebench.bench.measure.fidelity import Floats, Outputs
 from mobilebench.bench.runtimes.runtime import ENTRY, Usage, Workload, warm_up
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.devices.connection import Line

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mobilebench.bench.build.build_service import Workshop
 from mobilebench.bench.cache import cache_directory
-from mobilebench.bench.latency import Profile, is_complete, round_size
+from mobilebench.bench.measure.latency import Profile, is_complete, round_size
+from mobilebench.bench.measure.on_device import Bench, open_device
+from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
-from mobilebench.bench.on_device import Bench, open_device
 from mobilebench.bench.runtimes.runtime import Workload
-from mobilebench.bench.variant import parse_variant
-from mobilebench.bench.workshop import Workshop
 from mobilebench.reports.comparison.ratio import Pair, ratios_of
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.processes.worker import Worker

@@ -22,8 +22,8 @@ from PIL import Image
 
 from mobilebench.bench.bundle.bundle import Bundle, open_bundle
 from mobilebench.bench.cache import cache_directory
-from mobilebench.bench.latency import PROFILES
-from mobilebench.bench.on_device import Bench, open_device, workload_of
+from mobilebench.bench.measure.latency import PROFILES
+from mobilebench.bench.measure.on_device import Bench, open_device, workload_of
 from mobilebench.reports.comparison.ratio import Pair, ratios_of
 
 LIMIT_S = 300.0

@@ -13,10 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from mobilebench.bench.build.build_service import Workshop
 from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
-from mobilebench.bench.variant import parse_variant
-from mobilebench.bench.workshop import Workshop
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.emulated.board import make_board
 

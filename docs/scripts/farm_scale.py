@@ -61,12 +61,12 @@ def main() -> None:
 
 
 def _run(tracker: str, boards: int, jobs: int, directory: Path) -> None:
-    from mobilebench.bench import runner
-    from mobilebench.bench.events import EventLog
+    from mobilebench.bench.cli.events import EventLog
+    from mobilebench.bench.cli.progress import Progress
+    from mobilebench.bench.config.suite import make_suite
+    from mobilebench.bench.measure import runner
+    from mobilebench.bench.measure.plan import Context
     from mobilebench.bench.models.weights import Weights
-    from mobilebench.bench.plan import Context
-    from mobilebench.bench.progress import Progress
-    from mobilebench.bench.suite import make_suite
     from mobilebench.reports.records.store import Run, Store
 
     target = directory / "simulated.toml"
@@ -170,8 +170,8 @@ class Simulated:
     hands = 1
 
     def __init__(self, cache: Path) -> None:
-        from mobilebench.bench.artifact import LIBRARY, Artifact, Manifest
-        from mobilebench.bench.onnx_export import Exported
+        from mobilebench.bench.build.artifact import LIBRARY, Artifact, Manifest
+        from mobilebench.bench.models.onnx_export import Exported
 
         library = cache / "artifact" / LIBRARY
         library.parent.mkdir()

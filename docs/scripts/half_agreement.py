@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mobilebench.bench.build.build_service import Workshop
 from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.measure.on_device import Bench, device_state, infer_on_device
+from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import find_weights, load_model
-from mobilebench.bench.on_device import Bench, device_state, infer_on_device
 from mobilebench.bench.runtimes.runtime import Workload
-from mobilebench.bench.variant import Variant
-from mobilebench.bench.workshop import Workshop
 from mobilebench.schedules.precision import PRECISIONS
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.device import require_half, with_limits

@@ -7,10 +7,10 @@ Libraries are stripped; their weights are a part of them, whose size is taken of
 
 import argparse
 
+from mobilebench.bench.build.build_service import Workshop
 from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.models.variant import paper_grid, published_grid
 from mobilebench.bench.models.weights import Weights
-from mobilebench.bench.variant import paper_grid, published_grid
-from mobilebench.bench.workshop import Workshop
 from mobilebench.schedules.databases.database import directories
 from mobilebench.targets.catalog.target import find_target
 

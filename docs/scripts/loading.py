@@ -23,7 +23,7 @@ import numpy as np
 import tvm
 from tvm.runtime import vm
 
-from mobilebench.bench.variant import parse_variant
+from mobilebench.bench.models.variant import parse_variant
 
 INFERENCES = 50
 

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from mobilebench.bench.size import size_of
-from mobilebench.bench.suite import expand_variants
-from mobilebench.bench.variant import parse_variant
+from mobilebench.bench.config.suite import expand_variants
+from mobilebench.bench.models.size import size_of
+from mobilebench.bench.models.variant import parse_variant
 from mobilebench.reports.records.record import KernelTime, Record
 from mobilebench.reports.records.schema import KERNELS, RECORDS, RUNS, SAMPLES
 from mobilebench.reports.records.store import Store
@@ -72,14 +72,14 @@ def measured(task: Callable[[str, Path], None], url: str, directory: Path) -> tu
 
 def report(url: str, directory: Path) -> None:
     """A report of one night"""
-    from mobilebench.bench.commands.report import report_command
+    from mobilebench.bench.cli.report import report_command
 
     report_command(url, ["latest~1"], directory / "report")
 
 
 def report_with_kernels(url: str, directory: Path) -> None:
     """The same of the newest night, with a page for the kernels of 200 networks"""
-    from mobilebench.bench.commands.report import report_command
+    from mobilebench.bench.cli.report import report_command
 
     report_command(url, ["latest"], directory / "with-kernels")
 

@@ -20,12 +20,12 @@ from tvm import rpc
 from tvm.relax.frontend.onnx import from_onnx
 from tvm.runtime import vm
 
+from mobilebench.bench.build.build_service import Workshop
 from mobilebench.bench.cache import cache_directory
-from mobilebench.bench.fidelity import TOLERANCE, compare
+from mobilebench.bench.measure.fidelity import TOLERANCE, compare
+from mobilebench.bench.models.onnx_export import Exported
+from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
-from mobilebench.bench.onnx_export import Exported
-from mobilebench.bench.variant import parse_variant
-from mobilebench.bench.workshop import Workshop
 from mobilebench.targets.catalog.target import Target, find_target
 from mobilebench.targets.catalog.tvm_target import resolve
 from mobilebench.targets.opencl.accelerator import accelerator_of

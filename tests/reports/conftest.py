@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mobilebench.bench.size import size_of
-from mobilebench.bench.variant import parse_variant
+from mobilebench.bench.models.size import size_of
+from mobilebench.bench.models.variant import parse_variant
 from mobilebench.reports.records.activations import (
     ARENA,
     LATENCY_PLAN,

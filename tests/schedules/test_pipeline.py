@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mobilebench.bench.fidelity import compare
+from mobilebench.bench.measure.fidelity import compare
+from mobilebench.bench.models.onnx_export import export
+from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
-from mobilebench.bench.onnx_export import export
-from mobilebench.bench.variant import parse_variant
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.catalog.tvm_target import resolve
 
@@ -104,7 +104,7 @@ def names_of(fused: Any) -> list[str]:
 def test_the_network_becomes_one_kernel_that_remembers_how_many_it_was(cache_dir: Path) -> None:
     from tvm import tirx
 
-    from mobilebench.bench.memory import footprint
+    from mobilebench.bench.memory.memory_plan import footprint
 
     _, module, _ = planned("mobilenet_v2_1.0_224", cache_dir)
     assert sum(isinstance(function, tirx.PrimFunc) for function in module.functions.values()) == 1
@@ -122,7 +122,7 @@ def test_the_network_becomes_one_kernel_that_remembers_how_many_it_was(cache_dir
 def test_activations_take_what_two_neighbours_need_and_no_more(
     cache_dir: Path, name: str, arena_bytes: int
 ) -> None:
-    from mobilebench.bench.memory import footprint
+    from mobilebench.bench.memory.memory_plan import footprint
 
     _, module, _ = planned(name, cache_dir)
     assert footprint(module).arena_bytes == arena_bytes
@@ -131,7 +131,7 @@ def test_activations_take_what_two_neighbours_need_and_no_more(
 def test_fused_blocks_take_less_than_their_expansion_and_least_if_memory_is_preferred(
     cache_dir: Path,
 ) -> None:
-    from mobilebench.bench.memory import footprint
+    from mobilebench.bench.memory.memory_plan import footprint
     from mobilebench.schedules.preference import LATENCY, MEMORY
 
     default, least = (

@@ -9,7 +9,7 @@ from mobilebench.bench.accuracy import average_precision
 from mobilebench.bench.accuracy.average_precision import DetectionAccuracy, score_detections
 from mobilebench.bench.accuracy.boxes import Detections, anchors_of, detect, encode
 from mobilebench.bench.accuracy.coco import CocoDataset, Truth
-from mobilebench.bench.variant import parse_variant
+from mobilebench.bench.models.variant import parse_variant
 
 HEIGHT, WIDTH = 100, 200  # of every image
 

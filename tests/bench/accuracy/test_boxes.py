@@ -15,8 +15,8 @@ from mobilebench.bench.accuracy.boxes import (
     detect,
     encode,
 )
-from mobilebench.bench.fidelity import Floats
-from mobilebench.bench.variant import DETECT, Variant
+from mobilebench.bench.measure.fidelity import Floats
+from mobilebench.bench.models.variant import DETECT, Variant
 from mobilebench.targets.errors import BenchError
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from mobilebench.bench.accuracy.boxes import Detections, anchors_of, detect
 from mobilebench.bench.accuracy.detection import agreement, answer, max_box_error_px
-from mobilebench.bench.heads import detector_of
-from mobilebench.bench.variant import Variant, parse_variant
+from mobilebench.bench.models.heads import detector_of
+from mobilebench.bench.models.variant import Variant, parse_variant
 
 TINY = parse_variant("ssdlite_mobilenet_v2_0.35_64")
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mobilebench.bench.artifact import LIBRARY
+from mobilebench.bench.build.artifact import LIBRARY
 from mobilebench.bench.bundle.bundle import open_bundle
 from mobilebench.bench.bundle.checksums import SUMS, check_sums, files_below, write_sums
 from mobilebench.bench.bundle.elf import architecture_of
 from mobilebench.bench.bundle.manifest import MANIFEST
-from mobilebench.bench.bundle.verify import verify_outputs
 from mobilebench.bench.cache import file_sha256
-from mobilebench.bench.on_device import Bench
+from mobilebench.bench.export.verify import verify_outputs
+from mobilebench.bench.measure.on_device import Bench
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.proc_files import cpu_flags
 from mobilebench.targets.errors import BenchError
@@ -223,7 +223,7 @@ def test_sums_are_those_that_sha256sum_reads(copy: Path) -> None:
 
 
 def test_native_says_which_instructions_it_needs() -> None:
-    from mobilebench.bench.bundle.make import for_others
+    from mobilebench.bench.export.write import for_others
 
     native, here = find_target("native"), cpu_flags(local_cpuinfo())
     told = for_others(native)

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from mobilebench.bench.models.mobilenet_v2 import MobileNetV2
+from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights, find_weights, load_model
-from mobilebench.bench.variant import Variant
 
 Arrays = dict[str, np.ndarray]
 

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from mobilebench.bench.models.checkpoint_keys import torchvision_state
+from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights, find_weights, load_model
-from mobilebench.bench.variant import parse_variant
 from mobilebench.targets.errors import BenchError
 from tests.bench.models.checkpoints import (
     AS_SLIM,

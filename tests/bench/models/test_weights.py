@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from mobilebench.bench.models.mobilenet_v2 import MobileNetV2
+from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights, find_weights, load_model
-from mobilebench.bench.variant import parse_variant
 from mobilebench.targets.errors import BenchError
 
 TINY = parse_variant("mobilenet_v2_0.35_32")

@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from mobilebench.bench.models.variant import paper_grid, published_grid
 from mobilebench.bench.runtimes.runtime import RUNTIMES
-from mobilebench.bench.variant import paper_grid, published_grid
 from mobilebench.reports.plots import results_plots as results
 from mobilebench.reports.plots.plot import canvas, logarithmic
 from mobilebench.reports.plots.results_plots import draw

@@ -1,4 +1,4 @@
-from mobilebench.bench.variant import paper_grid
+from mobilebench.bench.models.variant import paper_grid
 from mobilebench.reports.published.figures import (
     find_in_paper,
     find_published,

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mobilebench.bench.artifact import Artifact, build_artifact
-from mobilebench.bench.fidelity import compare
+from mobilebench.bench.build.artifact import Artifact, build_artifact
+from mobilebench.bench.measure.fidelity import compare
+from mobilebench.bench.measure.on_device import Bench, infer_on_device
+from mobilebench.bench.models.onnx_export import Exported, export
+from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
-from mobilebench.bench.on_device import Bench, infer_on_device
-from mobilebench.bench.onnx_export import Exported, export
 from mobilebench.bench.runtimes.runtime import Workload
-from mobilebench.bench.variant import parse_variant
 from mobilebench.schedules.params import APART, EMBEDDED, PARAMS_FILE, Pool
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
 from mobilebench.targets.catalog.target import find_target

@@ -4,13 +4,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mobilebench.bench.artifact import build_artifact
-from mobilebench.bench.fidelity import compare
+from mobilebench.bench.build.artifact import build_artifact
+from mobilebench.bench.measure.fidelity import compare
+from mobilebench.bench.measure.on_device import Bench, infer_on_device
+from mobilebench.bench.models.onnx_export import export
+from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
-from mobilebench.bench.on_device import Bench, infer_on_device
-from mobilebench.bench.onnx_export import export
 from mobilebench.bench.runtimes.runtime import Workload
-from mobilebench.bench.variant import parse_variant
 from mobilebench.targets.catalog.target import find_target
 
 NATIVE = find_target("native")

@@ -4,10 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mobilebench.bench.fidelity import TOLERANCE, compare
+from mobilebench.bench.measure.fidelity import TOLERANCE, compare
+from mobilebench.bench.models.onnx_export import Exported, export
+from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
-from mobilebench.bench.onnx_export import Exported, export
-from mobilebench.bench.variant import parse_variant
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.catalog.tvm_target import resolve
 

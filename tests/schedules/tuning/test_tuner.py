@@ -8,9 +8,9 @@ from typing import Any
 import onnx
 import pytest
 
+from mobilebench.bench.models.onnx_export import INPUT_NAME, export
+from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
-from mobilebench.bench.onnx_export import INPUT_NAME, export
-from mobilebench.bench.variant import parse_variant
 from mobilebench.schedules.tuning.candidates import BUILDER
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.errors import BenchError

@@ -57,7 +57,7 @@ def test_an_error_is_told_in_one_line_and_the_worker_lives_on(worker: Worker) ->
 
 def test_a_refusal_stays_a_refusal() -> None:
     with (
-        Worker("mobilebench.bench.variant") as worker,
+        Worker("mobilebench.bench.models.variant") as worker,
         pytest.raises(BenchError, match="unknown variant"),
     ):
         worker.call("parse_variant", "resnet", timeout_s=30)
@@ -91,7 +91,7 @@ def test_a_result_that_cannot_be_sent_is_told() -> None:
         worker.call("Lock", timeout_s=30)
 
 
-@pytest.mark.parametrize("factory", ["nosuch_module", "mobilebench.bench.variant:Nosuch"])
+@pytest.mark.parametrize("factory", ["nosuch_module", "mobilebench.bench.models.variant:Nosuch"])
 def test_a_factory_that_fails_leaves_no_process(factory: str) -> None:
     with Worker("os"):  # multiprocessing starts a helper of its own beside the first worker
         pass

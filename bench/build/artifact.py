@@ -1,0 +1,282 @@
+"""The built library of a variant for a target, with its manifest."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobilebench import schedules, targets
+from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
+from mobilebench.schedules.databases.database import Database, find_databases
+from mobilebench.schedules.machine import machine_of
+from mobilebench.schedules.params import APART, EMBEDDED, PARAMS_FILE, Pool
+from mobilebench.schedules.precision import FLOAT32
+from mobilebench.schedules.preference import LATENCY
+from mobilebench.targets.catalog.target import CPU, Target
+from mobilebench.targets.catalog.tvm_target import resolve
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.toolchains.toolchain import Toolchain, find_toolchain
+
+if TYPE_CHECKING:  # it imports TVM
+    from mobilebench.schedules.databases.lookup import Lookup
+
+ARTIFACTS = "artifacts"  # where in the cache they are
+LIBRARY = "libmodel.so"
+MANIFEST = "manifest.json"
+MULTIPLY, READ = "multiply.so", "read.so"
+_LINKING = (
+    Path(__file__),
+    Path(targets.__file__).parent / "toolchains",
+)  # on which libraries depend too
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a library was made from, with what, and how large it is."""
+
+    variant: str
+    target: str
+    tvm_target: dict[str, Any]  # with `native` resolved
+    precision: str  # of weights and activations
+    prefer: str  # one of PREFERENCES: what it was made for
+    params: str  # one of PLACES: where the weights are
+    onnx_sha256: str
+    library_sha256: str
+    params_sha256: str  # of the file of weights that are apart; else empty
+    databases: list[dict[str, str]]  # target and SHA-256 of the tuned databases that were there
+    tvm_version: str
+    tvm_ffi_version: str
+    toolchain: str
+    artifact_bytes: int
+    arena_bytes: int
+    params_bytes: int
+    functions: int
+    kernels: list[dict[str, Any]]  # a Kernel of schedules.templates.task each, as called first
+    database_hits: int  # kernels whose tile tuning had found
+    database_misses: int
+    trials: int  # most candidates that were measured for one of them
+    compile_s: float | None  # None where that is not known any more
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """Libraries that measure what no kernel can exceed."""
+
+    multiply: Path
+    read: Path
+    entry: str  # their function; it takes input and output
+    factors: int  # floats that `multiply` takes
+    sums: int  # floats that both write
+    macs: int  # multiply-adds of a run of `multiply`
+    read_bytes: int  # of a run of `read`
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A directory that holds a library."""
+
+    directory: Path
+    manifest: Manifest
+    key: str  # what `find_artifact` finds it by again
+
+    @property
+    def library(self) -> Path:
+        """The shared library; the Relax VM's entry point in it is `main`."""
+        return self.directory / LIBRARY
+
+    @property
+    def params(self) -> Path | None:
+        """The file of weights that are apart."""
+        return self.directory / PARAMS_FILE if self.manifest.params == APART else None
+
+
+def build_artifact(
+    variant: str,
+    onnx_path: Path,
+    onnx_sha256: str,
+    target: Target,
+    threads: int,
+    databases: Sequence[Path],
+    cache_dir: Path,
+    precision: str = FLOAT32,
+    prefer: str = LATENCY,
+    marked: bool = False,
+    params: str = EMBEDDED,
+) -> Artifact:
+    """Compile an ONNX file for a target and a number of threads, or find it compiled already.
+
+    `databases` are the directories in which tuned tiles are looked for; without any, templates use
+    their best guesses. `precision` is one of PRECISIONS, `prefer` of PREFERENCES, `params` of
+    PLACES; a GPU's weights are copied to it, and cannot be apart. A marked one tells how long each
+    kernel takes; on a GPU every one does, through the events of its driver.
+    Raises BenchError if the target, the compiler or the file is refused.
+    """
+    if params == APART and target.device != CPU:
+        raise BenchError(
+            f"target {target.name}: a GPU's weights are copied to its memory, out of the library; "
+            f"leave out --params {APART}"
+        )
+    marked = marked and target.device == CPU
+    toolchain = find_toolchain(target.toolchain)
+    tvm_target = resolve(target, threads)
+    tuned, _ = _databases(target, tvm_target, databases)
+    versions = _versions(toolchain)
+    key = content_key(
+        onnx_sha256,
+        (sorted(tvm_target.items()), target.layout),
+        versions,
+        source_key(Path(schedules.__file__).parent, *_LINKING),
+        tuned,
+        precision,
+        prefer,
+        marked,
+        params,
+    )
+
+    def fill(directory: Path) -> None:
+        from mobilebench.schedules.databases.lookup import Lookup
+
+        start = time.perf_counter()
+        lookup = Lookup(tuned, threads)
+        options = precision, prefer, marked, params
+        sizes = _compile(onnx_path, target, tvm_target, lookup, toolchain, directory, *options)
+        library, apart = directory / LIBRARY, directory / PARAMS_FILE
+        manifest = Manifest(
+            variant=variant,
+            target=target.name,
+            tvm_target=tvm_target,
+            precision=precision,
+            prefer=prefer,
+            params=params,
+            onnx_sha256=onnx_sha256,
+            library_sha256=file_sha256(library),
+            params_sha256=file_sha256(apart) if apart.exists() else "",
+            databases=[{"target": one.target, "sha256": one.sha256} for one in tuned],
+            tvm_version=versions[0],
+            tvm_ffi_version=versions[1],
+            toolchain=versions[2],
+            artifact_bytes=library.stat().st_size,
+            database_hits=lookup.hits,
+            database_misses=lookup.misses,
+            trials=lookup.trials,
+            compile_s=time.perf_counter() - start,
+            **sizes,
+        )
+        (directory / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
+
+    directory = cached(cache_dir / ARTIFACTS / f"{variant}-{target.name}-{key}", fill)
+    return read_artifact(directory)
+
+
+def find_artifact(key: str, cache_dir: Path) -> Artifact | None:
+    """Return the artifact that a record was measured with; None if the cache no longer has it.
+
+    Raises BenchError if it is damaged.
+    """
+    directory = cache_dir / ARTIFACTS / key
+    inside = bool(key.strip(".")) and directory.name == key  # a store may come from anywhere
+    return read_artifact(directory) if inside and directory.is_dir() else None
+
+
+def build_ceilings(target: Target, threads: int, cache_dir: Path) -> Ceilings:
+    """Compile what measures how fast a device multiplies and reads, or find it compiled already."""
+    toolchain = find_toolchain(target.toolchain)
+    tvm_target = resolve(target, threads)
+    key = content_key(
+        sorted(tvm_target.items()),
+        _versions(toolchain),
+        source_key(Path(schedules.__file__).parent),
+    )
+
+    def fill(directory: Path) -> None:
+        import tvm
+
+        from mobilebench.schedules.roofline_peaks import write_ceilings
+
+        sizes = write_ceilings(tvm.target.Target(tvm_target), toolchain, directory)
+        (directory / MANIFEST).write_text(json.dumps(sizes) + "\n")
+
+    directory = cached(cache_dir / "ceilings" / f"{target.name}-{key}", fill)
+    sizes = json.loads((directory / MANIFEST).read_text())
+    return Ceilings(directory / MULTIPLY, directory / READ, **sizes)
+
+
+def check_target(target: Target, databases: Sequence[Path]) -> list[str]:
+    """Return a line for every tuned database that is refused.
+
+    Raises BenchError if TVM or LLVM does not know the target, or nothing here links for it.
+    """
+    find_toolchain(target.toolchain)
+    return _databases(target, resolve(target), databases)[1]
+
+
+def read_artifact(directory: Path) -> Artifact:
+    """Open a built artifact; raises BenchError if it is incomplete or damaged."""
+    try:
+        manifest = Manifest(**json.loads((directory / MANIFEST).read_text()))
+        artifact = Artifact(directory, manifest, directory.name)
+        digest = file_sha256(artifact.library)
+        params_digest = file_sha256(artifact.params) if artifact.params else ""
+    except (OSError, ValueError, TypeError) as error:
+        raise BenchError(f"artifact {directory}: {error}; delete it to have it rebuilt") from error
+    if (digest, params_digest) != (manifest.library_sha256, manifest.params_sha256):
+        raise BenchError(
+            f"artifact {directory}: {LIBRARY} is not the one its manifest describes; delete it to "
+            "have it rebuilt"
+        )
+    return artifact
+
+
+def _versions(toolchain: Toolchain) -> tuple[str, str, str]:
+    return version("apache-tvm"), version("apache-tvm-ffi"), toolchain.version()
+
+
+def _databases(
+    target: Target, tvm_target: dict[str, Any], directories: Sequence[Path]
+) -> tuple[list[Database], list[str]]:
+    import tvm
+
+    machine = machine_of(tvm.target.Target(tvm_target))
+    return find_databases(directories, target, machine)
+
+
+def _compile(
+    onnx_path: Path,
+    target: Target,
+    tvm_target: dict[str, Any],
+    lookup: "Lookup",
+    toolchain: Toolchain,
+    directory: Path,
+    precision: str,
+    prefer: str,
+    marked: bool,
+    params: str,
+) -> dict[str, Any]:
+    """Write the library into `directory`; return its sizes and kernels for the manifest."""
+    import onnx
+    import tvm
+    from tvm.relax.frontend.onnx import from_onnx
+
+    from mobilebench.bench.memory.memory_plan import footprint
+    from mobilebench.schedules import pipeline
+    from mobilebench.schedules.native.native_code import MARKS, TEAM, link_library
+    from mobilebench.schedules.passes.pool_params import take_params
+    from mobilebench.schedules.passes.share_network import is_shared
+    from mobilebench.schedules.templates.task import kernels_of
+
+    imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
+    tvm_handle = tvm.target.Target(tvm_target)
+    fused = pipeline.fuse(imported, target, tvm_handle, precision)
+    planned = pipeline.plan(fused, tvm_handle, lookup, prefer, marked)
+    code, content = take_params(planned)
+    if params == APART and not content:
+        raise BenchError(f"{target.name}: TVM has kept the weights; leave out --params {APART}")
+    executable = pipeline.build(code, tvm_handle)
+    names = [TEAM] if is_shared(planned) else []
+    names += [MARKS] if marked else []
+    pool = Pool(content, params, precision) if content else None
+    link_library(executable, directory / LIBRARY, toolchain, names, pool=pool)
+    return asdict(footprint(planned)) | {"kernels": kernels_of(fused, machine_of(tvm_handle))}

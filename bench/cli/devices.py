@@ -1,0 +1,121 @@
+"""`mobilebench devices`: what answers now, as it describes itself."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from rich.table import Table
+
+from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.cli.listings import make_table, or_dash, print_table
+from mobilebench.bench.measure.on_device import Bench, open_device
+from mobilebench.targets.catalog.target import Target, all_targets, find_target
+from mobilebench.targets.devices.device import DeviceState
+from mobilebench.targets.devices.farm import TRACKER_VARIABLE, Farm, find_farm
+from mobilebench.targets.errors import BenchError, NoDeviceError
+from mobilebench.targets.opencl.accelerator import Accelerator
+from mobilebench.targets.processes.worker import Worker, WorkerError
+from mobilebench.targets.rpc.tracker import Queue, parse_tracker, queues
+
+_TIME_LIMIT_S = 60.0
+_NO_TARGET = "no target has this key"
+_WAIT_S = 5.0  # for boards that the tracker has just called free
+
+
+def devices_command(tracker: str | None) -> None:
+    """Print this machine, or every board of a tracker; raises BenchError if it does not answer."""
+    tracker = tracker or os.environ.get(TRACKER_VARIABLE)
+    if tracker:
+        print_table(_boards_table(tracker))
+        return
+    bench = Bench(find_target("native"), 1, _TIME_LIMIT_S, cache_directory())
+    device, state = open_device(bench)
+    device.close()
+    state = replace(state, accelerator=_opencl())
+    table = make_table("device", "what it says of itself")
+    for key, value in _describe(state).items():
+        table.add_row(key, value)
+    for target in all_targets():
+        if target.emulated and (farm := _emulated(target)):
+            table.add_row("emulated", f"{target.name} at tracker {farm.tracker}")
+    print_table(table)
+
+
+def _opencl() -> Accelerator | None:
+    """Return this machine's first OpenCL device; None if it has none."""
+    bench = Bench(find_target("opencl"), 1, _TIME_LIMIT_S, cache_directory())
+    try:
+        device, state = open_device(bench)
+    except (BenchError, WorkerError):
+        return None
+    device.close()
+    return state.accelerator
+
+
+def _emulated(target: Target) -> Farm | None:
+    try:
+        return find_farm(target, None, cache_directory())
+    except BenchError:
+        return None
+
+
+def _boards_table(tracker: str) -> Table:
+    table = make_table("key", "address", "state", "what it says of itself")
+    found = queues(parse_tracker(tracker))
+    for queue in found:
+        for row in _rows(queue, tracker):
+            table.add_row(queue.key, *row)
+    if not any(queue.boards for queue in found):
+        table.caption = f"no boards are registered at tracker {tracker}"
+    return table
+
+
+def _rows(queue: Queue, tracker: str) -> Iterator[list[str]]:
+    """Describe every board of a key: the free ones by asking them, all at once."""
+    target = next((one for one in all_targets() if one.key == queue.key), None)
+    described: dict[str, str] = {}
+    if target is not None and queue.free:
+        farm = Farm(parse_tracker(tracker), wait_s=_WAIT_S)
+        bench = Bench(target, 1, _TIME_LIMIT_S, cache_directory(), farm)
+        with ThreadPoolExecutor(queue.free) as pool:
+            answers = list(pool.map(lambda _: _ask(bench), range(queue.free)))
+        for worker, _ in answers:  # each was held until all had answered, or one would answer twice
+            if worker:
+                worker.close()
+        for _, answer in answers:
+            if isinstance(answer, DeviceState):
+                said = _describe(answer).items()
+                described[answer.address] = ", ".join(f"{k} {v}" for k, v in said if v != "-")
+            else:
+                yield ["-", "no answer", answer]
+    for address in queue.boards:
+        if address in described:
+            yield [address, "free", described[address]]
+        else:
+            yield [address, "busy" if target else "unknown", "" if target else _NO_TARGET]
+
+
+def _ask(bench: Bench) -> tuple[Worker | None, DeviceState | str]:
+    try:
+        return open_device(bench)
+    except (BenchError, NoDeviceError, WorkerError) as error:
+        return None, str(error)
+
+
+def _describe(state: DeviceState) -> dict[str, str]:
+    memory = state.memory_total_bytes
+    return {
+        "name": state.name,
+        "OpenCL": state.accelerator.name if state.accelerator else "-",
+        "CPU": state.cpu_model or "-",
+        "cores online": or_dash(state.cpu_cores),
+        "frequency": or_dash(state.cpu_mhz, ".0f", " MHz"),
+        "governor": state.cpu_governor or "-",
+        "temperature": or_dash(state.temperature_c, ".1f", " °C"),
+        "load, 1 min": or_dash(state.load_1m),
+        "memory": "-" if memory is None else f"{memory / 1e9:.1f} GB",
+        "kernel": state.os,
+        "TVM": state.tvm_version or "-",
+        "calibration kernel": f"{state.calibration_ms:.2f} ms",
+    }

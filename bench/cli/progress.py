@@ -1,0 +1,181 @@
+"""What a user sees of a run while it goes on."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+
+from mobilebench.bench.cli.events import EventLog
+from mobilebench.bench.measure.dispatch import Fleet
+from mobilebench.reports.records.record import Record
+from mobilebench.schedules.precision import FLOAT32
+from mobilebench.schedules.tuning.progress import Progress as Step
+
+logger = logging.getLogger("mobilebench")
+_LOG_EVERY_S = 10.0
+_TOLD = (  # of a record in the log of events; all of it is in the store
+    *("run_id", "variant", "target", "device", "runtime", "threads", "precision", "weights"),
+    *("status", "error", "warnings", "retries", "latency_p50_ms"),
+)
+
+
+class _Screen:
+    """A bar on a terminal, lines of log elsewhere: what is done, how far it is, how long yet."""
+
+    def __init__(self, console: Console, unit: str) -> None:
+        self._console = console
+        self._bar = Bar(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(f"{unit},"),
+            TimeElapsedColumn(),
+            TextColumn("gone, about"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def say(self, what: str) -> None:
+        """Say what is being done now."""
+        for task in self._bar.task_ids[:1]:
+            self._bar.update(task, description=what)
+        if not self._console.is_terminal:
+            logger.info("%s", what)
+
+    def warn(self, what: str) -> None:
+        """Say something that should be read."""
+        self._print(f"warning: {what}", logging.WARNING)
+
+    def _print(self, line: str, level: int = logging.INFO) -> None:
+        if self._console.is_terminal:
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        else:
+            logger.log(level, "%s", line)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._bar.stop()
+
+
+class Progress(_Screen):
+    """How far a run is: on the screen or in a plain log, and in the log of events."""
+
+    def __init__(self, console: Console, events: EventLog) -> None:
+        super().__init__(console, "rows")
+        self._events = events
+        self._done = self._total = 0
+        self._fleets: Callable[[], Mapping[str, Fleet]] = dict
+        self._lines: dict[str, TaskID] = {}  # of the screen, one for the boards of each key
+
+    def begin(self, rows: int) -> None:
+        """Say how many records there will be."""
+        self._total = rows
+        self._events.write("begin", rows=rows)
+        self._main = self._bar.add_task("starting", total=rows)
+
+    def watch(self, fleets: Callable[[], Mapping[str, Fleet]]) -> None:
+        """Show how boards are doing from now on, a line for each key."""
+        self._fleets = fleets
+
+    def say(self, what: str) -> None:
+        """Say what is being done now."""
+        super().say(what)
+        self._show_fleets()
+
+    def stage(self, cell: str, stage: str) -> None:
+        """Say which step a cell is at."""
+        self._events.write("stage", cell=cell, stage=stage)
+        self.say(f"{cell}: {stage}")
+
+    def warn(self, what: str) -> None:
+        """Say something that should be read."""
+        self._events.write("warning", text=what)
+        super().warn(what)
+
+    def done(self, record: Record) -> None:
+        """Count a finished record and show it in one line."""
+        self._done += 1
+        told = {name: getattr(record, name) for name in _TOLD}
+        self._events.write("row", done=self._done, rows=self._total, **told)
+        self._bar.advance(self._main)
+        counted = "" if self._console.is_terminal else f"[{self._done}/{self._total}] "
+        half = f"{record.precision}  " if record.precision != FLOAT32 else ""
+        self._print(
+            f"{counted}{record.variant:<26} {record.runtime:<12} {record.threads} thr  {half}"
+            f"{_outcome(record)}"
+        )
+        self._show_fleets()
+
+    def _show_fleets(self) -> None:
+        if not self._console.is_terminal:
+            return
+        for key, fleet in self._fleets().items():
+            if key not in self._lines:
+                self._lines[key] = self._bar.add_task(key, total=None)
+            done = f"{fleet.busy} of {fleet.boards} boards busy, {fleet.ready} jobs ready"
+            self._bar.update(
+                self._lines[key], description=f"{key}: {done}, {fleet.left} to prepare"
+            )
+
+
+class TuningProgress(_Screen):
+    """How far a search is: kernels and trials, the best so far, and the time that is left."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        super().__init__(console, "done")
+        self._title = title
+        self._bar.add_task(title, total=None)
+        self._began = time.monotonic()
+        self._first: int | None = None  # trials when the search began or went on
+        self._logged = 0.0
+
+    def step(self, step: Step) -> None:
+        """Show what a step of the search did."""
+        if self._first is None:
+            self._began, self._first = time.monotonic(), step.done
+        what = f"{self._title}: {step.kernel}: {_gain(step)}"
+        for task in self._bar.task_ids:
+            self._bar.update(task, description=what, completed=step.done, total=step.total)
+        if not self._console.is_terminal and time.monotonic() > self._logged + _LOG_EVERY_S:
+            self._logged = time.monotonic()
+            logger.info("[%d/%d] %s%s", step.done, step.total, what, self._left(step))
+
+    def _left(self, step: Step) -> str:
+        made = step.done - (self._first or 0)
+        if not made:
+            return ""
+        seconds = (time.monotonic() - self._began) / made * (step.total - step.done)
+        return f"; about {seconds / 60:.0f} min left"
+
+
+def _gain(step: Step) -> str:
+    if step.best_microseconds is None or step.guess_microseconds is None:
+        return "nothing measured yet"
+    return f"best {step.best_microseconds:.1f} us, guess {step.guess_microseconds:.1f} us"
+
+
+def _outcome(record: Record) -> str:
+    if record.status != "ok":
+        return f"{record.status}: {record.error}"
+    interval = f"[{record.latency_ci95_low_ms:.3f}, {record.latency_ci95_high_ms:.3f}]"
+    noisy = f"  ({record.warnings})" if record.warnings else ""
+    return f"{record.latency_p50_ms:9.3f} ms {interval}{noisy}"

@@ -1,0 +1,176 @@
+"""`mobilebench run`."""
+
+import logging
+import secrets
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from mobilebench.bench.accuracy.evaluation import Dataset, read_data
+from mobilebench.bench.build.cluster import Cluster
+from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.cli.events import EventLog
+from mobilebench.bench.cli.progress import Progress
+from mobilebench.bench.cli.report import check_report_directory, report_command
+from mobilebench.bench.cli.tune import INTERRUPTED, tune_suite
+from mobilebench.bench.config.bundle_suite import bundle_suite, open_bundles
+from mobilebench.bench.config.suite import Suite, make_suite, read_suite, split_places
+from mobilebench.bench.measure.plan import Context
+from mobilebench.bench.measure.record_builder import utc_now
+from mobilebench.bench.measure.runner import run_suite
+from mobilebench.bench.models.variant import MOBILENET_V2, parse_variant
+from mobilebench.bench.models.weights import RANDOM, Weights, find_weights
+from mobilebench.reports.history.finding import Finding, told
+from mobilebench.reports.records.store import Run, Store
+from mobilebench.schedules.databases.database import user_directory
+from mobilebench.targets.errors import BenchError
+
+
+def run_command(suite_file: Path | None, chosen: dict[str, Any], resume: str | None) -> int:
+    """Measure a suite and report it; options win over the suite file.
+
+    Returns the exit code: 0 if every row is ok, 1 if one is not or a watched run has found a
+    regression, 130 if interrupted. Raises BenchError or ReportError for a request that cannot be
+    met.
+    """
+    console = Console(stderr=True)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("mobilebench").setLevel(logging.INFO)
+    chosen = {key: value for key, value in chosen.items() if value not in (None, [])}
+    chosen, places = split_places((read_suite(suite_file) if suite_file else {}) | chosen)
+    out = places.report_directory
+    check_report_directory(out)
+    if resume is None:
+        context = _new_run(chosen)
+    elif suite_file or chosen:
+        raise BenchError(
+            "--resume goes on with the run's own suite; leave out the suite file and what selects"
+        )
+    with ExitStack() as stack:
+        store = stack.enter_context(Store(places.store, create=resume is None))
+        if resume is not None:
+            context = _old_run(store.find_run(resume))
+        builders = None
+        if places.scheduler:
+            builders = stack.enter_context(Cluster(places.scheduler, context.cache_dir))
+        events = stack.enter_context(EventLog(Path(places.events) if places.events else None))
+        try:
+            if context.suite.trials:
+                tune_suite(context.suite, user_directory(), places.scheduler, console)
+            with Progress(console, events) as progress:
+                run_suite(context, store, progress, builders)
+                found = _watch(context, store, progress) if context.suite.watch else []
+        except KeyboardInterrupt:
+            console.print(_farewell(context, store), markup=False, highlight=False, soft_wrap=True)
+            return INTERRUPTED
+        records = store.records([context.run.run_id])
+    report_command(places.store, [context.run.run_id], out)
+    for finding in found:
+        print(told(finding))
+    regressed = any(finding.kind == "regression" for finding in found)
+    return 1 if regressed or any(record.status != "ok" for record in records) else 0
+
+
+def _watch(context: Context, store: Store, progress: Progress) -> list[Finding]:
+    """Return what the run has found beside the nights before."""
+    from mobilebench.bench.regression.regression_check import (
+        judge_night,  # pandas: not before it is needed
+    )
+
+    return judge_night(context, store, progress)
+
+
+def _new_run(chosen: dict[str, Any]) -> Context:
+    cache_dir = cache_directory()
+    if sources := chosen.pop("bundles", ()):
+        bundles = open_bundles(sources)
+        suite = bundle_suite(bundles, chosen)
+        weights = tuple(bundle.weights for bundle in bundles)
+        return Context(_begin(suite), suite, weights, cache_dir, bundles=bundles)
+    sources, seed = chosen.get("weights", (RANDOM,)), chosen.get("seed", 0)
+    weights = tuple(find_weights(source, cache_dir, seed) for source in dict.fromkeys(sources))
+    if "variants" not in chosen:
+        chosen |= _declared_variants(weights)
+    suite = make_suite(chosen)
+    suite = replace(suite, weights=tuple(one.pinned_source for one in weights))
+    _check_weights(suite, weights)
+    return Context(_begin(suite), suite, weights, cache_dir, _dataset(suite))
+
+
+def _begin(suite: Suite) -> Run:
+    # The date makes runs readable in a list, the rest keeps two of one second apart.
+    run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return Run(run_id, utc_now(), asdict(suite))
+
+
+def _declared_variants(weights: Sequence[Weights]) -> dict[str, tuple[str, ...]]:
+    """Choose the variants that the checkpoints' manifests say they were trained as."""
+    names = [
+        f"{one.architecture or MOBILENET_V2}_{one.width_multiplier}_{one.resolution}"
+        for one in weights
+        if one.width_multiplier is not None and one.resolution is not None
+    ]
+    return {"variants": tuple(dict.fromkeys(names))} if len(names) == len(weights) else {}
+
+
+def _check_weights(suite: Suite, weights: Sequence[Weights]) -> None:
+    """Raise BenchError if a variant has no weights, or reports could not tell two apart."""
+    for name in suite.variants:
+        variant = parse_variant(name)
+        if not any(one.fits(variant) for one in weights):
+            raise BenchError(
+                f"variant {name}: no checkpoint is for {variant.family} of width multiplier "
+                f"{variant.width_multiplier} ({', '.join(one.label for one in weights)})"
+            )
+    for one in weights:
+        if sum(other.label == one.label for other in weights) > 1:
+            raise BenchError(f"weights: two checkpoints are called {one.label}; rename one")
+
+
+def _dataset(suite: Suite) -> Dataset | None:
+    """Read the images that accuracy is measured on, in the format of the variants' task."""
+    if not suite.data:
+        return None
+    if RANDOM in suite.weights:
+        raise BenchError(f"data {suite.data}: random weights know no classes; give --weights")
+    tasks = sorted({parse_variant(name).task for name in suite.variants})
+    if len(tasks) > 1:
+        raise BenchError(
+            f"data {suite.data}: the run's variants {' and '.join(tasks)}; images are for one of "
+            "these tasks, so name the variants of one (--variant)"
+        )
+    return read_data(Path(suite.data), tasks[0])
+
+
+def _old_run(run: Run) -> Context:
+    cache_dir = cache_directory()
+    lists = {key: tuple(value) for key, value in run.suite.items() if isinstance(value, list)}
+    try:
+        suite = Suite(**(run.suite | lists))
+    except TypeError as error:
+        raise BenchError(
+            f"run {run.run_id}: it was begun by another version of mobilebench and cannot be "
+            "resumed; start a new one"
+        ) from error
+    if suite.bundles:
+        bundles = open_bundles(suite.bundles)
+        weights = tuple(bundle.weights for bundle in bundles)
+        return Context(run, suite, weights, cache_dir, bundles=bundles)
+    weights = tuple(find_weights(source, cache_dir, suite.seed) for source in suite.weights)
+    return Context(run, suite, weights, cache_dir, _dataset(suite))
+
+
+def _farewell(context: Context, store: Store) -> str:
+    run_id = context.run.run_id
+    if not any(run.run_id == run_id for run in store.runs()):
+        return "interrupted before anything was measured"
+    kept = len(store.records([run_id]))
+    return (
+        f"interrupted; {kept} finished rows are kept. Go on with: mobilebench run "
+        f"--resume {run_id} --store {store.url}"
+    )

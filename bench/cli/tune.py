@@ -1,0 +1,60 @@
+"""`mobilebench tune`."""
+
+import logging
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.cli.progress import TuningProgress
+from mobilebench.bench.config.suite import Suite, make_suite
+from mobilebench.bench.tuning.tuning import Tuning, tune
+from mobilebench.schedules.databases.database import user_directory
+from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.devices.farm import find_farm
+
+TRIALS = 16
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+def tune_command(chosen: dict[str, Any], scheduler: str, out: Path | None) -> int:
+    """Tune the kernels of variants for targets, built here or by a Dask scheduler's workers.
+
+    Returns the exit code: 0 if all is well, 1 if a variant came out wrong, 130 if interrupted.
+    Raises BenchError for a request that cannot be met.
+    """
+    console = Console(stderr=True)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("mobilebench").setLevel(logging.INFO)
+    chosen = {"variants": ("published",), "trials": TRIALS} | chosen
+    suite = make_suite(chosen | {"runtimes": ("tvm",)})
+    try:
+        return 0 if tune_suite(suite, out or user_directory(), scheduler, console) else 1
+    except KeyboardInterrupt:
+        console.print("interrupted; what was measured is kept: the same command goes on from here")
+        return INTERRUPTED
+
+
+def tune_suite(suite: Suite, directory: Path, scheduler: str, console: Console) -> bool:
+    """Tune every target and thread count of a suite; returns whether all came out right."""
+    good = True
+    for target in suite.targets:
+        for threads, precision in product(suite.threads, suite.precisions):
+            request = Tuning(
+                variants=suite.variants,
+                target=target,
+                threads=threads,
+                precision=precision,
+                trials=suite.trials or TRIALS,
+                directory=directory,
+                cache_dir=cache_directory(),
+                time_limit_s=suite.time_limit_s,
+                scheduler=scheduler,
+                farm=find_farm(find_target(target), suite.tracker, cache_directory(), suite.wait_s),
+            )
+            title = f"{target}, {threads} thread{'s' if threads > 1 else ''}, {precision}"
+            with TuningProgress(console, title) as progress:
+                good &= tune(request, progress)
+    return good

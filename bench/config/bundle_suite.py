@@ -1,0 +1,70 @@
+"""A run of bundles: what each says of itself is what is measured."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mobilebench.bench.bundle.bundle import Bundle, open_bundle
+from mobilebench.bench.config.suite import Suite, make_suite
+from mobilebench.bench.runtimes.runtime import TVM
+from mobilebench.targets.catalog.target import Target
+from mobilebench.targets.errors import BenchError
+
+_HASH_MARK = "#sha256="
+_FREE = ("profile", "time_limit_s", "tracker", "wait_s", "retries", "cool_below_c")
+
+
+def open_bundles(sources: Sequence[str]) -> tuple[Bundle, ...]:
+    """Open bundles by their paths, each of which may end in `#sha256=` and what identifies it.
+
+    Raises BenchError for one that is not whole, or another than was named.
+    """
+    bundles = []
+    for source in dict.fromkeys(sources):
+        path, _, digest = source.partition(_HASH_MARK)
+        bundle = open_bundle(Path(path))
+        if digest and digest != bundle.sha256:
+            raise BenchError(f"bundle {path}: its SHA-256 is {bundle.sha256}, not {digest}")
+        bundles.append(bundle)
+    return tuple(bundles)
+
+
+def bundle_suite(bundles: Sequence[Bundle], chosen: dict[str, Any]) -> Suite:
+    """Return the suite that measures bundles as they are.
+
+    Raises BenchError for an option that a bundle has decided already, and for two bundles that
+    rows could not tell apart.
+    """
+    if decided := [key for key in chosen if key not in _FREE]:
+        raise BenchError(f"--bundle measures what was exported, as it is; leave out {decided[0]}")
+    told: dict[Any, Path] = {}
+    targets: dict[str, Target] = {}
+    for bundle in bundles:
+        if targets.setdefault(bundle.target.name, bundle.target) != bundle.target:
+            raise BenchError(
+                f"bundle {bundle.directory}: another bundle's target of the name "
+                f"{bundle.target.name} is another one; measure each in a run of its own"
+            )
+        manifest = bundle.manifest
+        cell = (manifest.variant, bundle.target.name, manifest.threads, manifest.precision)
+        other = told.setdefault((*cell, bundle.weights.label), bundle.directory)
+        if other != bundle.directory:
+            raise BenchError(
+                f"bundles {other} and {bundle.directory}: rows could not tell them apart; measure "
+                "each in a run of its own"
+            )
+    suite = make_suite(chosen | {"runtimes": (TVM,)})
+    return replace(
+        suite,
+        variants=_each(bundle.variant.name for bundle in bundles),
+        bundles=tuple(f"{one.directory.resolve()}{_HASH_MARK}{one.sha256}" for one in bundles),
+        targets=_each(bundle.target.name for bundle in bundles),
+        threads=_each(bundle.manifest.threads for bundle in bundles),
+        precisions=_each(bundle.manifest.precision for bundle in bundles),
+    )
+
+
+def _each(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return values in their order, each once."""
+    return tuple(dict.fromkeys(values))

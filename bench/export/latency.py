@@ -1,0 +1,60 @@
+"""The latency that a bundle states, taken as every run takes it."""
+
+from mobilebench.bench.build.artifact import Artifact
+from mobilebench.bench.bundle.manifest import Measured
+from mobilebench.bench.measure.cell import CellResult, measure_cell
+from mobilebench.bench.measure.fidelity import Reference
+from mobilebench.bench.measure.latency import Latency, warnings_for
+from mobilebench.bench.measure.on_device import Bench, workload_of
+from mobilebench.bench.measure.record_builder import utc_now
+from mobilebench.bench.models.variant import Variant
+from mobilebench.bench.runtimes.runtime import TVM
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.rpc.local_server import local_device_name
+
+
+class WrongResultError(Exception):
+    """The library computes something else than PyTorch; the text says by how much."""
+
+
+def measure(bench: Bench, variant: Variant, artifact: Artifact, reference: Reference) -> Measured:
+    """Return the latency of an artifact on its target's device.
+
+    Raises BenchError if it cannot be measured, WrongResultError if it computes something else.
+    """
+    workload = workload_of(variant, artifact)
+    result = measure_cell(bench, [TVM], workload, reference)
+    (attempt,) = result.attempts
+    if attempt.status == "wrong":
+        raise WrongResultError(attempt.error)
+    if attempt.status != "ok" or result.before is None or attempt.fidelity is None:
+        raise BenchError(
+            f"{variant.name} on {bench.target.name}: {attempt.error}; with --no-measure it is "
+            "exported unmeasured"
+        )
+    latency = Latency.from_rounds(attempt.rounds_ms)
+    state = result.before
+    return Measured(
+        at=utc_now(),
+        device=state.name if bench.target.key else local_device_name(),
+        cpu_model=state.cpu_model,
+        accelerator=state.accelerator.name if state.accelerator else "",
+        emulated=bench.target.emulated or state.emulated,
+        threads=bench.threads,
+        profile=bench.profile.name,
+        samples=latency.samples,
+        latency_p50_ms=latency.p50_ms,
+        latency_p90_ms=latency.p90_ms,
+        latency_ci95_low_ms=latency.ci95_low_ms,
+        latency_ci95_high_ms=latency.ci95_high_ms,
+        relative_l2_error=attempt.fidelity.relative_l2_error,
+        peak_rss_bytes=attempt.usage.peak_rss_bytes if attempt.usage else None,
+        warnings="; ".join([*attempt.remarks, *_doubts(latency, result)]),
+    )
+
+
+def _doubts(latency: Latency, result: CellResult) -> list[str]:
+    before, after = (
+        state.calibration_ms if state else None for state in (result.before, result.after)
+    )
+    return warnings_for(latency, before, after)

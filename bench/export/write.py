@@ -1,0 +1,197 @@
+"""Put together what is deployed: the library, what it needs, and what tells people of it."""
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path, PurePath
+from typing import Any
+
+from mobilebench import targets
+from mobilebench.bench.accuracy.boxes import anchors_of
+from mobilebench.bench.build.artifact import LIBRARY, Artifact
+from mobilebench.bench.bundle.checksums import files_below, write_sums
+from mobilebench.bench.bundle.elf import architecture_of
+from mobilebench.bench.bundle.manifest import (
+    FORMAT,
+    MANIFEST,
+    BundleManifest,
+    Compiled,
+    Content,
+    Measured,
+    Tensor,
+)
+from mobilebench.bench.cache import file_sha256
+from mobilebench.bench.export.readme import write_readme
+from mobilebench.bench.measure.environment import tool_versions
+from mobilebench.bench.measure.fidelity import TOLERANCE, thin
+from mobilebench.bench.models.architecture import CLASSES
+from mobilebench.bench.models.heads import outputs_of
+from mobilebench.bench.models.onnx_export import INPUT_NAME, Exported
+from mobilebench.bench.models.size import size_of
+from mobilebench.bench.models.variant import DETECT, SEGMENT, Variant
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.runtimes.runtime import ENTRY
+from mobilebench.schedules.params import PARAMS_FILE
+from mobilebench.targets.catalog.target import CPU, OPENCL, Target
+from mobilebench.targets.devices.proc_files import cpu_flags, cpu_model
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.rpc.local_server import local_cpuinfo
+
+LABELS, ANCHORS, REFERENCE = "labels.txt", "anchors.bin", "reference"
+_FILES = Path(__file__).parent / "programs"
+_STRIDE = 8  # of a segmenter's reference: its logits are enlarged by 8 to 16, and 22 MB
+_INSTRUCTIONS = re.compile(  # Linux's names of them in /proc/cpuinfo: x86's, then Arm's
+    r"avx|bmi|fma|f16c|abm|adx|movbe|popcnt|lahf|sse|ssse|gfni|vaes|aes|vpclmul|pclmul|sha|amx"
+    r"|asimd|crc32|atomics|fp|sve|sme|dcpop|flagm|i8mm|bf16|jscvt|fcma|lrcpc"
+)
+_LICENSES = {"LICENSE": "apache-tvm-LICENSE", "NOTICE": "apache-tvm-NOTICE"}
+
+
+def make_bundle(
+    directory: Path,
+    variant: Variant,
+    weights: Weights,
+    exported: Exported,
+    target: Target,
+    threads: int,
+    artifact: Artifact,
+    labels: Sequence[str],
+    measured: Measured | None,
+) -> None:
+    """Write a bundle into an empty directory.
+
+    The same inputs make the same bytes, but for what was measured.
+    """
+    shutil.copy(artifact.library, directory / LIBRARY)
+    (directory / LIBRARY).chmod(0o755)
+    if artifact.params:
+        shutil.copyfile(artifact.params, directory / PARAMS_FILE)
+    if labels:
+        (directory / LABELS).write_text("".join(f"{one}\n" for one in labels), encoding="utf-8")
+    if variant.task == DETECT:
+        anchors_of(variant).astype("<f4").tofile(directory / ANCHORS)
+    inputs, outputs = _write_reference(directory, variant, exported)
+    _copy_programs(directory, target)
+    made = artifact.manifest
+    manifest = BundleManifest(
+        format=FORMAT,
+        variant=variant.name,
+        task=variant.task,
+        architecture=architecture_of(artifact.library),
+        target=target,
+        threads=threads,
+        precision=made.precision,
+        params=made.params,
+        entry=ENTRY,
+        tvm_version=made.tvm_version,
+        tvm_ffi_version=made.tvm_ffi_version,
+        inputs=inputs,
+        outputs=outputs,
+        preprocessing=weights.preprocessing(variant),
+        labels=LABELS if labels else None,
+        anchors=ANCHORS if variant.task == DETECT else None,
+        tolerance=TOLERANCE[made.precision],
+        library_bytes=made.artifact_bytes,
+        params_bytes=made.params_bytes,
+        arena_bytes=made.arena_bytes,
+        macs=size_of(variant).macs,
+        params_count=size_of(variant).params,
+        measured=measured,
+        onnx_sha256=exported.onnx_sha256,
+        databases=made.databases,
+        # Not where on this machine they lay.
+        weights=replace(weights, source=PurePath(weights.source).name),
+        compiled=Compiled(**{field.name: getattr(made, field.name) for field in fields(Compiled)}),
+        made_with=_made_with(),
+        files={},
+    )
+    write_readme(directory, manifest)
+    files = {name: _content(directory / name) for name in sorted(files_below(directory))}
+    text = replace(manifest, files=files).text()
+    (directory / MANIFEST).write_text(text, encoding="utf-8")
+    write_sums(directory)
+
+
+def for_others(target: Target) -> Target:
+    """Return a target that says on which processors its code runs.
+
+    What is compiled for this machine's CPU is for processors that have every instruction set that
+    this one has: LLVM may have used any of them.
+    """
+    cpu = target.tvm if target.device == CPU else target.host
+    if cpu.get("mcpu") != "native":
+        return target
+    cpuinfo = local_cpuinfo()
+    needed = sorted(flag for flag in cpu_flags(cpuinfo) if _INSTRUCTIONS.match(flag))
+    model = cpu_model(cpuinfo) or "the CPU that exported it"
+    like = f"{model}, or a CPU that has all it has"
+    description = like if target.device == CPU else f"{target.description}, beside {like}"
+    return replace(target, cpu_flags=tuple(needed), description=description)
+
+
+def read_labels(path: Path, task: str) -> list[str]:
+    """Return the names of a task's classes, one a line; raises BenchError for another number."""
+    try:
+        labels = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(f"labels {path}: {error}") from error
+    if len(labels) != CLASSES[task]:
+        raise BenchError(
+            f"labels {path}: it has {len(labels)} lines, the network {CLASSES[task]} classes"
+        )
+    return labels
+
+
+def _write_reference(
+    directory: Path, variant: Variant, exported: Exported
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Write the first of the inputs that PyTorch was asked about, and its answers."""
+    inputs, answers = exported.reference()
+    stride = _STRIDE if variant.task == SEGMENT else 1
+    thinned = thin(tuple(one[:1] for one in answers), stride)
+    (directory / REFERENCE).mkdir()
+
+    def write(name: str, shape: Sequence[int], layout: str, values: Any, stride: int) -> Tensor:
+        file = f"{REFERENCE}/{name}.bin"
+        values.astype("<f4").tofile(directory / file)
+        return Tensor(name, list(shape), "float32", layout, file, stride)
+
+    image = write(INPUT_NAME, variant.input_shape, "NCHW", inputs[:1], 1)
+    layout = "NCHW" if variant.task == SEGMENT else ""
+    outputs = [
+        write(name, shape, layout, values, stride)
+        for (name, shape), values in zip(outputs_of(variant).items(), thinned, strict=True)
+    ]
+    return [image], outputs
+
+
+def _copy_programs(directory: Path, target: Target) -> None:
+    """Copy what runs the bundle, and TVM's licence."""
+    for file in sorted(_FILES.rglob("*")):
+        if file.is_file() and file.suffix in (".py", ".cc", ".h", ".txt"):
+            to = directory / file.relative_to(_FILES)
+            to.parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, to)
+    if target.device == OPENCL:
+        source = Path(targets.__file__).parent / "opencl" / "runtime.cc"
+        shutil.copyfile(source, directory / "cpp" / "opencl_runtime.cc")
+    spec = find_spec("tvm")
+    assert spec and spec.origin
+    (directory / "licenses").mkdir()
+    for name, copied in _LICENSES.items():
+        shutil.copyfile(Path(spec.origin).parent / name, directory / "licenses" / copied)
+
+
+def _made_with() -> dict[str, str]:
+    tools = asdict(tool_versions())
+    return {"mobilebench": version("mobilebench")} | {
+        name.removesuffix("_version"): tools[name]
+        for name in ("torch_version", "onnx_version", "git_commit")
+    }
+
+
+def _content(path: Path) -> Content:
+    return Content(path.stat().st_size, file_sha256(path))

@@ -1,0 +1,82 @@
+"""What the runtimes of a cell plan for activations, beside what its graph needs."""
+
+from dataclasses import replace
+
+from mobilebench.bench.build.artifact import Artifact
+from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.cli.progress import Progress
+from mobilebench.bench.measure.plan import Cell, Context
+from mobilebench.bench.models.onnx_export import Exported
+from mobilebench.bench.runtimes.runtime import TVM
+from mobilebench.reports.records.activations import (
+    ARENA,
+    LATENCY_PLAN,
+    MEMORY_PLAN,
+    PATTERN_PLAN,
+    Activations,
+)
+from mobilebench.schedules.preference import LATENCY, MEMORY
+from mobilebench.targets.catalog.target import CPU
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.processes.worker import WorkerError
+
+ONNXRUNTIME = "onnxruntime"
+_PLANS = {LATENCY: LATENCY_PLAN, MEMORY: MEMORY_PLAN}
+
+
+def account(
+    context: Context,
+    workshop: Workshop,
+    cell: Cell,
+    exported: Exported | None,
+    artifact: Artifact | None,
+    progress: Progress,
+) -> dict[str, Activations]:
+    """Return needs and plans by runtime; nothing unless the suite asks for memory.
+
+    What cannot be found out costs a warning, and its plan only.
+    """
+    if not context.suite.memory or exported is None:
+        return {}
+    progress.stage(cell.title, "plan memory")
+    try:
+        needs = workshop.activations(exported.onnx_path, cell.precision)
+    except (BenchError, WorkerError) as error:
+        progress.warn(f"{cell.title}: activations: {error}")
+        return {}
+    found = {}
+    for runtime in cell.runtimes:
+        plans: dict[str, int] = {}
+        try:
+            if runtime == TVM and artifact is not None:
+                plans = _tvm_plans(context, workshop, cell, exported, artifact)
+            elif runtime == ONNXRUNTIME:
+                use = workshop.arena_use(exported.onnx_path, cell.variant, cell.threads)
+                plans = {PATTERN_PLAN: use.pattern_bytes, ARENA: use.arena_bytes}
+        except (BenchError, WorkerError) as error:
+            progress.warn(f"{cell.title}: what {runtime} plans for activations: {error}")
+        found[runtime] = replace(needs, plans=plans)
+    return found
+
+
+def _tvm_plans(
+    context: Context, workshop: Workshop, cell: Cell, exported: Exported, artifact: Artifact
+) -> dict[str, int]:
+    """Return what TVM plans under both preferences; a GPU has one plan."""
+    asked = context.suite.prefer
+    plans = {}
+    for preference, name in _PLANS.items():
+        if preference == asked:
+            plans[name] = artifact.manifest.arena_bytes
+        elif cell.target.device == CPU:
+            built = workshop.build(
+                cell.variant,
+                exported,
+                cell.target,
+                cell.threads,
+                context.databases,
+                cell.precision,
+                preference,
+            )
+            plans[name] = built.manifest.arena_bytes
+    return plans

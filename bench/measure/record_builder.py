@@ -1,0 +1,178 @@
+"""From what a cell yielded to the rows that the store keeps."""
+
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+
+from mobilebench.bench.build.artifact import Artifact, Manifest
+from mobilebench.bench.measure.cell import Attempt, CellResult
+from mobilebench.bench.measure.environment import tool_versions
+from mobilebench.bench.measure.latency import Latency, warnings_for
+from mobilebench.bench.measure.plan import Cell, Context
+from mobilebench.bench.models.onnx_export import Exported
+from mobilebench.bench.models.size import size_of
+from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM
+from mobilebench.reports.records.record import COLUMNS, Record
+from mobilebench.schedules.precision import FLOAT32
+from mobilebench.targets.rpc.local_server import local_device_name
+
+
+def utc_now() -> str:
+    """Return the time in ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def make_record(
+    context: Context,
+    cell: Cell,
+    attempt: Attempt,
+    result: CellResult,
+    exported: Exported | None,
+    artifact: Artifact | None,
+) -> Record:
+    """Return the row of one runtime; a failed one keeps what was known when it failed."""
+    variant = cell.variant
+    record = Record(
+        run_id=context.run.run_id,
+        started_at=utc_now(),
+        variant=variant.name,
+        task=variant.task,
+        width_multiplier=variant.width_multiplier,
+        expansion_factor=variant.expansion_factor,
+        height=variant.height,
+        width=variant.width,
+        precision=cell.precision,
+        target=cell.target.name,
+        device=_device_name(cell, result),
+        emulated=cell.target.emulated or bool(result.before and result.before.emulated),
+        runtime=attempt.runtime,
+        runtime_version=RUNTIMES[attempt.runtime].version() or "",
+        threads=cell.threads,
+        trials=0,
+        prefer=context.suite.prefer,
+        profile=context.suite.profile,
+        weights=cell.weights.label,
+        status=attempt.status,
+        error=attempt.error,
+        retries=attempt.retries,
+        warnings="; ".join(attempt.remarks),
+        round_trip_ms=attempt.round_trip_ms,
+        host_to_device_ms=attempt.copies_ms[0] if attempt.copies_ms else None,
+        device_to_host_ms=attempt.copies_ms[1] if attempt.copies_ms else None,
+        export_s=exported.export_s if exported else None,
+        **asdict(size_of(variant)),
+    )
+    record = replace(_with_device(record, result), **asdict(tool_versions()))
+    if artifact and attempt.runtime == TVM:
+        record = _with_artifact(record, artifact)
+    if attempt.usage:
+        usage = attempt.usage
+        record = replace(
+            record,
+            base_rss_bytes=usage.base_rss_bytes,
+            peak_rss_bytes=usage.peak_rss_bytes,
+        )
+    if attempt.accuracy and context.dataset:
+        record = _with_accuracy(record, attempt, context.dataset.name)
+    if attempt.fidelity:
+        record = _with_fidelity(record, attempt)
+    if record.status == "ok":
+        record = _with_latency(record, attempt)
+    if result.inside and attempt.runtime == TVM:
+        record = replace(
+            record,
+            peak_macs_per_s=result.inside.peak_macs_per_s,
+            read_bytes_per_s=result.inside.read_bytes_per_s,
+        )
+    return record
+
+
+def _device_name(cell: Cell, result: CellResult) -> str:
+    """Return the device's own name; of a farm's board that never answered there is only the key."""
+    if not cell.target.key:
+        return local_device_name()
+    return result.before.name if result.before else f"any {cell.target.key}"
+
+
+def _with_device(record: Record, result: CellResult) -> Record:
+    state = result.before
+    if state is None:
+        return record
+    return replace(
+        record,
+        host=state.host,
+        os=state.os,
+        accelerator=state.accelerator.name if state.accelerator else "",
+        accelerator_driver=state.accelerator.driver if state.accelerator else "",
+        cpu_model=state.cpu_model,
+        cpu_cores=state.cpu_cores,
+        cpu_governor=state.cpu_governor,
+        cpu_mhz=state.cpu_mhz,
+        temperature_c=state.temperature_c,
+        load_1m=state.load_1m,
+        memory_total_bytes=state.memory_total_bytes,
+        calibration_before_ms=state.calibration_ms,
+        calibration_after_ms=result.after.calibration_ms if result.after else None,
+    )
+
+
+def _with_artifact(record: Record, artifact: Artifact) -> Record:
+    manifest = artifact.manifest
+    return replace(
+        record,
+        artifact_key=artifact.key,
+        prefer=manifest.prefer,
+        params_bytes=manifest.params_bytes,
+        arena_bytes=manifest.arena_bytes,
+        artifact_bytes=manifest.artifact_bytes,
+        compile_s=manifest.compile_s,
+        functions=manifest.functions,
+        trials=manifest.trials,
+        database_hits=manifest.database_hits,
+        database_misses=manifest.database_misses,
+        warnings="; ".join(filter(None, (record.warnings, _untuned(manifest)))),
+    )
+
+
+def _untuned(manifest: Manifest) -> str:
+    """Say how much of a tuned artifact is not tuned."""
+    kernels = manifest.database_hits + manifest.database_misses
+    if not manifest.database_misses:
+        return ""
+    half = f" at {manifest.precision}" if manifest.precision != FLOAT32 else ""
+    return f"{manifest.database_misses} of {kernels} kernels{half} are not in the tuned database"
+
+
+def _with_accuracy(record: Record, attempt: Attempt, data: str) -> Record:
+    """Take each figure, and PyTorch's where the record has a column for it."""
+    assert attempt.accuracy is not None
+    assert attempt.pytorch_accuracy is not None
+    pytorch = {f"pytorch_{name}": v for name, v in asdict(attempt.pytorch_accuracy).items()}
+    beside = {name: value for name, value in pytorch.items() if name in COLUMNS}
+    return replace(record, data=data, **asdict(attempt.accuracy), **beside)
+
+
+def _with_fidelity(record: Record, attempt: Attempt) -> Record:
+    fidelity = attempt.fidelity
+    assert fidelity is not None
+    return replace(
+        record,
+        max_abs_error=fidelity.max_abs_error,
+        relative_l2_error=fidelity.relative_l2_error,
+        top1_agreement=fidelity.top1_agreement,
+        max_box_error_px=fidelity.max_box_error_px,
+        fidelity_inputs=fidelity.inputs,
+    )
+
+
+def _with_latency(record: Record, attempt: Attempt) -> Record:
+    latency = Latency.from_rounds(attempt.rounds_ms)
+    doubts = warnings_for(latency, record.calibration_before_ms, record.calibration_after_ms)
+    columns = {
+        f"latency_{name}": value for name, value in asdict(latency).items() if name != "samples"
+    }
+    return replace(
+        record,
+        samples=latency.samples,
+        warnings="; ".join(filter(None, (record.warnings, *doubts))),
+        **columns,
+    )

@@ -1,0 +1,170 @@
+"""From PyTorch to ONNX, with the outputs that every runtime must reproduce."""
+
+import json
+import logging
+import time
+import warnings
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mobilebench import bench
+from mobilebench.bench.accuracy.evaluation import Dataset, ask, write_answers
+from mobilebench.bench.accuracy.images import Preprocessing
+from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
+from mobilebench.bench.measure.fidelity import Floats, Outputs, seeded_inputs
+from mobilebench.bench.models.heads import outputs_of
+from mobilebench.bench.models.variant import Variant
+from mobilebench.bench.models.weights import Weights, load_model
+from mobilebench.targets.errors import BenchError
+
+OPSET = 20
+INPUT_NAME = "input"
+_REFERENCE_SEED = 2018  # the year of the paper
+_ANSWERS = "answers.npy"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An ONNX file and what PyTorch answers on seeded inputs."""
+
+    onnx_path: Path
+    onnx_sha256: str
+    reference_path: Path  # .npz with `inputs` (N, 3, H, W) and each output by its name
+    export_s: float
+
+    def reference(self) -> tuple[Floats, Outputs]:
+        """Return inputs and PyTorch's outputs."""
+        with np.load(self.reference_path) as arrays:
+            inputs, *outputs = (arrays[name] for name in arrays.files)
+            return inputs, tuple(outputs)
+
+
+def export(variant: Variant, weights: Weights, cache_dir: Path) -> Exported:
+    """Export a variant with its weights to ONNX, or find it exported already.
+
+    Raises BenchError if the checkpoint does not fit or the file fails the checker.
+    """
+    key = content_key(
+        asdict(variant),
+        # The path of a checkpoint is no content; its hash is.
+        weights.sha256 or (weights.source, weights.seed),
+        (weights.padding, weights.batch_norm_epsilon),
+        (OPSET, _REFERENCE_SEED, *map(version, ("torch", "onnx", "onnxscript"))),
+        source_key(Path(__file__).parent),
+    )
+    directory = cached(
+        cache_dir / "onnx" / f"{variant.name}-{key}", lambda path: _fill(variant, weights, path)
+    )
+    try:
+        facts = json.loads((directory / "facts.json").read_text())
+        complete = file_sha256(directory / "model.onnx") == facts["onnx_sha256"]
+    except (OSError, ValueError, KeyError):
+        complete = False
+    if not complete:
+        raise BenchError(f"export {directory}: is damaged; delete it to have it made again")
+    return Exported(
+        onnx_path=directory / "model.onnx",
+        onnx_sha256=facts["onnx_sha256"],
+        reference_path=directory / "reference.npz",
+        export_s=facts["export_s"],
+    )
+
+
+def check_weights(variant: Variant, weights: Weights) -> None:
+    """Raise BenchError if the weights cannot be read or do not fit the variant."""
+    load_model(variant, weights)
+
+
+def answers(
+    variant: Variant,
+    weights: Weights,
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    cache_dir: Path,
+) -> Path:
+    """Return a file (.npy) of PyTorch's answers about images, or find it written already."""
+    root = Path(bench.__file__).parent
+    key = content_key(
+        asdict(variant),
+        (weights.sha256, weights.padding, weights.batch_norm_epsilon, preprocessing),
+        dataset.sha256,
+        version("torch"),
+        source_key(root / "models", root / "accuracy"),
+    )
+
+    def fill(directory: Path) -> None:
+        model = load_model(variant, weights)
+        infer = partial(infer_one_by_one, model)
+        found = ask(variant, dataset, preprocessing, infer)
+        write_answers(found, len(dataset), directory / _ANSWERS)
+
+    return cached(cache_dir / "answers" / f"{variant.name}-{key}", fill) / _ANSWERS
+
+
+def infer_one_by_one(model: Any, inputs: Floats) -> Outputs:
+    """Return PyTorch's outputs for inputs (N, 3, H, W); other runtimes are asked the same way."""
+    import torch
+
+    found = []
+    with torch.inference_mode():
+        for image in inputs:
+            outputs = model(torch.from_numpy(image[None]))
+            found.append(outputs if isinstance(outputs, tuple) else (outputs,))
+    return tuple(torch.cat(one).numpy() for one in zip(*found, strict=True))
+
+
+def check_onnx(path: Path) -> None:
+    """Raise BenchError if the file is not a valid ONNX model."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(str(path), full_check=True)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BenchError(f"ONNX file {path}: fails the checker: {reason}") from error
+
+
+def _fill(variant: Variant, weights: Weights, directory: Path) -> None:
+    model = load_model(variant, weights)
+    start = time.perf_counter()
+    onnx_path = directory / "model.onnx"
+    _export(model, variant, onnx_path)
+    export_s = time.perf_counter() - start
+    check_onnx(onnx_path)
+    inputs = seeded_inputs(variant.input_shape, _REFERENCE_SEED)
+    outputs = infer_one_by_one(model, inputs)
+    named: dict[str, Any] = dict(zip(outputs_of(variant), outputs, strict=True))
+    np.savez(directory / "reference.npz", inputs=inputs, **named)
+    facts = {"onnx_sha256": file_sha256(onnx_path), "export_s": export_s}
+    (directory / "facts.json").write_text(json.dumps(facts))
+
+
+def _export(model: Any, variant: Variant, path: Path) -> None:
+    import torch
+
+    # The exporter warns of torchvision's absence and of its own deprecations, once per export.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            model,
+            (torch.zeros(variant.input_shape),),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+            opset_version=OPSET,
+            input_names=[INPUT_NAME],
+            output_names=list(outputs_of(variant)),
+        )
+    assert program is not None
+    proto = program.model_proto
+    # Stack traces of this machine's paths; without them equal models are equal files.
+    del proto.metadata_props[:]
+    for entry in (*proto.graph.node, *proto.graph.value_info, *proto.graph.initializer):
+        del entry.metadata_props[:]
+    path.write_bytes(proto.SerializeToString(deterministic=True))

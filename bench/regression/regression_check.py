@@ -1,0 +1,127 @@
+"""After a night's rows: who looks changed, measured again before it is called."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mobilebench.bench.cli.progress import Progress
+from mobilebench.bench.measure.latency import find_profile
+from mobilebench.bench.measure.on_device import Bench
+from mobilebench.bench.measure.plan import Context
+from mobilebench.bench.measure.runner import bench_of
+from mobilebench.bench.regression.remeasure import look_again
+from mobilebench.reports.comparison.compare import compare_runs
+from mobilebench.reports.errors import ReportError
+from mobilebench.reports.history.figure_changes import judge_figures
+from mobilebench.reports.history.finding import Finding, title_of
+from mobilebench.reports.history.history import find_suspects, judge, second_pairs
+from mobilebench.reports.history.outcomes import CHANGES, Outcomes, key_of, outcomes_of
+from mobilebench.reports.history.screening import FEWEST
+from mobilebench.reports.history.suspects import Library, LibraryPair
+from mobilebench.reports.history.timeline import LATENCY, Timeline, read_timeline, recent_nights
+from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.store import Store
+from mobilebench.targets.catalog.target import Target
+from mobilebench.targets.errors import BenchError
+
+PROFILE = "standard"  # of what is measured again: ten rounds tell more than five
+
+
+def judge_night(context: Context, store: Store, progress: Progress) -> list[Finding]:
+    """Say what has changed in a run, beside the nights before it.
+
+    Suspects are measured again, and the store keeps that. What could not be measured is no reason
+    to fail: the finding says so.
+    """
+    timeline = read_timeline(store, recent_nights(store, context.run))
+    outcomes = _outcomes(store, timeline)
+    suspects = find_suspects(timeline, outcomes)
+    first = [one.pair for one in suspects if one.pair is not None]
+    young = _without_history(context, store, timeline)
+    outcomes = _look_again(context, store, progress, timeline, [*first, *young])
+    second = second_pairs(suspects, outcomes)
+    outcomes = _look_again(context, store, progress, timeline, second)
+    return [*judge(suspects, outcomes), *_pending(young, outcomes), *judge_figures(timeline)]
+
+
+def _outcomes(store: Store, timeline: Timeline) -> Outcomes:
+    return outcomes_of(store.confirmations([run.run_id for run in timeline.nights]))
+
+
+def _without_history(context: Context, store: Store, timeline: Timeline) -> list[LibraryPair]:
+    """Return whom two nights alone make a suspect: the history is too short to know its scatter."""
+    if len(timeline.nights) < 2:
+        return []
+    nights = timeline.texts("artifact_key")
+    keys = dict(zip(timeline.cells, nights, strict=True))
+    last, tonight = timeline.nights[-2:]
+    try:
+        changes = compare_runs(store, last, tonight).cells
+    except ReportError:  # they have nothing in common
+        return []
+    pairs = []
+    for change in changes:
+        own, latency = keys.get(change.cell), change.latency
+        if own is None or latency is None or (own != "").sum() > FEWEST:
+            continue
+        if latency.verdict not in ("slower", "faster"):
+            continue
+        if own[-2] and own[-1] and own[-2] != own[-1]:
+            base, head = Library(last.run_id, own[-2]), Library(tonight.run_id, own[-1])
+            pairs.append(LibraryPair(change.cell, (base,), head))
+    return pairs
+
+
+def _pending(pairs: Sequence[LibraryPair], outcomes: Outcomes) -> list[Finding]:
+    """Say what measuring again has shown of them; the next night must agree before it is called."""
+    findings = []
+    for pair in pairs:
+        outcome = outcomes.get(key_of(pair.head.run_id, pair.cell))
+        if outcome is None or outcome.says not in CHANGES:
+            continue
+        why = f"measured beside run {outcome.base_run_id}'s library; the next night's must agree"
+        finding = Finding(
+            kind="pending",
+            cell=pair.cell,
+            column=LATENCY,
+            name="latency",
+            worse=outcome.says == "worse",
+            ratio=outcome.ratio,
+            low=outcome.low,
+            high=outcome.high,
+            since_run_id=pair.head.run_id,
+            why=why,
+        )
+        findings.append(finding)
+    return findings
+
+
+def _look_again(
+    context: Context,
+    store: Store,
+    progress: Progress,
+    timeline: Timeline,
+    pairs: Sequence[LibraryPair],
+) -> Outcomes:
+    """Measure pairs of libraries, one after the other; return what is known after that.
+
+    The worst suspects come first. What an interrupted run has measured is not measured again.
+    """
+    targets = {target.name: target for target in context.targets}
+    known = _outcomes(store, timeline)
+    for pair in pairs:
+        cell = pair.cell
+        if key_of(pair.head.run_id, cell) in known:
+            continue
+        beside = f"measure again beside run {pair.bases[0].run_id}'s library"
+        progress.stage(title_of(cell), beside)
+        try:
+            again = look_again(_bench(context, targets[cell.target], cell), pair)
+            store.add_confirmation(again)
+        except BenchError as error:
+            progress.warn(f"{title_of(cell)}: not measured again: {error}")
+    return _outcomes(store, timeline)
+
+
+def _bench(context: Context, target: Target, cell: Cell) -> Bench:
+    bench = bench_of(context, target, cell.threads)
+    return replace(bench, profile=find_profile(PROFILE))

@@ -1,0 +1,280 @@
+"""Tuning: from the kernels of variants to a database of tiles, checked against PyTorch."""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mobilebench import schedules
+from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.build.cluster import Cluster
+from mobilebench.bench.cache import content_key, source_key
+from mobilebench.bench.cli.progress import TuningProgress
+from mobilebench.bench.measure.fidelity import TOLERANCE, compare
+from mobilebench.bench.measure.on_device import (
+    Bench,
+    device_state,
+    infer_on_device,
+    kernel_microseconds,
+)
+from mobilebench.bench.models.onnx_export import Exported
+from mobilebench.bench.models.variant import Variant, parse_variant
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.runtimes.runtime import Workload
+from mobilebench.schedules.databases.database import Database, Entry, read_database, write_database
+from mobilebench.schedules.machine import Processor
+from mobilebench.schedules.precision import FLOAT16, FLOAT32
+from mobilebench.schedules.tuning.candidates import BUILDER
+from mobilebench.targets.catalog.target import Target, find_target
+from mobilebench.targets.devices.device import DeviceState, require_flags, require_half, with_limits
+from mobilebench.targets.devices.farm import Farm
+from mobilebench.targets.devices.probe import PROBE
+from mobilebench.targets.errors import BenchError, NoDeviceError
+from mobilebench.targets.processes.worker import WITHOUT_TORCH, Worker, WorkerError
+from mobilebench.targets.processes.worker_pool import Crew, LocalCrew
+
+_WORTH_KEEPING = 0.99  # of the guess's time; what is gained above it is noise
+_TUNER = "mobilebench.schedules.tuning.tuner:Tuner"
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What is to be tuned, how long, and where the database goes."""
+
+    variants: tuple[str, ...]
+    target: str
+    threads: int
+    trials: int  # candidates of each kernel, at most
+    directory: Path
+    cache_dir: Path
+    time_limit_s: float  # of each build, measurement and inference
+    scheduler: str = ""  # of the Dask cluster that builds; empty: this machine
+    farm: Farm | None = None  # where the target's boards are
+    precision: str = FLOAT32
+
+
+def tune(request: Tuning, progress: TuningProgress) -> bool:
+    """Search tiles for the kernels of all variants; keep those that are faster in the networks.
+
+    Nothing is kept that does not compute what PyTorch computes.
+
+    The history of the search is kept, so that the same request goes on after an interruption.
+    Returns whether every variant was right. Raises BenchError for a request that cannot be met.
+    """
+    target = find_target(request.target)
+    variants = [parse_variant(name) for name in request.variants]
+    with ExitStack() as stack:
+        builders = None
+        if request.scheduler:
+            builders = stack.enter_context(Cluster(request.scheduler, request.cache_dir))
+        workshop = stack.enter_context(
+            Workshop(request.cache_dir, request.time_limit_s, builders=builders)
+        )
+        workshop.check_target(target, ())
+        bench = Bench(
+            target, request.threads, request.time_limit_s, request.cache_dir, request.farm
+        )
+        state = _ask(bench, request.precision)
+        target = with_limits(target, state)
+        bench = replace(bench, target=target)
+        exported = {}
+        for variant in variants:
+            progress.say(f"{variant.name}: export")
+            exported[variant] = workshop.export(variant, Weights())
+        machine, found = _search(request, target, exported, progress)
+        emulated = target.emulated or state.emulated
+        new = Database(
+            target.name,
+            machine.vector_floats,
+            machine.registers,
+            _processor(state),
+            machine.device,
+            emulated,
+        )
+        entries = _confirm(request, bench, exported, new.updated(found), workshop, progress)
+        database = _old_database(request) or new
+        database = replace(database, cpu_model=_processor(state)).updated(entries)
+        good = _agrees_with_pytorch(request, bench, exported, database, workshop, progress)
+        if good:
+            write_database(_path(request), database)
+            progress.say(f"{len(entries)} kernels kept in {_path(request)}")
+    return good
+
+
+def _ask(bench: Bench, precision: str) -> DeviceState:
+    """Return what the device is; refuse now what would fail in every measurement."""
+    try:
+        state = device_state(bench)
+    except (NoDeviceError, WorkerError) as error:
+        raise BenchError(f"target {bench.target.name}: {error}") from error
+    require_flags(bench.target, state)
+    if precision == FLOAT16:
+        require_half(bench.target, state)
+    return state
+
+
+def _processor(state: DeviceState) -> str:
+    return state.accelerator.name if state.accelerator else state.cpu_model
+
+
+def _search(
+    request: Tuning, target: Target, exported: dict[Variant, Exported], progress: TuningProgress
+) -> tuple[Processor, list[Entry]]:
+    """Return the machine that is tuned for, and what the search found for every kernel."""
+    limit_s = request.time_limit_s
+    with Worker(
+        _TUNER,
+        target,
+        request.threads,
+        request.precision,
+        request.cache_dir,
+        _history(request, target),
+        limit_s,
+        _builders(request),
+        request.farm,
+        blocked_modules=WITHOUT_TORCH,
+    ) as tuner:
+        for variant, one in exported.items():
+            kernels = tuner.call("add", one.onnx_path, timeout_s=limit_s)
+            progress.say(f"{variant.name}: {kernels} kernels so far")
+        before = tuner.call("begin", request.trials, timeout_s=limit_s)
+        if before:
+            progress.say(f"{before} trials were made before")
+        while (step := tuner.call("step", timeout_s=10 * limit_s)) is not None:
+            progress.step(step)
+        machine: Processor = tuner.call("machine", timeout_s=limit_s)
+        entries: list[Entry] = tuner.call("entries", timeout_s=limit_s)
+        tuner.call("close", timeout_s=limit_s)
+        tuner.finish()
+    return machine, entries
+
+
+def _builders(request: Tuning) -> Callable[[], Crew]:
+    """Return what opens a crew of builders in the tuner's process."""
+    if request.scheduler:
+        return partial(Cluster, request.scheduler, request.cache_dir)
+    return partial(LocalCrew, os.cpu_count() or 1, {BUILDER: WITHOUT_TORCH})
+
+
+def _confirm(
+    request: Tuning,
+    bench: Bench,
+    exported: dict[Variant, Exported],
+    found: Database,
+    workshop: Workshop,
+    progress: TuningProgress,
+) -> list[Entry]:
+    """Return what holds where it counts: inside the networks, beside the best guesses.
+
+    By itself a kernel has its caches and its strips of rows otherwise than in a network. Networks
+    of found and of guessed tiles take turns; where the found one is not at least 1 % faster, the
+    guess is the best that is known.
+    """
+    guessed: Counter[str] = Counter()  # microseconds in all networks, by kernel
+    tuned: Counter[str] = Counter()
+    calls: Counter[str] = Counter()
+    with TemporaryDirectory(prefix="mobilebench-") as directory:
+        write_database(Path(directory) / _path(request).name, found)
+        for number, (variant, one) in enumerate(exported.items(), 1):
+            progress.say(f"{variant.name}: confirm inside the network ({number}/{len(exported)})")
+            workload = Workload(variant, Weights(), one.onnx_path, precision=request.precision)
+            try:
+                artifacts = [
+                    workshop.build(
+                        variant,
+                        one,
+                        bench.target,
+                        bench.threads,
+                        databases,
+                        request.precision,
+                        marked=True,
+                    )
+                    for databases in ((), (Path(directory),))
+                ]
+                times = kernel_microseconds(bench, workload, artifacts)
+            except (NoDeviceError, WorkerError) as failure:
+                raise BenchError(f"{variant.name}: {failure}; nothing is kept") from failure
+            for kernel, guess, best in zip(artifacts[0].manifest.kernels, *times, strict=True):
+                guessed[kernel["name"]] += guess
+                tuned[kernel["name"]] += best
+                calls[kernel["name"]] += kernel["calls"]
+    return [_confirmed(e, *(c[e.kernel] for c in (guessed, tuned, calls))) for e in found.entries]
+
+
+def _confirmed(entry: Entry, guessed: float, tuned: float, calls: int) -> Entry:
+    """Return an entry with times inside networks, and without a tile that is no better there."""
+    better = entry.tile is not None and tuned <= _WORTH_KEEPING * guessed
+    return replace(
+        entry,
+        tile=entry.tile if better else None,
+        microseconds=round((tuned if better else guessed) / calls, 2),
+        guess_microseconds=round(guessed / calls, 2),
+    )
+
+
+def _agrees_with_pytorch(
+    request: Tuning,
+    bench: Bench,
+    exported: dict[Variant, Exported],
+    database: Database,
+    workshop: Workshop,
+    progress: TuningProgress,
+) -> bool:
+    """Build every variant with a database that is not in its place yet, and compare outputs."""
+    with TemporaryDirectory(prefix="mobilebench-") as directory:
+        write_database(Path(directory) / _path(request).name, database)
+        databases = [Path(directory)]
+        for variant, one in exported.items():
+            progress.say(f"{variant.name}: check against PyTorch")
+            inputs, reference = one.reference()
+            try:
+                artifact = workshop.build(
+                    variant, one, bench.target, bench.threads, databases, request.precision
+                )
+                workload = Workload(
+                    variant,
+                    Weights(),
+                    one.onnx_path,
+                    artifact.library,
+                    precision=request.precision,
+                )
+                outputs = infer_on_device(bench, workload, inputs)
+            except (NoDeviceError, WorkerError) as failure:
+                progress.warn(f"{variant.name}: {failure}; nothing is kept")
+                return False
+            distance = compare(outputs, reference).relative_l2_error
+            if not distance <= TOLERANCE[request.precision]:
+                progress.warn(
+                    f"{variant.name}: relative L2 error {distance:.2g} with tuned tiles; nothing "
+                    "is kept"
+                )
+                return False
+    return True
+
+
+def _path(request: Tuning) -> Path:
+    return request.directory / f"{find_target(request.target).name}.json"
+
+
+def _old_database(request: Tuning) -> Database | None:
+    """Return what was tuned before; None if there is nothing, or nothing of use."""
+    try:
+        return read_database(_path(request))
+    except BenchError:
+        return None
+
+
+def _history(request: Tuning, target: Target) -> Path:
+    """Return where a search keeps what it measured; other code has another history."""
+    key = content_key(
+        target.tvm,
+        target.limits,
+        request.precision,
+        source_key(Path(schedules.__file__).parent, PROBE),
+    )
+    name = f"{target.name}-{request.threads}-{key}"
+    return request.cache_dir / "tuning" / name

@@ -1,0 +1,115 @@
+"""Every published variant as a library for every GPU target, and its OpenCL as clang reads it."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mobilebench.bench.build.artifact import Artifact
+from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.models.variant import parse_variant, published_grid
+from mobilebench.bench.models.weights import Weights
+from mobilebench.targets.catalog.target import Target, all_targets
+
+GPUS = [target for target in all_targets() if target.device == "opencl" and target.key]
+_WHOLE_GRID = ("adreno", "mali-linux")  # one of each family, and of each toolchain
+_FEW = (
+    "mobilenet_v2_0.35_96",
+    "mobilenet_v2_1.0_224",
+    "ssdlite_mobilenet_v2_1.0_320",
+    "deeplabv3_mobilenet_v2_1.0_513",
+)
+_AARCH64 = 183  # EM_AARCH64, elf.h
+_LIMIT_S = 300.0
+_KERNELS = re.compile(rb"// Function: [\n -~]*\}")
+_MACRO = re.compile(r"^#define (\w+)", re.MULTILINE)
+_CLANG = ["clang", "-x", "cl", "-cl-std=CL1.2", "-target", "spir64-unknown-unknown"]
+_CLANG += ["-Xclang", "-finclude-default-header", "-Dcl_khr_fp16", "-Werror", "-fsyntax-only", "-"]
+
+pytestmark = pytest.mark.slow
+
+
+def cells(target: Target) -> list[tuple[str, str]]:
+    """Return the variants and precisions that are built for a target."""
+    whole = target.name in _WHOLE_GRID
+    names = [variant.name for variant in published_grid()] if whole else []
+    names = list(dict.fromkeys([*names, *_FEW]))
+    return [(name, "float16") for name in names] + [(name, "float32") for name in _FEW]
+
+
+def opencl_of(library: Path) -> str:
+    """Return the code of all kernels, which lies in the library as text.
+
+    Each is compiled by itself on a device, so its macros end with it.
+    """
+    (found,) = _KERNELS.findall(library.read_bytes())
+    kernels = re.split(r"(?=// Function: )", found.decode())
+    return "\n".join(
+        "\n".join([one, *(f"#undef {name}" for name in _MACRO.findall(one))]) for one in kernels
+    )
+
+
+@pytest.fixture(scope="module")
+def artifacts(cache_dir: Path) -> dict[tuple[str, str, str], Artifact]:
+    """Return the artifact of every variant, precision and target."""
+    built = {}
+    with Workshop(cache_dir, _LIMIT_S) as workshop:
+        for target in GPUS:
+            for name, precision in cells(target):
+                variant = parse_variant(name)
+                exported = workshop.export(variant, Weights())
+                artifact = workshop.build(variant, exported, target, 1, (), precision)
+                assert len(artifact.manifest.kernels) == artifact.manifest.functions
+                assert artifact.manifest.precision == precision
+                built[target.name, name, precision] = artifact
+    return built
+
+
+@pytest.fixture(scope="module")
+def libraries(artifacts: dict[tuple[str, str, str], Artifact]) -> dict[tuple[str, str, str], Path]:
+    """Return their libraries."""
+    return {cell: artifact.library for cell, artifact in artifacts.items()}
+
+
+def test_without_their_weights_they_are_small(
+    artifacts: dict[tuple[str, str, str], Artifact],
+) -> None:
+    for cell, artifact in artifacts.items():
+        code_bytes = artifact.manifest.artifact_bytes - artifact.manifest.params_bytes
+        assert 0 < code_bytes < 1_000_000, cell
+
+
+def test_they_are_libraries_for_arm(libraries: dict[tuple[str, str, str], Path]) -> None:
+    for library in libraries.values():
+        header = library.read_bytes()[:20]
+        assert header[:4] == b"\x7fELF"
+        assert int.from_bytes(header[18:20], "little") == _AARCH64
+
+
+def test_halves_are_half_as_large(libraries: dict[tuple[str, str, str], Path]) -> None:
+    for target in GPUS:
+        for name in _FEW:
+            half, whole = (
+                libraries[target.name, name, precision].stat().st_size
+                for precision in ("float16", "float32")
+            )
+            assert half < 0.75 * whole
+
+
+@pytest.mark.skipif(not shutil.which("clang"), reason="no clang, whose front end reads OpenCL C")
+def test_clang_reads_their_opencl(libraries: dict[tuple[str, str, str], Path]) -> None:
+    for cell, library in libraries.items():
+        source = opencl_of(library)
+        assert source.count("// Function: ") >= 32, cell
+        assert ("half" in source) == (cell[2] == "float16"), cell
+        done = subprocess.run(_CLANG, input=source, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (cell, done.stderr[:2000])
+
+
+@pytest.mark.skipif(not shutil.which("clang"), reason="no clang, whose front end reads OpenCL C")
+def test_clang_refuses_what_is_no_opencl() -> None:
+    source = "__kernel void one(__global half4* at) { at[0] = at[0] + nothing; }"
+    done = subprocess.run(_CLANG, input=source, capture_output=True, text=True, check=False)
+    assert "undeclared identifier 'nothing'" in done.stderr

@@ -1,0 +1,280 @@
+"""`export`, `verify` and `run --bundle`, as their users have them."""
+
+import filecmp
+import json
+import platform
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mobilebench.bench.build.artifact import LIBRARY
+from mobilebench.bench.bundle.bundle import open_bundle
+from mobilebench.bench.bundle.checksums import SUMS, files_below, write_sums
+from mobilebench.bench.bundle.manifest import MANIFEST
+from mobilebench.bench.cache import CACHE_VARIABLE
+from mobilebench.bench.measure.fidelity import TOLERANCE
+from mobilebench.reports.records.store import Store
+from mobilebench.schedules.params import PARAMS_FILE
+from tests.bundles import reseal
+
+VARIANT = "mobilenet_v2_0.35_64x96"
+EXPORT = ("export", "--variant", VARIANT, "--target", "native")
+UNMEASURED = (*EXPORT, "--no-measure", "--out")
+
+
+@pytest.fixture
+def bundle(exported_bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(exported_bundle, tmp_path / "bundle"))
+
+
+def assert_refused(done: Any, *parts: str) -> None:
+    assert done.returncode == 2, done.stderr
+    line = done.stderr.strip().splitlines()[-1]
+    assert line.startswith("mobilebench: ")
+    for part in parts:
+        assert part in line
+
+
+def test_a_bundle_is_exported_measured_verified_and_run(mobilebench: Any, tmp_path: Path) -> None:
+    done = mobilebench(*EXPORT, "--out", "bundle")
+    assert done.returncode == 0, done.stderr
+    opened = open_bundle(tmp_path / "bundle")
+    assert done.stdout.strip() == f"bundle: bundle (sha256 {opened.sha256})"
+    measured = opened.manifest.measured
+    assert measured
+    assert 0 < measured.latency_ci95_low_ms <= measured.latency_p50_ms <= measured.latency_p90_ms
+    assert measured.samples >= 50
+    assert measured.relative_l2_error < 3e-5
+    assert measured.device
+    assert f"{measured.latency_p50_ms:.3f} ms" in (tmp_path / "bundle" / "README.md").read_text()
+
+    done = mobilebench("verify", "bundle")
+    assert done.returncode == 0, done.stderr
+    assert opened.sha256 in done.stdout
+    assert done.stdout.strip().endswith("tolerance 3e-05: ok")
+
+    done = mobilebench("run", "--bundle", "bundle")
+    assert done.returncode == 0, done.stderr
+    with Store("sqlite:///" + str(tmp_path / "mobilebench.sqlite")) as store:
+        (run,) = store.runs()
+        (record,) = store.records([run.run_id])
+    assert record.variant == VARIANT
+    assert (record.target, record.runtime, record.threads, record.status) == (
+        *("native", "tvm", 1, "ok"),
+    )
+    assert record.weights == "random(seed 0)"
+    assert record.artifact_key == f"bundle-{opened.sha256[:24]}"
+    assert record.artifact_bytes == (tmp_path / "bundle" / LIBRARY).stat().st_size
+    assert record.samples
+    assert (record.export_s, record.compile_s) == (None, None)
+
+    done = mobilebench("run", "--resume", "latest")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "bundle" / "README.md").write_text("another")
+    reseal(tmp_path / "bundle")
+    assert_refused(mobilebench("run", "--resume", "latest"), "its SHA-256 is", opened.sha256)
+
+
+@pytest.mark.slow
+def test_the_same_inputs_make_the_same_bytes(
+    mobilebench: Any, bundle: Path, tmp_path: Path
+) -> None:
+    """Though another cache has everything made again."""
+    cache = {CACHE_VARIABLE: str(tmp_path / "cache")}
+    for options in ((), ("--params", "embedded", "--threads", "2")):
+        names = [f"first{len(options)}", f"second{len(options)}"]
+        first = mobilebench(*UNMEASURED, names[0], *options)
+        second = mobilebench(*UNMEASURED, names[1], *options, **cache)
+        assert (first.returncode, second.returncode) == (0, 0), second.stderr
+        one, other = (tmp_path / name for name in names)
+        assert files_below(one)
+        assert filecmp.cmpfiles(one, other, [*files_below(one), SUMS], shallow=False)[1:] == (
+            *([], []),
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "params", "stored_bytes"),
+    [
+        (("--params", "embedded"), "embedded", 4),
+        (("--precision", "float16"), "apart", 2),
+        (("--params", "embedded", "--precision", "float16"), "embedded", 2),
+    ],
+)
+def test_weights_are_apart_or_embedded_and_whole_or_half(
+    mobilebench: Any, tmp_path: Path, options: tuple[str, ...], params: str, stored_bytes: int
+) -> None:
+    assert mobilebench(*UNMEASURED, "bundle", *options).returncode == 0
+    manifest = open_bundle(tmp_path / "bundle").manifest
+    stored = manifest.params_bytes // 4 * stored_bytes
+    file = tmp_path / "bundle" / PARAMS_FILE
+    assert manifest.params == params
+    assert file.exists() == (params == "apart")
+    code = manifest.library_bytes - (0 if file.exists() else stored)
+    assert 0 < code < 1_000_000
+    if file.exists():
+        assert file.stat().st_size == 64 + stored
+    done = mobilebench("verify", "bundle")
+    assert done.returncode == 0, done.stderr
+
+
+def test_wrong_outputs_are_found(mobilebench: Any, bundle: Path) -> None:
+    reference = bundle / "reference" / "logits.bin"
+    values = np.fromfile(reference, "<f4")
+    (values * 1.01).astype("<f4").tofile(reference)
+    reseal(bundle)
+    done = mobilebench("verify", "bundle")
+    assert done.returncode == 1, done.stderr
+    assert "relative L2 error 0.0099 against PyTorch, tolerance 3e-05: WRONG" in done.stdout
+    done = mobilebench("verify", "bundle", "--device", "none")
+    assert done.returncode == 0
+    done = mobilebench("run", "--bundle", "bundle")
+    assert done.returncode == 1
+    assert "wrong" in done.stderr
+
+
+def test_a_wrong_library_is_not_written(
+    mobilebench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TOLERANCE, "float32", 1e-12)
+    done = mobilebench(*EXPORT, "--out", "bundle")
+    assert done.returncode == 1, done.stderr
+    assert "is above 1e-12; nothing was written" in done.stderr
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_what_runs_elsewhere_is_exported_here(mobilebench: Any, tmp_path: Path) -> None:
+    """Though nothing of it could be run or verified on this machine."""
+    elsewhere = tmp_path / "elsewhere.toml"
+    elsewhere.write_text(
+        'description = "elsewhere"\ndevice = "cpu"\ncpu_flags = ["amx_fp64"]\n'
+        '[tvm]\nkind = "llvm"\nmcpu = "x86-64-v3"\n'
+    )
+    done = mobilebench(*UNMEASURED, "bundle", "--target", "elsewhere.toml")
+    assert done.returncode == 0, done.stderr
+    assert_refused(mobilebench("verify", "bundle"), "needs a processor with amx_fp64")
+
+
+def test_a_bundle_can_be_pinned(mobilebench: Any, bundle: Path) -> None:
+    digest = open_bundle(bundle).sha256
+    pinned = ("verify", "bundle", "--device", "none", "--sha256")
+    assert mobilebench(*pinned, digest).returncode == 0
+    (bundle / "LICENSE.md").write_text("mine")
+    reseal(bundle)
+    assert mobilebench("verify", "bundle", "--device", "none").returncode == 0
+    assert_refused(mobilebench(*pinned, digest), "it is another one")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "part"),
+    [
+        (lambda bundle: (bundle / LIBRARY).unlink(), f"{LIBRARY} is missing"),
+        (lambda bundle: (bundle / LIBRARY).write_bytes(b"\x7fELF"), f"{LIBRARY} is not the file"),
+        (shutil.rmtree, "there is no such directory"),
+    ],
+)
+@pytest.mark.parametrize("command", [["verify"], ["run", "--bundle"]])
+def test_a_damaged_bundle_is_refused(
+    mobilebench: Any,
+    bundle: Path,
+    command: list[str],
+    spoil: Callable[[Path], object],
+    part: str,
+) -> None:
+    spoil(bundle)
+    assert_refused(mobilebench(*command, "bundle"), "bundle bundle: ", part)
+
+
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        ({"tvm_version": "0.20.0"}, "built for apache-tvm 0.20.0"),
+        ({"architecture": "riscv64"}, f"is {platform.machine()} code, manifest.json says riscv64"),
+    ],
+)
+def test_a_foreign_bundle_is_refused(
+    mobilebench: Any, bundle: Path, values: dict[str, str], part: str
+) -> None:
+    manifest = json.loads((bundle / MANIFEST).read_text())
+    (bundle / MANIFEST).write_text(json.dumps(manifest | values))
+    write_sums(bundle)
+    for command in (("verify",), ("run", "--bundle")):
+        assert_refused(mobilebench(*command, "bundle"), part)
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (["--variant", VARIANT], "leave out variants"),
+        (["--threads", "2"], "leave out threads"),
+        (["--weights", "random"], "leave out weights"),
+        (["--kernels"], "leave out kernels"),
+        (["--watch"], "leave out watch"),
+        (["--profile", "hasty"], "unknown profile 'hasty'"),
+        (["--bundle", "other"], "rows could not tell them apart"),
+    ],
+)
+def test_a_bundle_says_itself_what_it_is(
+    mobilebench: Any, bundle: Path, options: list[str], part: str
+) -> None:
+    shutil.copytree(bundle, bundle.with_name("other"))
+    assert_refused(mobilebench("run", "--bundle", "bundle", *options), part)
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (["--variant", "resnet50"], "unknown variant 'resnet50'"),
+        (["--variant", "small"], "name one variant"),
+        (["--target", "x86-64-v9"], "unknown target 'x86-64-v9'"),
+        (["--threads", "0"], "threads: 0 is not a number of threads"),
+        (["--precision", "int8"], "unknown precision 'int8'"),
+        (["--params", "elsewhere"], "unknown place of weights 'elsewhere'"),
+        (["--prefer", "beauty"], "unknown preference 'beauty'"),
+        (["--weights", "none.pth"], "none.pth"),
+        (["--labels", "none.txt"], "labels none.txt"),
+        (["--target", "opencl", "--params", "apart"], "leave out --params apart"),
+        (["--target", "raspberry-pi-5", "--measure"], "give their tracker"),
+        (["--out", "."], "exists already"),
+        (["--out", "/proc/nowhere/bundle"], "directory /proc/nowhere/bundle: "),
+    ],
+)
+def test_a_bad_request_is_refused(
+    mobilebench: Any, tmp_path: Path, options: list[str], part: str
+) -> None:
+    assert_refused(mobilebench(*UNMEASURED, "bundle", *options), part)
+    assert not (tmp_path / "bundle").exists()
+    assert not list(tmp_path.glob(".making*"))
+
+
+def test_labels_of_another_number_are_refused(mobilebench: Any, tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("cat\ndog\n")
+    done = mobilebench(*UNMEASURED, "bundle", "--labels", "names.txt")
+    assert_refused(done, "it has 2 lines, the network 1000 classes")
+
+
+def test_a_bundle_for_this_machine_needs_no_tracker(mobilebench: Any, bundle: Path) -> None:
+    done = mobilebench("verify", "bundle", "--device", "127.0.0.1:9190")
+    assert_refused(done, "leave out --device 127.0.0.1:9190")
+
+
+@pytest.mark.slow
+def test_a_gpu_s_bundle_has_what_makes_the_runtime_speak_opencl(
+    mobilebench: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    command = ("export", "--variant", "mobilenet_v2_0.35_32", "--target", "opencl", "--out", "gpu")
+    done = mobilebench(*command, **environment)
+    assert done.returncode == 0, done.stderr
+    opened = open_bundle(tmp_path / "gpu")
+    assert opened.manifest.params == "embedded"
+    assert opened.manifest.measured
+    assert opened.manifest.measured.accelerator
+    assert (tmp_path / "gpu" / "cpp" / "opencl_runtime.cc").exists()
+    done = mobilebench("verify", "gpu", **environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("ok")

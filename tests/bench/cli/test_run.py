@@ -1,0 +1,312 @@
+"""Runs from end to end: real variants, and what goes wrong in the middle of one."""
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from mobilebench.bench.build.artifact import MANIFEST, Artifact, build_artifact, find_artifact
+from mobilebench.bench.cache import file_sha256
+from mobilebench.bench.models.onnx_export import export
+from mobilebench.bench.models.variant import DETECT, SEGMENT, parse_variant
+from mobilebench.bench.models.weights import Weights
+from mobilebench.reports.records.activations import LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN
+from mobilebench.reports.records.record import Record
+from mobilebench.reports.records.store import Store
+from mobilebench.schedules.databases.database import directories
+from mobilebench.targets.catalog.target import find_target
+from tests.bench.cli.saboteur import write_library
+from tests.datasets import answered, save_checkpoint
+
+VARIANT = "mobilenet_v2_0.35_32"
+TWO = ("mobilenet_v2_0.35_32_t1", "mobilenet_v2_0.35_64_t1")  # quick to build
+RUNTIMES = ("tvm", "torch")
+BOTH = [argument for name in RUNTIMES for argument in ("--runtime", name)]
+SELECTED = ["--variant", TWO[0], "--variant", TWO[1], *BOTH]
+
+
+def records_of(directory: Path) -> list[Record]:
+    path = directory / "mobilebench.sqlite"
+    if not path.exists():
+        return []
+    with Store(str(path)) as store:
+        return store.records([run.run_id for run in store.runs()])
+
+
+def wait_for(condition: Callable[[], bool], limit_s: float = 300) -> None:
+    end = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_accuracy_of_two_checkpoints_on_images(mobilebench: Any, tmp_path: Path) -> None:
+    import torch
+
+    from mobilebench.bench.models.mobilenet_v2 import MobileNetV2
+
+    chosen = []
+    for multiplier in (0.35, 0.5):
+        torch.manual_seed(int(100 * multiplier))
+        state = MobileNetV2(parse_variant(f"mobilenet_v2_{multiplier}_32")).state_dict()
+        torch.save(state, tmp_path / f"{multiplier}.pth")
+        manifest = f"width_multiplier = {multiplier}\nresolution = 32\nresize = 36\n"
+        (tmp_path / f"{multiplier}.toml").write_text(manifest)
+        chosen += ["--weights", f"{multiplier}.pth"]
+    rows = []
+    for number in range(6):
+        pixels = np.random.default_rng(number).integers(0, 256, (40, 50, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{number}")
+    (tmp_path / "labels.csv").write_text("\n".join(["file,class_index", *rows]))
+    done = mobilebench("run", *chosen, "--data", "labels.csv", "--runtime", "tvm")
+    assert done.returncode == 0, done.stderr
+    records = records_of(tmp_path)
+    assert [record.variant for record in records] == [VARIANT, "mobilenet_v2_0.5_32"]
+    for record in records:
+        assert record.images == 6
+        assert record.data == tmp_path.name
+        assert record.images_agreement == 1.0
+        assert record.top1_percent == record.pytorch_top1_percent
+        assert record.top5_percent == record.pytorch_top5_percent
+    page = (tmp_path / "mobilebench-report" / "index.html").read_text()
+    assert "top-1 on 6 images" in page or "measured on 6 images" in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [
+        ("ssdlite_mobilenet_v2_0.35_64", ("map_percent", "map50_percent")),
+        ("deeplabv3_mobilenet_v2_0.35_65", ("miou_percent",)),
+    ],
+)
+def test_accuracy_of_other_tasks_on_data(
+    mobilebench: Any, tmp_path: Path, name: str, figures: tuple[str, ...]
+) -> None:
+    variant = parse_variant(name)
+    answered(tmp_path / "data", variant, save_checkpoint(tmp_path / "weights.pth", variant))
+    done = mobilebench("run", "--weights", "weights.pth", "--data", "data", *BOTH)
+    assert done.returncode == 0, done.stderr
+    records = records_of(tmp_path)
+    assert [(record.variant, record.runtime) for record in records] == [
+        (name, runtime) for runtime in RUNTIMES
+    ]
+    for record in records:
+        assert record.images == 3
+        assert record.data in ("data", "val")
+        assert record.images_agreement == pytest.approx(1, abs=0.01)
+        assert record.top1_percent is None
+        assert (record.max_box_error_px is None) == (variant.task == SEGMENT)
+        for figure in figures:
+            assert getattr(record, f"pytorch_{figure}") == pytest.approx(100)
+            assert getattr(record, figure) == pytest.approx(100, abs=1)
+            low, high = (
+                getattr(record, figure.replace("_percent", f"_ci95_{end}_percent"))
+                for end in ("low", "high")
+            )
+            assert low <= getattr(record, figure) <= high
+    if variant.task == DETECT:
+        assert all(0 <= (record.max_box_error_px or 0) < 0.01 for record in records)
+        assert any(record.max_box_error_px for record in records)
+    report = (tmp_path / "mobilebench-report" / "report.md").read_text()
+    assert f"### Accuracy of {variant.task}" in report
+
+
+def test_a_run_measures_every_runtime_and_leaves_a_report(
+    mobilebench_process: Any, tmp_path: Path, cache_dir: Path
+) -> None:
+    done = mobilebench_process("run", "--variant", VARIANT, *BOTH)
+    assert done.returncode == 0, done.stderr
+    page = tmp_path / "mobilebench-report" / "index.html"
+    assert f"report: {page.relative_to(tmp_path)}" in done.stdout
+    assert page.exists()
+    tvm, torch = records_of(tmp_path)
+    assert (tvm.runtime, torch.runtime) == RUNTIMES
+    for record in (tvm, torch):
+        assert record.status == "ok"
+        assert record.relative_l2_error is not None
+        assert record.relative_l2_error < 1e-5
+        assert record.samples >= 50
+        assert record.latency_ci95_low_ms is not None
+        assert record.latency_p50_ms is not None
+        assert record.latency_ci95_high_ms is not None
+        assert record.latency_ci95_low_ms <= record.latency_p50_ms <= record.latency_ci95_high_ms
+        assert record.peak_rss_bytes is not None
+        assert record.base_rss_bytes is not None
+        assert record.peak_rss_bytes > record.base_rss_bytes
+    # Weights are float32 without batch norm's scale, but with whole vectors at the edges.
+    assert tvm.params_bytes is not None
+    assert 0.95 < tvm.params_bytes / (4 * tvm.params) < 1.1
+    artifact = find_artifact(tvm.artifact_key, cache_dir)
+    assert artifact is not None
+    assert artifact.manifest.artifact_bytes == tvm.artifact_bytes
+    assert torch.artifact_key == ""
+    with Store(str(tmp_path / "mobilebench.sqlite")) as store:
+        rounds = store.rounds_ms(tvm)
+    assert sum(map(len, rounds)) == tvm.samples
+
+
+def test_memory_is_accounted_for_if_it_is_asked_for(mobilebench: Any, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    done = mobilebench(
+        "run", "--variant", VARIANT, "--runtime", "tvm", "--runtime", "onnxruntime", "--memory"
+    )
+    assert done.returncode == 0, done.stderr
+    records = records_of(tmp_path)
+    with Store(str(tmp_path / "mobilebench.sqlite")) as store:
+        tvm, onnxruntime = (store.activations(record) for record in records)
+    assert tvm is not None
+    assert onnxruntime is not None
+    assert tvm.plans[LATENCY_PLAN] == records[0].arena_bytes
+    assert tvm.plans[MEMORY_PLAN] < tvm.working_set_bytes
+    assert tvm.working_set_bytes == onnxruntime.working_set_bytes <= onnxruntime.plans[PATTERN_PLAN]
+    for needs, plan in ((tvm, LATENCY_PLAN), (onnxruntime, PATTERN_PLAN)):
+        added = needs.added_heap_bytes
+        assert added is None or added >= needs.plans[plan]
+    page = (tmp_path / "mobilebench-report" / "memory.html").read_text()
+    assert "Planned activations" in page
+
+
+@pytest.mark.parametrize("threads", [pytest.param(1, marks=pytest.mark.slow), 2])
+def test_a_look_inside_adds_up_to_the_whole(mobilebench: Any, tmp_path: Path, threads: int) -> None:
+    done = mobilebench(
+        "run", "--variant", TWO[0], "--runtime", "tvm", "--threads", threads, "--kernels",
+        "--prefer", "memory",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (record,) = records_of(tmp_path)
+    assert record.prefer == "memory"
+    with Store(str(tmp_path / "mobilebench.sqlite")) as store:
+        kernels = store.kernels(record)
+        samples_ms = [sample for one in store.rounds_ms(record) for sample in one]
+    assert len(kernels) == record.functions
+    assert sum(kernel.calls for kernel in kernels) == 38  # 36 convolutions, pooling, classifier
+    assert all(kernel.microseconds > 0 for kernel in kernels)
+    inside_ms = sum(kernel.microseconds for kernel in kernels) / 1000
+    assert min(samples_ms) / 10 < inside_ms < 10 * max(samples_ms)  # noisy; not another unit
+    assert record.macs <= sum(kernel.macs * kernel.calls for kernel in kernels) < 3 * record.macs
+    assert record.peak_macs_per_s is not None
+    assert record.read_bytes_per_s is not None
+    assert (tmp_path / "mobilebench-report" / "roofline-0.png").exists()
+    assert (tmp_path / "mobilebench-report" / "kernels.csv").exists()
+
+
+@pytest.mark.slow
+def test_a_library_that_crashes_and_one_that_hangs_cost_a_row_each(
+    mobilebench: Any, cache_dir: Path, tmp_path: Path
+) -> None:
+    crashing, hanging = (_artifact(name, cache_dir) for name in TWO)
+    with _sabotaged(crashing, "abort"), _sabotaged(hanging, "pause"):
+        done = mobilebench("run", *SELECTED, "--time-limit", 15)
+    assert done.returncode == 1
+    crashed, first, hung, second = records_of(tmp_path)
+    assert (crashed.variant, crashed.runtime, crashed.status) == (TWO[0], "tvm", "crashed")
+    assert "SIGABRT" in crashed.error
+    assert (hung.variant, hung.runtime, hung.status) == (TWO[1], "tvm", "timed_out")
+    assert "15 s" in hung.error
+    for fine in (first, second):
+        assert (fine.runtime, fine.status) == ("torch", "ok")
+    assert not [p for p in psutil.process_iter() if _is_server_in(tmp_path, p)]
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_without_losing_or_repeating_a_row(
+    start: Any, mobilebench: Any, tmp_path: Path
+) -> None:
+    process = start("run", *SELECTED)
+    wait_for(lambda: len(records_of(tmp_path)) >= 2)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    before = records_of(tmp_path)
+    assert 2 <= len(before) < 4
+    resumed = mobilebench("run", "--resume", "latest")
+    assert resumed.returncode == 0, resumed.stderr
+    after = records_of(tmp_path)
+    assert after[: len(before)] == before
+    assert sorted((r.variant, r.runtime) for r in after) == sorted(
+        (variant, runtime) for variant in TWO for runtime in RUNTIMES
+    )
+    assert len({r.run_id for r in after}) == 1
+
+
+def test_ctrl_c_keeps_finished_rows_and_says_how_to_go_on(start: Any, tmp_path: Path) -> None:
+    process = start("run", *SELECTED)
+    children: list[psutil.Process] = []
+    wait_for(lambda: bool(records_of(tmp_path)))
+    wait_for(lambda: bool(children.extend(psutil.Process(process.pid).children()) or children))
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    (run_id,) = {record.run_id for record in records_of(tmp_path)}
+    assert f"mobilebench run --resume {run_id}" in stderr.splitlines()[-1]
+    assert "Traceback" not in stderr
+    assert all(_is_gone(child) for child in children)
+
+
+@pytest.mark.slow
+def test_the_published_grid_is_right_on_this_machine(mobilebench: Any, tmp_path: Path) -> None:
+    from mobilebench.reports.published.figures import find_published
+
+    done = mobilebench("run", "--variant", "published", "--runtime", "tvm")
+    assert done.returncode == 0, done.stderr
+    records = records_of(tmp_path)
+    assert len({record.variant for record in records}) == len(records) == 22
+    for record in records:
+        assert record.status == "ok"
+        assert record.relative_l2_error is not None
+        assert record.relative_l2_error < 1e-5
+        published = find_published(record.width_multiplier, record.height, record.width)
+        assert published is not None
+        assert int(record.macs / 1e6) == int(published.macs_millions)
+
+
+@contextmanager
+def _sabotaged(artifact: Artifact, c_function: str) -> Iterator[None]:
+    """Put a library that calls `c_function` in an artifact's place, for a while."""
+    manifest = artifact.directory / MANIFEST
+    kept = {path: path.read_bytes() for path in (artifact.library, manifest)}
+    variant = parse_variant(artifact.manifest.variant)
+    artifact.library.unlink()
+    write_library(c_function, variant.height, variant.width, artifact.library)
+    changed = json.loads(kept[manifest]) | {"library_sha256": file_sha256(artifact.library)}
+    manifest.write_text(json.dumps(changed))
+    try:
+        yield
+    finally:
+        for path, content in kept.items():
+            path.unlink()
+            path.write_bytes(content)
+
+
+def _artifact(variant_name: str, cache_dir: Path) -> Artifact:
+    """Return what a run builds of a variant for this machine."""
+    variant, native = parse_variant(variant_name), find_target("native")
+    exported = export(variant, Weights(), cache_dir)
+    onnx = (exported.onnx_path, exported.onnx_sha256)
+    return build_artifact(variant.name, *onnx, native, 1, directories(), cache_dir)
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    """Whether a process has ended; where nobody reaps orphans it stays a zombie."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def _is_server_in(directory: Path, process: psutil.Process) -> bool:
+    """Whether a process is an RPC server of a run in a directory; others may run beside it."""
+    try:
+        return (
+            "mobilebench.targets.rpc.server_process" in process.cmdline()
+            and process.cwd() == str(directory)
+        )
+    except psutil.Error:
+        return False

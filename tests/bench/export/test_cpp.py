@@ -1,0 +1,458 @@
+"""A bundle's C++ program, compiled by its CMake file as the README says."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mobilebench.bench.accuracy.boxes import Suppression, anchors_of, detect
+from mobilebench.bench.build.artifact import LIBRARY
+from mobilebench.bench.models.variant import parse_variant
+from mobilebench.schedules.params import PARAMS_FILE
+from mobilebench.targets.devices.proc_files import cpu_flags
+from mobilebench.targets.emulated.board import make_board
+from mobilebench.targets.rpc.local_server import local_cpuinfo
+from mobilebench.targets.toolchains.toolchain import find_toolchain
+from tests.bundles import export, flip
+from tests.datasets import structured_pixels
+
+INPUT = {"name": "input", "dtype": "float32", "reference": "reference/input.bin"}
+CROSS_GCC = "aarch64-linux-gnu-g++"
+QEMU = "qemu-aarch64-static"
+
+pytestmark = pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed")
+
+
+def build(bundle: Path, directory: Path, *options: str) -> Path:
+    """Return a directory that holds the program and TVM's libraries."""
+    made, installed = directory / "made", directory / "installed"
+    configure = ["cmake", "-S", bundle / "cpp", "-B", made, *options]
+    for command in (
+        configure,
+        ["cmake", "--build", made],
+        ["cmake", "--install", made, "--prefix", installed],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "warning" not in done.stdout + done.stderr
+    return installed
+
+
+@pytest.fixture(scope="module")
+def installed(exported_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the program for this machine is."""
+    python = f"-DPython3_EXECUTABLE={sys.executable}"
+    return build(exported_bundle, tmp_path_factory.mktemp("cpp"), python)
+
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def run(installed: Path) -> Run:
+    """Return what runs the program, in no environment at all."""
+
+    def run(*arguments: object, **environment: str) -> Any:
+        command = [str(installed / "mobilenet"), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a picture that is larger than the network's input and has structure."""
+    path = tmp_path_factory.mktemp("pictures") / "picture.ppm"
+    Image.fromarray(structured_pixels(81, 121)).save(path)
+    return path
+
+
+def assert_refused(done: Any, *parts: str) -> None:
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("mobilenet: ")
+    for part in parts:
+        assert part in line
+
+
+def test_it_stands_alone_with_two_libraries_of_tvm(installed: Path) -> None:
+    assert {path.name for path in installed.iterdir()} == {
+        "mobilenet",
+        "libtvm_ffi.so",
+        "libtvm_runtime.so",
+    }
+
+
+def test_it_reproduces_the_stored_outputs(bundle: Path, run: Run) -> None:
+    done = run(bundle, "--check")
+    assert done.returncode == 0, done.stderr
+    files, logits = done.stdout.splitlines()
+    assert files == "the library and its weights are those that were exported"
+    assert logits.startswith("logits: relative L2 error ")
+    assert logits.endswith(", within the tolerance of 3e-05")
+
+
+def test_other_outputs_are_wrong(forged: Callable[..., Path], run: Run) -> None:
+    done = run(forged(tolerance=1e-12), "--check")
+    assert done.returncode == 1
+    assert "BEYOND the tolerance of 1e-12" in done.stdout
+
+
+def answers_of_run_py(bundle: Path, picture: Path) -> list[str]:
+    """Return the lines in which the C++ program would say what run.py does."""
+    command = [sys.executable, str(bundle / "run.py"), str(picture), "--json"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [
+        f"{100 * one['share']:7.2f} %  {one['class']:3d}"
+        + "".join(f"  {' '.join(f'{side:.3f}' for side in box)}" for box in [one.get("box")] if box)
+        for one in json.loads(told)["found"]
+    ]
+
+
+def test_it_answers_as_run_py_does(bundle: Path, picture: Path, run: Run) -> None:
+    assert run(bundle, picture).stdout.splitlines() == answers_of_run_py(bundle, picture)
+
+
+def test_labels_are_printed(tmp_path: Path, picture: Path, run: Run) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("".join(f"thing {index}\n" for index in range(1000)))
+    for line in run(export(tmp_path / "labelled", "--labels", names), picture).stdout.splitlines():
+        share, percent, index, *label = line.split()
+        assert 0 < float(share) < 100
+        assert percent == "%"
+        assert " ".join(label) == f"thing {index}"
+
+
+def test_samples_are_written(bundle: Path, tmp_path: Path, run: Run) -> None:
+    file = tmp_path / "samples.txt"
+    done = run(bundle, "--bench", 20, "--samples", file)
+    assert done.returncode == 0, done.stderr
+    samples = sorted(float(line) for line in file.read_text().splitlines())
+    assert len(samples) == 20
+    words = done.stdout.split()
+    figures = [float(words[index]) for index in (1, 4, 7)]
+    expected = [np.percentile(samples, 50), np.percentile(samples, 90), samples[0]]
+    np.testing.assert_allclose(figures, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_cold_start_is_told_in_its_steps(bundle: Path, picture: Path, run: Run) -> None:
+    last = run(bundle, picture, "--cold").stdout.splitlines()[-1]
+    assert last.startswith("first result after ")
+    assert last.split()[5::2] == ["files", "library", "input", "inference"]
+    last = run(bundle, "--cold", MOBILENET_STARTED="1").stdout.splitlines()[-1]
+    assert "to main()" in last
+
+
+def test_weights_may_lie_elsewhere(copy: Path, tmp_path: Path, run: Run) -> None:
+    elsewhere = (copy / PARAMS_FILE).rename(tmp_path / "weights.bin")
+    assert_refused(run(copy, "--check"), f"{PARAMS_FILE}: is missing")
+    done = run(copy, "--check", "--params", elsewhere)
+    assert done.returncode == 0, done.stderr
+
+
+def test_weights_in_the_library_are_nowhere_else(tmp_path: Path, picture: Path, run: Run) -> None:
+    embedded = export(tmp_path / "embedded", "--params", "embedded")
+    assert run(embedded, "--check").returncode == 0
+    assert_refused(run(embedded, picture, "--params", picture), "the weights are in libmodel.so")
+
+
+@pytest.fixture(scope="module")
+def find_boxes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a program that prints what boxes.h finds in files of codes, logits and anchors."""
+    directory = tmp_path_factory.mktemp("boxes")
+    source = directory / "main.cc"
+    source.write_text(
+        """
+        #include <cstdio>
+        #include <cstdlib>
+        #include <fstream>
+        #include <iterator>
+        #include <string>
+        #include "boxes.h"
+
+        int main(int, char** words) {
+          std::string files[3];
+          const float* floats[3];
+          for (int index : {0, 1, 2}) {
+            std::ifstream file(words[index + 1], std::ios::binary);
+            files[index].assign(std::istreambuf_iterator<char>(file), {});
+            floats[index] = reinterpret_cast<const float*>(files[index].data());
+          }
+          int places = files[2].size() / 16, classes = files[1].size() / places / 4;
+          for (const auto& one : mobilenet::FindBoxes(floats[0], floats[1], floats[2], places,
+                                                      classes, std::atoi(words[4]))) {
+            std::printf("%d %.9g %.9g %.9g %.9g %.9g\\n", one.index, one.score, one.box.low[0],
+                        one.box.low[1], one.box.high[0], one.box.high[1]);
+          }
+        }
+        """
+    )
+    include = files("mobilebench.bench.export") / "programs" / "cpp"
+    program = directory / "find_boxes"
+    compiler = find_toolchain("host").compiler
+    warnings = ["-Wall", "-Wextra", "-Werror"]
+    command = [*compiler, "-std=c++17", "-O1", *warnings, "-I", include, source, "-o", program]
+    subprocess.run(list(map(str, command)), check=True)
+    return program
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_it_finds_the_boxes_that_the_suite_finds(
+    find_boxes: Path, tmp_path: Path, seed: int
+) -> None:
+    anchors = anchors_of(parse_variant("ssdlite_mobilenet_v2_0.35_96"))
+    generator = np.random.default_rng(seed)
+    codes = generator.standard_normal((1, len(anchors), 4), np.float32)
+    logits = generator.normal(-4, 1.5, (1, len(anchors), 91)).astype(np.float32)
+    suppression = Suppression(score_threshold=0.3, per_class=1000, in_all=1000)
+    (expected,) = detect(codes, logits, anchors, suppression)
+    assert len(expected.scores) > 20
+    logits[0, 0, 1] = np.nan  # found by none
+    given = []
+    for name, values in (("codes", codes), ("logits", logits), ("anchors", anchors)):
+        given.append(tmp_path / name)
+        values.astype("<f4").tofile(given[-1])
+
+    def found(count: int) -> np.ndarray:
+        command = [find_boxes, *given, str(count)]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return np.array([[float(word) for word in line.split()] for line in told.splitlines()])
+
+    every = found(1000)
+    assert every[:, 0].tolist() == expected.classes.tolist()
+    np.testing.assert_allclose(every[:, 1], expected.scores, rtol=1e-5)
+    np.testing.assert_allclose(every[:, 2:], expected.boxes, atol=1e-5)
+    assert found(3).tolist() == every[:3].tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("variant", "size"),
+    [("ssdlite_mobilenet_v2_0.35_96", 96), ("deeplabv3_mobilenet_v2_0.35_97", 97)],
+)
+def test_a_detector_and_a_segmenter_answer_too(
+    tmp_path: Path, picture: Path, run: Run, variant: str, size: int
+) -> None:
+    bundle = export(tmp_path / "bundle", variant=variant)
+    assert run(bundle, "--check").returncode == 0
+    assert_refused(run(bundle, picture), f"is 121x81, the network takes {size}x{size}")
+    fitting = tmp_path / "fitting.ppm"
+    Image.open(picture).resize((size, size)).save(fitting)
+    answers = run(bundle, fitting).stdout.splitlines()
+    assert answers
+    expected = answers_of_run_py(bundle, fitting)
+    if variant.startswith("deeplab"):  # here no class is left out but those of few pixels
+        answers = [one.removesuffix(" of the pixels") for one in answers][:5]
+        expected = expected[: len(answers)]
+    assert answers == expected
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def make_foreign(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[18] = 243  # EM_RISCV
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "parts"),
+    [
+        (lambda copy: (copy / LIBRARY).unlink(), [f"{LIBRARY}: is missing"]),
+        (lambda copy: truncate(copy / LIBRARY), [f"{LIBRARY}: has ", "bytes, not"]),
+        (lambda copy: make_foreign(copy / LIBRARY), [f"{LIBRARY}: is no library for"]),
+        (lambda copy: flip(copy / LIBRARY), [f"{LIBRARY}: is not the file that was exported"]),
+        (lambda copy: truncate(copy / PARAMS_FILE), [f"{PARAMS_FILE}: has ", "bytes, not"]),
+        (lambda copy: flip(copy / PARAMS_FILE), [f"{PARAMS_FILE}: is not the file"]),
+        (lambda copy: (copy / "reference/logits.bin").unlink(), ["logits.bin: is missing"]),
+        (lambda copy: (copy / "manifest.json").unlink(), ["manifest.json: cannot be read"]),
+        (lambda copy: (copy / "manifest.json").write_text("{"), ["manifest.json: is damaged"]),
+        (lambda copy: (copy / "manifest.json").write_text("[]"), ["manifest.json: is damaged"]),
+        (lambda copy: (copy / "manifest.json").write_text("{}"), ['nothing proper of "format"']),
+    ],
+)
+def test_what_is_damaged_is_refused_in_one_line(
+    copy: Path, run: Run, spoil: Callable[[Path], object], parts: list[str]
+) -> None:
+    spoil(copy)
+    assert_refused(run(copy, "--check"), *parts)
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ({"format": 2}, ["has another format"]),
+        ({"tvm_version": "0.26.0"}, ["is for TVM 0.26.0, this program for 0.27.0"]),
+        ({"tvm_ffi_version": "0.2.0"}, ["is for tvm-ffi 0.2.0, libtvm_ffi.so is 0.1"]),
+        ({"architecture": "riscv64"}, ["the manifest says riscv64"]),
+        ({"target": {"cpu_flags": ["amx_fp64"]}}, ["lacks amx_fp64"]),
+        ({"target": {"device": "cuda"}}, ['"device" is cuda']),
+        ({"task": "dream"}, ['"task" is dream']),
+        ({"task": "detect"}, ["its outputs are not a detector's"]),
+        ({"params": "Apart"}, ['"params" is Apart']),
+        ({"threads": 0}, ['"threads" cannot be 0']),
+        ({"inputs": [INPUT | {"shape": [1, 1, 64, 96]}]}, ["describes no network of one image"]),
+        ({"inputs": [INPUT | {"shape": [1, 3, -64, 96]}]}, ["describes no network of one image"]),
+        ({"threads": "one"}, ['nothing proper of "threads"']),
+        ({"inputs": []}, ["describes no network"]),
+        ({"preprocessing": {"mean": [1], "std": [1]}}, ["how pixels are scaled"]),
+    ],
+)
+def test_what_is_not_for_here_is_refused_in_one_line(
+    forged: Callable[..., Path], picture: Path, run: Run, values: dict[str, Any], parts: list[str]
+) -> None:
+    assert_refused(run(forged(**values), picture), *parts)
+
+
+def test_a_processor_that_has_what_is_needed_is_not_refused(
+    forged: Callable[..., Path], picture: Path, run: Run
+) -> None:
+    here = sorted(cpu_flags(local_cpuinfo()))
+    assert run(forged(target={"cpu_flags": here}), picture).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"", "is no binary PPM file"),
+        (b"P3 1 1 255 0 0 0", "is no binary PPM file"),
+        (b"P6 2 2 65535 " + bytes(24), "is no binary PPM file"),
+        (b"P6 -2 2 255 " + bytes(12), "is no binary PPM file"),
+        (b"P6 99999999999 1 255 ", "is no binary PPM file"),
+        (b"P6 2 2 255 " + bytes(11), "ends before its last pixel"),
+        (b"P6\n# a comment\n2 2\n255\n" + bytes(12), "is 2x2, the network takes 96x64"),
+    ],
+    ids=["empty", "text", "16 bits", "negative", "huge", "cut off", "small"],
+)
+def test_what_is_no_picture_is_refused_in_one_line(
+    bundle: Path, tmp_path: Path, run: Run, content: bytes, part: str
+) -> None:
+    file = tmp_path / "picture.ppm"
+    file.write_bytes(content)
+    assert_refused(run(bundle, file), f"{file}: {part}")
+
+
+def test_a_picture_is_to_be_scaled_beforehand(
+    forged: Callable[..., Path], bundle: Path, picture: Path, run: Run
+) -> None:
+    preprocessing = json.loads((bundle / "manifest.json").read_text())["preprocessing"]
+    assert_refused(
+        run(forged(preprocessing=preprocessing | {"resize": 80}), picture),
+        "is 121x81, its shorter side should be 80; magick",
+    )
+    assert run(forged(preprocessing=preprocessing | {"resize": 81}), picture).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ([], "give one bundle"),
+        (["--check"], "give one bundle"),
+        (["BUNDLE"], "give a picture, --check or --bench N"),
+        (["BUNDLE", "a.ppm", "b.ppm"], "give one bundle, one picture"),
+        (["BUNDLE", "none.ppm"], "none.ppm: cannot be read"),
+        (["BUNDLE", "--bench"], "--bench: wants something after it"),
+        (["BUNDLE", "--bench", "0"], "--bench 0: give a number"),
+        (["BUNDLE", "--bench", "5x"], "--bench 5x: give a number"),
+        (["BUNDLE", "--samples", "x", "--check"], "none without --bench"),
+        (["BUNDLE", "--check", "--threads", "2"], "the network was compiled for 1"),
+        (["BUNDLE", "--fast"], "--fast: is no option"),
+        (["BUNDLE", "--check", "--params", "none.bin"], "none.bin: is missing"),
+        (["nowhere", "--check"], "nowhere/manifest.json: cannot be read"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_line(
+    bundle: Path, run: Run, arguments: list[str], part: str
+) -> None:
+    named = [str(bundle) if word == "BUNDLE" else word for word in arguments]
+    assert_refused(run(*named), part)
+
+
+def test_hashes_are_sha_256(bundle: Path, tmp_path: Path) -> None:
+    source = tmp_path / "hash.cc"
+    source.write_text(
+        '#include "sha256.h"\n#include <iostream>\n'
+        "int main(int count, char** files) {\n"
+        "  for (int index = 1; index < count; ++index)\n"
+        '    std::cout << mobilenet::Sha256::OfFile(files[index]) << "\\n";\n'
+        "}\n"
+    )
+    program = tmp_path / "hash"
+    include = f"-I{bundle / 'cpp'}"
+    subprocess.run(["g++", "-std=c++17", include, "-o", program, source], check=True)
+    files = []
+    for size in (0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 100_000):  # around a block's end
+        files.append(tmp_path / str(size))
+        files[-1].write_bytes(bytes(index % 251 for index in range(size)))
+    done = subprocess.run([program, *files], capture_output=True, text=True, check=True)
+    expected = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    assert done.stdout.split() == expected
+
+
+@pytest.mark.slow
+def test_a_model_runs_where_tvm_is_hidden_from_it(
+    bundle: Path, installed: Path, tmp_path: Path
+) -> None:
+    """A Java VM loads an app's library so, whose own libraries are then nobody else's."""
+    app, host = tmp_path / "app.cc", tmp_path / "host.cc"
+    app.write_text(
+        '#include "model.h"\n'
+        'extern "C" int infer(const char* library) {\n'
+        "  mobilenet::Model model(library, {1, 3, 64, 96});\n"
+        "  model.Feed();\n"
+        "  model.Run();\n"
+        "  return model.Outputs()[0].numel();\n"
+        "}\n"
+    )
+    host.write_text(
+        "#include <dlfcn.h>\n"
+        "int main(int, char** words) {\n"
+        "  void* app = dlopen(words[1], RTLD_NOW | RTLD_LOCAL);\n"
+        '  auto infer = reinterpret_cast<int (*)(const char*)>(dlsym(app, "infer"));\n'
+        "  return infer(words[2]) != 1000;\n"
+        "}\n"
+    )
+    packages = [
+        Path(spec.origin).parent
+        for spec in map(find_spec, ("tvm", "tvm_ffi"))
+        if spec and spec.origin
+    ]
+    include = [f"-I{path}/include" for path in [*packages, packages[1] / "3rdparty/dlpack"]]
+    library, program = tmp_path / "libapp.so", tmp_path / "host"
+    compiler = ["g++", "-std=c++17", f"-I{bundle / 'cpp'}", *include]
+    link = ["-Wl,--no-as-needed", f"-L{installed}", "-ltvm_runtime", "-ltvm_ffi"]
+    run_path = f"-Wl,-rpath,{installed}"
+    subprocess.run([*compiler, "-shared", "-fPIC", "-o", library, app, *link, run_path], check=True)
+    subprocess.run(["g++", "-o", program, host, "-ldl"], check=True)
+    subprocess.run([program, library, bundle / LIBRARY], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which(CROSS_GCC) is None, reason=f"{CROSS_GCC} is not installed")
+@pytest.mark.skipif(shutil.which(QEMU) is None, reason=f"{QEMU} is not installed")
+def test_it_is_compiled_here_for_64_bit_arm(cache_dir: Path, tmp_path: Path) -> None:
+    bundle = export(tmp_path / "bundle", target="emulated-arm")
+    board = make_board(cache_dir, print).parent
+    installed = build(
+        *(bundle, tmp_path, f"-DCMAKE_CXX_COMPILER={CROSS_GCC}", "-DCMAKE_SYSTEM_NAME=Linux"),
+        "-DCMAKE_SYSTEM_PROCESSOR=aarch64",
+        f"-DTVM_DIR={board / 'site/tvm'}",
+        f"-DTVM_FFI_DIR={board / 'site/tvm_ffi'}",
+    )
+    command = [QEMU, "-L", board / "root", installed / "mobilenet", bundle, "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "within the tolerance" in done.stdout

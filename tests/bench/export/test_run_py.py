@@ -1,0 +1,245 @@
+"""A bundle's own program: it needs TVM's runtime, and neither PyTorch, ONNX nor NumPy."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from array import array
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mobilebench.bench.accuracy.boxes import Suppression, anchors_of, detect
+from mobilebench.bench.accuracy.images import Preprocessing, normalised
+from mobilebench.bench.accuracy.labels import LabelDataset, show
+from mobilebench.bench.build.artifact import LIBRARY
+from mobilebench.bench.bundle.bundle import open_bundle
+from mobilebench.bench.measure.on_device import Bench, infer_on_device, workload_of
+from mobilebench.bench.models.variant import parse_variant
+from tests.bundles import MISSING, export, flip
+from tests.datasets import structured_pixels
+
+
+def run(bundle: Path, *arguments: object) -> Any:
+    command = [sys.executable, str(bundle / "run.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def loaded(bundle: Path, directory: Path) -> Any:
+    """Return the program as a module of its own directory, in which Python may write."""
+    copied = shutil.copy(bundle / "run.py", directory)
+    spec = spec_from_file_location("bundle_run", copied)
+    assert spec
+    assert spec.loader
+    program = module_from_spec(spec)
+    spec.loader.exec_module(program)
+    return program
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a picture that is larger than the network's input and has structure."""
+    path = tmp_path_factory.mktemp("pictures") / "picture.png"
+    Image.fromarray(structured_pixels(80, 120)).save(path)
+    return path
+
+
+def test_it_reproduces_the_stored_outputs(bundle: Path) -> None:
+    done = run(bundle, "--check")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("relative L2 error ")
+    assert done.stdout.strip().endswith("tolerance 3e-05: ok")
+
+
+def test_it_sees_of_an_image_what_the_suite_sees(
+    bundle: Path, picture: Path, cache_dir: Path
+) -> None:
+    opened = open_bundle(bundle)
+    done = run(bundle, picture, "--json", "--top", 1000)
+    found = json.loads(done.stdout)["found"]
+    wanted = opened.manifest.preprocessing
+    image = show(LabelDataset("", (picture,), (0,), ""), [0], wanted)
+    bench = Bench(opened.target, 1, 60, cache_dir)
+    (logits,) = infer_on_device(bench, workload_of(opened.variant, opened.artifact), image)
+    shares = np.exp(logits[0]) / np.exp(logits[0]).sum()
+    told = np.zeros(1000)
+    for one in found:
+        told[one["class"]] = one["share"]
+    np.testing.assert_allclose(told, shares, rtol=1e-4)
+    assert [one["class"] for one in found[:5]] == np.argsort(-shares)[:5].tolist()
+
+
+@pytest.mark.parametrize("task", ["classify", "detect", "segment"])
+@pytest.mark.parametrize("resize", [None, 48])
+def test_its_pixels_are_the_suite_s(
+    bundle: Path, task: str, resize: int | None, tmp_path: Path
+) -> None:
+    """Flat images of all sizes have no resampling, so that only places and colours are told."""
+    program = loaded(bundle, tmp_path)
+    wanted = {"height": 40, "width": 48, "resize": resize}
+    wanted |= {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    flat = tmp_path / "flat.png"
+    Image.new("RGB", (96, 64), (200, 100, 50)).save(flat)
+    shown = np.frombuffer(program.read_image(flat, task, wanted), np.float32).reshape(1, 3, 40, 48)
+    whole = np.full((1, 40, 48, 3), (200, 100, 50), np.uint8)
+    expected = normalised(whole, Preprocessing(**wanted))
+    if task == "segment":
+        expected[:, :, 32:] = 0  # 96x64 made 48x32, on the mean colour
+    np.testing.assert_allclose(shown, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_it_finds_the_boxes_that_the_suite_finds(bundle: Path, tmp_path: Path, seed: int) -> None:
+    variant = parse_variant("ssdlite_mobilenet_v2_0.35_96")
+    anchors = anchors_of(variant)
+    generator = np.random.default_rng(seed)
+    codes = generator.standard_normal((1, len(anchors), 4), np.float32)
+    logits = generator.normal(-4, 1.5, (1, len(anchors), 91)).astype(np.float32)
+    suppression = Suppression(score_threshold=0.3, per_class=1000, in_all=1000)
+    (expected,) = detect(codes, logits, anchors, suppression)
+    assert len(expected.scores) > 20
+    program = loaded(bundle, tmp_path)
+    anchors.astype("<f4").tofile(tmp_path / "anchors.bin")
+    shapes = [{"shape": codes.shape}, {"shape": logits.shape}]
+    outputs = [array("f", one.tobytes()) for one in (codes, logits)]
+    found = program.detect(outputs, {"anchors": "anchors.bin", "outputs": shapes}, 1000)
+    assert [one["class"] for one in found] == expected.classes.tolist()
+    np.testing.assert_allclose([one["box"] for one in found], expected.boxes, atol=1e-5)
+    np.testing.assert_allclose([one["share"] for one in found], expected.scores, rtol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("variant", "kind"),
+    [
+        ("ssdlite_mobilenet_v2_0.35_96", "box"),
+        ("deeplabv3_mobilenet_v2_0.35_97", "share"),
+    ],
+)
+def test_a_detector_and_a_segmenter_answer_too(
+    tmp_path: Path, picture: Path, variant: str, kind: str
+) -> None:
+    bundle = export(tmp_path / "bundle", variant=variant)
+    done = run(bundle, "--check", picture, "--json")
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first.endswith("ok")
+    found = json.loads(second)["found"]
+    assert found
+    assert all(kind in one for one in found)
+    shares = [one["share"] for one in found]
+    assert shares == sorted(shares, reverse=True)
+    assert all(0 < share <= 1 for share in shares)
+
+
+def test_labels_are_printed(bundle: Path, picture: Path, tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("".join(f"thing {index}\n" for index in range(1000)))
+    labelled = export(tmp_path / "labelled", "--labels", names)
+    done = run(labelled, picture, "--top", 3)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 4
+    for line in lines[1:]:
+        share, index, *label = line.split()
+        assert share.endswith("%")
+        assert " ".join(label) == f"thing {index}"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "parts"),
+    [
+        (lambda copy: (copy / LIBRARY).unlink(), [LIBRARY, "No such file"]),
+        (lambda copy: (copy / "params.bin").unlink(), ["params.bin", "get the bundle again"]),
+        (lambda copy: (copy / "manifest.json").unlink(), ["manifest.json", "No such file"]),
+        (
+            lambda copy: (copy / "manifest.json").write_text("{}"),
+            ["manifest.json", "lacks 'format'"],
+        ),
+        (lambda copy: flip(copy / LIBRARY), [LIBRARY, "not the exported file"]),
+        (lambda copy: flip(copy / "params.bin"), ["params.bin", "not the exported file"]),
+    ],
+)
+def test_what_is_damaged_is_refused_in_one_line(
+    copy: Path, picture: Path, spoil: Callable[[Path], object], parts: list[str]
+) -> None:
+    spoil(copy)
+    assert_refused(run(copy, picture), *parts)
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ({"tvm_version": "0.26.0"}, ["built for 0.26.0", "pip install apache-tvm==0.26.0"]),
+        ({"tvm_ffi_version": "0.1.0"}, ["pip install apache-tvm-ffi==0.1.0"]),
+        ({"architecture": "riscv64"}, ["manifest says riscv64", platform.machine()]),
+        ({"target": {"cpu_flags": ["amx_fp64"]}}, ["this processor lacks amx_fp64"]),
+        ({"format": 2}, ["its format is 2, this program reads 1"]),
+        ({"files": {LIBRARY: MISSING}}, [f"lacks '{LIBRARY}'"]),
+        ({"files": {"params.bin": MISSING}}, ["lacks 'params.bin'"]),
+        ({"labels": "none.txt"}, ["lacks 'none.txt'"]),
+        ({"architecture": MISSING}, ["architecture"]),
+        ({"target": {"cpu_flags": None}}, ["TypeError"]),
+        ({"target": {"device": "cuda"}}, ["cuda"]),
+        ({"task": "dream"}, ["dream"]),
+        ({"threads": "1"}, ["TypeError"]),
+        ({"threads": 0}, ["the library was made for 0"]),
+        ({"preprocessing": None}, ["TypeError"]),
+    ],
+)
+def test_what_is_not_for_here_is_refused_in_one_line(
+    forged: Callable[..., Path], picture: Path, values: dict[str, Any], parts: list[str]
+) -> None:
+    assert_refused(run(forged(**values), picture), *parts)
+
+
+@pytest.mark.parametrize("threads", ["0", "-3", "2"])
+def test_threads_that_cannot_be_are_refused(bundle: Path, threads: str) -> None:
+    assert_refused(run(bundle, "--check", "--threads", threads), "the library was made for 1")
+
+
+def test_nothing_is_imported_from_the_bundle(copy: Path) -> None:
+    (copy / "hashlib.py").write_text("raise SystemExit('foreign code ran')\n")
+    assert run(copy, "--check").returncode == 0
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
+def test_it_runs_on_as_many_threads_as_it_was_made_for_and_on_the_cores_named(
+    tmp_path: Path,
+) -> None:
+    bundle = export(tmp_path / "bundle", "--threads", 2)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["target"]["cores"] = [1, 0]
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    tell = (
+        "import os, run; manifest = run.read_manifest(); run.check_machine(manifest); "
+        "model = run.Model(manifest, 2); ffi = run.import_ffi(); "
+        "print(ffi.get_global_func('runtime.NumThreads')(), os.sched_getaffinity(0), "
+        "run.relative_error(model, manifest) < 1e-5)"
+    )
+    command = [sys.executable, "-B", "-c", tell]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=bundle)
+    assert done.stdout.strip() == "2 {1} True", done.stderr
+
+
+def test_what_is_no_image_is_refused_in_one_line(bundle: Path, tmp_path: Path) -> None:
+    small, text = tmp_path / "small.png", tmp_path / "text.png"
+    Image.new("RGB", (20, 20)).save(small)
+    text.write_text("no image")
+    assert_refused(run(bundle, small), "is 20x20, the network takes 96x64")
+    assert_refused(run(bundle, text), "cannot identify image file")
+    assert_refused(run(bundle, tmp_path / "none.png"), "No such file")
+
+
+def assert_refused(done: Any, *parts: str) -> None:
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("run.py: ")
+    for part in parts:
+        assert part in line

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from mobilebench.bench.measure.fidelity import Fidelity, Floats, seeded_inputs
+from mobilebench.bench.measure.fidelity import compare as compare_all
+
+REFERENCE = np.array([[3.0, 4.0], [1.0, 0.0]], np.float32)
+
+
+def compare(output: Floats, reference: Floats) -> Fidelity:
+    return compare_all((output,), (reference,))
+
+
+def test_equal_outputs_have_no_error() -> None:
+    fidelity = compare(REFERENCE, REFERENCE)
+    assert (fidelity.max_abs_error, fidelity.relative_l2_error) == (0.0, 0.0)
+    assert (fidelity.top1_agreement, fidelity.inputs) == (1.0, 2)
+
+
+def test_the_worst_input_counts() -> None:
+    fidelity = compare(REFERENCE + np.array([[0.0, 0.5], [0.0, 0.5]], np.float32), REFERENCE)
+    assert fidelity.relative_l2_error == pytest.approx(0.5)
+    assert fidelity.max_abs_error == pytest.approx(0.5)
+
+
+def test_top1_agreement_is_a_share_of_the_inputs() -> None:
+    assert compare(REFERENCE[:, ::-1], REFERENCE).top1_agreement == 0.0
+    swapped = REFERENCE.copy()
+    swapped[0] = swapped[0, ::-1]
+    assert compare(swapped, REFERENCE).top1_agreement == 0.5
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_an_output_that_is_no_number_is_infinitely_wrong(bad: float) -> None:
+    outputs = REFERENCE.copy()
+    outputs[1, 1] = bad
+    assert compare(outputs, REFERENCE).relative_l2_error == float("inf")
+
+
+def test_another_shape_is_infinitely_wrong() -> None:
+    assert compare(REFERENCE[:, :1], REFERENCE).relative_l2_error == float("inf")
+
+
+def test_inputs_follow_the_seed() -> None:
+    first = seeded_inputs((1, 3, 8, 8), seed=1)
+    assert first.shape == (4, 3, 8, 8)
+    assert np.array_equal(first, seeded_inputs((1, 3, 8, 8), seed=1))
+    assert not np.array_equal(first, seeded_inputs((1, 3, 8, 8), seed=2))
+
+
+def test_a_reference_of_zeros_is_met_by_zeros_only() -> None:
+    zeros = np.zeros((1, 2), np.float32)
+    assert compare(zeros, zeros).relative_l2_error == 0.0
+    assert compare(zeros + 1, zeros).relative_l2_error == float("inf")
+
+
+def test_the_worst_output_counts() -> None:
+    worse = REFERENCE + np.array([[0.0, 0.5], [0.0, 0.5]], np.float32)
+    outputs, reference = (worse, REFERENCE), (REFERENCE, REFERENCE)
+    assert compare_all(outputs, reference).relative_l2_error == pytest.approx(0.5)
+    assert compare_all(outputs[:1], reference).relative_l2_error == float("inf")
+
+
+def test_agreement_is_a_share_of_all_that_is_classified() -> None:
+    # Two anchors of an input, their classes along the last axis.
+    logits = np.array([[[1.0, 2.0], [2.0, 1.0]]], np.float32)
+    other = np.array([[[2.0, 1.0], [2.0, 1.0]]], np.float32)
+    boxes = np.zeros((1, 2, 4), np.float32)
+    assert compare_all((boxes, other), (boxes, logits), class_axis=2).top1_agreement == 0.5

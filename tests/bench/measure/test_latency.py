@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from mobilebench.bench.measure.latency import (
+    PROFILES,
+    Latency,
+    find_profile,
+    is_complete,
+    round_size,
+    warnings_for,
+)
+from mobilebench.targets.errors import BenchError
+
+
+def test_percentiles_are_over_all_rounds() -> None:
+    latency = Latency.from_rounds([list(range(1, 51)), list(range(51, 101))])
+    assert latency.samples == 100
+    assert latency.p50_ms == pytest.approx(50.5)
+    assert latency.p90_ms == pytest.approx(90.1)
+    assert latency.p99_ms == pytest.approx(99.01)
+    assert latency.mean_ms == pytest.approx(50.5)
+
+
+def test_the_interval_holds_the_median_and_is_reproducible() -> None:
+    rounds = np.random.default_rng(1).lognormal(size=(5, 40)).tolist()
+    latency = Latency.from_rounds(rounds)
+    assert latency.ci95_low_ms < latency.p50_ms < latency.ci95_high_ms
+    assert latency == Latency.from_rounds(rounds)
+
+
+def test_rounds_that_disagree_widen_the_interval() -> None:
+    generator = np.random.default_rng(1)
+    steady = [generator.normal(10, 0.1, 40).tolist() for _ in range(5)]
+    moving = [generator.normal(10 + i, 0.1, 40).tolist() for i in range(5)]
+    width = [
+        latency.ci95_high_ms - latency.ci95_low_ms
+        for latency in map(Latency.from_rounds, (steady, moving))
+    ]
+    assert width[1] > 10 * width[0]
+
+
+def test_the_interval_covers_the_true_median_as_often_as_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bench.latency._RESAMPLES", 400)
+    generator = np.random.default_rng(2)
+    hits = 0
+    for _ in range(60):
+        found = Latency.from_rounds(generator.normal(10, 1, (10, 10)).tolist())
+        hits += found.ci95_low_ms <= 10 <= found.ci95_high_ms
+    assert hits >= 52
+
+
+def test_a_round_that_was_cut_short_counts_for_what_it_has() -> None:
+    whole, short = [1.0] * 9, [3.0]
+    latency = Latency.from_rounds([whole, short])
+    assert latency.p50_ms == latency.ci95_low_ms == 1.0
+    assert latency.ci95_high_ms == 3.0  # where the short one was drawn twice
+
+
+def test_one_sample_has_no_spread() -> None:
+    latency = Latency.from_rounds([[2.0]])
+    assert (latency.p50_ms, latency.cv, latency.ci95_low_ms) == (2.0, 0.0, 2.0)
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
+@pytest.mark.parametrize("inference_ms", [0.0625, 3.0, 700.0])
+def test_rounds_of_the_planned_size_complete_a_profile(
+    profile: object, inference_ms: float
+) -> None:
+    size = round_size(profile, inference_ms)  # type: ignore[arg-type]
+    rounds = [[inference_ms] * size] * profile.rounds  # type: ignore[attr-defined]
+    assert is_complete(profile, rounds)  # type: ignore[arg-type]
+    assert not is_complete(profile, rounds[:-1])  # type: ignore[arg-type]
+
+
+def test_both_minima_count() -> None:
+    quick = PROFILES["quick"]
+    assert not is_complete(quick, [[0.1] * 20] * 5)  # enough samples, too short
+    assert not is_complete(quick, [[500.0] * 2] * 5)  # long enough, too few samples
+
+
+def test_spread_and_drift_are_warned_of() -> None:
+    steady = Latency.from_rounds([[1.0, 1.01, 0.99]])
+    spread = Latency.from_rounds([[1.0, 2.0, 3.0]])
+    assert warnings_for(steady, 1.0, 1.05) == []
+    assert warnings_for(steady, None, None) == []
+    assert "standard deviation is 50%" in warnings_for(spread, 1.0, 1.0)[0]
+    assert "+30%" in warnings_for(steady, 1.0, 1.3)[0]
+    assert "-20%" in warnings_for(steady, 1.0, 0.8)[0]
+
+
+def test_an_unknown_profile_names_the_nearest() -> None:
+    with pytest.raises(BenchError, match="did you mean rigorous"):
+        find_profile("rigourous")

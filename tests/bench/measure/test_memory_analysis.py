@@ -1,0 +1,130 @@
+"""What is accounted for, and what it costs if something cannot be: nothing is built here."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mobilebench.bench.measure.memory_analysis import account
+from mobilebench.reports.records.activations import (
+    ARENA,
+    LATENCY_PLAN,
+    MEMORY_PLAN,
+    PATTERN_PLAN,
+    Activations,
+)
+from mobilebench.targets.errors import BenchError
+
+NEEDS = Activations(4, 10, 10, (), (), 1000, 500, {})
+
+
+class FakeWorkshop:
+    """Knows what everything needs, unless it is told to fail."""
+
+    def __init__(self, failing: str = "") -> None:
+        self.failing = failing
+        self.built: list[str] = []
+
+    def activations(self, _path: Path, _precision: str) -> Activations:
+        self._fail("activations")
+        return NEEDS
+
+    def arena_use(self, _path: Path, _variant: Any, _threads: int) -> Any:
+        self._fail("arena_use")
+        return SimpleNamespace(pattern_bytes=600, arena_bytes=2048)
+
+    def build(self, *arguments: Any) -> Any:
+        self._fail("build")
+        self.built.append(arguments[-1])
+        return artifact(300 if arguments[-1] == "latency" else 100)
+
+    def _fail(self, name: str) -> None:
+        if self.failing == name:
+            raise BenchError(f"no {name} today")
+
+
+class FakeProgress:
+    """Remembers its warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def stage(self, _cell: str, _stage: str) -> None:
+        """Say nothing."""
+
+    def warn(self, warning: str) -> None:
+        self.warnings.append(warning)
+
+
+def artifact(arena_bytes: int) -> Any:
+    return SimpleNamespace(manifest=SimpleNamespace(arena_bytes=arena_bytes))
+
+
+def account_with(
+    workshop: FakeWorkshop, *, device: str = "cpu", built: Any = None, **suite: Any
+) -> tuple[dict[str, Activations], list[str]]:
+    asked = {"memory": True, "prefer": "latency"} | suite
+    context: Any = SimpleNamespace(suite=SimpleNamespace(**asked), databases=())
+    cell: Any = SimpleNamespace(
+        title="network on target",
+        variant=None,
+        target=SimpleNamespace(device=device),
+        threads=1,
+        precision="float32",
+        runtimes=("tvm", "onnxruntime", "torch"),
+    )
+    exported: Any = SimpleNamespace(onnx_path=Path("model.onnx"))
+    progress: Any = FakeProgress()
+    simulated: Any = workshop
+    return account(context, simulated, cell, exported, built, progress), progress.warnings
+
+
+def test_nobody_asked() -> None:
+    assert account_with(FakeWorkshop("activations"), memory=False) == ({}, [])
+
+
+def test_every_runtime_has_the_graph_s_needs_and_its_own_plans() -> None:
+    found, warnings = account_with(FakeWorkshop(), built=artifact(300))
+    assert {name: one.plans for name, one in found.items()} == {
+        "tvm": {LATENCY_PLAN: 300, MEMORY_PLAN: 100},
+        "onnxruntime": {PATTERN_PLAN: 600, ARENA: 2048},
+        "torch": {},
+    }
+    assert all(one.total_bytes == NEEDS.total_bytes for one in found.values())
+    assert warnings == []
+
+
+@pytest.mark.parametrize(("asked", "other"), [("latency", "memory"), ("memory", "latency")])
+def test_only_the_preference_that_was_not_asked_for_is_built(asked: str, other: str) -> None:
+    workshop = FakeWorkshop()
+    account_with(workshop, built=artifact(300), prefer=asked)
+    assert workshop.built == [other]
+
+
+def test_a_gpu_has_one_plan() -> None:
+    workshop = FakeWorkshop()
+    found, _ = account_with(workshop, device="opencl", built=artifact(800))
+    assert found["tvm"].plans == {LATENCY_PLAN: 800}
+    assert workshop.built == []
+
+
+def test_a_library_that_could_not_be_built_has_no_plan() -> None:
+    found, warnings = account_with(FakeWorkshop("build"), built=None)
+    assert found["tvm"].plans == {}
+    assert warnings == []
+
+
+@pytest.mark.parametrize(("failing", "runtime"), [("build", "tvm"), ("arena_use", "onnxruntime")])
+def test_a_plan_that_cannot_be_found_out_costs_a_warning(failing: str, runtime: str) -> None:
+    found, (warning,) = account_with(FakeWorkshop(failing), built=artifact(300))
+    assert found[runtime].plans == {}
+    assert runtime in warning
+    assert f"no {failing} today" in warning
+    assert len(found) == 3
+
+
+def test_a_graph_that_cannot_be_read_costs_a_warning() -> None:
+    found, (warning,) = account_with(FakeWorkshop("activations"), built=artifact(300))
+    assert found == {}
+    assert "no activations today" in warning

@@ -1,0 +1,212 @@
+"""A run measures every cell once, and a resumed one what is still open."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobilebench.bench.bundle.bundle import open_bundle
+from mobilebench.bench.config.bundle_suite import bundle_suite
+from mobilebench.bench.config.suite import Suite
+from mobilebench.bench.measure.plan import Context, open_cells
+from mobilebench.bench.models.weights import Weights
+from mobilebench.reports.records.record import Record
+from mobilebench.reports.records.store import Run, Store
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.rpc.local_server import local_device_name
+
+RUN = "20260102-030405-abcd"
+SUITE = Suite(
+    variants=("mobilenet_v2_0.35_96", "mobilenet_v2_1.0_224"),
+    targets=("native", "x86-64-v3"),
+    runtimes=("tvm", "torch"),
+    threads=(1, 2),
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Return an empty store."""
+    with Store(str(tmp_path / "store.sqlite")) as store:
+        yield store
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    """Return a run of the suite."""
+    return Context(Run(RUN, "2026-01-02T03:04:05+00:00", {}), SUITE, (Weights(),), tmp_path)
+
+
+def record(**others: Any) -> Record:
+    """Return a record of the first cell and runtime of the suite."""
+    values: dict[str, Any] = {
+        "run_id": RUN,
+        "started_at": "2026-01-02T03:04:05+00:00",
+        "variant": "mobilenet_v2_0.35_96",
+        "task": "classify",
+        "width_multiplier": 0.35,
+        "expansion_factor": 6,
+        "height": 96,
+        "width": 96,
+        "precision": "float32",
+        "target": "native",
+        "device": local_device_name(),
+        "emulated": False,
+        "runtime": "tvm",
+        "runtime_version": "1",
+        "threads": 1,
+        "trials": 0,
+        "prefer": "latency",
+        "profile": "quick",
+        "weights": "random(seed 0)",
+        "status": "ok",
+        "macs": 1,
+        "params": 1,
+        "largest_tensor_bytes": 1,
+    }
+    return Record(**(values | others))
+
+
+def open_of(context: Context, store: Store) -> list[tuple[str, str, int, str]]:
+    return [
+        (cell.variant.name, cell.target.name, cell.threads, runtime)
+        for cell in open_cells(context, store)
+        for runtime in cell.runtimes
+    ]
+
+
+def test_a_new_run_has_every_combination_once(context: Context, store: Store) -> None:
+    cells = open_of(context, store)
+    assert len(cells) == len(set(cells)) == 2 * 2 * 2 * 2
+
+
+def test_runtimes_of_a_cell_stay_together_variant_after_variant(
+    context: Context, store: Store
+) -> None:
+    cells = open_cells(context, store)
+    assert all(cell.runtimes == ("tvm", "torch") for cell in cells)
+    assert [cell.title for cell in cells[:3]] == [
+        "mobilenet_v2_0.35_96 on native, 1 thread",
+        "mobilenet_v2_0.35_96 on native, 2 threads",
+        "mobilenet_v2_0.35_96 on x86-64-v3, 1 thread",
+    ]
+
+
+@pytest.mark.parametrize("status", ["ok", "wrong", "crashed", "compile_failed"])
+def test_what_has_a_row_is_not_measured_again(context: Context, store: Store, status: str) -> None:
+    before = open_of(context, store)
+    store.add(record(status=status))
+    missing = set(before) - set(open_of(context, store))
+    assert missing == {("mobilenet_v2_0.35_96", "native", 1, "tvm")}
+    assert open_cells(context, store)[0].runtimes == ("torch",)
+
+
+def test_a_cell_whose_runtimes_all_have_rows_is_closed(context: Context, store: Store) -> None:
+    for runtime in SUITE.runtimes:
+        store.add(record(runtime=runtime))
+    assert len(open_cells(context, store)) == 2 * 2 * 2 - 1
+
+
+def test_rows_of_other_runs_do_not_count(context: Context, store: Store) -> None:
+    store.add(record(run_id="another"))
+    assert len(open_of(context, store)) == 2 * 2 * 2 * 2
+
+
+def test_boards_come_first_and_run_tvm_alone(context: Context, store: Store) -> None:
+    suite = replace(context.suite, targets=("native", "raspberry-pi-4"))
+    cells = open_cells(replace(context, suite=suite), store)
+    assert [cell.target.name for cell in cells] == ["raspberry-pi-4"] * 4 + ["native"] * 4
+    assert [cell.runtimes for cell in cells] == [("tvm",)] * 4 + [("tvm", "torch")] * 4
+
+
+def test_halves_are_measured_on_opencl_devices_alone(context: Context, store: Store) -> None:
+    suite = replace(
+        context.suite, targets=("native", "opencl"), precisions=("float32", "float16"), threads=(1,)
+    )
+    cells = open_cells(replace(context, suite=suite), store)
+    assert [(cell.target.name, cell.precision, cell.runtimes) for cell in cells[:3]] == [
+        ("native", "float32", ("tvm", "torch")),
+        ("opencl", "float32", ("tvm",)),
+        ("opencl", "float16", ("tvm",)),
+    ]
+    assert len(cells) == 2 * 3
+    assert [cell.title for cell in cells[1:3]] == [
+        "mobilenet_v2_0.35_96 on opencl, 1 thread",
+        "mobilenet_v2_0.35_96 on opencl, 1 thread, float16",
+    ]
+
+
+def test_a_row_in_one_precision_leaves_the_other_open(context: Context, store: Store) -> None:
+    suite = replace(
+        context.suite, targets=("opencl",), precisions=("float32", "float16"), threads=(1,)
+    )
+    store.add(record(target="opencl", precision="float16"))
+    first, *_ = cells = open_cells(replace(context, suite=suite), store)
+    assert len(cells) == 2 * 2 - 1
+    assert (first.variant.name, first.precision) == ("mobilenet_v2_0.35_96", "float32")
+
+
+def test_a_row_counts_whichever_board_it_is_from(context: Context, store: Store) -> None:
+    suite = replace(context.suite, targets=("raspberry-pi-4",))
+    store.add(record(target="raspberry-pi-4", device="the second pi"))
+    assert len(open_of(replace(context, suite=suite), store)) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"variants": ("resnet50",)}, "unknown variant 'resnet50'"),
+        ({"targets": ("abacus",)}, "unknown target 'abacus'"),
+    ],
+)
+def test_a_suite_of_another_version_is_refused_not_guessed(
+    tmp_path: Path, store: Store, change: dict[str, Any], reason: str
+) -> None:
+    from dataclasses import replace
+
+    run = Run(RUN, "2026-01-02T03:04:05+00:00", {})
+    with pytest.raises(BenchError, match=reason):
+        open_cells(Context(run, replace(SUITE, **change), (Weights(),), tmp_path), store)
+
+
+def test_a_checkpoint_is_measured_with_the_variants_that_it_is_for(
+    context: Context, store: Store
+) -> None:
+    checkpoints = tuple(
+        Weights(source=f"/tmp/{name}.pth", width_multiplier=multiplier, sha256=name)
+        for name, multiplier in (("small", 0.35), ("wide", 1.0), ("any", None))
+    )
+    cells = open_cells(replace(context, weights=checkpoints), store)
+    found = {(cell.variant.width_multiplier, cell.weights.label) for cell in cells}
+    assert found == {
+        (0.35, "small.pth"),
+        (0.35, "any.pth"),
+        (1.0, "wide.pth"),
+        (1.0, "any.pth"),
+    }
+    assert cells[0].title == "mobilenet_v2_0.35_96 on native, 1 thread, small.pth"
+
+
+def test_a_bundle_is_a_cell_of_its_own_and_let_cool_as_asked(
+    context: Context, store: Store, exported_bundle: Path
+) -> None:
+    bundle = open_bundle(exported_bundle)
+    suite = bundle_suite([bundle], {"cool_below_c": 55.0})
+    run = replace(context, suite=suite, bundles=(bundle,))
+    (cell,) = open_cells(run, store)
+    assert cell.bundle is bundle
+    assert (cell.variant, cell.threads, cell.runtimes) == (bundle.variant, 1, ("tvm",))
+    assert cell.target.cool_below_c == 55.0
+    assert run.targets == [cell.target]
+
+
+def test_bundles_whose_targets_share_a_name_are_refused(exported_bundle: Path) -> None:
+    bundle = open_bundle(exported_bundle)
+    other = replace(bundle, manifest=replace(bundle.manifest, threads=2))
+    assert bundle_suite([bundle, other], {}).threads == (1, 2)
+    target = replace(bundle.target, cores=(0,))
+    other = replace(other, manifest=replace(other.manifest, target=target))
+    with pytest.raises(BenchError, match="another bundle's target of the name native"):
+        bundle_suite([bundle, other], {})

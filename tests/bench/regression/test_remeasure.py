@@ -1,0 +1,112 @@
+"""Two real libraries of one network, measured again beside each other."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mobilebench.bench.build.artifact import Artifact
+from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.measure.latency import Profile
+from mobilebench.bench.measure.on_device import Bench
+from mobilebench.bench.models.variant import parse_variant
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.regression import remeasure as second_look
+from mobilebench.bench.regression.remeasure import look_again
+from mobilebench.reports.history.outcomes import outcomes_of
+from mobilebench.reports.history.suspects import Library, LibraryPair
+from mobilebench.reports.records.cell_key import Cell
+from mobilebench.schedules.preference import MEMORY
+from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.devices.farm import Farm
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.rpc.local_server import local_device_name
+from mobilebench.targets.rpc.tracker import Tracker
+
+VARIANT = "mobilenet_v2_0.35_32_t1"
+HERE = local_device_name()
+CELL = Cell("native", HERE, 1, "float32", "latency", VARIANT, "random(seed 0)", "tvm")
+BRIEF = Profile("brief", warm_up_s=0.0, min_samples=12, min_duration_s=0.0, rounds=4)
+
+
+@pytest.fixture(scope="module")
+def libraries(cache_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
+    with Workshop(cache_dir, 300) as workshop:
+        variant, target = parse_variant(VARIANT), find_target("native")
+        exported = workshop.export(variant, Weights())
+        yield (
+            workshop.build(variant, exported, target, 1, ()),
+            workshop.build(variant, exported, target, 1, (), prefer=MEMORY),
+        )
+
+
+@pytest.fixture
+def bench(cache_dir: Path) -> Bench:
+    return Bench(find_target("native"), 1, 120, cache_dir, profile=BRIEF)
+
+
+def test_both_are_measured_in_turns(bench: Bench, libraries: tuple[Artifact, Artifact]) -> None:
+    base, head = (Library(run, one.key) for run, one in zip(("old", "new"), libraries, strict=True))
+    gone = Library("older", "gone-from-the-cache")
+    found = look_again(bench, LibraryPair(CELL, (gone, base), head))
+    assert (found.run_id, found.base_run_id) == ("new", "old")
+    assert (found.variant, found.device) == (VARIANT, CELL.device)
+    for rounds in (found.base_rounds_ms, found.head_rounds_ms):
+        assert [len(one) for one in rounds] == [3] * 4
+        assert all(sample > 0 for one in rounds for sample in one)
+    (outcome,) = outcomes_of([found]).values()
+    assert outcome.base_run_id == "old"
+    assert 0 < outcome.low <= outcome.ratio <= outcome.high
+
+
+class FakeBoard:
+    """A session that remembers that it was ended."""
+
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(("wanted", "got"), [("pi-2", 1), ("pi-9", 2)])
+def test_the_cells_own_board_is_looked_for_and_the_others_let_go(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, wanted: str, got: int
+) -> None:
+    boards = [FakeBoard() for _ in range(3)]
+    granted = iter(zip(boards, ("pi-1", "pi-2", "pi-3"), strict=True))
+
+    def open_device(_bench: Bench) -> tuple[FakeBoard, SimpleNamespace]:
+        board, name = next(granted)
+        return board, SimpleNamespace(name=name)
+
+    monkeypatch.setattr(second_look, "open_device", open_device)
+    monkeypatch.setattr(second_look, "boards_of", lambda _tracker, _key: ("a", "b", "c"))
+    farm = replace(bench, farm=Farm(Tracker("127.0.0.1", 1)))
+    device: Any = second_look._device_of(farm, wanted)
+    assert device is boards[got]
+    assert [board.closed for board in boards] == [number < got for number in range(3)]
+
+
+@pytest.mark.parametrize("gone", ["head", "base"])
+def test_a_library_that_is_gone_is_one_line(
+    bench: Bench, libraries: tuple[Artifact, Artifact], gone: str
+) -> None:
+    there, missing = Library("there", libraries[0].key), Library("missing", "no-such-library")
+    pair = LibraryPair(CELL, (there,), missing)
+    if gone == "base":
+        pair = LibraryPair(CELL, (missing,), there)
+    with pytest.raises(BenchError, match=r"^the library of run missing is no longer in the cache$"):
+        look_again(bench, pair)
+
+
+def test_a_library_that_crashes_is_one_line(
+    bench: Bench, libraries: tuple[Artifact, Artifact], tmp_path: Path
+) -> None:
+    library = Library("there", libraries[0].key)
+    cell = replace(CELL, variant="mobilenet_v2_0.35_64_t1")  # another shape of input
+    with pytest.raises(BenchError) as refusal:
+        look_again(bench, LibraryPair(cell, (library,), library))
+    assert "\n" not in str(refusal.value)
