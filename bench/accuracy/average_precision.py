@@ -13,7 +13,7 @@ from mobilebench.bench.accuracy.bootstrap import Draws, Interval, bootstrap_inte
 from mobilebench.bench.accuracy.boxes import Detections
 from mobilebench.bench.accuracy.coco import CocoDataset
 from mobilebench.bench.extras import import_extra
-from mobilebench.bench.measure.fidelity import Floats
+from mobilebench.bench.models.outputs import Floats
 
 MAX_DETECTIONS = 100  # of an image that count
 _ALL_AREAS = [[0, 1e10]]  # pixels

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilebench.bench.extras import import_extra
-from mobilebench.bench.measure.fidelity import Floats
 from mobilebench.bench.models.heads import detector_of
+from mobilebench.bench.models.outputs import Floats
 from mobilebench.bench.models.variant import Variant
 from mobilebench.targets.errors import BenchError
 

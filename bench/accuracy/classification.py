@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobilebench.bench.accuracy.images import Preprocessing
 from mobilebench.bench.accuracy.labels import LabelDataset, read, show
-from mobilebench.bench.measure.fidelity import Floats, Outputs
+from mobilebench.bench.models.outputs import Floats, Outputs
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import Variant
 
 __all__ = ["BATCH", "answer", "read", "score", "show"]

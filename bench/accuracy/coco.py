@@ -10,11 +10,12 @@ from typing import Any, TypeGuard
 import numpy as np
 from PIL import Image
 
-from mobilebench.bench.accuracy.images import Preprocessing, normalised, rgb, whole_image
+from mobilebench.bench.accuracy.images import normalised, rgb, whole_image
 from mobilebench.bench.accuracy.resampling import bilinear
 from mobilebench.bench.extras import import_extra
-from mobilebench.bench.measure.fidelity import Floats
 from mobilebench.bench.models.architecture import CLASSES
+from mobilebench.bench.models.outputs import Floats
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import DETECT
 from mobilebench.targets.errors import BenchError
 

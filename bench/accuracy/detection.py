@@ -8,8 +8,8 @@ import numpy as np
 from mobilebench.bench.accuracy.average_precision import DetectionAccuracy, score_detections
 from mobilebench.bench.accuracy.boxes import Detections, Suppression, anchors_of, decode, detect
 from mobilebench.bench.accuracy.coco import CocoDataset, read, show
-from mobilebench.bench.accuracy.images import Preprocessing
-from mobilebench.bench.measure.fidelity import Floats, Outputs
+from mobilebench.bench.models.outputs import Floats, Outputs
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import Variant
 
 __all__ = ["BATCH", "answer", "max_box_error_px", "read", "score", "show"]

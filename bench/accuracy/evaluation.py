@@ -12,11 +12,11 @@ from mobilebench.bench.accuracy import classification, detection, segmentation
 from mobilebench.bench.accuracy.average_precision import DetectionAccuracy
 from mobilebench.bench.accuracy.classification import ClassificationAccuracy
 from mobilebench.bench.accuracy.coco import CocoDataset
-from mobilebench.bench.accuracy.images import Preprocessing
 from mobilebench.bench.accuracy.labels import LabelDataset
 from mobilebench.bench.accuracy.mean_iou import SegmentationAccuracy
 from mobilebench.bench.accuracy.voc import VocDataset
-from mobilebench.bench.measure.fidelity import Floats, Outputs
+from mobilebench.bench.models.outputs import Floats, Outputs
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import CLASSIFY, DETECT, SEGMENT, Variant
 
 Dataset = LabelDataset | CocoDataset | VocDataset

@@ -2,30 +2,14 @@
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from mobilebench.bench.measure.fidelity import Floats
+from mobilebench.bench.models.outputs import Floats
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.targets.errors import BenchError
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """From an image file to a network's input, as a checkpoint declares it.
-
-    A classifier is shown the centre, after the shorter side was resized if that is asked for; what
-    a detector and a segmenter are shown, `coco` and `voc` say. Pixels scaled to 0..1 become
-    (pixel - mean) / std, by channel.
-    """
-
-    height: int
-    width: int
-    resize: int | None  # pixels of the shorter side (a segmenter's longer); None: as the image is
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
 
 
 def normalised(pixels: np.ndarray, preprocessing: Preprocessing) -> Floats:

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mobilebench.bench.accuracy.images import Preprocessing, csv_rows, normalised, rgb, whole_image
-from mobilebench.bench.measure.fidelity import Floats
+from mobilebench.bench.accuracy.images import csv_rows, normalised, rgb, whole_image
 from mobilebench.bench.models.architecture import CLASSES
+from mobilebench.bench.models.outputs import Floats
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import CLASSIFY
 from mobilebench.targets.errors import BenchError
 

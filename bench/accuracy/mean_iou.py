@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from mobilebench.bench.accuracy.bootstrap import bootstrap_interval
 from mobilebench.bench.accuracy.voc import IGNORED, Labels
-from mobilebench.bench.measure.fidelity import Floats
 from mobilebench.bench.models.architecture import CLASSES
+from mobilebench.bench.models.outputs import Floats
 from mobilebench.bench.models.variant import SEGMENT
 
 NO_CLASS = 255  # the answer in a pixel of which a logit is not finite

@@ -6,7 +6,7 @@ filter averages over more pixels when it shrinks, and has other centres.
 
 import numpy as np
 
-from mobilebench.bench.measure.fidelity import Floats
+from mobilebench.bench.models.outputs import Floats
 
 
 def bilinear(pixels: np.ndarray, height: int, width: int, align_corners: bool = False) -> Floats:

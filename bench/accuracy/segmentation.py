@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from mobilebench.bench.accuracy.images import Preprocessing
 from mobilebench.bench.accuracy.mean_iou import SegmentationAccuracy, label, score_segmentation
 from mobilebench.bench.accuracy.voc import Labels, VocDataset, read, show, shown_labels
-from mobilebench.bench.measure.fidelity import Outputs
+from mobilebench.bench.models.outputs import Outputs
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import Variant
 
 __all__ = ["BATCH", "answer", "read", "score", "show"]

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mobilebench.bench.accuracy.images import Preprocessing, csv_rows, normalised, rgb, whole_image
+from mobilebench.bench.accuracy.images import csv_rows, normalised, rgb, whole_image
 from mobilebench.bench.accuracy.resampling import bilinear, nearest
-from mobilebench.bench.measure.fidelity import Floats
 from mobilebench.bench.models.architecture import CLASSES
+from mobilebench.bench.models.outputs import Floats
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import SEGMENT
 from mobilebench.targets.errors import BenchError
 

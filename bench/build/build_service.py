@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from mobilebench.bench.accuracy.evaluation import Dataset, Exam, count_batches
 from mobilebench.bench.build.artifact import Artifact, Ceilings
@@ -14,16 +14,13 @@ from mobilebench.schedules.params import EMBEDDED
 from mobilebench.schedules.precision import FLOAT32
 from mobilebench.schedules.preference import LATENCY
 from mobilebench.targets.catalog.target import Target
-from mobilebench.targets.processes.worker import WITHOUT_TORCH, Worker
+from mobilebench.targets.processes.worker import WITHOUT_TORCH
 from mobilebench.targets.processes.worker_pool import Crew, LocalCrew
-
-if TYPE_CHECKING:  # it imports ONNX Runtime
-    from mobilebench.bench.runtimes.onnxruntime_arena import ArenaUse
 
 _EXPORT = "mobilebench.bench.models.onnx_export"
 _COMPILE = "mobilebench.bench.build.artifact"
 _ACTIVATIONS = "mobilebench.bench.memory.activations"
-_ARENA = "mobilebench.bench.runtimes.onnxruntime_arena"
+_ANSWERS = "mobilebench.bench.accuracy.pytorch_answers"
 _BLOCKED = {_COMPILE: WITHOUT_TORCH, _ACTIVATIONS: ("torch", "tvm")}
 
 
@@ -57,7 +54,7 @@ class Workshop:
         """Have PyTorch answer what the artifacts will be asked; each batch has the time limit."""
         preprocessing = weights.preprocessing(variant)
         path = self._call(
-            *(_EXPORT, "answers", variant, weights, dataset, preprocessing, self._cache_dir),
+            *(_ANSWERS, "answers", variant, weights, dataset, preprocessing, self._cache_dir),
             limits=count_batches(variant, dataset),
         )
         return Exam(variant, dataset, preprocessing, path)
@@ -108,13 +105,6 @@ class Workshop:
         """Return what the activations of an exported network need, whoever runs it."""
         needs: Activations = self._call(_ACTIVATIONS, "activations_of", onnx_path, precision)
         return needs
-
-    def arena_use(self, onnx_path: Path, variant: Variant, threads: int) -> "ArenaUse":
-        """Return what ONNX Runtime takes for them."""
-        with Worker(_ARENA) as worker:  # a fresh process, because it changes its process's arena
-            args = (onnx_path, variant.input_shape, threads)
-            use: ArenaUse = worker.call("measure", *args, timeout_s=self._time_limit_s)
-            return use
 
     def check_target(self, target: Target, databases: Sequence[Path]) -> list[str]:
         """Return a line for every tuned database that is refused.

@@ -11,8 +11,8 @@ from mobilebench.bench.build.artifact import LIBRARY, Artifact, Manifest
 from mobilebench.bench.bundle.checksums import check_sums
 from mobilebench.bench.bundle.elf import architecture_of
 from mobilebench.bench.bundle.manifest import MANIFEST, BundleManifest, Tensor, read_manifest
-from mobilebench.bench.measure.fidelity import Floats, Reference
 from mobilebench.bench.models.heads import outputs_of
+from mobilebench.bench.models.outputs import Floats, Reference
 from mobilebench.bench.models.variant import Variant, parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.schedules.params import APART, PARAMS_FILE, PLACES

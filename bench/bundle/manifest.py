@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mobilebench.bench.accuracy.images import Preprocessing
 from mobilebench.bench.bundle.typed import typed
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import Target
 

@@ -9,12 +9,12 @@ from rich.console import Console
 from mobilebench.bench.build.build_service import Workshop
 from mobilebench.bench.bundle.checksums import SUMS
 from mobilebench.bench.cache import cache_directory, file_sha256, write_once
+from mobilebench.bench.config.effort import find_effort
 from mobilebench.bench.config.suite import Suite, make_suite
 from mobilebench.bench.export.latency import WrongResultError, measure
 from mobilebench.bench.export.write import for_others, make_bundle, read_labels
-from mobilebench.bench.measure.fidelity import Reference
-from mobilebench.bench.measure.latency import find_profile
 from mobilebench.bench.measure.on_device import Bench, meet
+from mobilebench.bench.models.outputs import Reference
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import find_weights
 from mobilebench.bench.runtimes.runtime import TVM
@@ -106,6 +106,6 @@ def _require(what: str, value: str, allowed: tuple[str, ...]) -> None:
 def _live_bench(suite: Suite, target: Target, precision: str, cache_dir: Path) -> Bench:
     """Return where the target is measured; raises BenchError if no device of it is live."""
     farm = find_farm(target, suite.tracker, cache_dir, suite.wait_s)
-    profile, threads = find_profile(suite.profile), suite.threads[0]
+    profile, threads = find_effort(suite.profile), suite.threads[0]
     bench = Bench(target, threads, suite.time_limit_s, cache_dir, farm, profile, suite.retries)
     return replace(bench, target=meet(bench, precision))

@@ -21,7 +21,7 @@ from mobilebench.bench.cli.events import EventLog
 from mobilebench.bench.measure.dispatch import Fleet
 from mobilebench.reports.records.record import Record
 from mobilebench.schedules.precision import FLOAT32
-from mobilebench.schedules.tuning.progress import Progress as Step
+from mobilebench.schedules.tuning.progress import SearchStep
 
 logger = logging.getLogger("mobilebench")
 _LOG_EVERY_S = 10.0
@@ -76,7 +76,7 @@ class _Screen:
         self._bar.stop()
 
 
-class Progress(_Screen):
+class RunDisplay(_Screen):
     """How far a run is: on the screen or in a plain log, and in the log of events."""
 
     def __init__(self, console: Console, events: EventLog) -> None:
@@ -137,7 +137,7 @@ class Progress(_Screen):
             )
 
 
-class TuningProgress(_Screen):
+class TuningDisplay(_Screen):
     """How far a search is: kernels and trials, the best so far, and the time that is left."""
 
     def __init__(self, console: Console, title: str) -> None:
@@ -148,7 +148,7 @@ class TuningProgress(_Screen):
         self._first: int | None = None  # trials when the search began or went on
         self._logged = 0.0
 
-    def step(self, step: Step) -> None:
+    def step(self, step: SearchStep) -> None:
         """Show what a step of the search did."""
         if self._first is None:
             self._began, self._first = time.monotonic(), step.done
@@ -159,7 +159,7 @@ class TuningProgress(_Screen):
             self._logged = time.monotonic()
             logger.info("[%d/%d] %s%s", step.done, step.total, what, self._left(step))
 
-    def _left(self, step: Step) -> str:
+    def _left(self, step: SearchStep) -> str:
         made = step.done - (self._first or 0)
         if not made:
             return ""
@@ -167,7 +167,7 @@ class TuningProgress(_Screen):
         return f"; about {seconds / 60:.0f} min left"
 
 
-def _gain(step: Step) -> str:
+def _gain(step: SearchStep) -> str:
     if step.best_microseconds is None or step.guess_microseconds is None:
         return "nothing measured yet"
     return f"best {step.best_microseconds:.1f} us, guess {step.guess_microseconds:.1f} us"

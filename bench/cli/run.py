@@ -15,13 +15,13 @@ from mobilebench.bench.accuracy.evaluation import Dataset, read_data
 from mobilebench.bench.build.cluster import Cluster
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.cli.events import EventLog
-from mobilebench.bench.cli.progress import Progress
+from mobilebench.bench.cli.progress import RunDisplay
 from mobilebench.bench.cli.report import check_report_directory, report_command
 from mobilebench.bench.cli.tune import INTERRUPTED, tune_suite
+from mobilebench.bench.clock import utc_now
 from mobilebench.bench.config.bundle_suite import bundle_suite, open_bundles
 from mobilebench.bench.config.suite import Suite, make_suite, read_suite, split_places
 from mobilebench.bench.measure.plan import Context
-from mobilebench.bench.measure.record_builder import utc_now
 from mobilebench.bench.measure.runner import run_suite
 from mobilebench.bench.models.variant import MOBILENET_V2, parse_variant
 from mobilebench.bench.models.weights import RANDOM, Weights, find_weights
@@ -62,7 +62,7 @@ def run_command(suite_file: Path | None, chosen: dict[str, Any], resume: str | N
         try:
             if context.suite.trials:
                 tune_suite(context.suite, user_directory(), places.scheduler, console)
-            with Progress(console, events) as progress:
+            with RunDisplay(console, events) as progress:
                 run_suite(context, store, progress, builders)
                 found = _watch(context, store, progress) if context.suite.watch else []
         except KeyboardInterrupt:
@@ -76,7 +76,7 @@ def run_command(suite_file: Path | None, chosen: dict[str, Any], resume: str | N
     return 1 if regressed or any(record.status != "ok" for record in records) else 0
 
 
-def _watch(context: Context, store: Store, progress: Progress) -> list[Finding]:
+def _watch(context: Context, store: Store, progress: RunDisplay) -> list[Finding]:
     """Return what the run has found beside the nights before."""
     from mobilebench.bench.regression.regression_check import (
         judge_night,  # pandas: not before it is needed

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from mobilebench.bench.cache import cache_directory
-from mobilebench.bench.cli.progress import TuningProgress
+from mobilebench.bench.cli.progress import TuningDisplay
 from mobilebench.bench.config.suite import Suite, make_suite
 from mobilebench.bench.tuning.tuning import Tuning, tune
 from mobilebench.schedules.databases.database import user_directory
@@ -55,6 +55,6 @@ def tune_suite(suite: Suite, directory: Path, scheduler: str, console: Console) 
                 farm=find_farm(find_target(target), suite.tracker, cache_directory(), suite.wait_s),
             )
             title = f"{target}, {threads} thread{'s' if threads > 1 else ''}, {precision}"
-            with TuningProgress(console, title) as progress:
+            with TuningDisplay(console, title) as progress:
                 good &= tune(request, progress)
     return good

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mobilebench.bench.measure.latency import find_profile
+from mobilebench.bench.config.effort import find_effort
 from mobilebench.bench.models.variant import paper_grid, parse_variant, published_grid, small_grid
 from mobilebench.bench.models.weights import RANDOM
 from mobilebench.bench.runtimes.runtime import TVM, default_runtimes, find_runtime
@@ -155,7 +155,7 @@ def make_suite(chosen: dict[str, Any]) -> Suite:
             raise BenchError(
                 f"runtime {name!r} is not installed; pip install 'mobilebench[{entry.extra}]'"
             )
-    find_profile(suite.profile)
+    find_effort(suite.profile)
     if suite.prefer not in PREFERENCES:
         raise unknown("preference", suite.prefer, PREFERENCES)
     if suite.kernels and TVM not in suite.runtimes:

@@ -2,11 +2,11 @@
 
 from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.bundle.manifest import Measured
+from mobilebench.bench.clock import utc_now
 from mobilebench.bench.measure.cell import CellResult, measure_cell
-from mobilebench.bench.measure.fidelity import Reference
 from mobilebench.bench.measure.latency import Latency, warnings_for
 from mobilebench.bench.measure.on_device import Bench, workload_of
-from mobilebench.bench.measure.record_builder import utc_now
+from mobilebench.bench.models.outputs import Reference
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.targets.errors import BenchError

@@ -26,10 +26,11 @@ from mobilebench.bench.bundle.manifest import (
 from mobilebench.bench.cache import file_sha256
 from mobilebench.bench.export.readme import write_readme
 from mobilebench.bench.measure.environment import tool_versions
-from mobilebench.bench.measure.fidelity import TOLERANCE, thin
+from mobilebench.bench.measure.fidelity import TOLERANCE
 from mobilebench.bench.models.architecture import CLASSES
 from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.onnx_export import INPUT_NAME, Exported
+from mobilebench.bench.models.outputs import thin
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.models.variant import DETECT, SEGMENT, Variant
 from mobilebench.bench.models.weights import Weights

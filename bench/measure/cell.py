@@ -9,7 +9,7 @@ from typing import Any
 from mobilebench.bench.accuracy.detection import max_box_error_px
 from mobilebench.bench.accuracy.evaluation import Accuracy, Exam, ask, score
 from mobilebench.bench.build.artifact import Artifact, Ceilings
-from mobilebench.bench.measure.fidelity import TOLERANCE, Fidelity, Reference, compare
+from mobilebench.bench.measure.fidelity import TOLERANCE, Fidelity, compare
 from mobilebench.bench.measure.latency import is_complete
 from mobilebench.bench.measure.on_device import (
     Bench,
@@ -20,6 +20,7 @@ from mobilebench.bench.measure.on_device import (
     time_kernels,
 )
 from mobilebench.bench.models.heads import CLASS_AXIS
+from mobilebench.bench.models.outputs import Reference
 from mobilebench.bench.models.variant import DETECT
 from mobilebench.bench.runtimes.convert import convert_for
 from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload

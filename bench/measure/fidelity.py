@@ -3,13 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Outputs = tuple[Floats, ...]
-"""A network's outputs in their order, each for N inputs: (N, ...)."""
+from mobilebench.bench.models.outputs import Floats, Outputs
 
-INPUTS = 4
 TOLERANCE = {"float32": 3e-5, "float16": 1e-2}
 """Largest relative L2 error that counts as right, by precision. Reassociated sums differ by
 some 5e-7 in a classifier and 7e-6 in a detector, tensors rounded to half precision by some 1e-3; a
@@ -25,36 +21,6 @@ class Fidelity:
     top1_agreement: float  # share of pixels, anchors or whole inputs with the same top class, 0..1
     inputs: int
     max_box_error_px: float | None = None  # of a detector: corners of decoded boxes, all anchors
-
-
-@dataclass(frozen=True)
-class Reference:
-    """Inputs (N, 3, H, W), and what PyTorch answers.
-
-    Of outputs with four axes it may have every `stride`-th row and column alone.
-    """
-
-    inputs: Floats
-    outputs: Outputs
-    stride: int = 1
-
-    def thinned(self, outputs: Outputs) -> Outputs:
-        """Return of a runtime's outputs what there is to compare with."""
-        return thin(outputs, self.stride)
-
-
-def thin(outputs: Outputs, stride: int) -> Outputs:
-    """Return every `stride`-th row and column of outputs (N, C, H, W), and others as they are."""
-    return tuple(one[..., ::stride, ::stride] if one.ndim == 4 else one for one in outputs)
-
-
-def seeded_inputs(shape: tuple[int, ...], seed: int, count: int = INPUTS) -> Floats:
-    """Return `count` standard normal inputs, the distribution of normalised pixels.
-
-    Shape: (count, *shape without its batch dimension).
-    """
-    generator = np.random.default_rng(seed)
-    return generator.standard_normal((count, *shape[1:]), dtype=np.float32)
 
 
 def compare(outputs: Outputs, reference: Outputs, class_axis: int = 1) -> Fidelity:

@@ -6,7 +6,7 @@ from itertools import chain
 from math import ceil
 from typing import TYPE_CHECKING
 
-from mobilebench.targets.errors import unknown
+from mobilebench.bench.config.effort import Effort
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,30 +16,6 @@ SPREAD_LIMIT = 0.10  # pyperf warns at a standard deviation of 10 % of the mean
 DRIFT_LIMIT = 0.10
 _RESAMPLES = 2000
 _SAMPLES_AT_ONCE = 100_000  # of resamples; what they take fits a core's cache
-
-
-@dataclass(frozen=True)
-class Profile:
-    """How thoroughly to measure. A measurement satisfies both minima."""
-
-    name: str
-    warm_up_s: float
-    min_samples: int
-    min_duration_s: float
-    rounds: int  # turns that each runtime gets, interleaved with the others'
-
-
-PROFILES = {
-    profile.name: profile
-    for profile in (
-        # TensorFlow Lite's benchmark tool: warm-up 0.5 s, at least 50 runs and 1 s.
-        Profile("quick", warm_up_s=0.5, min_samples=50, min_duration_s=1.0, rounds=5),
-        # MLPerf LoadGen's quick setting for a single stream: 128 queries and 10 s.
-        Profile("standard", warm_up_s=1.0, min_samples=128, min_duration_s=10.0, rounds=10),
-        # MLPerf mobile's single stream: 1024 queries and 60 s.
-        Profile("rigorous", warm_up_s=2.0, min_samples=1024, min_duration_s=60.0, rounds=20),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -107,20 +83,13 @@ def _resampled_medians(rounds_ms: Sequence[Sequence[float]]) -> "NDArray[np.floa
     return np.concatenate(medians)
 
 
-def find_profile(name: str) -> Profile:
-    """Return a profile by name; raises BenchError for an unknown one."""
-    if name not in PROFILES:
-        raise unknown("profile", name, PROFILES)
-    return PROFILES[name]
-
-
-def round_size(profile: Profile, expected_ms: float) -> int:
+def round_size(profile: Effort, expected_ms: float) -> int:
     """Return how many samples one round takes if an inference takes `expected_ms`."""
     for_duration = profile.min_duration_s * 1000 / max(expected_ms, 1e-3)
     return ceil(max(profile.min_samples, for_duration) / profile.rounds)
 
 
-def is_complete(profile: Profile, rounds_ms: Sequence[Sequence[float]]) -> bool:
+def is_complete(profile: Effort, rounds_ms: Sequence[Sequence[float]]) -> bool:
     """Whether the samples satisfy the profile."""
     samples = list(chain.from_iterable(rounds_ms))
     return (

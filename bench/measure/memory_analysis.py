@@ -1,11 +1,13 @@
 """What the runtimes of a cell plan for activations, beside what its graph needs."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.build.build_service import Workshop
-from mobilebench.bench.cli.progress import Progress
 from mobilebench.bench.measure.plan import Cell, Context
+from mobilebench.bench.measure.progress import RunProgress
 from mobilebench.bench.models.onnx_export import Exported
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.reports.records.activations import (
@@ -18,9 +20,13 @@ from mobilebench.reports.records.activations import (
 from mobilebench.schedules.preference import LATENCY, MEMORY
 from mobilebench.targets.catalog.target import CPU
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.processes.worker import WorkerError
+from mobilebench.targets.processes.worker import Worker, WorkerError
+
+if TYPE_CHECKING:  # it imports ONNX Runtime
+    from mobilebench.bench.runtimes.onnxruntime_arena import ArenaUse
 
 ONNXRUNTIME = "onnxruntime"
+_ARENA = "mobilebench.bench.runtimes.onnxruntime_arena"
 _PLANS = {LATENCY: LATENCY_PLAN, MEMORY: MEMORY_PLAN}
 
 
@@ -30,7 +36,7 @@ def account(
     cell: Cell,
     exported: Exported | None,
     artifact: Artifact | None,
-    progress: Progress,
+    progress: RunProgress,
 ) -> dict[str, Activations]:
     """Return needs and plans by runtime; nothing unless the suite asks for memory.
 
@@ -51,12 +57,20 @@ def account(
             if runtime == TVM and artifact is not None:
                 plans = _tvm_plans(context, workshop, cell, exported, artifact)
             elif runtime == ONNXRUNTIME:
-                use = workshop.arena_use(exported.onnx_path, cell.variant, cell.threads)
+                use = arena_use(context, cell, exported.onnx_path)
                 plans = {PATTERN_PLAN: use.pattern_bytes, ARENA: use.arena_bytes}
         except (BenchError, WorkerError) as error:
             progress.warn(f"{cell.title}: what {runtime} plans for activations: {error}")
         found[runtime] = replace(needs, plans=plans)
     return found
+
+
+def arena_use(context: Context, cell: Cell, onnx_path: Path) -> "ArenaUse":
+    """Return what ONNX Runtime takes for a cell's activations."""
+    with Worker(_ARENA) as worker:  # a fresh process, because it changes its process's arena
+        args = (onnx_path, cell.variant.input_shape, cell.threads)
+        use: ArenaUse = worker.call("measure", *args, timeout_s=context.suite.time_limit_s)
+        return use
 
 
 def _tvm_plans(

@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from mobilebench.bench.build.artifact import Artifact
-from mobilebench.bench.measure.fidelity import Floats, Outputs
-from mobilebench.bench.measure.latency import PROFILES, Profile, round_size
+from mobilebench.bench.config.effort import EFFORTS, Effort
+from mobilebench.bench.measure.latency import round_size
+from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM, Workload
@@ -73,7 +74,7 @@ class Bench:
     time_limit_s: float  # of each request
     cache_dir: Path
     farm: Farm | None = None  # where the target's boards are; None: this machine is the device
-    profile: Profile = PROFILES["quick"]
+    profile: Effort = EFFORTS["quick"]
     retries: int = 0  # on other boards, or later, after a board or a model has died
     holders: Holders | None = None  # of sessions; None: a fresh one each time
 

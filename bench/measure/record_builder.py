@@ -1,9 +1,9 @@
 """From what a cell yielded to the rows that the store keeps."""
 
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 
 from mobilebench.bench.build.artifact import Artifact, Manifest
+from mobilebench.bench.clock import utc_now
 from mobilebench.bench.measure.cell import Attempt, CellResult
 from mobilebench.bench.measure.environment import tool_versions
 from mobilebench.bench.measure.latency import Latency, warnings_for
@@ -14,11 +14,6 @@ from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM
 from mobilebench.reports.records.record import COLUMNS, Record
 from mobilebench.schedules.precision import FLOAT32
 from mobilebench.targets.rpc.local_server import local_device_name
-
-
-def utc_now() -> str:
-    """Return the time in ISO 8601, UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def make_record(

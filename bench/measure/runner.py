@@ -13,16 +13,16 @@ from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.build.build_service import Workshop
 from mobilebench.bench.bundle.bundle import Bundle
 from mobilebench.bench.bundle.checksums import check_sums
-from mobilebench.bench.cli.progress import Progress
+from mobilebench.bench.config.effort import find_effort
 from mobilebench.bench.measure.cell import Attempt, CellResult, Look, measure_cell
 from mobilebench.bench.measure.dispatch import Dispatcher, Job
-from mobilebench.bench.measure.fidelity import Reference
-from mobilebench.bench.measure.latency import find_profile
 from mobilebench.bench.measure.memory_analysis import account
 from mobilebench.bench.measure.on_device import Bench, Holders, meet
 from mobilebench.bench.measure.plan import Cell, Context, open_cells
+from mobilebench.bench.measure.progress import RunProgress
 from mobilebench.bench.measure.record_builder import make_record
 from mobilebench.bench.models.onnx_export import Exported
+from mobilebench.bench.models.outputs import Reference
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.runtimes.runtime import TVM, Workload
 from mobilebench.reports.records.activations import Activations
@@ -52,7 +52,7 @@ class Prepared:
     failed: list[Attempt]
 
 
-def run_suite(context: Context, store: Store, progress: Progress, builders: Crew | None) -> None:
+def run_suite(context: Context, store: Store, progress: RunProgress, builders: Crew | None) -> None:
     """Take each variant from PyTorch through ONNX and TVM to records in the store.
 
     What has a record in this run already is left out, so an interrupted run can be resumed. What
@@ -95,7 +95,7 @@ def _count_boards(context: Context, key: str) -> int:
     return max(len(boards_of(farm.tracker, key)) for farm in farms if farm)
 
 
-def _prepare(context: Context, workshop: Workshop, progress: Progress, cell: Cell) -> Prepared:
+def _prepare(context: Context, workshop: Workshop, progress: RunProgress, cell: Cell) -> Prepared:
     """Make all that a cell needs before its device does."""
     if cell.bundle:
         return _take_bundle(cell, cell.bundle)
@@ -123,7 +123,7 @@ def _take_bundle(cell: Cell, bundle: Bundle) -> Prepared:
 
 
 def _keep(
-    context: Context, store: Store, progress: Progress, prepared: Prepared, result: CellResult
+    context: Context, store: Store, progress: RunProgress, prepared: Prepared, result: CellResult
 ) -> None:
     """Write a cell's rows."""
     for attempt in result.attempts:
@@ -149,7 +149,7 @@ def _keep(
 
 
 def _check_request(
-    context: Context, workshop: Workshop, cells: Sequence[Cell], progress: Progress
+    context: Context, workshop: Workshop, cells: Sequence[Cell], progress: RunProgress
 ) -> list[Cell]:
     """Refuse now what would fail in every row: targets, devices or weights that do not fit.
 
@@ -191,7 +191,7 @@ def _export(
 
 
 def _prepare_exam(
-    context: Context, workshop: Workshop, cell: Cell, progress: Progress
+    context: Context, workshop: Workshop, cell: Cell, progress: RunProgress
 ) -> Exam | None:
     """Return the images with PyTorch's answers; None without data."""
     if context.dataset is None:
@@ -231,7 +231,7 @@ def _build(
 
 
 def _measure(
-    context: Context, holders: Holders, progress: Progress, prepared: Prepared
+    context: Context, holders: Holders, progress: RunProgress, prepared: Prepared
 ) -> tuple[Prepared, CellResult]:
     """Measure the runtimes that have not failed yet."""
     cell, exported, artifact = prepared.cell, prepared.exported, prepared.artifact
@@ -263,6 +263,6 @@ def bench_of(context: Context, target: Target, threads: int) -> Bench:
         time_limit_s=context.suite.time_limit_s,
         cache_dir=context.cache_dir,
         farm=context.farm(target),
-        profile=find_profile(context.suite.profile),
+        profile=find_effort(context.suite.profile),
         retries=context.suite.retries,
     )

@@ -5,19 +5,15 @@ import logging
 import time
 import warnings
 from dataclasses import asdict, dataclass
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mobilebench import bench
-from mobilebench.bench.accuracy.evaluation import Dataset, ask, write_answers
-from mobilebench.bench.accuracy.images import Preprocessing
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
-from mobilebench.bench.measure.fidelity import Floats, Outputs, seeded_inputs
 from mobilebench.bench.models.heads import outputs_of
+from mobilebench.bench.models.outputs import Floats, Outputs, seeded_inputs
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights, load_model
 from mobilebench.targets.errors import BenchError
@@ -25,7 +21,6 @@ from mobilebench.targets.errors import BenchError
 OPSET = 20
 INPUT_NAME = "input"
 _REFERENCE_SEED = 2018  # the year of the paper
-_ANSWERS = "answers.npy"
 
 
 @dataclass(frozen=True)
@@ -78,32 +73,6 @@ def export(variant: Variant, weights: Weights, cache_dir: Path) -> Exported:
 def check_weights(variant: Variant, weights: Weights) -> None:
     """Raise BenchError if the weights cannot be read or do not fit the variant."""
     load_model(variant, weights)
-
-
-def answers(
-    variant: Variant,
-    weights: Weights,
-    dataset: Dataset,
-    preprocessing: Preprocessing,
-    cache_dir: Path,
-) -> Path:
-    """Return a file (.npy) of PyTorch's answers about images, or find it written already."""
-    root = Path(bench.__file__).parent
-    key = content_key(
-        asdict(variant),
-        (weights.sha256, weights.padding, weights.batch_norm_epsilon, preprocessing),
-        dataset.sha256,
-        version("torch"),
-        source_key(root / "models", root / "accuracy"),
-    )
-
-    def fill(directory: Path) -> None:
-        model = load_model(variant, weights)
-        infer = partial(infer_one_by_one, model)
-        found = ask(variant, dataset, preprocessing, infer)
-        write_answers(found, len(dataset), directory / _ANSWERS)
-
-    return cached(cache_dir / "answers" / f"{variant.name}-{key}", fill) / _ANSWERS
 
 
 def infer_one_by_one(model: Any, inputs: Floats) -> Outputs:

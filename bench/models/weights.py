@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlparse
 
-from mobilebench.bench.accuracy.images import Preprocessing
 from mobilebench.bench.models.architecture import CLASSES, Padding
 from mobilebench.bench.models.checkpoint_file import read_names, read_tensors
 from mobilebench.bench.models.checkpoint_keys import TORCHVISION, naming_of, torchvision_state
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import CLASSIFY, FAMILIES, MOBILENET_V2, SEGMENT, Variant
 from mobilebench.targets.errors import BenchError
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mobilebench.bench.cli.progress import Progress
-from mobilebench.bench.measure.latency import find_profile
+from mobilebench.bench.config.effort import find_effort
 from mobilebench.bench.measure.on_device import Bench
 from mobilebench.bench.measure.plan import Context
+from mobilebench.bench.measure.progress import RunProgress
 from mobilebench.bench.measure.runner import bench_of
 from mobilebench.bench.regression.remeasure import look_again
 from mobilebench.reports.comparison.compare import compare_runs
@@ -26,7 +26,7 @@ from mobilebench.targets.errors import BenchError
 PROFILE = "standard"  # of what is measured again: ten rounds tell more than five
 
 
-def judge_night(context: Context, store: Store, progress: Progress) -> list[Finding]:
+def judge_night(context: Context, store: Store, progress: RunProgress) -> list[Finding]:
     """Say what has changed in a run, beside the nights before it.
 
     Suspects are measured again, and the store keeps that. What could not be measured is no reason
@@ -98,7 +98,7 @@ def _pending(pairs: Sequence[LibraryPair], outcomes: Outcomes) -> list[Finding]:
 def _look_again(
     context: Context,
     store: Store,
-    progress: Progress,
+    progress: RunProgress,
     timeline: Timeline,
     pairs: Sequence[LibraryPair],
 ) -> Outcomes:
@@ -124,4 +124,4 @@ def _look_again(
 
 def _bench(context: Context, target: Target, cell: Cell) -> Bench:
     bench = bench_of(context, target, cell.threads)
-    return replace(bench, profile=find_profile(PROFILE))
+    return replace(bench, profile=find_effort(PROFILE))

@@ -3,6 +3,7 @@
 from functools import partial
 
 from mobilebench.bench.build.artifact import Artifact, find_artifact
+from mobilebench.bench.clock import utc_now
 from mobilebench.bench.measure.latency import is_complete
 from mobilebench.bench.measure.on_device import (
     Bench,
@@ -11,7 +12,6 @@ from mobilebench.bench.measure.on_device import (
     take_round,
     workload_of,
 )
-from mobilebench.bench.measure.record_builder import utc_now
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.reports.history.suspects import LibraryPair
 from mobilebench.reports.records.confirmation import Confirmation

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from mobilebench.bench.measure.fidelity import Floats, Outputs
+from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.runtimes.runtime import Usage, Workload, warm_up
 from mobilebench.targets.processes.process import heap_bytes, peak_resident_bytes, resident_bytes
 

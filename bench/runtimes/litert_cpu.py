@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mobilebench.bench.cache import cached, content_key
-from mobilebench.bench.measure.fidelity import Floats, Outputs
+from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.runtimes.in_process import InProcessRuntime
 from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.targets.errors import BenchError

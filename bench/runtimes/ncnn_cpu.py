@@ -6,8 +6,8 @@ from pathlib import Path
 import ncnn
 import numpy as np
 
-from mobilebench.bench.measure.fidelity import Floats, Outputs
 from mobilebench.bench.models.heads import outputs_of
+from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.runtimes.in_process import InProcessRuntime
 from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.targets.errors import BenchError

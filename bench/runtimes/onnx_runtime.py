@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from mobilebench.bench.measure.fidelity import Floats, Outputs
 from mobilebench.bench.models.onnx_export import INPUT_NAME
+from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.runtimes.in_process import InProcessRuntime
 from mobilebench.bench.runtimes.runtime import Workload
 

@@ -3,7 +3,7 @@
 import numpy as np
 import openvino
 
-from mobilebench.bench.measure.fidelity import Floats, Outputs
+from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.runtimes.in_process import InProcessRuntime
 from mobilebench.bench.runtimes.runtime import Workload
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from mobilebench.bench.measure.fidelity import Floats, Outputs
+from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.models.weights import load_model
 from mobilebench.bench.runtimes.in_process import InProcessRuntime
 from mobilebench.bench.runtimes.runtime import Workload

@@ -16,7 +16,7 @@ import tvm
 from tvm.runtime import vm
 
 from mobilebench.bench.build.artifact import Ceilings
-from mobilebench.bench.measure.fidelity import Floats, Outputs
+from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.runtimes.runtime import ENTRY, Usage, Workload, warm_up
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.devices.connection import Line

@@ -13,7 +13,6 @@ from mobilebench import schedules
 from mobilebench.bench.build.build_service import Workshop
 from mobilebench.bench.build.cluster import Cluster
 from mobilebench.bench.cache import content_key, source_key
-from mobilebench.bench.cli.progress import TuningProgress
 from mobilebench.bench.measure.fidelity import TOLERANCE, compare
 from mobilebench.bench.measure.on_device import (
     Bench,
@@ -25,6 +24,7 @@ from mobilebench.bench.models.onnx_export import Exported
 from mobilebench.bench.models.variant import Variant, parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
+from mobilebench.bench.tuning.progress import TuningProgress
 from mobilebench.schedules.databases.database import Database, Entry, read_database, write_database
 from mobilebench.schedules.machine import Processor
 from mobilebench.schedules.precision import FLOAT16, FLOAT32

@@ -13,7 +13,8 @@ import numpy as np
 
 from mobilebench.bench.build.build_service import Workshop
 from mobilebench.bench.cache import cache_directory
-from mobilebench.bench.measure.latency import Profile, is_complete, round_size
+from mobilebench.bench.config.effort import Effort
+from mobilebench.bench.measure.latency import is_complete, round_size
 from mobilebench.bench.measure.on_device import Bench, open_device
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
@@ -61,7 +62,7 @@ def main() -> None:
     arguments = parser.parse_args()
     variant, cache = parse_variant(arguments.variant), cache_directory()
     target = find_target("native")
-    profile = Profile("beside", 0.5, 50, arguments.seconds, arguments.rounds)
+    profile = Effort("beside", 0.5, 50, arguments.seconds, arguments.rounds)
     with Workshop(cache, LIMIT_S) as workshop:
         exported = workshop.export(variant, Weights())
         artifact = workshop.build(variant, exported, target, 1, [], "float32", "latency")

@@ -22,7 +22,7 @@ from PIL import Image
 
 from mobilebench.bench.bundle.bundle import Bundle, open_bundle
 from mobilebench.bench.cache import cache_directory
-from mobilebench.bench.measure.latency import PROFILES
+from mobilebench.bench.config.effort import EFFORTS
 from mobilebench.bench.measure.on_device import Bench, open_device, workload_of
 from mobilebench.reports.comparison.ratio import Pair, ratios_of
 
@@ -62,7 +62,7 @@ def beside_the_suite(bundle: Bundle, program: Path, rounds: int) -> Pair:
     with device, TemporaryDirectory() as directory:
         file = Path(directory) / "samples"
         device.call("load", workload, bench.threads, timeout_s=LIMIT_S)
-        device.call("warm_up", PROFILES["quick"].warm_up_s, timeout_s=LIMIT_S)
+        device.call("warm_up", EFFORTS["quick"].warm_up_s, timeout_s=LIMIT_S)
         how = [program, bundle.directory, "--bench", SAMPLES, "--samples", file]
         for turn in range(rounds):
             for side in (turn % 2, 1 - turn % 2):

@@ -62,7 +62,7 @@ def main() -> None:
 
 def _run(tracker: str, boards: int, jobs: int, directory: Path) -> None:
     from mobilebench.bench.cli.events import EventLog
-    from mobilebench.bench.cli.progress import Progress
+    from mobilebench.bench.cli.progress import RunDisplay
     from mobilebench.bench.config.suite import make_suite
     from mobilebench.bench.measure import runner
     from mobilebench.bench.measure.plan import Context
@@ -87,7 +87,7 @@ def _run(tracker: str, boards: int, jobs: int, directory: Path) -> None:
     with (
         Store(str(directory / "store.sqlite")) as store,
         EventLog(None) as events,
-        Progress(Console(quiet=True), events) as progress,
+        RunDisplay(Console(quiet=True), events) as progress,
     ):
         done = progress.done
         progress.done = lambda record: (done(record), usage.note())  # type: ignore

@@ -9,9 +9,7 @@ from tvm.ir import Op
 from tvm.ir.expr import Call
 
 from mobilebench.schedules.passes.rewrite import rewrite_kernels
-
-SKIPPABLE = "mobilebench.skippable"
-"""Annotation of a loop: what it reads is zero wherever its conditions do not hold, read or not."""
+from mobilebench.schedules.templates.annotations import SKIPPABLE
 
 _HOLDS_FOR_SOME: dict[type, Any] = {
     # Of a difference that is linear in the lanes of a tile, by its least and its largest value.

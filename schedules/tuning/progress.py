@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Progress:
+class SearchStep:
     """What a step of a search did."""
 
     kernel: str  # worked on last

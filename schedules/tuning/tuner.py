@@ -17,7 +17,7 @@ from mobilebench.schedules.templates.space import design_space, tile_number, til
 from mobilebench.schedules.templates.task import Task, kernel_calls, task_of
 from mobilebench.schedules.tuning.candidate_runner import InterleavedRunner, median_seconds
 from mobilebench.schedules.tuning.candidates import Builders
-from mobilebench.schedules.tuning.progress import Progress
+from mobilebench.schedules.tuning.progress import SearchStep
 from mobilebench.schedules.tuning.search_strategy import InOrder
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.catalog.tvm_target import resolve
@@ -135,7 +135,7 @@ class Tuner:
         self._per_task = trials
         return self._trials
 
-    def step(self) -> Progress | None:
+    def step(self) -> SearchStep | None:
         """Measure a batch; None when the budget is spent."""
         waiting = [one for one in self._searches.values() if not one.exhausted]
         if self._trials < self._budget and waiting:
@@ -163,7 +163,7 @@ class Tuner:
             for record in self._history.get_top_k(workload, 10**6):
                 search.seconds[tile_number(record.trace)] = median_seconds(record.run_secs)
 
-    def _search(self, search: _Search) -> Progress:
+    def _search(self, search: _Search) -> SearchStep:
         if search.context is None:
             search.context = self._context(search.task)
             search.context.pre_tuning(self._per_task, BATCH, database=self._history)
@@ -235,10 +235,10 @@ class Tuner:
         cool_down(self._target, device.temperature_c)
         return device.session, device.tvm_device(self._target)
 
-    def _progress(self, search: _Search) -> Progress:
+    def _progress(self, search: _Search) -> SearchStep:
         best = min(search.seconds.values(), default=None)
         guess = search.seconds.get(0)
-        return Progress(
+        return SearchStep(
             search.task.title,
             self._trials,
             self._budget,

@@ -13,7 +13,7 @@ from tvm import s_tir
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.convolution import COLUMNS, CORE
 from mobilebench.schedules.operators.window import PADDED
-from mobilebench.schedules.passes.skip_padding import SKIPPABLE
+from mobilebench.schedules.templates.annotations import SKIPPABLE
 from mobilebench.schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
 from mobilebench.schedules.templates.cpu.chunks import idle_share, share_turns, shares_rows
 from mobilebench.schedules.templates.cpu.stem import Tile, pack

@@ -15,7 +15,7 @@ from mobilebench.bench.accuracy.boxes import (
     detect,
     encode,
 )
-from mobilebench.bench.measure.fidelity import Floats
+from mobilebench.bench.models.outputs import Floats
 from mobilebench.bench.models.variant import DETECT, Variant
 from mobilebench.targets.errors import BenchError
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from mobilebench.bench.accuracy.classification import ClassificationAccuracy, score
-from mobilebench.bench.accuracy.images import Preprocessing
 from mobilebench.bench.accuracy.labels import LabelDataset
+from mobilebench.bench.models.preprocessing import Preprocessing
 
 LABELS = (3, 1, 0, 9)
 DATA = LabelDataset("four", tuple(Path(f"{n}.png") for n in range(4)), LABELS, "")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from mobilebench.bench.accuracy.coco import Truth, read, show
-from mobilebench.bench.accuracy.images import Preprocessing
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.targets.errors import BenchError
 
 HALF = (0.5, 0.5, 0.5)

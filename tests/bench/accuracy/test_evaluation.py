@@ -18,10 +18,11 @@ from mobilebench.bench.accuracy.evaluation import (
     read_data,
     score,
 )
-from mobilebench.bench.accuracy.images import Preprocessing
 from mobilebench.bench.accuracy.labels import LabelDataset
-from mobilebench.bench.measure.fidelity import Floats, Outputs
-from mobilebench.bench.models.onnx_export import answers, infer_one_by_one
+from mobilebench.bench.accuracy.pytorch_answers import answers
+from mobilebench.bench.models.onnx_export import infer_one_by_one
+from mobilebench.bench.models.outputs import Floats, Outputs
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import DETECT, SEGMENT, Variant, parse_variant
 from mobilebench.bench.models.weights import find_weights, load_model
 from tests.datasets import answered, save_checkpoint

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mobilebench.bench.accuracy.images import Preprocessing
 from mobilebench.bench.accuracy.labels import read, show
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.targets.errors import BenchError
 
 HALF = (0.5, 0.5, 0.5)

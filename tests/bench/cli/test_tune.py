@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mobilebench.bench.cli.progress import TuningProgress
+from mobilebench.bench.cli.progress import TuningDisplay
 from mobilebench.bench.tuning import tuning
 from mobilebench.bench.tuning.tuning import Tuning, tune
 from mobilebench.reports.records.record import Record
@@ -29,7 +29,7 @@ def records_of(directory: Path) -> list[Record]:
 def tuned(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Path:
     directory = tmp_path_factory.mktemp("tuned")
     request = Tuning((VARIANT,), "native", 1, 1, directory, cache_dir, 120)
-    with TuningProgress(Console(quiet=True), "test") as progress:
+    with TuningDisplay(Console(quiet=True), "test") as progress:
         assert tune(request, progress)
     return directory
 
@@ -87,7 +87,7 @@ def test_tiles_that_compute_something_else_are_not_kept(
     infer = tuning.infer_on_device
     monkeypatch.setattr(tuning, "infer_on_device", lambda *args: np.zeros_like(infer(*args)))
     request = Tuning((VARIANT,), "native", 1, 1, tmp_path, cache_dir, 120)
-    with TuningProgress(Console(quiet=True), "test") as progress:
+    with TuningDisplay(Console(quiet=True), "test") as progress:
         assert not tune(request, progress)
     assert read_database(tmp_path / "native.json") == before
 

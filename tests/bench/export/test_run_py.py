@@ -17,11 +17,12 @@ import pytest
 from PIL import Image
 
 from mobilebench.bench.accuracy.boxes import Suppression, anchors_of, detect
-from mobilebench.bench.accuracy.images import Preprocessing, normalised
+from mobilebench.bench.accuracy.images import normalised
 from mobilebench.bench.accuracy.labels import LabelDataset, show
 from mobilebench.bench.build.artifact import LIBRARY
 from mobilebench.bench.bundle.bundle import open_bundle
 from mobilebench.bench.measure.on_device import Bench, infer_on_device, workload_of
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import parse_variant
 from tests.bundles import MISSING, export, flip
 from tests.datasets import structured_pixels

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from mobilebench.bench.measure.fidelity import Fidelity, Floats, seeded_inputs
+from mobilebench.bench.measure.fidelity import Fidelity
 from mobilebench.bench.measure.fidelity import compare as compare_all
+from mobilebench.bench.models.outputs import Floats, seeded_inputs
 
 REFERENCE = np.array([[3.0, 4.0], [1.0, 0.0]], np.float32)
 

@@ -1,14 +1,8 @@
 import numpy as np
 import pytest
 
-from mobilebench.bench.measure.latency import (
-    PROFILES,
-    Latency,
-    find_profile,
-    is_complete,
-    round_size,
-    warnings_for,
-)
+from mobilebench.bench.config.effort import EFFORTS, find_effort
+from mobilebench.bench.measure.latency import Latency, is_complete, round_size, warnings_for
 from mobilebench.targets.errors import BenchError
 
 
@@ -63,7 +57,7 @@ def test_one_sample_has_no_spread() -> None:
     assert (latency.p50_ms, latency.cv, latency.ci95_low_ms) == (2.0, 0.0, 2.0)
 
 
-@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
+@pytest.mark.parametrize("profile", EFFORTS.values(), ids=lambda profile: profile.name)
 @pytest.mark.parametrize("inference_ms", [0.0625, 3.0, 700.0])
 def test_rounds_of_the_planned_size_complete_a_profile(
     profile: object, inference_ms: float
@@ -75,7 +69,7 @@ def test_rounds_of_the_planned_size_complete_a_profile(
 
 
 def test_both_minima_count() -> None:
-    quick = PROFILES["quick"]
+    quick = EFFORTS["quick"]
     assert not is_complete(quick, [[0.1] * 20] * 5)  # enough samples, too short
     assert not is_complete(quick, [[500.0] * 2] * 5)  # long enough, too few samples
 
@@ -92,4 +86,4 @@ def test_spread_and_drift_are_warned_of() -> None:
 
 def test_an_unknown_profile_names_the_nearest() -> None:
     with pytest.raises(BenchError, match="did you mean rigorous"):
-        find_profile("rigourous")
+        find_effort("rigourous")

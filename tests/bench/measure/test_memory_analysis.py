@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mobilebench.bench.measure import memory_analysis
 from mobilebench.bench.measure.memory_analysis import account
 from mobilebench.reports.records.activations import (
     ARENA,
@@ -30,7 +31,7 @@ class FakeWorkshop:
         self._fail("activations")
         return NEEDS
 
-    def arena_use(self, _path: Path, _variant: Any, _threads: int) -> Any:
+    def arena_use(self, _context: Any, _cell: Any, _path: Path) -> Any:
         self._fail("arena_use")
         return SimpleNamespace(pattern_bytes=600, arena_bytes=2048)
 
@@ -77,7 +78,9 @@ def account_with(
     exported: Any = SimpleNamespace(onnx_path=Path("model.onnx"))
     progress: Any = FakeProgress()
     simulated: Any = workshop
-    return account(context, simulated, cell, exported, built, progress), progress.warnings
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory_analysis, "arena_use", workshop.arena_use)
+        return account(context, simulated, cell, exported, built, progress), progress.warnings
 
 
 def test_nobody_asked() -> None:

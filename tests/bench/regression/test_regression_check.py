@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from mobilebench.bench.cli.events import EventLog
-from mobilebench.bench.cli.progress import Progress
+from mobilebench.bench.cli.progress import RunDisplay
 from mobilebench.bench.config.suite import Suite
 from mobilebench.bench.measure.plan import Context
 from mobilebench.bench.models.weights import Weights
@@ -60,7 +60,7 @@ class Farm:
     def judge(self, run: Run) -> list[str]:
         """Return the kinds of what is found in a night whose rows are there."""
         context = Context(run, Suite((VARIANT,)), (Weights(),), self.directory)
-        with Progress(Console(quiet=True), EventLog(None)) as progress:
+        with RunDisplay(Console(quiet=True), EventLog(None)) as progress:
             progress.begin(1)
             self.found = judge_night(context, self.store, progress)
         return [finding.kind for finding in self.found]

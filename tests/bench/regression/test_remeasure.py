@@ -10,7 +10,7 @@ import pytest
 
 from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.build.build_service import Workshop
-from mobilebench.bench.measure.latency import Profile
+from mobilebench.bench.config.effort import Effort
 from mobilebench.bench.measure.on_device import Bench
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
@@ -29,7 +29,7 @@ from mobilebench.targets.rpc.tracker import Tracker
 VARIANT = "mobilenet_v2_0.35_32_t1"
 HERE = local_device_name()
 CELL = Cell("native", HERE, 1, "float32", "latency", VARIANT, "random(seed 0)", "tvm")
-BRIEF = Profile("brief", warm_up_s=0.0, min_samples=12, min_duration_s=0.0, rounds=4)
+BRIEF = Effort("brief", warm_up_s=0.0, min_samples=12, min_duration_s=0.0, rounds=4)
 
 
 @pytest.fixture(scope="module")

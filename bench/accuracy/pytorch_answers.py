@@ -1,0 +1,42 @@
+"""What PyTorch answers about the images of a data set, kept by content."""
+
+from dataclasses import asdict
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from mobilebench import bench
+from mobilebench.bench.accuracy.evaluation import Dataset, ask, write_answers
+from mobilebench.bench.cache import cached, content_key, source_key
+from mobilebench.bench.models.onnx_export import infer_one_by_one
+from mobilebench.bench.models.preprocessing import Preprocessing
+from mobilebench.bench.models.variant import Variant
+from mobilebench.bench.models.weights import Weights, load_model
+
+_ANSWERS = "answers.npy"
+
+
+def answers(
+    variant: Variant,
+    weights: Weights,
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    cache_dir: Path,
+) -> Path:
+    """Return a file (.npy) of PyTorch's answers about images, or find it written already."""
+    root = Path(bench.__file__).parent
+    key = content_key(
+        asdict(variant),
+        (weights.sha256, weights.padding, weights.batch_norm_epsilon, preprocessing),
+        dataset.sha256,
+        version("torch"),
+        source_key(root / "models", root / "accuracy"),
+    )
+
+    def fill(directory: Path) -> None:
+        model = load_model(variant, weights)
+        infer = partial(infer_one_by_one, model)
+        found = ask(variant, dataset, preprocessing, infer)
+        write_answers(found, len(dataset), directory / _ANSWERS)
+
+    return cached(cache_dir / "answers" / f"{variant.name}-{key}", fill) / _ANSWERS

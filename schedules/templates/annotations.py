@@ -1,0 +1,4 @@
+"""What a schedule notes about a loop for the passes that come after it."""
+
+SKIPPABLE = "mobilebench.skippable"
+"""Annotation of a loop: what it reads is zero wherever its conditions do not hold, read or not."""
