@@ -8,8 +8,8 @@ from mobilebench.schedules.precision import FLOAT32
 from mobilebench.targets.errors import BenchError
 
 PARAMS_FILE = "params.bin"  # as `params.cc` calls it
-EMBEDDED, APART = "embedded", "apart"
-PLACES = (EMBEDDED, APART)
+EMBEDDED, EXTERNAL = "embedded", "external"
+PLACES = (EMBEDDED, EXTERNAL)
 """Where the weights are: in the library, or in a file beside it."""
 
 

@@ -72,7 +72,9 @@ def fusion_passes(machine: Processor, precision: str) -> list[Any]:
     ]
 
 
-def schedule_passes(machine: Processor, lookup: Lookup, prefer: str, marked: bool) -> list[Any]:
+def schedule_passes(
+    machine: Processor, lookup: Lookup, optimize_for: str, instrumented: bool
+) -> list[Any]:
     """Phase 3. Each kernel gets loops that fit the machine; marked, it tells when it is done.
 
     On a GPU nothing is marked or merged: it launches kernels one by one, and tells their times.
@@ -85,12 +87,12 @@ def schedule_passes(machine: Processor, lookup: Lookup, prefer: str, marked: boo
         ]
     return [
         ScheduleKernels(machine, lookup),
-        *([MarkKernels()] if marked else []),
+        *([MarkKernels()] if instrumented else []),
         MergeKernels(),
         explicit_loops(),
         SkipPadding(),
         IntegerClamp(machine),
-        FuseBlocks(machine, prefer),
+        FuseBlocks(machine, optimize_for),
     ]
 
 
@@ -135,12 +137,15 @@ def plan(
     fused: tvm.IRModule,
     tvm_target: Any,
     lookup: Lookup,
-    prefer: str = LATENCY,
-    marked: bool = False,
+    optimize_for: str = LATENCY,
+    instrumented: bool = False,
 ) -> tvm.IRModule:
     """Run phases 3 and 4: the module says which kernels run, in which order, in which storage."""
     machine = machine_of(tvm_target)
-    passes = [*schedule_passes(machine, lookup, prefer, marked), *memory_passes(machine)]
+    passes = [
+        *schedule_passes(machine, lookup, optimize_for, instrumented),
+        *memory_passes(machine),
+    ]
     with tvm_target:
         return tvm.transform.Sequential(passes)(fused)
 

@@ -1,4 +1,4 @@
 """What a build is made for."""
 
 LATENCY, MEMORY = "latency", "memory"
-PREFERENCES = (LATENCY, MEMORY)
+OBJECTIVES = (LATENCY, MEMORY)

@@ -16,7 +16,7 @@ _READ_BYTES = {"cpu": 256 << 20, "opencl": 64 << 20}  # more than any cache
 _CHAINS = 12  # independent sums: two multiply-adds a cycle, of four cycles' latency, need 8
 
 
-def write_ceilings(tvm_target: Any, toolchain: Toolchain, directory: Path) -> dict[str, Any]:
+def write_roofline_peaks(tvm_target: Any, toolchain: Toolchain, directory: Path) -> dict[str, Any]:
     """Write `multiply.so` and `read.so` into a directory.
 
     Their function takes a float32 input and output; how many floats those have, and what a run

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobilebench.bench.accuracy.labels import LabelDataset, read, show
+from mobilebench.bench.accuracy.labels import LabelDataset, preprocess, read
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import Variant
 
-__all__ = ["BATCH", "answer", "read", "score", "show"]
+__all__ = ["BATCH", "answer", "preprocess", "read", "score"]
 
 BATCH = 25  # images that are in memory at once
 

@@ -80,7 +80,9 @@ def read(path: Path) -> CocoDataset:
     return CocoDataset(name, tuple(files), tuple(sizes), truths, digest.hexdigest())
 
 
-def show(dataset: CocoDataset, indices: Sequence[int], preprocessing: Preprocessing) -> Floats:
+def preprocess(
+    dataset: CocoDataset, indices: Sequence[int], preprocessing: Preprocessing
+) -> Floats:
     """Return inputs (N, 3, height, width) of some images.
 
     Both sides are resized to the network's, whatever their ratio, as TensorFlow's

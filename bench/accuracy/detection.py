@@ -7,12 +7,12 @@ import numpy as np
 
 from mobilebench.bench.accuracy.average_precision import DetectionAccuracy, score_detections
 from mobilebench.bench.accuracy.boxes import Detections, Suppression, anchors_of, decode, detect
-from mobilebench.bench.accuracy.coco import CocoDataset, read, show
+from mobilebench.bench.accuracy.coco import CocoDataset, preprocess, read
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import Variant
 
-__all__ = ["BATCH", "answer", "max_box_error_px", "read", "score", "show"]
+__all__ = ["BATCH", "answer", "max_box_error_px", "preprocess", "read", "score"]
 
 BATCH = 25  # images that are in memory at once
 SHOWN = 0.3  # scores above are what TensorFlow's exported detectors show

@@ -34,7 +34,9 @@ class _Task(Protocol):
     def read(self, path: Path) -> Any:
         """Return the images that a path names; raises BenchError for the first bad one."""
 
-    def show(self, dataset: Any, indices: Sequence[int], preprocessing: Preprocessing) -> Floats:
+    def preprocess(
+        self, dataset: Any, indices: Sequence[int], preprocessing: Preprocessing
+    ) -> Floats:
         """Return inputs (N, 3, height, width) of some images."""
 
     def answer(self, outputs: Outputs, variant: Variant) -> Answers:
@@ -58,7 +60,7 @@ _TASKS: dict[str, _Task] = {
 
 
 @dataclass(frozen=True)
-class Exam:
+class Evaluation:
     """Images, as a checkpoint wants to see them, and what PyTorch answers."""
 
     variant: Variant
@@ -86,7 +88,7 @@ def count_batches(variant: Variant, dataset: Dataset) -> int:
     return ceil(len(dataset) / _TASKS[variant.task].BATCH)
 
 
-def ask(
+def predict(
     variant: Variant,
     dataset: Dataset,
     preprocessing: Preprocessing,
@@ -96,7 +98,7 @@ def ask(
     task = _TASKS[variant.task]
     for start in range(0, len(dataset), task.BATCH):
         batch = range(start, min(start + task.BATCH, len(dataset)))
-        yield from task.answer(infer(task.show(dataset, batch, preprocessing)), variant)
+        yield from task.answer(infer(task.preprocess(dataset, batch, preprocessing)), variant)
 
 
 def write_answers(answers: Iterable[np.ndarray], images: int, path: Path) -> None:
@@ -110,8 +112,10 @@ def write_answers(answers: Iterable[np.ndarray], images: int, path: Path) -> Non
     kept.flush()
 
 
-def score(exam: Exam, answers: Iterable[np.ndarray]) -> Accuracy:
+def score(evaluation: Evaluation, answers: Iterable[np.ndarray]) -> Accuracy:
     """Compare answers, in the order of the images, with the truth and with PyTorch's."""
-    task, reference = _TASKS[exam.variant.task], exam.reference()
-    accuracy: Accuracy = task.score(answers, reference, exam.dataset, exam.preprocessing)
+    task, reference = _TASKS[evaluation.variant.task], evaluation.reference()
+    accuracy: Accuracy = task.score(
+        answers, reference, evaluation.dataset, evaluation.preprocessing
+    )
     return accuracy

@@ -59,7 +59,9 @@ def read(path: Path) -> LabelDataset:
     return LabelDataset(name, files, labels, digest.hexdigest())
 
 
-def show(dataset: LabelDataset, indices: Sequence[int], preprocessing: Preprocessing) -> Floats:
+def preprocess(
+    dataset: LabelDataset, indices: Sequence[int], preprocessing: Preprocessing
+) -> Floats:
     """Return inputs (N, 3, height, width) of some images; raises BenchError for a small one."""
     shown = np.stack([_pixels(dataset.files[index], preprocessing) for index in indices])
     return normalised(shown, preprocessing)

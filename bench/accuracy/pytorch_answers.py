@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mobilebench import bench
-from mobilebench.bench.accuracy.evaluation import Dataset, ask, write_answers
+from mobilebench.bench.accuracy.evaluation import Dataset, predict, write_answers
 from mobilebench.bench.cache import cached, content_key, source_key
 from mobilebench.bench.models.onnx_export import infer_one_by_one
 from mobilebench.bench.models.preprocessing import Preprocessing
@@ -36,7 +36,7 @@ def answers(
     def fill(directory: Path) -> None:
         model = load_model(variant, weights)
         infer = partial(infer_one_by_one, model)
-        found = ask(variant, dataset, preprocessing, infer)
+        found = predict(variant, dataset, preprocessing, infer)
         write_answers(found, len(dataset), directory / _ANSWERS)
 
     return cached(cache_dir / "answers" / f"{variant.name}-{key}", fill) / _ANSWERS

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from mobilebench.bench.accuracy.mean_iou import SegmentationAccuracy, label, score_segmentation
-from mobilebench.bench.accuracy.voc import Labels, VocDataset, read, show, shown_labels
+from mobilebench.bench.accuracy.voc import Labels, VocDataset, preprocess, read, shown_labels
 from mobilebench.bench.models.outputs import Outputs
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import Variant
 
-__all__ = ["BATCH", "answer", "read", "score", "show"]
+__all__ = ["BATCH", "answer", "preprocess", "read", "score"]
 
 BATCH = 1  # 513 x 513 pixels have 22 MB of logits
 

@@ -76,7 +76,7 @@ def read(path: Path) -> VocDataset:
     return VocDataset(name, images, masks, digest.hexdigest())
 
 
-def show(dataset: VocDataset, indices: Sequence[int], preprocessing: Preprocessing) -> Floats:
+def preprocess(dataset: VocDataset, indices: Sequence[int], preprocessing: Preprocessing) -> Floats:
     """Return inputs (N, 3, height, width) of some images.
 
     An image keeps its aspect ratio and lies in the upper left corner; the rest has the mean

@@ -12,7 +12,7 @@ from mobilebench import schedules, targets
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
 from mobilebench.schedules.databases.database import Database, find_databases
 from mobilebench.schedules.machine import machine_of
-from mobilebench.schedules.params import APART, EMBEDDED, PARAMS_FILE, Pool
+from mobilebench.schedules.params import EMBEDDED, EXTERNAL, PARAMS_FILE, Pool
 from mobilebench.schedules.precision import FLOAT32
 from mobilebench.schedules.preference import LATENCY
 from mobilebench.targets.catalog.target import CPU, Target
@@ -41,7 +41,7 @@ class Manifest:
     target: str
     tvm_target: dict[str, Any]  # with `native` resolved
     precision: str  # of weights and activations
-    prefer: str  # one of PREFERENCES: what it was made for
+    optimize_for: str  # one of PREFERENCES: what it was made for
     params: str  # one of PLACES: where the weights are
     onnx_sha256: str
     library_sha256: str
@@ -62,7 +62,7 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class Ceilings:
+class RooflinePeaks:
     """Libraries that measure what no kernel can exceed."""
 
     multiply: Path
@@ -90,7 +90,7 @@ class Artifact:
     @property
     def params(self) -> Path | None:
         """The file of weights that are apart."""
-        return self.directory / PARAMS_FILE if self.manifest.params == APART else None
+        return self.directory / PARAMS_FILE if self.manifest.params == EXTERNAL else None
 
 
 def build_artifact(
@@ -102,8 +102,8 @@ def build_artifact(
     databases: Sequence[Path],
     cache_dir: Path,
     precision: str = FLOAT32,
-    prefer: str = LATENCY,
-    marked: bool = False,
+    optimize_for: str = LATENCY,
+    instrumented: bool = False,
     params: str = EMBEDDED,
 ) -> Artifact:
     """Compile an ONNX file for a target and a number of threads, or find it compiled already.
@@ -114,12 +114,12 @@ def build_artifact(
     kernel takes; on a GPU every one does, through the events of its driver.
     Raises BenchError if the target, the compiler or the file is refused.
     """
-    if params == APART and target.device != CPU:
+    if params == EXTERNAL and target.device != CPU:
         raise BenchError(
             f"target {target.name}: a GPU's weights are copied to its memory, out of the library; "
-            f"leave out --params {APART}"
+            f"leave out --params {EXTERNAL}"
         )
-    marked = marked and target.device == CPU
+    instrumented = instrumented and target.device == CPU
     toolchain = find_toolchain(target.toolchain)
     tvm_target = resolve(target, threads)
     tuned, _ = _databases(target, tvm_target, databases)
@@ -131,8 +131,8 @@ def build_artifact(
         source_key(Path(schedules.__file__).parent, *_LINKING),
         tuned,
         precision,
-        prefer,
-        marked,
+        optimize_for,
+        instrumented,
         params,
     )
 
@@ -141,7 +141,7 @@ def build_artifact(
 
         start = time.perf_counter()
         lookup = Lookup(tuned, threads)
-        options = precision, prefer, marked, params
+        options = precision, optimize_for, instrumented, params
         sizes = _compile(onnx_path, target, tvm_target, lookup, toolchain, directory, *options)
         library, apart = directory / LIBRARY, directory / PARAMS_FILE
         manifest = Manifest(
@@ -149,7 +149,7 @@ def build_artifact(
             target=target.name,
             tvm_target=tvm_target,
             precision=precision,
-            prefer=prefer,
+            optimize_for=optimize_for,
             params=params,
             onnx_sha256=onnx_sha256,
             library_sha256=file_sha256(library),
@@ -181,7 +181,7 @@ def find_artifact(key: str, cache_dir: Path) -> Artifact | None:
     return read_artifact(directory) if inside and directory.is_dir() else None
 
 
-def build_ceilings(target: Target, threads: int, cache_dir: Path) -> Ceilings:
+def build_roofline_peaks(target: Target, threads: int, cache_dir: Path) -> RooflinePeaks:
     """Compile what measures how fast a device multiplies and reads, or find it compiled already."""
     toolchain = find_toolchain(target.toolchain)
     tvm_target = resolve(target, threads)
@@ -194,14 +194,14 @@ def build_ceilings(target: Target, threads: int, cache_dir: Path) -> Ceilings:
     def fill(directory: Path) -> None:
         import tvm
 
-        from mobilebench.schedules.roofline_peaks import write_ceilings
+        from mobilebench.schedules.roofline_peaks import write_roofline_peaks
 
-        sizes = write_ceilings(tvm.target.Target(tvm_target), toolchain, directory)
+        sizes = write_roofline_peaks(tvm.target.Target(tvm_target), toolchain, directory)
         (directory / MANIFEST).write_text(json.dumps(sizes) + "\n")
 
-    directory = cached(cache_dir / "ceilings" / f"{target.name}-{key}", fill)
+    directory = cached(cache_dir / "roofline_peaks" / f"{target.name}-{key}", fill)
     sizes = json.loads((directory / MANIFEST).read_text())
-    return Ceilings(directory / MULTIPLY, directory / READ, **sizes)
+    return RooflinePeaks(directory / MULTIPLY, directory / READ, **sizes)
 
 
 def check_target(target: Target, databases: Sequence[Path]) -> list[str]:
@@ -251,8 +251,8 @@ def _compile(
     toolchain: Toolchain,
     directory: Path,
     precision: str,
-    prefer: str,
-    marked: bool,
+    optimize_for: str,
+    instrumented: bool,
     params: str,
 ) -> dict[str, Any]:
     """Write the library into `directory`; return its sizes and kernels for the manifest."""
@@ -270,13 +270,13 @@ def _compile(
     imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
     tvm_handle = tvm.target.Target(tvm_target)
     fused = pipeline.fuse(imported, target, tvm_handle, precision)
-    planned = pipeline.plan(fused, tvm_handle, lookup, prefer, marked)
+    planned = pipeline.plan(fused, tvm_handle, lookup, optimize_for, instrumented)
     code, content = take_params(planned)
-    if params == APART and not content:
-        raise BenchError(f"{target.name}: TVM has kept the weights; leave out --params {APART}")
+    if params == EXTERNAL and not content:
+        raise BenchError(f"{target.name}: TVM has kept the weights; leave out --params {EXTERNAL}")
     executable = pipeline.build(code, tvm_handle)
     names = [TEAM] if is_shared(planned) else []
-    names += [MARKS] if marked else []
+    names += [MARKS] if instrumented else []
     pool = Pool(content, params, precision) if content else None
     link_library(executable, directory / LIBRARY, toolchain, names, pool=pool)
     return asdict(footprint(planned)) | {"kernels": kernels_of(fused, machine_of(tvm_handle))}

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from mobilebench.bench.accuracy.evaluation import Dataset, Exam, count_batches
-from mobilebench.bench.build.artifact import Artifact, Ceilings
+from mobilebench.bench.accuracy.evaluation import Dataset, Evaluation, count_batches
+from mobilebench.bench.build.artifact import Artifact, RooflinePeaks
 from mobilebench.bench.models.onnx_export import Exported
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
@@ -15,7 +15,7 @@ from mobilebench.schedules.precision import FLOAT32
 from mobilebench.schedules.preference import LATENCY
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.processes.worker import WITHOUT_TORCH
-from mobilebench.targets.processes.worker_pool import Crew, LocalCrew
+from mobilebench.targets.processes.worker_pool import LocalWorkerPool, WorkerPool
 
 _EXPORT = "mobilebench.bench.models.onnx_export"
 _COMPILE = "mobilebench.bench.build.artifact"
@@ -24,7 +24,7 @@ _ANSWERS = "mobilebench.bench.accuracy.pytorch_answers"
 _BLOCKED = {_COMPILE: WITHOUT_TORCH, _ACTIVATIONS: ("torch", "tvm")}
 
 
-class Workshop:
+class BuildService:
     """Makes ONNX files and artifacts; a crash or a hang there costs one of them.
 
     PyTorch and TVM are imported once for each hand, and never in the suite's own process, so that
@@ -32,14 +32,18 @@ class Workshop:
     """
 
     def __init__(
-        self, cache_dir: Path, time_limit_s: float, hands: int = 1, builders: Crew | None = None
+        self,
+        cache_dir: Path,
+        time_limit_s: float,
+        max_workers: int = 1,
+        builders: WorkerPool | None = None,
     ) -> None:
         """`hands` work at once here; `builders`, if given, compile instead of them."""
         self._cache_dir = cache_dir
         self._time_limit_s = time_limit_s
-        self._here = LocalCrew(hands, _BLOCKED)
+        self._here = LocalWorkerPool(max_workers, _BLOCKED)
         self._builders = builders or self._here
-        self.hands = max(hands, self._builders.hands)
+        self.max_workers = max(max_workers, self._builders.max_workers)
 
     def export(self, variant: Variant, weights: Weights) -> Exported:
         """Return the variant's ONNX file and reference outputs."""
@@ -50,14 +54,14 @@ class Workshop:
         """Raise BenchError if the weights do not fit the variant."""
         self._call(_EXPORT, "check_weights", variant, weights)
 
-    def examine(self, variant: Variant, weights: Weights, dataset: Dataset) -> Exam:
+    def evaluate(self, variant: Variant, weights: Weights, dataset: Dataset) -> Evaluation:
         """Have PyTorch answer what the artifacts will be asked; each batch has the time limit."""
         preprocessing = weights.preprocessing(variant)
         path = self._call(
             *(_ANSWERS, "answers", variant, weights, dataset, preprocessing, self._cache_dir),
             limits=count_batches(variant, dataset),
         )
-        return Exam(variant, dataset, preprocessing, path)
+        return Evaluation(variant, dataset, preprocessing, path)
 
     def build(
         self,
@@ -67,8 +71,8 @@ class Workshop:
         threads: int,
         databases: Sequence[Path],
         precision: str = FLOAT32,
-        prefer: str = LATENCY,
-        marked: bool = False,
+        optimize_for: str = LATENCY,
+        instrumented: bool = False,
         params: str = EMBEDDED,
     ) -> Artifact:
         """Return the variant's library for a target and a number of threads.
@@ -88,18 +92,18 @@ class Workshop:
             databases,
             self._cache_dir,
             precision,
-            prefer,
-            marked,
+            optimize_for,
+            instrumented,
             params,
         )
         return artifact
 
-    def build_ceilings(self, target: Target, threads: int) -> Ceilings:
+    def build_roofline_peaks(self, target: Target, threads: int) -> RooflinePeaks:
         """Return what measures how fast a target's device multiplies and reads."""
-        ceilings: Ceilings = self._call(
-            _COMPILE, "build_ceilings", target, threads, self._cache_dir
+        roofline_peaks: RooflinePeaks = self._call(
+            _COMPILE, "build_roofline_peaks", target, threads, self._cache_dir
         )
-        return ceilings
+        return roofline_peaks
 
     def activations(self, onnx_path: Path, precision: str) -> Activations:
         """Return what the activations of an exported network need, whoever runs it."""
@@ -115,8 +119,8 @@ class Workshop:
         return refused
 
     def _call(self, factory: str, method: str, *args: Any, limits: int = 1) -> Any:
-        crew = self._builders if factory == _COMPILE else self._here
-        return crew.call(factory, method, *args, timeout_s=limits * self._time_limit_s)
+        worker_pool = self._builders if factory == _COMPILE else self._here
+        return worker_pool.call(factory, method, *args, timeout_s=limits * self._time_limit_s)
 
     def __enter__(self) -> Self:
         return self

@@ -16,7 +16,7 @@ from mobilebench.targets.processes.worker import (
     WorkerError,
     WorkerTimedOutError,
 )
-from mobilebench.targets.processes.worker_pool import LocalCrew
+from mobilebench.targets.processes.worker_pool import LocalWorkerPool
 
 _CONNECT_LIMIT_S = 10.0
 _SAME = ("mobilebench", "apache-tvm", "apache-tvm-ffi")  # distributions
@@ -35,7 +35,7 @@ class Cluster:
         self._address = address
         self._client = _connect(address)
         try:
-            self._hands = self._check()
+            self._max_workers = self._check()
         except BaseException:
             self._client.close()
             raise
@@ -67,14 +67,14 @@ class Cluster:
         return sum(worker["nthreads"] for worker in workers.values())
 
     @property
-    def hands(self) -> int:
+    def max_workers(self) -> int:
         """How many calls are computed at once: the threads of the workers, when it began."""
-        return self._hands
+        return self._max_workers
 
     def call(self, factory: str, method: str, *args: Any, timeout_s: float) -> Any:
         """Return what the method of the factory's object returns there; see Crew."""
-        parcel = pack((factory, method, args, timeout_s), self._cache_dir)
-        future = self._client.submit(compute, parcel, pure=False, retries=1)
+        pickled = pack((factory, method, args, timeout_s), self._cache_dir)
+        future = self._client.submit(compute, pickled, pure=False, retries=1)
         try:
             outcome, result = future.result()
         except Exception as error:  # of Dask: a worker died twice, the scheduler went away
@@ -102,10 +102,10 @@ _ERRORS: dict[str, type[Exception]] = {
 }
 
 
-def compute(parcel: bytes) -> tuple[str, Any]:
+def compute(pickled: bytes) -> tuple[str, Any]:
     """Compute a packed call in a process of this machine; runs on the cluster."""
     cache_dir = cache_directory()
-    factory, method, args, timeout_s = unpack(parcel, cache_dir)
+    factory, method, args, timeout_s = unpack(pickled, cache_dir)
     try:
         result = _crew(factory).call(factory, method, *args, timeout_s=timeout_s)
     except (BenchError, WorkerError) as error:
@@ -114,11 +114,11 @@ def compute(parcel: bytes) -> tuple[str, Any]:
 
 
 @cache
-def _crew(factory: str) -> LocalCrew:
+def _crew(factory: str) -> LocalWorkerPool:
     # Dask marks its processes as unable to have children; ours end with their parent.
     multiprocessing.current_process().daemon = False
     threads = import_module("distributed").get_worker().state.nthreads
-    return LocalCrew(threads, {factory: WITHOUT_TORCH})
+    return LocalWorkerPool(threads, {factory: WITHOUT_TORCH})
 
 
 def _versions() -> dict[str, str]:

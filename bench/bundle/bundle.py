@@ -15,7 +15,7 @@ from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.outputs import Floats, Reference
 from mobilebench.bench.models.variant import Variant, parse_variant
 from mobilebench.bench.models.weights import Weights
-from mobilebench.schedules.params import APART, PARAMS_FILE, PLACES
+from mobilebench.schedules.params import EXTERNAL, PARAMS_FILE, PLACES
 from mobilebench.schedules.precision import PRECISIONS
 from mobilebench.targets.catalog.target import Target, check_target_values
 from mobilebench.targets.devices.proc_files import cpu_flags
@@ -113,7 +113,7 @@ def _check_consistency(manifest: BundleManifest, variant: Variant, sums: dict[st
     """Raise ValueError for the first thing that the manifest contradicts itself or a file in."""
     check_target_values(manifest.target)
     sums = {name: digest for name, digest in sums.items() if name != MANIFEST}
-    needed = {LIBRARY, *((PARAMS_FILE,) if manifest.params == APART else ())}
+    needed = {LIBRARY, *((PARAMS_FILE,) if manifest.params == EXTERNAL else ())}
     needed |= {one.reference for one in (*manifest.inputs, *manifest.outputs)}
     needed |= {name for name in (manifest.labels, manifest.anchors) if name}
     if missing := sorted(needed - set(manifest.files)):

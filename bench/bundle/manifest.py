@@ -42,7 +42,7 @@ class Measured:
     accelerator: str
     emulated: bool
     threads: int
-    profile: str
+    effort: str
     samples: int
     latency_p50_ms: float
     latency_p90_ms: float
@@ -59,7 +59,7 @@ class Compiled:
 
     tvm_target: dict[str, object]  # with `native` resolved
     toolchain: str
-    prefer: str
+    optimize_for: str
     functions: int
     database_hits: int
     database_misses: int

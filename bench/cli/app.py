@@ -83,7 +83,7 @@ def run(
     threads: Threads = None,
     runtime: Runtimes = None,
     precision: Precisions = None,
-    profile: Annotated[
+    effort: Annotated[
         str | None, typer.Option(help="How thorough: quick (default), standard or rigorous.")
     ] = None,
     weights: Annotated[
@@ -109,7 +109,7 @@ def run(
             "first. Without this option the tuned databases are used as they are."
         ),
     ] = None,
-    prefer: Annotated[
+    optimize_for: Annotated[
         str | None,
         typer.Option(help="What TVM's code is made for: latency (default) or memory."),
     ] = None,
@@ -124,7 +124,7 @@ def run(
             help="Find out what activations need and runtimes plan for them too.",
         ),
     ] = None,
-    watch: Annotated[
+    check_regressions: Annotated[
         bool | None,
         typer.Option(
             "--watch/--no-watch",
@@ -170,15 +170,15 @@ def run(
         "threads": threads,
         "runtimes": runtime,
         "precisions": precision,
-        "profile": profile,
+        "effort": effort,
         "weights": weights,
         "data": data,
         "seed": seed,
         "trials": trials,
-        "prefer": prefer,
+        "optimize_for": optimize_for,
         "kernels": kernels,
         "memory": memory,
-        "watch": watch,
+        "check_regressions": check_regressions,
         "time_limit_s": time_limit,
         "tracker": tracker,
         "wait_s": wait,
@@ -290,14 +290,14 @@ def export(
     labels: Annotated[
         Path | None, typer.Option(help="Names of the classes, one a line in a text file.")
     ] = None,
-    prefer: Annotated[
+    optimize_for: Annotated[
         str, typer.Option(help="What it is made for: latency or memory.")
     ] = "latency",
     seed: Annotated[int, typer.Option(help="Of random weights.")] = 0,
     measure: Annotated[
         bool, typer.Option("--measure/--no-measure", help="State the latency on a live device.")
     ] = True,
-    profile: Annotated[
+    effort: Annotated[
         str, typer.Option(help="How thoroughly: quick, standard or rigorous.")
     ] = "quick",
     tracker: TrackerOption = None,
@@ -308,8 +308,8 @@ def export(
 
     chosen = {
         "threads": (threads,),
-        "prefer": prefer,
-        "profile": profile,
+        "optimize_for": optimize_for,
+        "effort": effort,
         "seed": seed,
         "tracker": tracker,
         "wait_s": wait,

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.cli.listings import make_table, or_dash, print_table
-from mobilebench.bench.measure.on_device import Bench, open_device
+from mobilebench.bench.measure.on_device import MeasurementConfig, open_device
 from mobilebench.targets.catalog.target import Target, all_targets, find_target
 from mobilebench.targets.devices.device import DeviceState
 from mobilebench.targets.devices.farm import TRACKER_VARIABLE, Farm, find_farm
@@ -29,8 +29,8 @@ def devices_command(tracker: str | None) -> None:
     if tracker:
         print_table(_boards_table(tracker))
         return
-    bench = Bench(find_target("native"), 1, _TIME_LIMIT_S, cache_directory())
-    device, state = open_device(bench)
+    config = MeasurementConfig(find_target("native"), 1, _TIME_LIMIT_S, cache_directory())
+    device, state = open_device(config)
     device.close()
     state = replace(state, accelerator=_opencl())
     table = make_table("device", "what it says of itself")
@@ -44,9 +44,9 @@ def devices_command(tracker: str | None) -> None:
 
 def _opencl() -> Accelerator | None:
     """Return this machine's first OpenCL device; None if it has none."""
-    bench = Bench(find_target("opencl"), 1, _TIME_LIMIT_S, cache_directory())
+    config = MeasurementConfig(find_target("opencl"), 1, _TIME_LIMIT_S, cache_directory())
     try:
-        device, state = open_device(bench)
+        device, state = open_device(config)
     except (BenchError, WorkerError):
         return None
     device.close()
@@ -77,9 +77,9 @@ def _rows(queue: Queue, tracker: str) -> Iterator[list[str]]:
     described: dict[str, str] = {}
     if target is not None and queue.free:
         farm = Farm(parse_tracker(tracker), wait_s=_WAIT_S)
-        bench = Bench(target, 1, _TIME_LIMIT_S, cache_directory(), farm)
+        config = MeasurementConfig(target, 1, _TIME_LIMIT_S, cache_directory(), farm)
         with ThreadPoolExecutor(queue.free) as pool:
-            answers = list(pool.map(lambda _: _ask(bench), range(queue.free)))
+            answers = list(pool.map(lambda _: _ask(config), range(queue.free)))
         for worker, _ in answers:  # each was held until all had answered, or one would answer twice
             if worker:
                 worker.close()
@@ -96,9 +96,9 @@ def _rows(queue: Queue, tracker: str) -> Iterator[list[str]]:
             yield [address, "busy" if target else "unknown", "" if target else _NO_TARGET]
 
 
-def _ask(bench: Bench) -> tuple[Worker | None, DeviceState | str]:
+def _ask(config: MeasurementConfig) -> tuple[Worker | None, DeviceState | str]:
     try:
-        return open_device(bench)
+        return open_device(config)
     except (BenchError, NoDeviceError, WorkerError) as error:
         return None, str(error)
 

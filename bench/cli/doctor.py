@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from rich.console import Console
 
 from mobilebench.bench.cache import cache_directory
-from mobilebench.bench.measure.on_device import Bench, device_state
+from mobilebench.bench.measure.on_device import MeasurementConfig, device_state
 from mobilebench.bench.runtimes.runtime import RUNTIMES
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.device import DeviceState
@@ -47,7 +47,7 @@ def doctor_command() -> int:
     """Print one line per finding; return 1 if anything that a run needs is missing."""
     console = Console(highlight=False)
     ready = True
-    for finding in _examine():
+    for finding in _evaluate():
         ready = ready and finding.verdict != "missing"
         style = _STYLES[finding.verdict]
         console.print(f"[{style}]{finding.verdict:<8}[/]", f"{finding.what:<16}", end="")
@@ -59,7 +59,7 @@ def doctor_command() -> int:
     return 0 if ready else 1
 
 
-def _examine() -> Iterator[Finding]:
+def _evaluate() -> Iterator[Finding]:
     yield Finding("ok", "python", sys.version.split()[0])
     yield from (_package(name) for name in ("apache-tvm", "apache-tvm-ffi", "torch", "onnx"))
     for entry in RUNTIMES.values():
@@ -132,7 +132,9 @@ def _advised(what: str, attempt: Callable[[], str]) -> Finding:
 
 def _meet(state: list[DeviceState]) -> str:
     """Start the RPC server that every measurement goes through, and ask it what it runs on."""
-    found = device_state(Bench(find_target("native"), 1, _SERVER_LIMIT_S, cache_directory()))
+    found = device_state(
+        MeasurementConfig(find_target("native"), 1, _SERVER_LIMIT_S, cache_directory())
+    )
     state.append(found)
     return (
         f"{found.cpu_model}, {found.cpu_cores} cores; its RPC server answers, calibration kernel "
@@ -142,7 +144,9 @@ def _meet(state: list[DeviceState]) -> str:
 
 def _meet_opencl() -> str:
     """Ask the same of the OpenCL device that target `opencl` is."""
-    found = device_state(Bench(find_target("opencl"), 1, _SERVER_LIMIT_S, cache_directory()))
+    found = device_state(
+        MeasurementConfig(find_target("opencl"), 1, _SERVER_LIMIT_S, cache_directory())
+    )
     assert found.accelerator is not None
     half = "float16" if found.accelerator.stores_half else "no float16"
     return f"{found.accelerator.name}, driver {found.accelerator.driver}, {half}"

@@ -6,20 +6,20 @@ from typing import Any
 
 from rich.console import Console
 
-from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.bundle.checksums import SUMS
 from mobilebench.bench.cache import cache_directory, file_sha256, write_once
 from mobilebench.bench.config.effort import find_effort
 from mobilebench.bench.config.suite import Suite, make_suite
 from mobilebench.bench.export.latency import WrongResultError, measure
 from mobilebench.bench.export.write import for_others, make_bundle, read_labels
-from mobilebench.bench.measure.on_device import Bench, meet
+from mobilebench.bench.measure.on_device import MeasurementConfig, probe_target
 from mobilebench.bench.models.outputs import Reference
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import find_weights
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.schedules.databases.database import directories
-from mobilebench.schedules.params import APART, EMBEDDED, PLACES
+from mobilebench.schedules.params import EMBEDDED, EXTERNAL, PLACES
 from mobilebench.schedules.precision import FLOAT32, PRECISIONS
 from mobilebench.targets.catalog.target import CPU, Target, find_target
 from mobilebench.targets.devices.farm import find_farm
@@ -57,7 +57,7 @@ def export_command(
         raise BenchError(f"variant {variant_name!r}: name one variant; a bundle is of one")
     (name,), (threads,) = suite.variants, suite.threads
     variant = parse_variant(name)
-    params = params or (APART if target.device == CPU else EMBEDDED)
+    params = params or (EXTERNAL if target.device == CPU else EMBEDDED)
     _require("precision", precision, PRECISIONS)
     _require("place of weights", params, PLACES)
     if out.exists():
@@ -67,25 +67,25 @@ def export_command(
     labels = read_labels(labels_file, variant.task) if labels_file else []
     cache_dir = cache_directory()
     weights = find_weights(weights_source, cache_dir, suite.seed)
-    bench = _live_bench(suite, target, precision, cache_dir) if measured else None
-    target = bench.target if bench else target
+    config = _live_bench(suite, target, precision, cache_dir) if measured else None
+    target = config.target if config else target
 
     def say(step: str) -> None:
         console.print(f"{variant.name} for {target.name}: {step}", highlight=False, soft_wrap=True)
 
     try:
-        with Workshop(cache_dir, suite.time_limit_s) as workshop:
-            for refusal in workshop.check_target(target, directories()):
+        with BuildService(cache_dir, suite.time_limit_s) as service:
+            for refusal in service.check_target(target, directories()):
                 say(f"warning: {refusal}")
             say("export")
-            exported = workshop.export(variant, weights)
+            exported = service.export(variant, weights)
             say("compile")
-            options = (directories(), precision, suite.prefer)
-            artifact = workshop.build(variant, exported, target, threads, *options, params=params)
+            options = (directories(), precision, suite.optimize_for)
+            artifact = service.build(variant, exported, target, threads, *options, params=params)
         figures = None
-        if bench:
+        if config:
             say("measure")
-            figures = measure(bench, variant, artifact, Reference(*exported.reference()))
+            figures = measure(config, variant, artifact, Reference(*exported.reference()))
     except WorkerError as error:
         raise BenchError(f"{variant.name} for {target.name}: {error}") from error
     except WrongResultError as error:
@@ -103,9 +103,11 @@ def _require(what: str, value: str, allowed: tuple[str, ...]) -> None:
         raise unknown(what, value, allowed)
 
 
-def _live_bench(suite: Suite, target: Target, precision: str, cache_dir: Path) -> Bench:
+def _live_bench(suite: Suite, target: Target, precision: str, cache_dir: Path) -> MeasurementConfig:
     """Return where the target is measured; raises BenchError if no device of it is live."""
     farm = find_farm(target, suite.tracker, cache_dir, suite.wait_s)
-    profile, threads = find_effort(suite.profile), suite.threads[0]
-    bench = Bench(target, threads, suite.time_limit_s, cache_dir, farm, profile, suite.retries)
-    return replace(bench, target=meet(bench, precision))
+    effort, threads = find_effort(suite.effort), suite.threads[0]
+    config = MeasurementConfig(
+        target, threads, suite.time_limit_s, cache_dir, farm, effort, suite.retries
+    )
+    return replace(config, target=probe_target(config, precision))

@@ -48,7 +48,7 @@ def targets_command() -> None:
 
 def runs_command(store_url: str) -> None:
     """Print the runs of a store."""
-    table = make_table("run", "started (UTC)", "profile", "targets", right=["rows", "ok"])
+    table = make_table("run", "started (UTC)", "effort", "targets", right=["rows", "ok"])
     with Store(store_url, create=False) as store:
         tally = store.tally()
         for run in store.runs():
@@ -56,7 +56,7 @@ def runs_command(store_url: str) -> None:
             table.add_row(
                 run.run_id,
                 run.started_at.removesuffix("+00:00"),
-                str(run.suite.get("profile", "-")),
+                str(run.suite.get("effort", "-")),
                 ", ".join(run.suite.get("targets", ())),
                 str(rows),
                 str(ok),

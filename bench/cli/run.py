@@ -25,7 +25,7 @@ from mobilebench.bench.measure.plan import Context
 from mobilebench.bench.measure.runner import run_suite
 from mobilebench.bench.models.variant import MOBILENET_V2, parse_variant
 from mobilebench.bench.models.weights import RANDOM, Weights, find_weights
-from mobilebench.reports.history.finding import Finding, told
+from mobilebench.reports.history.finding import Finding, format_finding
 from mobilebench.reports.records.store import Run, Store
 from mobilebench.schedules.databases.database import user_directory
 from mobilebench.targets.errors import BenchError
@@ -64,14 +64,14 @@ def run_command(suite_file: Path | None, chosen: dict[str, Any], resume: str | N
                 tune_suite(context.suite, user_directory(), places.scheduler, console)
             with RunDisplay(console, events) as progress:
                 run_suite(context, store, progress, builders)
-                found = _watch(context, store, progress) if context.suite.watch else []
+                found = _watch(context, store, progress) if context.suite.check_regressions else []
         except KeyboardInterrupt:
             console.print(_farewell(context, store), markup=False, highlight=False, soft_wrap=True)
             return INTERRUPTED
         records = store.records([context.run.run_id])
     report_command(places.store, [context.run.run_id], out)
     for finding in found:
-        print(told(finding))
+        print(format_finding(finding))
     regressed = any(finding.kind == "regression" for finding in found)
     return 1 if regressed or any(record.status != "ok" for record in records) else 0
 
@@ -79,10 +79,10 @@ def run_command(suite_file: Path | None, chosen: dict[str, Any], resume: str | N
 def _watch(context: Context, store: Store, progress: RunDisplay) -> list[Finding]:
     """Return what the run has found beside the nights before."""
     from mobilebench.bench.regression.regression_check import (
-        judge_night,  # pandas: not before it is needed
+        check_regressions,  # pandas: not before it is needed
     )
 
-    return judge_night(context, store, progress)
+    return check_regressions(context, store, progress)
 
 
 def _new_run(chosen: dict[str, Any]) -> Context:

@@ -7,7 +7,7 @@ from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.config.suite import Suite
 from mobilebench.bench.export.verify import verify_outputs
 from mobilebench.bench.measure.fidelity import TOLERANCE
-from mobilebench.bench.measure.on_device import Bench
+from mobilebench.bench.measure.on_device import MeasurementConfig
 from mobilebench.targets.devices.farm import WAIT_S, find_farm
 from mobilebench.targets.errors import BenchError
 
@@ -39,8 +39,8 @@ def verify_command(
     farm = find_farm(bundle.target, device, cache_dir, wait_s or WAIT_S)
     if device and farm is None:
         raise BenchError(f"bundle {directory}: it is for this machine; leave out --device {device}")
-    bench = Bench(bundle.target, manifest.threads, Suite.time_limit_s, cache_dir, farm)
-    error = verify_outputs(bench, bundle).relative_l2_error
+    config = MeasurementConfig(bundle.target, manifest.threads, Suite.time_limit_s, cache_dir, farm)
+    error = verify_outputs(config, bundle).relative_l2_error
     tolerance = TOLERANCE[manifest.precision]  # the suite's own, whatever the bundle says
     good = error <= tolerance
     print(

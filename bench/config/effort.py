@@ -17,8 +17,8 @@ class Effort:
 
 
 EFFORTS = {
-    profile.name: profile
-    for profile in (
+    effort.name: effort
+    for effort in (
         # TensorFlow Lite's benchmark tool: warm-up 0.5 s, at least 50 runs and 1 s.
         Effort("quick", warm_up_s=0.5, min_samples=50, min_duration_s=1.0, rounds=5),
         # MLPerf LoadGen's quick setting for a single stream: 128 queries and 10 s.
@@ -32,5 +32,5 @@ EFFORTS = {
 def find_effort(name: str) -> Effort:
     """Return a profile by name; raises BenchError for an unknown one."""
     if name not in EFFORTS:
-        raise unknown("profile", name, EFFORTS)
+        raise unknown("effort", name, EFFORTS)
     return EFFORTS[name]

@@ -13,7 +13,7 @@ from mobilebench.bench.models.weights import RANDOM
 from mobilebench.bench.runtimes.runtime import TVM, default_runtimes, find_runtime
 from mobilebench.reports.records.store import DEFAULT_URL
 from mobilebench.schedules.precision import FLOAT16, FLOAT32, PRECISIONS
-from mobilebench.schedules.preference import LATENCY, PREFERENCES
+from mobilebench.schedules.preference import LATENCY, OBJECTIVES
 from mobilebench.targets.catalog.target import OPENCL, Target, find_target
 from mobilebench.targets.devices.farm import WAIT_S
 from mobilebench.targets.errors import BenchError, unknown
@@ -40,11 +40,13 @@ class Suite:
     threads: tuple[int, ...] = (1,)
     precisions: tuple[str, ...] = (FLOAT32,)  # of weights and activations; half on OpenCL only
     trials: int | None = None  # None: the databases as they are; 0: best guesses; else tune first
-    prefer: str = LATENCY  # what TVM's artifacts are made for
+    optimize_for: str = LATENCY  # what TVM's artifacts are made for
     kernels: bool = False  # time each kernel of TVM's artifacts too
     memory: bool = False  # account for the activations' memory too
-    watch: bool = False  # hold the run against the nights before, and measure suspects again
-    profile: str = "quick"
+    check_regressions: bool = (
+        False  # hold the run against the nights before, and measure suspects again
+    )
+    effort: str = "quick"
     weights: tuple[str, ...] = (RANDOM,)
     data: str = ""  # images in the format of the variants' task; empty: no accuracy
     seed: int = 0
@@ -80,11 +82,11 @@ _LISTS: dict[str, type] = {
     "weights": str,
 }
 _SCALARS: dict[str, Any] = {
-    "prefer": str,
+    "optimize_for": str,
     "kernels": bool,
     "memory": bool,
-    "watch": bool,
-    "profile": str,
+    "check_regressions": bool,
+    "effort": str,
     "data": str,
     "seed": int,
     "trials": int,
@@ -155,9 +157,9 @@ def make_suite(chosen: dict[str, Any]) -> Suite:
             raise BenchError(
                 f"runtime {name!r} is not installed; pip install 'mobilebench[{entry.extra}]'"
             )
-    find_effort(suite.profile)
-    if suite.prefer not in PREFERENCES:
-        raise unknown("preference", suite.prefer, PREFERENCES)
+    find_effort(suite.effort)
+    if suite.optimize_for not in OBJECTIVES:
+        raise unknown("preference", suite.optimize_for, OBJECTIVES)
     if suite.kernels and TVM not in suite.runtimes:
         raise BenchError(f"kernels: only those of {TVM} can be timed; add it to the runtimes")
     _check_numbers(suite)

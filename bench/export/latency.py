@@ -5,7 +5,7 @@ from mobilebench.bench.bundle.manifest import Measured
 from mobilebench.bench.clock import utc_now
 from mobilebench.bench.measure.cell import CellResult, measure_cell
 from mobilebench.bench.measure.latency import Latency, warnings_for
-from mobilebench.bench.measure.on_device import Bench, workload_of
+from mobilebench.bench.measure.on_device import MeasurementConfig, workload_of
 from mobilebench.bench.models.outputs import Reference
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.runtimes.runtime import TVM
@@ -17,31 +17,33 @@ class WrongResultError(Exception):
     """The library computes something else than PyTorch; the text says by how much."""
 
 
-def measure(bench: Bench, variant: Variant, artifact: Artifact, reference: Reference) -> Measured:
+def measure(
+    config: MeasurementConfig, variant: Variant, artifact: Artifact, reference: Reference
+) -> Measured:
     """Return the latency of an artifact on its target's device.
 
     Raises BenchError if it cannot be measured, WrongResultError if it computes something else.
     """
     workload = workload_of(variant, artifact)
-    result = measure_cell(bench, [TVM], workload, reference)
+    result = measure_cell(config, [TVM], workload, reference)
     (attempt,) = result.attempts
     if attempt.status == "wrong":
         raise WrongResultError(attempt.error)
     if attempt.status != "ok" or result.before is None or attempt.fidelity is None:
         raise BenchError(
-            f"{variant.name} on {bench.target.name}: {attempt.error}; with --no-measure it is "
+            f"{variant.name} on {config.target.name}: {attempt.error}; with --no-measure it is "
             "exported unmeasured"
         )
     latency = Latency.from_rounds(attempt.rounds_ms)
     state = result.before
     return Measured(
         at=utc_now(),
-        device=state.name if bench.target.key else local_device_name(),
+        device=state.name if config.target.key else local_device_name(),
         cpu_model=state.cpu_model,
         accelerator=state.accelerator.name if state.accelerator else "",
-        emulated=bench.target.emulated or state.emulated,
-        threads=bench.threads,
-        profile=bench.profile.name,
+        emulated=config.target.emulated or state.emulated,
+        threads=config.threads,
+        effort=config.effort.name,
         samples=latency.samples,
         latency_p50_ms=latency.p50_ms,
         latency_p90_ms=latency.p90_ms,

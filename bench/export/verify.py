@@ -4,23 +4,28 @@ from dataclasses import replace
 
 from mobilebench.bench.bundle.bundle import Bundle
 from mobilebench.bench.measure.fidelity import Fidelity, compare
-from mobilebench.bench.measure.on_device import Bench, infer_on_device, meet, workload_of
+from mobilebench.bench.measure.on_device import (
+    MeasurementConfig,
+    infer_on_device,
+    probe_target,
+    workload_of,
+)
 from mobilebench.bench.models.heads import CLASS_AXIS
 from mobilebench.targets.errors import BenchError, NoDeviceError
 from mobilebench.targets.processes.worker import WorkerError
 
 
-def verify_outputs(bench: Bench, bundle: Bundle) -> Fidelity:
+def verify_outputs(config: MeasurementConfig, bundle: Bundle) -> Fidelity:
     """Feed a bundle its reference input on its target's device, and compare the outputs.
 
     Raises BenchError if there is no such device or the library fails on it.
     """
     reference, manifest = bundle.reference(), bundle.manifest
     # Before it is sent anything.
-    target = meet(bench, manifest.precision, manifest.architecture)
+    target = probe_target(config, manifest.precision, manifest.architecture)
     workload = workload_of(bundle.variant, bundle.artifact)
     try:
-        outputs = infer_on_device(replace(bench, target=target), workload, reference.inputs)
+        outputs = infer_on_device(replace(config, target=target), workload, reference.inputs)
     except (NoDeviceError, WorkerError) as error:
         raise BenchError(f"bundle {bundle.directory}: {error}") from error
     return compare(reference.thinned(outputs), reference.outputs, CLASS_AXIS[bundle.variant.task])

@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 from mobilebench.bench.accuracy.detection import max_box_error_px
-from mobilebench.bench.accuracy.evaluation import Accuracy, Exam, ask, score
-from mobilebench.bench.build.artifact import Artifact, Ceilings
+from mobilebench.bench.accuracy.evaluation import Accuracy, Evaluation, predict, score
+from mobilebench.bench.build.artifact import Artifact, RooflinePeaks
 from mobilebench.bench.measure.fidelity import TOLERANCE, Fidelity, compare
 from mobilebench.bench.measure.latency import is_complete
 from mobilebench.bench.measure.on_device import (
-    Bench,
+    MeasurementConfig,
     close_device,
     device_state,
     open_device,
@@ -58,15 +58,15 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Look:
+class ProfilingInputs:
     """What a look inside TVM's artifact needs."""
 
-    marked: Artifact
-    ceilings: Ceilings
+    instrumented: Artifact
+    roofline_peaks: RooflinePeaks
 
 
 @dataclass(frozen=True)
-class Inside:
+class KernelProfile:
     """What a look inside TVM's artifact found."""
 
     kernels: list[KernelTime]
@@ -79,29 +79,29 @@ class CellResult:
     """What became of a cell; a device state is None where the device could not be asked."""
 
     attempts: list[Attempt]
-    inside: Inside | None = None
+    kernel_profile: KernelProfile | None = None
     before: DeviceState | None = None
     after: DeviceState | None = None
 
 
 def measure_cell(
-    bench: Bench,
+    config: MeasurementConfig,
     runtimes: Sequence[str],
     workload: Workload,
     reference: Reference,
-    look: Look | None = None,
-    exam: Exam | None = None,
+    profiling_inputs: ProfilingInputs | None = None,
+    evaluation: Evaluation | None = None,
 ) -> CellResult:
     """Validate every runtime against PyTorch, then time those that are right, round by round.
 
     On a farm, what a board or a model that died has spoilt is measured again, elsewhere or later.
     """
-    result = _measure_once(bench, runtimes, workload, reference, look, exam)
-    for retries in range(1, bench.retries + 1):
+    result = _measure_once(config, runtimes, workload, reference, profiling_inputs, evaluation)
+    for retries in range(1, config.retries + 1):
         lost = [attempt.error for attempt in result.attempts if attempt.status in _LOST]
-        if bench.farm is None or not lost:
+        if config.farm is None or not lost:
             break
-        result = _measure_once(bench, runtimes, workload, reference, look, exam)
+        result = _measure_once(config, runtimes, workload, reference, profiling_inputs, evaluation)
         for attempt in result.attempts:
             attempt.retries = retries
             attempt.remarks.insert(0, f"measured again, because {lost[0]}")
@@ -109,12 +109,12 @@ def measure_cell(
 
 
 def _measure_once(
-    bench: Bench,
+    config: MeasurementConfig,
     runtimes: Sequence[str],
     workload: Workload,
     reference: Reference,
-    look: Look | None,
-    exam: Exam | None,
+    profiling_inputs: ProfilingInputs | None,
+    evaluation: Evaluation | None,
 ) -> CellResult:
     """Each runtime has a process of its own, stopped while another is measured.
 
@@ -124,43 +124,45 @@ def _measure_once(
     attempts = [Attempt(name) for name in runtimes]
     workers: dict[str, Worker] = {}
     before: DeviceState | None = None
-    inside: Inside | None = None
+    kernel_profile: KernelProfile | None = None
     try:
         for attempt in attempts:
             if attempt.runtime == TVM:
                 with _excusing(attempt, "load_failed"):
-                    workers[TVM], before = open_device(bench)
-                    require_flags(bench.target, before)
+                    workers[TVM], before = open_device(config)
+                    require_flags(config.target, before)
                     workers[TVM].pause()
         if before is None:
-            before = _state(bench)
+            before = _state(config)
         expected_ms: dict[str, float] = {}
         for attempt in attempts:
-            _get_ready(attempt, workers, workload, reference, bench, expected_ms)
-        _take_rounds(attempts, workers, expected_ms, bench)
-        _take_stock(attempts, workers, workload, bench)
-        if exam is not None:
-            _examine(attempts, workers, bench, exam)
+            _get_ready(attempt, workers, workload, reference, config, expected_ms)
+        _take_rounds(attempts, workers, expected_ms, config)
+        _take_stock(attempts, workers, workload, config)
+        if evaluation is not None:
+            _evaluate(attempts, workers, config, evaluation)
         for attempt in attempts:
-            if attempt.runtime == TVM and attempt.status == "ok" and look is not None:
-                inside = _look_inside(attempt, workers[TVM], bench, workload, look)
-        after = _state(bench, workers.get(TVM))
+            if attempt.runtime == TVM and attempt.status == "ok" and profiling_inputs is not None:
+                kernel_profile = _profile_kernels(
+                    attempt, workers[TVM], config, workload, profiling_inputs
+                )
+        after = _state(config, workers.get(TVM))
         if all(attempt.status == "ok" for attempt in attempts) and TVM in workers:
-            close_device(bench, workers.pop(TVM))
+            close_device(config, workers.pop(TVM))
     finally:
         for worker in workers.values():
             worker.close()
-    return CellResult(attempts, inside, before, after)
+    return CellResult(attempts, kernel_profile, before, after)
 
 
-def _state(bench: Bench, device: Worker | None = None) -> DeviceState | None:
+def _state(config: MeasurementConfig, device: Worker | None = None) -> DeviceState | None:
     """Describe the device, through its session if there is one; another board is another device."""
     try:
         if device is not None and device.alive:
             device.resume()
-            state: DeviceState = device.call("device_state", timeout_s=bench.time_limit_s)
+            state: DeviceState = device.call("device_state", timeout_s=config.time_limit_s)
             return state
-        return device_state(bench) if bench.farm is None else None
+        return device_state(config) if config.farm is None else None
     except (BenchError, WorkerError):
         return None
 
@@ -170,53 +172,63 @@ def _get_ready(
     workers: dict[str, Worker],
     workload: Workload,
     reference: Reference,
-    bench: Bench,
+    config: MeasurementConfig,
     expected_ms: dict[str, float],
 ) -> None:
     """Load the model into a runtime, compare what it computes, and warm it up."""
     with _excusing(attempt, "load_failed"):
         if attempt.status != "ok":
             return
-        own = convert_for(RUNTIMES[attempt.runtime], workload, bench.cache_dir, bench.time_limit_s)
+        own = convert_for(
+            RUNTIMES[attempt.runtime], workload, config.cache_dir, config.time_limit_s
+        )
         if attempt.runtime == TVM:
             workers[TVM].resume()
         else:
             workers[attempt.runtime] = Worker(RUNTIMES[attempt.runtime].factory)
-        _call(workers, attempt, bench, "load", own, bench.threads)
-        attempt.loaded = _call(workers, attempt, bench, "usage")
+        _call(workers, attempt, config, "load", own, config.threads)
+        attempt.loaded = _call(workers, attempt, config, "usage")
     if attempt.status == "ok":
         with _excusing(attempt):
-            _validate(workers, attempt, workload, reference, bench)
+            _validate(workers, attempt, workload, reference, config)
             if attempt.status == "ok":
                 expected_ms[attempt.runtime] = _call(
-                    workers, attempt, bench, "warm_up", bench.profile.warm_up_s
+                    workers, attempt, config, "warm_up", config.effort.warm_up_s
                 )
     if attempt.runtime in workers and workers[attempt.runtime].alive:
         workers[attempt.runtime].pause()
 
 
-def _look_inside(
-    attempt: Attempt, device: Worker, bench: Bench, workload: Workload, look: Look
-) -> Inside | None:
+def _profile_kernels(
+    attempt: Attempt,
+    device: Worker,
+    config: MeasurementConfig,
+    workload: Workload,
+    profiling_inputs: ProfilingInputs,
+) -> KernelProfile | None:
     """Time every kernel of the marked artifact inside the network."""
     device.resume()
     try:
-        peak, read = device.call("ceilings", look.ceilings, timeout_s=bench.time_limit_s)
-        (microseconds,) = time_kernels(device, bench, workload, [look.marked])
+        peak, read = device.call(
+            "roofline_peaks", profiling_inputs.roofline_peaks, timeout_s=config.time_limit_s
+        )
+        (microseconds,) = time_kernels(device, config, workload, [profiling_inputs.instrumented])
     except (BenchError, WorkerError) as error:
         attempt.remarks.append(f"kernels were not timed: {error}")
         return None
     times = [
         KernelTime(**kernel, microseconds=taken)
-        for kernel, taken in zip(look.marked.manifest.kernels, microseconds, strict=True)
+        for kernel, taken in zip(
+            profiling_inputs.instrumented.manifest.kernels, microseconds, strict=True
+        )
     ]
-    return Inside(times, peak, read)
+    return KernelProfile(times, peak, read)
 
 
 def _call(
-    workers: dict[str, Worker], attempt: Attempt, bench: Bench, method: str, *args: Any
+    workers: dict[str, Worker], attempt: Attempt, config: MeasurementConfig, method: str, *args: Any
 ) -> Any:
-    return workers[attempt.runtime].call(method, *args, timeout_s=bench.time_limit_s)
+    return workers[attempt.runtime].call(method, *args, timeout_s=config.time_limit_s)
 
 
 def _validate(
@@ -224,9 +236,9 @@ def _validate(
     attempt: Attempt,
     workload: Workload,
     reference: Reference,
-    bench: Bench,
+    config: MeasurementConfig,
 ) -> None:
-    outputs = reference.thinned(_call(workers, attempt, bench, "infer", reference.inputs))
+    outputs = reference.thinned(_call(workers, attempt, config, "infer", reference.inputs))
     variant, tolerance = workload.variant, TOLERANCE[workload.precision]
     fidelity = compare(outputs, reference.outputs, CLASS_AXIS[variant.task])
     if variant.task == DETECT:
@@ -245,28 +257,31 @@ def _take_rounds(
     attempts: list[Attempt],
     workers: dict[str, Worker],
     expected_ms: dict[str, float],
-    bench: Bench,
+    config: MeasurementConfig,
 ) -> None:
     """Give each runtime a turn per round, first in another order each time."""
     turn = 0
     while waiting := [
         attempt
         for attempt in attempts
-        if attempt.status == "ok" and not is_complete(bench.profile, attempt.rounds_ms)
+        if attempt.status == "ok" and not is_complete(config.effort, attempt.rounds_ms)
     ]:
         first = turn % len(waiting)
         for attempt in waiting[first:] + waiting[:first]:
             worker = workers[attempt.runtime]
             worker.resume()
             with _excusing(attempt):
-                attempt.rounds_ms.append(take_round(worker, bench, expected_ms[attempt.runtime]))
+                attempt.rounds_ms.append(take_round(worker, config, expected_ms[attempt.runtime]))
             if worker.alive:
                 worker.pause()
         turn += 1
 
 
 def _take_stock(
-    attempts: list[Attempt], workers: dict[str, Worker], workload: Workload, bench: Bench
+    attempts: list[Attempt],
+    workers: dict[str, Worker],
+    workload: Workload,
+    config: MeasurementConfig,
 ) -> None:
     for attempt in attempts:
         worker = workers.get(attempt.runtime)
@@ -274,27 +289,34 @@ def _take_stock(
             continue
         worker.resume()
         with _excusing(attempt):
-            attempt.usage = _call(workers, attempt, bench, "usage")
+            attempt.usage = _call(workers, attempt, config, "usage")
             if attempt.runtime == TVM and attempt.status == "ok":
                 shape = workload.variant.input_shape
-                attempt.round_trip_ms = _call(workers, attempt, bench, "round_trip_ms", shape)
-                if bench.target.device != CPU:
-                    attempt.copies_ms = _call(workers, attempt, bench, "copies_ms", shape)
+                attempt.round_trip_ms = _call(workers, attempt, config, "round_trip_ms", shape)
+                if config.target.device != CPU:
+                    attempt.copies_ms = _call(workers, attempt, config, "copies_ms", shape)
         if worker.alive:
             worker.pause()
 
 
-def _examine(attempts: list[Attempt], workers: dict[str, Worker], bench: Bench, exam: Exam) -> None:
+def _evaluate(
+    attempts: list[Attempt],
+    workers: dict[str, Worker],
+    config: MeasurementConfig,
+    evaluation: Evaluation,
+) -> None:
     """Ask every runtime about the images; last, so that it costs nothing that was measured."""
-    pytorch = score(exam, exam.reference())
+    pytorch = score(evaluation, evaluation.reference())
     for attempt in attempts:
         if attempt.status != "ok":
             continue
-        infer = partial(_call, workers, attempt, bench, "infer")
+        infer = partial(_call, workers, attempt, config, "infer")
         workers[attempt.runtime].resume()
         with _excusing(attempt):
-            answers = ask(exam.variant, exam.dataset, exam.preprocessing, infer)
-            attempt.accuracy = score(exam, answers)
+            answers = predict(
+                evaluation.variant, evaluation.dataset, evaluation.preprocessing, infer
+            )
+            attempt.accuracy = score(evaluation, answers)
             attempt.pytorch_accuracy = pytorch
         if workers[attempt.runtime].alive:
             workers[attempt.runtime].pause()

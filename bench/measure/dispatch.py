@@ -53,7 +53,7 @@ class Dispatcher(Generic[Item, Ready, Result]):
         prepare: Callable[[Item], Ready],
         measure: Callable[[Ready], Result],
         boards: Callable[[str], int],
-        hands: int,
+        max_workers: int,
     ) -> None:
         """`hands` jobs are prepared at once; `boards` tells how many boards a key has now.
 
@@ -62,7 +62,7 @@ class Dispatcher(Generic[Item, Ready, Result]):
         self._prepare = prepare
         self._measure = measure
         self._boards = boards
-        self._hands = hands
+        self._max_workers = max_workers
         self._changed = threading.Condition()
         self._raw: list[Job[Item]] = []  # to be prepared; the next one last
         self._ready: dict[str, list[tuple[float, int, Ready]]] = defaultdict(list)
@@ -79,7 +79,7 @@ class Dispatcher(Generic[Item, Ready, Result]):
         own = [job.key for job in jobs].count("")
         for key in {job.key for job in jobs if job.key}:
             self._count(key)
-        for _ in range(min(self._hands, len(jobs))):
+        for _ in range(min(self._max_workers, len(jobs))):
             threading.Thread(target=self._prepare_all, daemon=True).start()
         try:
             for _ in range(len(jobs) - own):

@@ -83,19 +83,19 @@ def _resampled_medians(rounds_ms: Sequence[Sequence[float]]) -> "NDArray[np.floa
     return np.concatenate(medians)
 
 
-def round_size(profile: Effort, expected_ms: float) -> int:
+def round_size(effort: Effort, expected_ms: float) -> int:
     """Return how many samples one round takes if an inference takes `expected_ms`."""
-    for_duration = profile.min_duration_s * 1000 / max(expected_ms, 1e-3)
-    return ceil(max(profile.min_samples, for_duration) / profile.rounds)
+    for_duration = effort.min_duration_s * 1000 / max(expected_ms, 1e-3)
+    return ceil(max(effort.min_samples, for_duration) / effort.rounds)
 
 
-def is_complete(profile: Effort, rounds_ms: Sequence[Sequence[float]]) -> bool:
+def is_complete(effort: Effort, rounds_ms: Sequence[Sequence[float]]) -> bool:
     """Whether the samples satisfy the profile."""
     samples = list(chain.from_iterable(rounds_ms))
     return (
-        len(rounds_ms) >= profile.rounds
-        and len(samples) >= profile.min_samples
-        and sum(samples) >= profile.min_duration_s * 1000
+        len(rounds_ms) >= effort.rounds
+        and len(samples) >= effort.min_samples
+        and sum(samples) >= effort.min_duration_s * 1000
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mobilebench.bench.build.artifact import Artifact
-from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.measure.plan import Cell, Context
 from mobilebench.bench.measure.progress import RunProgress
 from mobilebench.bench.models.onnx_export import Exported
@@ -30,9 +30,9 @@ _ARENA = "mobilebench.bench.runtimes.onnxruntime_arena"
 _PLANS = {LATENCY: LATENCY_PLAN, MEMORY: MEMORY_PLAN}
 
 
-def account(
+def analyse_memory(
     context: Context,
-    workshop: Workshop,
+    service: BuildService,
     cell: Cell,
     exported: Exported | None,
     artifact: Artifact | None,
@@ -46,7 +46,7 @@ def account(
         return {}
     progress.stage(cell.title, "plan memory")
     try:
-        needs = workshop.activations(exported.onnx_path, cell.precision)
+        needs = service.activations(exported.onnx_path, cell.precision)
     except (BenchError, WorkerError) as error:
         progress.warn(f"{cell.title}: activations: {error}")
         return {}
@@ -55,7 +55,7 @@ def account(
         plans: dict[str, int] = {}
         try:
             if runtime == TVM and artifact is not None:
-                plans = _tvm_plans(context, workshop, cell, exported, artifact)
+                plans = _tvm_plans(context, service, cell, exported, artifact)
             elif runtime == ONNXRUNTIME:
                 use = arena_use(context, cell, exported.onnx_path)
                 plans = {PATTERN_PLAN: use.pattern_bytes, ARENA: use.arena_bytes}
@@ -74,23 +74,23 @@ def arena_use(context: Context, cell: Cell, onnx_path: Path) -> "ArenaUse":
 
 
 def _tvm_plans(
-    context: Context, workshop: Workshop, cell: Cell, exported: Exported, artifact: Artifact
+    context: Context, service: BuildService, cell: Cell, exported: Exported, artifact: Artifact
 ) -> dict[str, int]:
     """Return what TVM plans under both preferences; a GPU has one plan."""
-    asked = context.suite.prefer
+    asked = context.suite.optimize_for
     plans = {}
-    for preference, name in _PLANS.items():
-        if preference == asked:
+    for objective, name in _PLANS.items():
+        if objective == asked:
             plans[name] = artifact.manifest.arena_bytes
         elif cell.target.device == CPU:
-            built = workshop.build(
+            built = service.build(
                 cell.variant,
                 exported,
                 cell.target,
                 cell.threads,
                 context.databases,
                 cell.precision,
-                preference,
+                objective,
             )
             plans[name] = built.manifest.arena_bytes
     return plans

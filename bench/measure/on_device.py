@@ -28,7 +28,7 @@ from mobilebench.targets.errors import BenchError, NoDeviceError
 from mobilebench.targets.processes.worker import WITHOUT_TORCH, Worker, WorkerError
 
 
-class Holders:
+class SessionPool:
     """Processes that hold sessions to boards, kept from job to job: each imports TVM once."""
 
     def __init__(self) -> None:
@@ -38,20 +38,20 @@ class Holders:
         """Return one without a session."""
         while True:
             try:
-                holder = self._idle.get_nowait()
+                session = self._idle.get_nowait()
             except queue.Empty:
                 return Worker(RUNTIMES[TVM].factory, blocked_modules=WITHOUT_TORCH)
-            if holder.alive:
-                return holder
+            if session.alive:
+                return session
 
-    def give_back(self, holder: Worker, time_limit_s: float) -> None:
+    def give_back(self, session: Worker, time_limit_s: float) -> None:
         """End its session and keep it; one that cannot do that is ended itself."""
         try:
-            holder.resume()
-            holder.call("release", timeout_s=time_limit_s)
-            self._idle.put(holder)
+            session.resume()
+            session.call("release", timeout_s=time_limit_s)
+            self._idle.put(session)
         except (BenchError, WorkerError):
-            holder.close()
+            session.close()
 
     def close(self) -> None:
         """End all that are idle."""
@@ -66,7 +66,7 @@ def workload_of(variant: Variant, artifact: Artifact) -> Workload:
 
 
 @dataclass(frozen=True)
-class Bench:
+class MeasurementConfig:
     """Where and how thoroughly something is measured."""
 
     target: Target
@@ -74,55 +74,55 @@ class Bench:
     time_limit_s: float  # of each request
     cache_dir: Path
     farm: Farm | None = None  # where the target's boards are; None: this machine is the device
-    profile: Effort = EFFORTS["quick"]
+    effort: Effort = EFFORTS["quick"]
     retries: int = 0  # on other boards, or later, after a board or a model has died
-    holders: Holders | None = None  # of sessions; None: a fresh one each time
+    sessions: SessionPool | None = None  # of sessions; None: a fresh one each time
 
 
-def open_device(bench: Bench) -> tuple[Worker, DeviceState]:
+def open_device(config: MeasurementConfig) -> tuple[Worker, DeviceState]:
     """Return a worker that holds a session to the target's device, and the device's state.
 
     Raises what the worker raises, and NoDeviceError if no board is free within the farm's wait.
     """
-    device = (bench.holders or Holders()).take()
-    limit_s = bench.time_limit_s
-    wait_s = bench.farm.wait_s if bench.farm else 0.0
+    device = (config.sessions or SessionPool()).take()
+    limit_s = config.time_limit_s
+    wait_s = config.farm.wait_s if config.farm else 0.0
     try:
-        where = (bench.target, bench.threads, bench.cache_dir, bench.farm)
-        device.call("aim", *where, timeout_s=limit_s)
+        where = (config.target, config.threads, config.cache_dir, config.farm)
+        device.call("configure", *where, timeout_s=limit_s)
         device.call("wait", timeout_s=limit_s + wait_s)
         device.call("connect", timeout_s=limit_s)
-        cool_down(bench.target, partial(device.call, "temperature_c", timeout_s=limit_s))
+        cool_down(config.target, partial(device.call, "temperature_c", timeout_s=limit_s))
         return device, device.call("begin", timeout_s=limit_s)
     except BaseException:
         device.close()
         raise
 
 
-def close_device(bench: Bench, device: Worker) -> None:
+def close_device(config: MeasurementConfig, device: Worker) -> None:
     """End a session that all went well with."""
-    if bench.holders and device.alive:
-        bench.holders.give_back(device, bench.time_limit_s)
+    if config.sessions and device.alive:
+        config.sessions.give_back(device, config.time_limit_s)
     else:
         device.close()
 
 
-def device_state(bench: Bench) -> DeviceState:
+def device_state(config: MeasurementConfig) -> DeviceState:
     """Describe a target's device; raises what `open_device` raises."""
-    device, state = open_device(bench)
-    close_device(bench, device)
+    device, state = open_device(config)
+    close_device(config, device)
     return state
 
 
-def meet(bench: Bench, precision: str, architecture: str = "") -> Target:
+def probe_target(config: MeasurementConfig, precision: str, architecture: str = "") -> Target:
     """Return a bench's target with what its live device has told of its limits.
 
     Raises BenchError if there is no device, or code for the target (at that precision, and of an
     `architecture` if one is named) cannot run on it.
     """
-    target = bench.target
+    target = config.target
     try:
-        state = device_state(bench)
+        state = device_state(config)
     except NoDeviceError as error:
         raise BenchError(f"target {target.name}: {error}") from error
     except WorkerError as error:
@@ -137,31 +137,31 @@ def meet(bench: Bench, precision: str, architecture: str = "") -> Target:
     return with_limits(target, state)
 
 
-def take_round(device: Worker, bench: Bench, expected_ms: float) -> list[float]:
+def take_round(device: Worker, config: MeasurementConfig, expected_ms: float) -> list[float]:
     """Return the samples of a round, in milliseconds, of the model that a worker has loaded."""
-    samples, round_s = _round_of(bench, expected_ms)
-    device.call("time", 1, timeout_s=bench.time_limit_s)  # caches and clocks again
+    samples, round_s = _round_of(config, expected_ms)
+    device.call("time", 1, timeout_s=config.time_limit_s)  # caches and clocks again
     found: list[float] = device.call("time", samples, timeout_s=round_s)
     return found
 
 
-def _round_of(bench: Bench, expected_ms: float) -> tuple[int, float]:
+def _round_of(config: MeasurementConfig, expected_ms: float) -> tuple[int, float]:
     """Return how many samples a round has, and within how many seconds they must be there."""
-    samples = round_size(bench.profile, expected_ms)
-    return samples, bench.time_limit_s + 3 * samples * expected_ms / 1000
+    samples = round_size(config.effort, expected_ms)
+    return samples, config.time_limit_s + 3 * samples * expected_ms / 1000
 
 
-def infer_on_device(bench: Bench, workload: Workload, inputs: Floats) -> Outputs:
+def infer_on_device(config: MeasurementConfig, workload: Workload, inputs: Floats) -> Outputs:
     """Return what an artifact computes on its device; raises what the worker raises."""
-    device, _ = open_device(bench)
+    device, _ = open_device(config)
     with device:
-        device.call("load", workload, bench.threads, timeout_s=bench.time_limit_s)
-        outputs: Outputs = device.call("infer", inputs, timeout_s=bench.time_limit_s)
+        device.call("load", workload, config.threads, timeout_s=config.time_limit_s)
+        outputs: Outputs = device.call("infer", inputs, timeout_s=config.time_limit_s)
         return outputs
 
 
 def kernel_microseconds(
-    bench: Bench, workload: Workload, artifacts: Sequence[Artifact]
+    config: MeasurementConfig, workload: Workload, artifacts: Sequence[Artifact]
 ) -> list[list[float]]:
     """Return the median time of every kernel inside each artifact; artifacts take turns.
 
@@ -169,29 +169,29 @@ def kernel_microseconds(
 
     Raises what the worker raises.
     """
-    device, _ = open_device(bench)
+    device, _ = open_device(config)
     with device:
-        return time_kernels(device, bench, workload, artifacts)
+        return time_kernels(device, config, workload, artifacts)
 
 
 def time_kernels(
-    device: Worker, bench: Bench, workload: Workload, artifacts: Sequence[Artifact]
+    device: Worker, config: MeasurementConfig, workload: Workload, artifacts: Sequence[Artifact]
 ) -> list[list[float]]:
     """Return the same as `kernel_microseconds`, through a session that is open."""
-    limit_s = bench.time_limit_s
+    limit_s = config.time_limit_s
     own = [replace(workload, library=artifact.library) for artifact in artifacts]
     expected_ms = []
     for one in own:
-        device.call("load", one, bench.threads, timeout_s=limit_s)
-        expected_ms.append(device.call("warm_up", bench.profile.warm_up_s, timeout_s=limit_s))
+        device.call("load", one, config.threads, timeout_s=limit_s)
+        expected_ms.append(device.call("warm_up", config.effort.warm_up_s, timeout_s=limit_s))
     taken: list[list[list[float]]] = [[] for _ in artifacts]
-    for _ in range(bench.profile.rounds):
+    for _ in range(config.effort.rounds):
         for one, artifact, expected, seconds in zip(
             own, artifacts, expected_ms, taken, strict=True
         ):
-            samples, round_s = _round_of(bench, expected)
+            samples, round_s = _round_of(config, expected)
             kernels = len(artifact.manifest.kernels)
-            device.call("load", one, bench.threads, timeout_s=limit_s)
+            device.call("load", one, config.threads, timeout_s=limit_s)
             device.call("time", 1, timeout_s=limit_s)  # caches and clocks again
             seconds.extend(device.call("kernel_seconds", kernels, samples, timeout_s=round_s))
     return [

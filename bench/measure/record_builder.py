@@ -43,8 +43,8 @@ def make_record(
         runtime_version=RUNTIMES[attempt.runtime].version() or "",
         threads=cell.threads,
         trials=0,
-        prefer=context.suite.prefer,
-        profile=context.suite.profile,
+        optimize_for=context.suite.optimize_for,
+        effort=context.suite.effort,
         weights=cell.weights.label,
         status=attempt.status,
         error=attempt.error,
@@ -72,11 +72,11 @@ def make_record(
         record = _with_fidelity(record, attempt)
     if record.status == "ok":
         record = _with_latency(record, attempt)
-    if result.inside and attempt.runtime == TVM:
+    if result.kernel_profile and attempt.runtime == TVM:
         record = replace(
             record,
-            peak_macs_per_s=result.inside.peak_macs_per_s,
-            read_bytes_per_s=result.inside.read_bytes_per_s,
+            peak_macs_per_s=result.kernel_profile.peak_macs_per_s,
+            read_bytes_per_s=result.kernel_profile.read_bytes_per_s,
         )
     return record
 
@@ -115,7 +115,7 @@ def _with_artifact(record: Record, artifact: Artifact) -> Record:
     return replace(
         record,
         artifact_key=artifact.key,
-        prefer=manifest.prefer,
+        optimize_for=manifest.optimize_for,
         params_bytes=manifest.params_bytes,
         arena_bytes=manifest.arena_bytes,
         artifact_bytes=manifest.artifact_bytes,

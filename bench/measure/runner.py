@@ -8,16 +8,16 @@ from pathlib import Path
 
 import psutil
 
-from mobilebench.bench.accuracy.evaluation import Exam
+from mobilebench.bench.accuracy.evaluation import Evaluation
 from mobilebench.bench.build.artifact import Artifact
-from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.bundle.bundle import Bundle
 from mobilebench.bench.bundle.checksums import check_sums
 from mobilebench.bench.config.effort import find_effort
-from mobilebench.bench.measure.cell import Attempt, CellResult, Look, measure_cell
+from mobilebench.bench.measure.cell import Attempt, CellResult, ProfilingInputs, measure_cell
 from mobilebench.bench.measure.dispatch import Dispatcher, Job
-from mobilebench.bench.measure.memory_analysis import account
-from mobilebench.bench.measure.on_device import Bench, Holders, meet
+from mobilebench.bench.measure.memory_analysis import analyse_memory
+from mobilebench.bench.measure.on_device import MeasurementConfig, SessionPool, probe_target
 from mobilebench.bench.measure.plan import Cell, Context, open_cells
 from mobilebench.bench.measure.progress import RunProgress
 from mobilebench.bench.measure.record_builder import make_record
@@ -31,11 +31,11 @@ from mobilebench.schedules.precision import FLOAT16, FLOAT32
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import WorkerError
-from mobilebench.targets.processes.worker_pool import Crew
+from mobilebench.targets.processes.worker_pool import WorkerPool
 from mobilebench.targets.rpc.tracker import boards_of
 
-_MOST_HANDS = 4
-_HAND_BYTES = 2_000_000_000  # PyTorch, TVM and a network in each
+_MOST_WORKERS = 4
+_WORKER_BYTES = 2_000_000_000  # PyTorch, TVM and a network in each
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,15 @@ class Prepared:
     exported: Exported | None
     reference: Reference | None
     artifact: Artifact | None
-    look: Look | None
-    exam: Exam | None
+    profiling_inputs: ProfilingInputs | None
+    evaluation: Evaluation | None
     plans: dict[str, Activations]  # by runtime
     failed: list[Attempt]
 
 
-def run_suite(context: Context, store: Store, progress: RunProgress, builders: Crew | None) -> None:
+def run_suite(
+    context: Context, store: Store, progress: RunProgress, builders: WorkerPool | None
+) -> None:
     """Take each variant from PyTorch through ONNX and TVM to records in the store.
 
     What has a record in this run already is left out, so an interrupted run can be resumed. What
@@ -62,32 +64,32 @@ def run_suite(context: Context, store: Store, progress: RunProgress, builders: C
     cells = open_cells(context, store)
     progress.begin(sum(len(cell.runtimes) for cell in cells))
     limit_s = context.suite.time_limit_s
-    with Workshop(context.cache_dir, limit_s, _hands(cells), builders) as workshop:
-        cells = _check_request(context, workshop, cells, progress)
+    with BuildService(context.cache_dir, limit_s, _max_workers(cells), builders) as service:
+        cells = _check_request(context, service, cells, progress)
         store.begin_run(context.run)
-        holders = Holders()
+        sessions = SessionPool()
         dispatcher = Dispatcher(
-            partial(_prepare, context, workshop, progress),
-            partial(_measure, context, holders, progress),
+            partial(_prepare, context, service, progress),
+            partial(_measure, context, sessions, progress),
             partial(_count_boards, context),
-            workshop.hands,
+            service.max_workers,
         )
         progress.watch(dispatcher.fleets)
         try:
             for prepared, result in dispatcher.run([_job(cell) for cell in cells]):
                 _keep(context, store, progress, prepared, result)
         finally:
-            holders.close()
+            sessions.close()
 
 
 def _job(cell: Cell) -> Job[Cell]:
     return Job(cell, cell.target.key, size_of(cell.variant).macs / cell.threads)
 
 
-def _hands(cells: Sequence[Cell]) -> int:
+def _max_workers(cells: Sequence[Cell]) -> int:
     """Return how many cells are prepared here at once: as processors and memory allow."""
-    roomy = psutil.virtual_memory().available // _HAND_BYTES
-    return max(1, min(len(cells), os.cpu_count() or 1, _MOST_HANDS, roomy))
+    roomy = psutil.virtual_memory().available // _WORKER_BYTES
+    return max(1, min(len(cells), os.cpu_count() or 1, _MOST_WORKERS, roomy))
 
 
 def _count_boards(context: Context, key: str) -> int:
@@ -95,19 +97,23 @@ def _count_boards(context: Context, key: str) -> int:
     return max(len(boards_of(farm.tracker, key)) for farm in farms if farm)
 
 
-def _prepare(context: Context, workshop: Workshop, progress: RunProgress, cell: Cell) -> Prepared:
+def _prepare(
+    context: Context, service: BuildService, progress: RunProgress, cell: Cell
+) -> Prepared:
     """Make all that a cell needs before its device does."""
     if cell.bundle:
         return _take_bundle(cell, cell.bundle)
     progress.stage(cell.title, "export")
-    exported, unexported = _export(context, workshop, cell)
+    exported, unexported = _export(context, service, cell)
     progress.stage(cell.title, "compile")
-    artifact, look, unbuilt = _build(context, workshop, cell, exported)
-    exam = _prepare_exam(context, workshop, cell, progress)
-    plans = account(context, workshop, cell, exported, artifact, progress)
+    artifact, profiling_inputs, unbuilt = _build(context, service, cell, exported)
+    evaluation = _prepare_evaluation(context, service, cell, progress)
+    plans = analyse_memory(context, service, cell, exported, artifact, progress)
     reference = Reference(*exported.reference()) if exported else None
     failed = [*unexported, *unbuilt]
-    return Prepared(cell, exported, reference, artifact, look, exam, plans, failed)
+    return Prepared(
+        cell, exported, reference, artifact, profiling_inputs, evaluation, plans, failed
+    )
 
 
 def _take_bundle(cell: Cell, bundle: Bundle) -> Prepared:
@@ -131,7 +137,7 @@ def _keep(
             context, prepared.cell, attempt, result, prepared.exported, prepared.artifact
         )
         good = record.status == "ok"
-        inside = result.inside if good and attempt.runtime == TVM else None
+        kernel_profile = result.kernel_profile if good and attempt.runtime == TVM else None
         planned = prepared.plans.get(attempt.runtime) if good else None
         if planned and attempt.loaded and attempt.usage:
             planned = replace(
@@ -142,14 +148,14 @@ def _keep(
         store.add(
             record,
             attempt.rounds_ms if good else (),
-            inside.kernels if inside else (),
+            kernel_profile.kernels if kernel_profile else (),
             planned,
         )
         progress.done(record)
 
 
 def _check_request(
-    context: Context, workshop: Workshop, cells: Sequence[Cell], progress: RunProgress
+    context: Context, service: BuildService, cells: Sequence[Cell], progress: RunProgress
 ) -> list[Cell]:
     """Refuse now what would fail in every row: targets, devices or weights that do not fit.
 
@@ -157,7 +163,7 @@ def _check_request(
     """
     live = {cell.target.name: cell.target for cell in cells}
     for target in live.values():
-        for refusal in workshop.check_target(target, context.databases):
+        for refusal in service.check_target(target, context.databases):
             progress.warn(refusal)
         if target.key:
             progress.say(f"{target.name}: wait for a board")
@@ -165,8 +171,8 @@ def _check_request(
         half = any(cell.precision == FLOAT16 for cell in own)
         exported = (one for one in context.bundles if one.target.name == target.name)
         built = next((one.manifest.architecture for one in exported), "")
-        live[target.name] = meet(
-            bench_of(context, target, threads=1), FLOAT16 if half else FLOAT32, built
+        live[target.name] = probe_target(
+            config_for(context, target, threads=1), FLOAT16 if half else FLOAT32, built
         )
     # Weights that fit a network at one size fit it at all.
     models = {(c.weights, replace(c.variant, height=0, width=0)): c.variant for c in cells}
@@ -174,64 +180,66 @@ def _check_request(
         if not weights.sha256 or context.bundles:  # a bundle has them
             continue
         try:
-            workshop.check_weights(variant, weights)
+            service.check_weights(variant, weights)
         except WorkerError as error:
             raise BenchError(f"checkpoint {weights.source}: {error}") from error
     return [replace(cell, target=live[cell.target.name]) for cell in cells]
 
 
 def _export(
-    context: Context, workshop: Workshop, cell: Cell
+    context: Context, service: BuildService, cell: Cell
 ) -> tuple[Exported | None, list[Attempt]]:
     """Return the exported variant, or a failed attempt for every runtime."""
     try:
-        return workshop.export(cell.variant, cell.weights), []
+        return service.export(cell.variant, cell.weights), []
     except (BenchError, WorkerError) as error:
         return None, [Attempt(name, "export_failed", str(error)) for name in cell.runtimes]
 
 
-def _prepare_exam(
-    context: Context, workshop: Workshop, cell: Cell, progress: RunProgress
-) -> Exam | None:
+def _prepare_evaluation(
+    context: Context, service: BuildService, cell: Cell, progress: RunProgress
+) -> Evaluation | None:
     """Return the images with PyTorch's answers; None without data."""
     if context.dataset is None:
         return None
     progress.stage(cell.title, f"PyTorch on {len(context.dataset)} images")
     try:
-        return workshop.examine(cell.variant, cell.weights, context.dataset)
+        return service.evaluate(cell.variant, cell.weights, context.dataset)
     except WorkerError as error:
         progress.warn(f"{cell.title}: no accuracy: {error}")
         return None
 
 
 def _build(
-    context: Context, workshop: Workshop, cell: Cell, exported: Exported | None
-) -> tuple[Artifact | None, Look | None, list[Attempt]]:
+    context: Context, service: BuildService, cell: Cell, exported: Exported | None
+) -> tuple[Artifact | None, ProfilingInputs | None, list[Attempt]]:
     """Return the artifact if TVM is to run, and what a look inside needs; or its failed attempt."""
     if exported is None or TVM not in cell.runtimes:
         return None, None, []
     make = partial(
-        workshop.build,
+        service.build,
         cell.variant,
         exported,
         cell.target,
         cell.threads,
         context.databases,
         cell.precision,
-        context.suite.prefer,
+        context.suite.optimize_for,
     )
     try:
         artifact = make()
-        look = None
+        profiling_inputs = None
         if context.suite.kernels:
-            look = Look(make(marked=True), workshop.build_ceilings(cell.target, cell.threads))
+            profiling_inputs = ProfilingInputs(
+                make(instrumented=True), service.build_roofline_peaks(cell.target, cell.threads)
+            )
     except (BenchError, WorkerError) as error:
         return None, None, [Attempt(TVM, "compile_failed", str(error))]
-    return artifact, look, []
+    return artifact, profiling_inputs, []
 
 
 def _measure(
-    context: Context, holders: Holders, progress: RunProgress, prepared: Prepared
+    context: Context, sessions: SessionPool, progress: RunProgress, prepared: Prepared
 ) -> tuple[Prepared, CellResult]:
     """Measure the runtimes that have not failed yet."""
     cell, exported, artifact = prepared.cell, prepared.exported, prepared.artifact
@@ -248,21 +256,23 @@ def _measure(
         params=artifact.params if artifact else None,
         precision=cell.precision,
     )
-    bench = bench_of(context, cell.target, cell.threads)
-    if bench.farm:  # this machine's own get a fresh process, as every other runtime does
-        bench = replace(bench, holders=holders)
-    result = measure_cell(bench, left, workload, prepared.reference, prepared.look, prepared.exam)
+    config = config_for(context, cell.target, cell.threads)
+    if config.farm:  # this machine's own get a fresh process, as every other runtime does
+        config = replace(config, sessions=sessions)
+    result = measure_cell(
+        config, left, workload, prepared.reference, prepared.profiling_inputs, prepared.evaluation
+    )
     return prepared, replace(result, attempts=[*prepared.failed, *result.attempts])
 
 
-def bench_of(context: Context, target: Target, threads: int) -> Bench:
+def config_for(context: Context, target: Target, threads: int) -> MeasurementConfig:
     """Return where a target is measured, and how thoroughly the suite asks for it."""
-    return Bench(
+    return MeasurementConfig(
         target=target,
         threads=threads,
         time_limit_s=context.suite.time_limit_s,
         cache_dir=context.cache_dir,
         farm=context.farm(target),
-        profile=find_effort(context.suite.profile),
+        effort=find_effort(context.suite.effort),
         retries=context.suite.retries,
     )

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mobilebench.bench.config.effort import find_effort
-from mobilebench.bench.measure.on_device import Bench
+from mobilebench.bench.measure.on_device import MeasurementConfig
 from mobilebench.bench.measure.plan import Context
 from mobilebench.bench.measure.progress import RunProgress
-from mobilebench.bench.measure.runner import bench_of
-from mobilebench.bench.regression.remeasure import look_again
+from mobilebench.bench.measure.runner import config_for
+from mobilebench.bench.regression.remeasure import remeasure
 from mobilebench.reports.comparison.compare import compare_runs
 from mobilebench.reports.errors import ReportError
 from mobilebench.reports.history.figure_changes import judge_figures
@@ -23,10 +23,10 @@ from mobilebench.reports.records.store import Store
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.errors import BenchError
 
-PROFILE = "standard"  # of what is measured again: ten rounds tell more than five
+EFFORT = "standard"  # of what is measured again: ten rounds tell more than five
 
 
-def judge_night(context: Context, store: Store, progress: RunProgress) -> list[Finding]:
+def check_regressions(context: Context, store: Store, progress: RunProgress) -> list[Finding]:
     """Say what has changed in a run, beside the nights before it.
 
     Suspects are measured again, and the store keeps that. What could not be measured is no reason
@@ -37,9 +37,9 @@ def judge_night(context: Context, store: Store, progress: RunProgress) -> list[F
     suspects = find_suspects(timeline, outcomes)
     first = [one.pair for one in suspects if one.pair is not None]
     young = _without_history(context, store, timeline)
-    outcomes = _look_again(context, store, progress, timeline, [*first, *young])
+    outcomes = _remeasure_all(context, store, progress, timeline, [*first, *young])
     second = second_pairs(suspects, outcomes)
-    outcomes = _look_again(context, store, progress, timeline, second)
+    outcomes = _remeasure_all(context, store, progress, timeline, second)
     return [*judge(suspects, outcomes), *_pending(young, outcomes), *judge_figures(timeline)]
 
 
@@ -76,7 +76,7 @@ def _pending(pairs: Sequence[LibraryPair], outcomes: Outcomes) -> list[Finding]:
     findings = []
     for pair in pairs:
         outcome = outcomes.get(key_of(pair.head.run_id, pair.cell))
-        if outcome is None or outcome.says not in CHANGES:
+        if outcome is None or outcome.verdict not in CHANGES:
             continue
         why = f"measured beside run {outcome.base_run_id}'s library; the next night's must agree"
         finding = Finding(
@@ -84,7 +84,7 @@ def _pending(pairs: Sequence[LibraryPair], outcomes: Outcomes) -> list[Finding]:
             cell=pair.cell,
             column=LATENCY,
             name="latency",
-            worse=outcome.says == "worse",
+            worse=outcome.verdict == "worse",
             ratio=outcome.ratio,
             low=outcome.low,
             high=outcome.high,
@@ -95,7 +95,7 @@ def _pending(pairs: Sequence[LibraryPair], outcomes: Outcomes) -> list[Finding]:
     return findings
 
 
-def _look_again(
+def _remeasure_all(
     context: Context,
     store: Store,
     progress: RunProgress,
@@ -115,13 +115,13 @@ def _look_again(
         beside = f"measure again beside run {pair.bases[0].run_id}'s library"
         progress.stage(title_of(cell), beside)
         try:
-            again = look_again(_bench(context, targets[cell.target], cell), pair)
+            again = remeasure(_config(context, targets[cell.target], cell), pair)
             store.add_confirmation(again)
         except BenchError as error:
             progress.warn(f"{title_of(cell)}: not measured again: {error}")
     return _outcomes(store, timeline)
 
 
-def _bench(context: Context, target: Target, cell: Cell) -> Bench:
-    bench = bench_of(context, target, cell.threads)
-    return replace(bench, profile=find_effort(PROFILE))
+def _config(context: Context, target: Target, cell: Cell) -> MeasurementConfig:
+    config = config_for(context, target, cell.threads)
+    return replace(config, effort=find_effort(EFFORT))

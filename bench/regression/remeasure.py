@@ -6,7 +6,7 @@ from mobilebench.bench.build.artifact import Artifact, find_artifact
 from mobilebench.bench.clock import utc_now
 from mobilebench.bench.measure.latency import is_complete
 from mobilebench.bench.measure.on_device import (
-    Bench,
+    MeasurementConfig,
     close_device,
     open_device,
     take_round,
@@ -20,59 +20,59 @@ from mobilebench.targets.processes.worker import Worker, WorkerError
 from mobilebench.targets.rpc.tracker import boards_of
 
 
-def look_again(bench: Bench, pair: LibraryPair) -> Confirmation:
+def remeasure(config: MeasurementConfig, pair: LibraryPair) -> Confirmation:
     """Measure a cell's library of tonight and one of before, in turns, in one session.
 
     Raises BenchError, in one line, if a library is gone from the cache, no device is free or one of
     the libraries fails there.
     """
-    head = find_artifact(pair.head.artifact_key, bench.cache_dir)
-    kept = ((one, find_artifact(one.artifact_key, bench.cache_dir)) for one in pair.bases)
+    head = find_artifact(pair.head.artifact_key, config.cache_dir)
+    kept = ((one, find_artifact(one.artifact_key, config.cache_dir)) for one in pair.bases)
     base_library, base = next((one for one in kept if one[1] is not None), (pair.bases[0], None))
     if head is None or base is None:
         gone = pair.head if head is None else pair.bases[0]
         raise BenchError(f"the library of run {gone.run_id} is no longer in the cache")
     try:
-        rounds_ms = _in_turns(bench, pair, (base, head))
+        rounds_ms = _in_turns(config, pair, (base, head))
     except (NoDeviceError, WorkerError) as error:
         raise BenchError(str(error)) from error
     return Confirmation.of(pair.cell, base_library.run_id, pair.head.run_id, utc_now(), rounds_ms)
 
 
 def _in_turns(
-    bench: Bench, pair: LibraryPair, sides: tuple[Artifact, Artifact]
+    config: MeasurementConfig, pair: LibraryPair, sides: tuple[Artifact, Artifact]
 ) -> list[list[list[float]]]:
     """Return the samples of both, in rounds; who begins changes from round to round."""
-    device = _device_of(bench, pair.cell.device)
+    device = _device_of(config, pair.cell.device)
     with device:
         variant = parse_variant(pair.cell.variant)
         workloads = [workload_of(variant, side) for side in sides]
-        call = partial(device.call, timeout_s=bench.time_limit_s)
+        call = partial(device.call, timeout_s=config.time_limit_s)
         expected_ms = []
         for workload in workloads:
-            call("load", workload, bench.threads)
-            expected_ms.append(call("warm_up", bench.profile.warm_up_s))
+            call("load", workload, config.threads)
+            expected_ms.append(call("warm_up", config.effort.warm_up_s))
         rounds_ms: list[list[list[float]]] = [[], []]
-        while not all(is_complete(bench.profile, one) for one in rounds_ms):
+        while not all(is_complete(config.effort, one) for one in rounds_ms):
             order = (0, 1) if len(rounds_ms[0]) % 2 == 0 else (1, 0)
             for side in order:
-                call("load", workloads[side], bench.threads)
-                rounds_ms[side].append(take_round(device, bench, expected_ms[side]))
-        close_device(bench, device)
+                call("load", workloads[side], config.threads)
+                rounds_ms[side].append(take_round(device, config, expected_ms[side]))
+        close_device(config, device)
     return rounds_ms
 
 
-def _device_of(bench: Bench, name: str) -> Worker:
+def _device_of(config: MeasurementConfig, name: str) -> Worker:
     """Return a session on the cell's own board; if it is gone, on another one of its key.
 
     The tracker says which board one gets: what is not the right one is held until it is found.
     """
-    boards = boards_of(bench.farm.tracker, bench.target.key) if bench.farm else ()
+    boards = boards_of(config.farm.tracker, config.target.key) if config.farm else ()
     others: list[Worker] = []
     try:
         for _ in range(max(1, len(boards))):
-            device, state = open_device(bench)
-            if bench.farm is None or state.name == name:
+            device, state = open_device(config)
+            if config.farm is None or state.name == name:
                 return device
             others.append(device)
         return others.pop()

@@ -15,11 +15,11 @@ import numpy as np
 import tvm
 from tvm.runtime import vm
 
-from mobilebench.bench.build.artifact import Ceilings
+from mobilebench.bench.build.artifact import RooflinePeaks
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.runtimes.runtime import ENTRY, Usage, Workload, warm_up
 from mobilebench.targets.catalog.target import Target
-from mobilebench.targets.devices.connection import Line
+from mobilebench.targets.devices.connection import Connector
 from mobilebench.targets.devices.device import Device, DeviceState
 from mobilebench.targets.devices.farm import Farm
 from mobilebench.targets.devices.probe import build_probe
@@ -51,11 +51,13 @@ class _Loaded:
 class TvmRuntime:
     """A session on a device: samples are taken there, so RPC is not in them."""
 
-    def aim(self, target: Target, threads: int, cache_dir: Path, farm: Farm | None = None) -> None:
+    def configure(
+        self, target: Target, threads: int, cache_dir: Path, farm: Farm | None = None
+    ) -> None:
         """Take what is needed to `wait` for a board and `connect`; farm None is this machine."""
         self._target = target
         self._threads = threads
-        self._line = Line(target, threads, farm, cache_dir)
+        self._connector = Connector(target, threads, farm, cache_dir)
         self._probe = build_probe(find_toolchain(target.toolchain), cache_dir)
 
     def release(self) -> None:
@@ -66,11 +68,11 @@ class TvmRuntime:
 
     def wait(self) -> None:
         """Wait for a free board; raises NoDeviceError if there is none in time."""
-        self._line.wait()
+        self._connector.wait()
 
     def connect(self) -> None:
         """Open the session; raises BenchError for a device that cannot be used."""
-        self._connection = self._line.connect()
+        self._connection = self._connector.connect()
         with self._noticing_loss():
             self._device = Device(self._connection, self._probe)
             self._accelerator = self._device.accelerator(self._target)
@@ -208,7 +210,7 @@ class TvmRuntime:
             found[number // each][order.index(name)] += int(nanoseconds) / 1e9
         return found
 
-    def ceilings(self, libraries: Ceilings) -> tuple[float, float]:
+    def roofline_peaks(self, libraries: RooflinePeaks) -> tuple[float, float]:
         """Return how much the device does in a second at best: multiply-adds, bytes read."""
         output = np.zeros(libraries.sums, np.float32)
         runs = (

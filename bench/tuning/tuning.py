@@ -10,12 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mobilebench import schedules
-from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.build.cluster import Cluster
 from mobilebench.bench.cache import content_key, source_key
 from mobilebench.bench.measure.fidelity import TOLERANCE, compare
 from mobilebench.bench.measure.on_device import (
-    Bench,
+    MeasurementConfig,
     device_state,
     infer_on_device,
     kernel_microseconds,
@@ -35,7 +35,7 @@ from mobilebench.targets.devices.farm import Farm
 from mobilebench.targets.devices.probe import PROBE
 from mobilebench.targets.errors import BenchError, NoDeviceError
 from mobilebench.targets.processes.worker import WITHOUT_TORCH, Worker, WorkerError
-from mobilebench.targets.processes.worker_pool import Crew, LocalCrew
+from mobilebench.targets.processes.worker_pool import LocalWorkerPool, WorkerPool
 
 _WORTH_KEEPING = 0.99  # of the guess's time; what is gained above it is noise
 _TUNER = "mobilebench.schedules.tuning.tuner:Tuner"
@@ -71,20 +71,20 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
         builders = None
         if request.scheduler:
             builders = stack.enter_context(Cluster(request.scheduler, request.cache_dir))
-        workshop = stack.enter_context(
-            Workshop(request.cache_dir, request.time_limit_s, builders=builders)
+        service = stack.enter_context(
+            BuildService(request.cache_dir, request.time_limit_s, builders=builders)
         )
-        workshop.check_target(target, ())
-        bench = Bench(
+        service.check_target(target, ())
+        config = MeasurementConfig(
             target, request.threads, request.time_limit_s, request.cache_dir, request.farm
         )
-        state = _ask(bench, request.precision)
+        state = _ask(config, request.precision)
         target = with_limits(target, state)
-        bench = replace(bench, target=target)
+        config = replace(config, target=target)
         exported = {}
         for variant in variants:
             progress.say(f"{variant.name}: export")
-            exported[variant] = workshop.export(variant, Weights())
+            exported[variant] = service.export(variant, Weights())
         machine, found = _search(request, target, exported, progress)
         emulated = target.emulated or state.emulated
         new = Database(
@@ -95,25 +95,25 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
             machine.device,
             emulated,
         )
-        entries = _confirm(request, bench, exported, new.updated(found), workshop, progress)
+        entries = _confirm(request, config, exported, new.updated(found), service, progress)
         database = _old_database(request) or new
         database = replace(database, cpu_model=_processor(state)).updated(entries)
-        good = _agrees_with_pytorch(request, bench, exported, database, workshop, progress)
+        good = _agrees_with_pytorch(request, config, exported, database, service, progress)
         if good:
             write_database(_path(request), database)
             progress.say(f"{len(entries)} kernels kept in {_path(request)}")
     return good
 
 
-def _ask(bench: Bench, precision: str) -> DeviceState:
+def _ask(config: MeasurementConfig, precision: str) -> DeviceState:
     """Return what the device is; refuse now what would fail in every measurement."""
     try:
-        state = device_state(bench)
+        state = device_state(config)
     except (NoDeviceError, WorkerError) as error:
-        raise BenchError(f"target {bench.target.name}: {error}") from error
-    require_flags(bench.target, state)
+        raise BenchError(f"target {config.target.name}: {error}") from error
+    require_flags(config.target, state)
     if precision == FLOAT16:
-        require_half(bench.target, state)
+        require_half(config.target, state)
     return state
 
 
@@ -153,19 +153,19 @@ def _search(
     return machine, entries
 
 
-def _builders(request: Tuning) -> Callable[[], Crew]:
+def _builders(request: Tuning) -> Callable[[], WorkerPool]:
     """Return what opens a crew of builders in the tuner's process."""
     if request.scheduler:
         return partial(Cluster, request.scheduler, request.cache_dir)
-    return partial(LocalCrew, os.cpu_count() or 1, {BUILDER: WITHOUT_TORCH})
+    return partial(LocalWorkerPool, os.cpu_count() or 1, {BUILDER: WITHOUT_TORCH})
 
 
 def _confirm(
     request: Tuning,
-    bench: Bench,
+    config: MeasurementConfig,
     exported: dict[Variant, Exported],
     found: Database,
-    workshop: Workshop,
+    service: BuildService,
     progress: TuningProgress,
 ) -> list[Entry]:
     """Return what holds where it counts: inside the networks, beside the best guesses.
@@ -184,18 +184,18 @@ def _confirm(
             workload = Workload(variant, Weights(), one.onnx_path, precision=request.precision)
             try:
                 artifacts = [
-                    workshop.build(
+                    service.build(
                         variant,
                         one,
-                        bench.target,
-                        bench.threads,
+                        config.target,
+                        config.threads,
                         databases,
                         request.precision,
-                        marked=True,
+                        instrumented=True,
                     )
                     for databases in ((), (Path(directory),))
                 ]
-                times = kernel_microseconds(bench, workload, artifacts)
+                times = kernel_microseconds(config, workload, artifacts)
             except (NoDeviceError, WorkerError) as failure:
                 raise BenchError(f"{variant.name}: {failure}; nothing is kept") from failure
             for kernel, guess, best in zip(artifacts[0].manifest.kernels, *times, strict=True):
@@ -218,10 +218,10 @@ def _confirmed(entry: Entry, guessed: float, tuned: float, calls: int) -> Entry:
 
 def _agrees_with_pytorch(
     request: Tuning,
-    bench: Bench,
+    config: MeasurementConfig,
     exported: dict[Variant, Exported],
     database: Database,
-    workshop: Workshop,
+    service: BuildService,
     progress: TuningProgress,
 ) -> bool:
     """Build every variant with a database that is not in its place yet, and compare outputs."""
@@ -232,8 +232,8 @@ def _agrees_with_pytorch(
             progress.say(f"{variant.name}: check against PyTorch")
             inputs, reference = one.reference()
             try:
-                artifact = workshop.build(
-                    variant, one, bench.target, bench.threads, databases, request.precision
+                artifact = service.build(
+                    variant, one, config.target, config.threads, databases, request.precision
                 )
                 workload = Workload(
                     variant,
@@ -242,7 +242,7 @@ def _agrees_with_pytorch(
                     artifact.library,
                     precision=request.precision,
                 )
-                outputs = infer_on_device(bench, workload, inputs)
+                outputs = infer_on_device(config, workload, inputs)
             except (NoDeviceError, WorkerError) as failure:
                 progress.warn(f"{variant.name}: {failure}; nothing is kept")
                 return False

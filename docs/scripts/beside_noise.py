@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.config.effort import Effort
 from mobilebench.bench.measure.latency import is_complete, round_size
-from mobilebench.bench.measure.on_device import Bench, open_device
+from mobilebench.bench.measure.on_device import MeasurementConfig, open_device
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
@@ -26,20 +26,20 @@ from mobilebench.targets.processes.worker import Worker
 LIMIT_S = 300.0
 
 
-def beside(bench: Bench, workload: Workload) -> Pair:
+def beside(config: MeasurementConfig, workload: Workload) -> Pair:
     """Measure a library in two processes, each asleep while the other has its turn."""
     workers: list[Worker] = []
     rounds: tuple[list[list[float]], ...] = ([], [])
     expected_ms = []
     try:
         for _ in rounds:
-            worker, _state = open_device(bench)
+            worker, _state = open_device(config)
             workers.append(worker)
-            worker.call("load", workload, bench.threads, timeout_s=LIMIT_S)
-            expected_ms.append(worker.call("warm_up", bench.profile.warm_up_s, timeout_s=LIMIT_S))
+            worker.call("load", workload, config.threads, timeout_s=LIMIT_S)
+            expected_ms.append(worker.call("warm_up", config.effort.warm_up_s, timeout_s=LIMIT_S))
             worker.pause()
-        samples = round_size(bench.profile, min(expected_ms))
-        while not all(is_complete(bench.profile, side) for side in rounds):
+        samples = round_size(config.effort, min(expected_ms))
+        while not all(is_complete(config.effort, side) for side in rounds):
             turn = len(rounds[1]) % 2
             for side in (turn, 1 - turn):
                 workers[side].resume()
@@ -62,18 +62,18 @@ def main() -> None:
     arguments = parser.parse_args()
     variant, cache = parse_variant(arguments.variant), cache_directory()
     target = find_target("native")
-    profile = Effort("beside", 0.5, 50, arguments.seconds, arguments.rounds)
-    with Workshop(cache, LIMIT_S) as workshop:
-        exported = workshop.export(variant, Weights())
-        artifact = workshop.build(variant, exported, target, 1, [], "float32", "latency")
+    effort = Effort("beside", 0.5, 50, arguments.seconds, arguments.rounds)
+    with BuildService(cache, LIMIT_S) as service:
+        exported = service.export(variant, Weights())
+        artifact = service.build(variant, exported, target, 1, [], "float32", "latency")
     library = Path(artifact.library)
     workload = Workload(variant, Weights(), exported.onnx_path, library)
-    bench = Bench(target, 1, LIMIT_S, cache, profile=profile)
-    found = ratios_of([beside(bench, workload) for _ in range(arguments.repeats)])
+    config = MeasurementConfig(target, 1, LIMIT_S, cache, effort=effort)
+    found = ratios_of([beside(config, workload) for _ in range(arguments.repeats)])
     logs = np.log([one.ratio for one in found])
     widths = [np.log(one.high / one.low) / 2 for one in found]
     print(
-        f"{variant.name}, {found[0].base_ms:.3f} ms, {profile.rounds} rounds, {len(found)} repeats"
+        f"{variant.name}, {found[0].base_ms:.3f} ms, {effort.rounds} rounds, {len(found)} repeats"
     )
     print(f"ratio: standard deviation {logs.std(ddof=1):.2%}, farthest {np.abs(logs).max():.2%}")
     print(f"half of its 95 % interval: median {np.median(widths):.2%}")

@@ -25,7 +25,7 @@ def main() -> None:
     print("| profile | rounds differ by | cells | false alarm | at any size | 7 % | 10 % |")
     print("|---|---:|---:|---:|---:|---:|---:|")
     generator = np.random.default_rng(0)
-    for profile, (rounds, samples) in PROFILES.items():
+    for effort, (rounds, samples) in PROFILES.items():
         for noise in (0.005, 0.01, 0.02, 0.03):
             shape = (rounds, samples)
             unchanged = made_up(generator, UNCHANGED, shape, noise, 1.0)
@@ -37,7 +37,7 @@ def main() -> None:
                     *(found(unchanged, one, cells) for one in slower),
                 ]
                 row = " | ".join(f"{100 * share:.1f} %" for share in shares)
-                print(f"| `{profile}` | {100 * noise:.1f} % | {cells} | {row} |", flush=True)
+                print(f"| `{effort}` | {100 * noise:.1f} % | {cells} | {row} |", flush=True)
 
 
 def made_up(

@@ -23,7 +23,7 @@ from PIL import Image
 from mobilebench.bench.bundle.bundle import Bundle, open_bundle
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.config.effort import EFFORTS
-from mobilebench.bench.measure.on_device import Bench, open_device, workload_of
+from mobilebench.bench.measure.on_device import MeasurementConfig, open_device, workload_of
 from mobilebench.reports.comparison.ratio import Pair, ratios_of
 
 LIMIT_S = 300.0
@@ -54,14 +54,14 @@ for index in np.argsort(-shares)[:5]:
 
 def beside_the_suite(bundle: Bundle, program: Path, rounds: int) -> Pair:
     """Time the suite's session and the C++ program in turns; each is asleep or gone meanwhile."""
-    bench = Bench(bundle.target, bundle.manifest.threads, LIMIT_S, cache_directory())
+    config = MeasurementConfig(bundle.target, bundle.manifest.threads, LIMIT_S, cache_directory())
     workload = workload_of(bundle.variant, bundle.artifact)
     suite: list[list[float]] = []
     alone: list[list[float]] = []
-    device, _ = open_device(bench)
+    device, _ = open_device(config)
     with device, TemporaryDirectory() as directory:
         file = Path(directory) / "samples"
-        device.call("load", workload, bench.threads, timeout_s=LIMIT_S)
+        device.call("load", workload, config.threads, timeout_s=LIMIT_S)
         device.call("warm_up", EFFORTS["quick"].warm_up_s, timeout_s=LIMIT_S)
         how = [program, bundle.directory, "--bench", SAMPLES, "--samples", file]
         for turn in range(rounds):

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
@@ -62,13 +62,13 @@ def main() -> None:
     cache = cache_directory()
     launcher = make_board(cache, print)
     target = find_target("emulated-arm")
-    with tempfile.TemporaryDirectory() as packages, Workshop(cache, 300) as workshop:
+    with tempfile.TemporaryDirectory() as packages, BuildService(cache, 300) as service:
         _fetch(Path(packages))
         print("variant, tvm ms, onnxruntime ms, onnxruntime / tvm")
         for name in sys.argv[1:]:
             variant = parse_variant(name)
-            exported = workshop.export(variant, Weights())
-            library = workshop.build(variant, exported, target, 1, ()).library
+            exported = service.export(variant, Weights())
+            library = service.build(variant, exported, target, 1, ()).library
             sides = [
                 _start(launcher, program, path, variant.input_shape, packages)
                 for program, path in ((_TVM, library), (_ONNXRUNTIME, exported.onnx_path))

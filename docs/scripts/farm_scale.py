@@ -82,7 +82,7 @@ def _run(tracker: str, boards: int, jobs: int, directory: Path) -> None:
     cache.mkdir()
     context = Context(Run("scale", "2026-01-01T00:00:00+00:00", asdict(suite)), suite,
                       (Weights(),), cache)  # fmt: skip
-    runner.Workshop = lambda *_args: Simulated(cache)  # type: ignore[assignment,misc]
+    runner.BuildService = lambda *_args: Simulated(cache)  # type: ignore[assignment,misc]
     usage = Usage(skip=2 * boards)
     with (
         Store(str(directory / "store.sqlite")) as store,
@@ -155,19 +155,19 @@ class Usage:
     def told(self) -> str:
         """Return milliseconds of both for each job, and memory early, halfway and at the end."""
         rows = self._at - self._skip
-        own, holders = (
+        own, sessions = (
             1000 * (after - before) / rows
             for before, after in zip(self._before, self._last, strict=True)
         )
         last = len(self._mb) - 1
         memory = " / ".join(f"{self._mb[last * n // 10]:.0f}" for n in (0, 5, 10))
-        return f"{own:.1f} | {holders:.0f} | {memory}"
+        return f"{own:.1f} | {sessions:.0f} | {memory}"
 
 
 class Simulated:
     """A workshop that has one library for everybody."""
 
-    hands = 1
+    max_workers = 1
 
     def __init__(self, cache: Path) -> None:
         from mobilebench.bench.build.artifact import LIBRARY, Artifact, Manifest

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.cache import cache_directory
-from mobilebench.bench.measure.on_device import Bench, device_state, infer_on_device
+from mobilebench.bench.measure.on_device import MeasurementConfig, device_state, infer_on_device
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import find_weights, load_model
 from mobilebench.bench.runtimes.runtime import Workload
@@ -49,10 +49,10 @@ def main() -> None:
 
     images, checkpoints = Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]]
     cache = cache_directory()
-    bench = Bench(find_target("opencl"), 1, LIMIT_S, cache)
-    state = device_state(bench)
-    require_half(bench.target, state)
-    bench = Bench(with_limits(bench.target, state), 1, LIMIT_S, cache)
+    config = MeasurementConfig(find_target("opencl"), 1, LIMIT_S, cache)
+    state = device_state(config)
+    require_half(config.target, state)
+    config = MeasurementConfig(with_limits(config.target, state), 1, LIMIT_S, cache)
     print("| checkpoint | precision | top-1 | agrees with PyTorch | relative L2 error |")
     print("|---|---|---:|---:|---:|")
     for checkpoint in checkpoints:
@@ -66,12 +66,12 @@ def main() -> None:
         print(
             f"| {checkpoint.stem} | PyTorch | {100 * np.mean(reference.argmax(1) == labels):.1f} |"
         )
-        with Workshop(cache, LIMIT_S) as workshop:
-            exported = workshop.export(variant, weights)
+        with BuildService(cache, LIMIT_S) as service:
+            exported = service.export(variant, weights)
             for precision in PRECISIONS:
-                artifact = workshop.build(variant, exported, bench.target, 1, (), precision)
+                artifact = service.build(variant, exported, config.target, 1, (), precision)
                 workload = Workload(variant, weights, exported.onnx_path, artifact.library)
-                (outputs,) = infer_on_device(bench, workload, inputs)
+                (outputs,) = infer_on_device(config, workload, inputs)
                 top1 = np.mean(outputs.argmax(1) == labels)
                 agreed = np.mean(outputs.argmax(1) == reference.argmax(1))
                 distance = np.linalg.norm(outputs - reference) / np.linalg.norm(reference)

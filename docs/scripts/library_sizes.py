@@ -7,7 +7,7 @@ Libraries are stripped; their weights are a part of them, whose size is taken of
 
 import argparse
 
-from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.models.variant import paper_grid, published_grid
 from mobilebench.bench.models.weights import Weights
@@ -22,12 +22,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("targets", nargs="+")
     variants = list(dict.fromkeys([*published_grid(), *paper_grid()]))
-    with Workshop(cache_directory(), LIMIT_S) as workshop:
+    with BuildService(cache_directory(), LIMIT_S) as service:
         for target in map(find_target, parser.parse_args().targets):
             sizes = []
             for variant in variants:
-                exported = workshop.export(variant, Weights())
-                made = workshop.build(variant, exported, target, 1, directories()).manifest
+                exported = service.export(variant, Weights())
+                made = service.build(variant, exported, target, 1, directories()).manifest
                 sizes.append(made.artifact_bytes - made.params_bytes)
                 print(f"{variant.name:40} {sizes[-1] / 1000:7.1f} kB", flush=True)
             print(f"{target.name}: {min(sizes) / 1000:.1f} to {max(sizes) / 1000:.1f} kB")

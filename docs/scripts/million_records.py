@@ -38,7 +38,7 @@ ROUNDS, SAMPLES_A_ROUND, KERNELS_OF_ONE = 5, 10, 53
 FIRST_NIGHT = datetime(2026, 1, 1, 2, tzinfo=UTC)
 HISTORY = (
     *("run_id", "started_at", "variant", "target", "device", "runtime", "threads", "precision"),
-    *("weights", "prefer", "status", "latency_p50_ms", "latency_ci95_low_ms"),
+    *("weights", "optimize_for", "status", "latency_p50_ms", "latency_ci95_low_ms"),
     *("latency_ci95_high_ms", "arena_bytes", "peak_rss_bytes", "artifact_bytes", "compile_s"),
     *("top1_percent", "map_percent", "miou_percent", "git_commit", "tvm_version"),
 )
@@ -151,8 +151,8 @@ def made_up(
         runtime_version="1.0",
         threads=threads,
         trials=0,
-        prefer="latency",
-        profile="standard",
+        optimize_for="latency",
+        effort="standard",
         weights="random",
         status="ok",
         latency_p50_ms=size.macs / 1e8 * slower,

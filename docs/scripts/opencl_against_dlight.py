@@ -20,7 +20,7 @@ from tvm import rpc
 from tvm.relax.frontend.onnx import from_onnx
 from tvm.runtime import vm
 
-from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.measure.fidelity import TOLERANCE, compare
 from mobilebench.bench.models.onnx_export import Exported
@@ -42,7 +42,7 @@ def main() -> None:
     names = sys.argv[1:] or ["mobilenet_v2_0.35_96", "mobilenet_v2_1.0_224"]
     with (
         tempfile.TemporaryDirectory() as directory,
-        Workshop(cache, 300) as workshop,
+        BuildService(cache, 300) as service,
         start_server(THREADS, cache) as server,
     ):
         session = rpc.connect(HOST, server.port, server.key)
@@ -53,11 +53,11 @@ def main() -> None:
         print("| variant | dlight, ms | ours, ms | dlight / ours |\n|---|---:|---:|---:|")
         for name in names:
             variant = parse_variant(name)
-            exported = workshop.export(variant, Weights())
+            exported = service.export(variant, Weights())
             theirs = Path(directory) / f"{name}-dlight.so"
             _build_with_dlight(exported.onnx_path, target, theirs)
             ours = Path(directory) / f"{name}-ours.so"
-            built = workshop.build(variant, exported, target, THREADS, ()).library
+            built = service.build(variant, exported, target, THREADS, ()).library
             ours.write_bytes(built.read_bytes())
             sides = [_load(session, library, exported) for library in (theirs, ours)]
             dlight, own = _in_turns(sides, session.device(target.device))

@@ -44,7 +44,7 @@ def match(base: Sequence[Row], head: Sequence[Row]) -> Matched:
 
 def nothing_shared(base: Sequence[Row], head: Sequence[Row]) -> str:
     """Say in what no row of BASE is like one of HEAD."""
-    for name in ("device", "target", "runtime", "threads", "precision", "prefer", "weights"):
+    for name in ("device", "target", "runtime", "threads", "precision", "optimize_for", "weights"):
         values = [sorted({str(getattr(row[0], name)) for row in rows}) for rows in (base, head)]
         if not set(values[0]) & set(values[1]):
             ours, theirs = (", ".join(some[:3]) for some in values)

@@ -45,14 +45,14 @@ def past_of(
         if outcome is None:
             continue
         same_library = before >= 0 and bool(keys[night]) and keys[night] == keys[before]
-        if outcome.says == "same":
+        if outcome.verdict == "same":
             settled = night
         elif before > settled and agree(outcome, known.get(before), same_library=same_library):
             start = _onset(logarithms(latency), _night_of(timeline, outcome.base_run_id), before)
             called.append((start, float(np.log(outcome.ratio))))
             settled = night
     last = known.get(measured[-2]) if len(measured) > 1 else None
-    pending = last is not None and measured[-2] > settled and last.says in CHANGES
+    pending = last is not None and measured[-2] > settled and last.verdict in CHANGES
     named = tuple(str(keys[night]) for night in measured)
     return Past(measured, named, tuple(called), settled, last if pending else None)
 

@@ -37,7 +37,7 @@ def title_of(cell: Cell) -> str:
     return f"{cell.variant} on {cell.device}, {threads}"
 
 
-def told(finding: Finding) -> str:
+def format_finding(finding: Finding) -> str:
     """Return a finding as a line."""
     of = "" if finding.low is None else f" [{finding.low:.2f}, {finding.high:.2f}]"
     return (

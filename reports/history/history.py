@@ -41,7 +41,7 @@ def second_pairs(suspects: Sequence[Suspect], outcomes: Outcomes) -> list[Librar
     pairs = []
     for suspect in suspects:
         outcome, last = _tonight(suspect, outcomes), suspect.last_night
-        if suspect.pair is None or outcome is None or outcome.says not in CHANGES:
+        if suspect.pair is None or outcome is None or outcome.verdict not in CHANGES:
             continue
         if last is None or not last.artifact_key or key_of(last.run_id, suspect.cell) in outcomes:
             continue
@@ -108,15 +108,15 @@ def _verdict(suspect: Suspect, outcome: Outcome | None, outcomes: Outcomes) -> t
         why = suspect.why_not or "no device or no library was to be had"
         return "suspected", f"not measured again: {why}"
     beside = f"measured beside run {outcome.base_run_id}'s library"
-    if outcome.says == "same":
+    if outcome.verdict == "same":
         return "dismissed", f"{beside} it is alike"
-    if outcome.says == "unclear":
+    if outcome.verdict == "unclear":
         return "dismissed", f"{beside} the change is not sure or smaller than {LEAST_CHANGE:.0%}"
     last = suspect.last_night
     if last is not None:
         before = outcomes.get(key_of(last.run_id, suspect.cell))
         same_library = last.artifact_key == suspect.pair.head.artifact_key
         if agree(outcome, before, same_library=same_library):
-            called: Kind = "regression" if outcome.says == "worse" else "improvement"
+            called: Kind = "regression" if outcome.verdict == "worse" else "improvement"
             return called, f"{beside}; the library of run {last.run_id} is as tonight's"
     return "pending", f"{beside}; the next night's library must agree"

@@ -11,8 +11,8 @@ from mobilebench.reports.records.confirmation import Confirmation
 LEAST_CHANGE = 0.03
 """From this on a change of latency is one, measured with both libraries beside each other."""
 
-Says = Literal["worse", "better", "same", "unclear"]
-CHANGES: tuple[Says, ...] = ("worse", "better")
+Verdict = Literal["worse", "better", "same", "unclear"]
+CHANGES: tuple[Verdict, ...] = ("worse", "better")
 Key = tuple[str, str, str, str, str, int, str, str]
 
 
@@ -26,7 +26,7 @@ class Outcome:
     high: float
 
     @property
-    def says(self) -> Says:
+    def verdict(self) -> Verdict:
         """What this shows: `same` is nearer to no change than to the least that counts."""
         if self.ratio >= 1 + LEAST_CHANGE and self.low > 1:
             return "worse"
@@ -45,9 +45,9 @@ def agree(tonight: Outcome, last_night: Outcome | None, *, same_library: bool) -
 
     Last night's library must have been measured again too, then or now, unless it is tonight's.
     """
-    if tonight.says not in CHANGES:
+    if tonight.verdict not in CHANGES:
         return False
-    return same_library if last_night is None else last_night.says == tonight.says
+    return same_library if last_night is None else last_night.verdict == tonight.verdict
 
 
 def key_of(run_id: str, cell: Cell | Confirmation) -> Key:

@@ -27,7 +27,7 @@ FEWEST = 5
 
 
 @dataclass(frozen=True)
-class Look:
+class Screening:
     """How far the newest 1, 2, ... RECENT nights are from the level before them.
 
     Both arrays are RECENT x cells, -inf and 0 where the history is too short.
@@ -37,7 +37,7 @@ class Look:
     changes: Array  # of the logarithm
 
 
-def look(logs: Array, low: Array | None = None, high: Array | None = None) -> Look:
+def screen(logs: Array, low: Array | None = None, high: Array | None = None) -> Screening:
     """Hold the newest nights of every cell against those before.
 
     logs: cells x nights, logarithms, each row packed to its end (changes.pack), tonight last; low
@@ -64,7 +64,7 @@ def look(logs: Array, low: Array | None = None, high: Array | None = None) -> Lo
         with np.errstate(invalid="ignore"):
             score = (now - level) / np.sqrt(variance + own_variance)
         scores[newest - 1] = np.where(enough, score, -np.inf)
-    return Look(scores, changes)
+    return Screening(scores, changes)
 
 
 def _of_current_level(logs: Array, weights: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from mobilebench.reports.history.change_points import Array, logarithms, order_of
 from mobilebench.reports.history.earlier_runs import Past, past_of
 from mobilebench.reports.history.outcomes import LEAST_CHANGE, Outcomes
-from mobilebench.reports.history.screening import RECENT, look
+from mobilebench.reports.history.screening import RECENT, screen
 from mobilebench.reports.history.timeline import INTERVAL, LATENCY, Timeline
 from mobilebench.reports.records.cell_key import Cell
 
@@ -76,11 +76,14 @@ def find_suspects(timeline: Timeline, outcomes: Outcomes) -> list[Suspect]:
             row[night:] -= change
     order = order_of(logs)
     low, high = (np.take_along_axis(timeline.wide(end)[timed], order, 1) for end in INTERVAL)
-    looked = look(np.take_along_axis(logs, order, 1), low, high)
+    screened = screen(np.take_along_axis(logs, order, 1), low, high)
     found = []
     for index, (cell, past) in enumerate(zip(timed, pasts, strict=True)):
         starts = np.array(past.measured[::-1][:RECENT])  # nights, of the newest 1, 2, ...
-        scores, changes = looked.scores[: len(starts), index], looked.changes[: len(starts), index]
+        scores, changes = (
+            screened.scores[: len(starts), index],
+            screened.changes[: len(starts), index],
+        )
         choice = _choose(scores, changes, starts > past.settled)
         if choice is None and past.pending is not None:
             choice = 1  # since last night
@@ -114,7 +117,7 @@ def _suspect(
     why_not = _why_not(cell, head, bases)
     return Suspect(
         cell=cell,
-        slower=change > 0 if past.pending is None else past.pending.says == "worse",
+        slower=change > 0 if past.pending is None else past.pending.verdict == "worse",
         ratio=float(np.exp(change)),
         score=score,
         since=timeline.nights[since].run_id,

@@ -18,7 +18,7 @@ WINDOW = 60
 """How many nights are looked at: older ones tell little about tonight."""
 LATENCY = "latency_p50_ms"
 INTERVAL = ("latency_ci95_low_ms", "latency_ci95_high_ms")
-CELL = ("target", "device", "threads", "precision", "prefer", "variant", "weights", "runtime")
+CELL = ("target", "device", "threads", "precision", "optimize_for", "variant", "weights", "runtime")
 _COLUMNS = (
     *("run_id", "status", "emulated", "artifact_key", *CELL, *VERSIONS.values()),
     "runtime_version",

@@ -11,7 +11,7 @@ from typing import Self
 import pandas as pd
 
 from mobilebench.reports.pages.rendering import Link, render, with_pictures
-from mobilebench.reports.plots.families import Look, looks
+from mobilebench.reports.plots.families import Style, styles
 from mobilebench.reports.plots.network_order import draw_network_order
 from mobilebench.reports.plots.plot import Plot
 from mobilebench.reports.plots.roofline_plot import draw_roofline
@@ -88,9 +88,9 @@ def write_operators(
 
 def _draw_all(kernels: pd.DataFrame, directory: Path) -> dict[str, tuple[Plot, ...]]:
     """Draw what every network's page shows, of very many in several processes."""
-    look = looks(kernels)
+    style = styles(kernels)
     jobs = [
-        (rows, look, directory, f"operators-{index}")
+        (rows, style, directory, f"operators-{index}")
         for index, (setup, _, rows) in enumerate(cells(kernels))
         if not setup.emulated
     ]
@@ -102,11 +102,11 @@ def _draw_all(kernels: pd.DataFrame, directory: Path) -> dict[str, tuple[Plot, .
 
 
 def _draw(
-    rows: pd.DataFrame, look: dict[str, Look], directory: Path, name: str
+    rows: pd.DataFrame, style: dict[str, Style], directory: Path, name: str
 ) -> tuple[str, tuple[Plot, ...]]:
     plots = (
-        draw_network_order(rows, look, directory / f"{name}-times.png"),
-        draw_roofline(rows, look, directory / f"{name}-roofline.png"),
+        draw_network_order(rows, style, directory / f"{name}-times.png"),
+        draw_roofline(rows, style, directory / f"{name}-roofline.png"),
     )
     return name, tuple(plot for plot in plots if plot)
 

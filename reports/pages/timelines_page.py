@@ -166,11 +166,11 @@ class Pen:
             for watched in WATCHED
             if self._moved(number, watched)
         ]
-        told = [finding for finding in findings if finding.kind != "dismissed"]
-        tones = [_TONES.get(finding.kind, "soft") for finding in told]
+        shown = [finding for finding in findings if finding.kind != "dismissed"]
+        tones = [_TONES.get(finding.kind, "soft") for finding in shown]
         failed = [why for night, why in self._failed.get(number, []) if night == self._last]
         tone: Tone = "bad" if failed else next(iter(sorted(tones)), "soft")
-        return Drawn(anchor, name, self._now(number, changes, told, failed), tone, tuple(plots))
+        return Drawn(anchor, name, self._now(number, changes, shown, failed), tone, tuple(plots))
 
     def finding(self, finding: Finding) -> Markup | None:
         """Draw the figure that a finding is about; None where that is an emulator's latency."""
@@ -353,7 +353,7 @@ def _order(cell: Cell) -> tuple[object, ...]:
         for part in re.split(r"(\d+(?:\.\d+)?)", cell.variant)
     ]
     place = (cell.target, cell.device, main, cell.runtime)
-    return (*place, cell.threads, cell.precision, cell.prefer, numbers, cell.weights)
+    return (*place, cell.threads, cell.precision, cell.optimize_for, numbers, cell.weights)
 
 
 def _anchor(index: int) -> str:

@@ -11,27 +11,27 @@ from mobilebench.reports.plots.plot import COLOURS, MARKERS
 
 
 @dataclass(frozen=True)
-class Look:
+class Style:
     """A colour, and a marker that tells it in grey."""
 
     colour: str
     marker: str
 
 
-def looks(kernels: pd.DataFrame) -> dict[str, Look]:
+def styles(kernels: pd.DataFrame) -> dict[str, Style]:
     """Return the look of every family in a report's kernels, in the order of their appearance."""
     return {
-        family: Look(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
+        family: Style(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
         for index, family in enumerate(dict.fromkeys(kernels["family"]))
     }
 
 
-def legend(figure: Figure, families: Iterable[str], look: dict[str, Look]) -> None:
+def legend(figure: Figure, families: Iterable[str], style: dict[str, Style]) -> None:
     """Name families above a plot, where they hide nothing."""
     shown = set(families)
     handles = [
         Line2D([], [], linestyle="none", marker=one.marker, color=one.colour, label=family)
-        for family, one in look.items()
+        for family, one in style.items()
         if family in shown
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=5, frameon=False, fontsize=9)

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.collections import PolyCollection
 
-from mobilebench.reports.plots.families import Look, legend
+from mobilebench.reports.plots.families import Style, legend
 from mobilebench.reports.plots.plot import Plot, canvas, save
 
 _WIDTH = 0.8  # of bars
 _NARROW = 80  # kernels that a plot of half a page's width has room for
 
 
-def draw_network_order(rows: pd.DataFrame, look: dict[str, Look], path: Path) -> Plot:
+def draw_network_order(rows: pd.DataFrame, style: dict[str, Style], path: Path) -> Plot:
     """Write a plot with a bar for the time of each kernel."""
     wide = len(rows) > _NARROW
     figure, axes = canvas(
@@ -22,7 +22,7 @@ def draw_network_order(rows: pd.DataFrame, look: dict[str, Look], path: Path) ->
     )
     axes.grid(visible=False, axis="x")
     for family, own in rows.groupby("family", sort=False):
-        colour, marker = look[str(family)].colour, look[str(family)].marker
+        colour, marker = style[str(family)].colour, style[str(family)].marker
         axes.add_collection(_bars(own, facecolor=colour, alpha=0.8))
         axes.scatter(
             own["number"],
@@ -34,7 +34,7 @@ def draw_network_order(rows: pd.DataFrame, look: dict[str, Look], path: Path) ->
         )
     axes.set_xlim(0, len(rows) + 1)
     axes.set_ylim(bottom=0)
-    legend(figure, rows["family"], look)
+    legend(figure, rows["family"], style)
     save(figure, path)
     title = "Time along the network"
     slowest = rows.loc[rows["kernel_microseconds"].idxmax()]

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mobilebench.reports.plots.families import Look, legend, looks
+from mobilebench.reports.plots.families import Style, legend, styles
 from mobilebench.reports.plots.plot import Plot, canvas, logarithmic, save
 from mobilebench.reports.tables.frames import setups
 
@@ -29,7 +29,7 @@ def draw_rooflines(kernels: pd.DataFrame, out: Path) -> list[Plot]:
         if setup.emulated or drawn.empty:
             continue
         figure, axes = canvas(_INTENSITY, _RATE)
-        _draw(figure, axes, drawn, looks(kernels))
+        _draw(figure, axes, drawn, styles(kernels))
         path = out / f"roofline-{index}.png"
         save(figure, path)
         title = "Every kernel under the roofline"
@@ -38,13 +38,13 @@ def draw_rooflines(kernels: pd.DataFrame, out: Path) -> list[Plot]:
     return plots
 
 
-def draw_roofline(rows: pd.DataFrame, look: dict[str, Look], path: Path) -> Plot | None:
+def draw_roofline(rows: pd.DataFrame, style: dict[str, Style], path: Path) -> Plot | None:
     """Write the roofline plot of one network; None if none of its kernels multiplies."""
     drawn = rows.dropna(subset="macs_per_s")
     if drawn.empty:
         return None
     figure, axes = canvas(_INTENSITY, _RATE, size=(6.4, 4.6))
-    _draw(figure, axes, drawn, look)
+    _draw(figure, axes, drawn, style)
     slowest = drawn.nlargest(_NAMED, "share")
     _number(axes, slowest)
     save(figure, path)
@@ -55,7 +55,7 @@ def draw_roofline(rows: pd.DataFrame, look: dict[str, Look], path: Path) -> Plot
     return Plot(path.name, title, _caption(which, drawn), _alt(title, drawn))
 
 
-def _draw(figure: Figure, axes: Axes, rows: pd.DataFrame, look: dict[str, Look]) -> None:
+def _draw(figure: Figure, axes: Axes, rows: pd.DataFrame, style: dict[str, Style]) -> None:
     """Draw the roof, a point for each kernel and a legend; what the roof is stands beside it."""
     intensity, rate = rows["macs_per_byte"], rows["macs_per_s"] / 1e9
     peak, reading = _ceilings(rows)
@@ -71,8 +71,8 @@ def _draw(figure: Figure, axes: Axes, rows: pd.DataFrame, look: dict[str, Look])
             intensity[own],
             rate[own],
             s=areas[own],
-            marker=look[family].marker,
-            facecolor=look[family].colour,
+            marker=style[family].marker,
+            facecolor=style[family].colour,
             edgecolor="white",
             linewidth=0.4,
             alpha=0.8,
@@ -95,7 +95,7 @@ def _draw(figure: Figure, axes: Axes, rows: pd.DataFrame, look: dict[str, Look])
         transform_rotates_text=True,
         **words,
     )
-    legend(figure, rows["family"], look)
+    legend(figure, rows["family"], style)
 
 
 def _emptiest(at: np.ndarray, slope: float, intensity: pd.Series, rate: pd.Series) -> float:

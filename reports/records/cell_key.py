@@ -13,7 +13,7 @@ class Cell:
     device: str
     threads: int
     precision: str
-    prefer: str
+    optimize_for: str
     variant: str
     weights: str
     runtime: str
@@ -26,7 +26,7 @@ class Cell:
             record.device,
             record.threads,
             record.precision,
-            record.prefer,
+            record.optimize_for,
             record.variant,
             record.weights,
             record.runtime,
@@ -37,5 +37,5 @@ class Cell:
         """Where and how it was measured."""
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         half = f", {self.precision}" if self.precision != "float32" else ""
-        memory = ", memory preferred" if self.prefer == "memory" else ""
+        memory = ", memory preferred" if self.optimize_for == "memory" else ""
         return f"{self.target} on {self.device}, {threads}{half}{memory}"

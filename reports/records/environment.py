@@ -10,7 +10,7 @@ VERSIONS = {
     "kernel": "os",
     "accelerator's driver": "accelerator_driver",
 }
-SETTINGS = {"profile": "profile", "weights": "weights"}
+SETTINGS = {"effort": "effort", "weights": "weights"}
 PARTS = {"CPU": "cpu_model", "governor": "cpu_governor", "accelerator": "accelerator"}
 STATE = {
     "host": "host",

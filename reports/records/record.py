@@ -64,8 +64,8 @@ class Record:
     runtime_version: str
     threads: int
     trials: int
-    prefer: str  # what the code is made for: latency or memory
-    profile: str
+    optimize_for: str  # what the code is made for: latency or memory
+    effort: str
     weights: str
     status: Status
     error: str = ""

@@ -13,7 +13,7 @@ from mobilebench.reports.records.record import COLUMNS
 from mobilebench.reports.records.store import Store
 
 MAIN = "tvm"  # the runtime that the others are compared with
-_SETUP = ["target", "device", "threads", "precision", "prefer", "emulated"]
+_SETUP = ["target", "device", "threads", "precision", "optimize_for", "emulated"]
 _CELL = ["variant", *_SETUP, "runtime", "weights"]
 _NUMBERS = re.compile(r"_\d+\.\d+_\d+(x\d+)?(_t\d+)?")
 
@@ -26,7 +26,7 @@ class Setup:
     device: str
     threads: int
     precision: str
-    prefer: str
+    optimize_for: str
     emulated: bool
 
     @property
@@ -34,7 +34,7 @@ class Setup:
         """What headings call it."""
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         half = f", {self.precision}" if self.precision != "float32" else ""
-        memory = ", memory preferred" if self.prefer == "memory" else ""
+        memory = ", memory preferred" if self.optimize_for == "memory" else ""
         emulated = ", emulated" if self.emulated else ""
         return f"{self.target} on {self.device}, {threads}{half}{memory}{emulated}"
 

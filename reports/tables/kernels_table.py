@@ -11,7 +11,7 @@ from mobilebench.reports.records.store import Store
 from mobilebench.reports.tables.frames import MAIN, Setup, newest, setups
 from mobilebench.reports.tables.table import Table
 
-_CELL = ["variant", "target", "device", "threads", "precision", "prefer"]
+_CELL = ["variant", "target", "device", "threads", "precision", "optimize_for"]
 _KERNEL = [field.name for field in fields(KernelTime)]
 _OF_RECORD = [
     *("run_id", *_CELL, "emulated", "runtime", "accelerator"),

@@ -67,13 +67,13 @@ def accounts_frame(accounts: Sequence[Account]) -> pd.DataFrame:
     )
 
 
-APART, WORKING_SET, OFFSETS = "all apart", "working set", "greedy by size"
+EXTERNAL, WORKING_SET, OFFSETS = "all apart", "working set", "greedy by size"
 
 
 def needs_and_plans(needs: Activations) -> dict[str, int]:
     """Return what the graph needs and what runtimes plan, in bytes by name."""
     return {
-        APART: needs.total_bytes,
+        EXTERNAL: needs.total_bytes,
         WORKING_SET: needs.working_set_bytes,
         OFFSETS: needs.offsets_bytes,
         **needs.plans,

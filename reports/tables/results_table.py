@@ -62,8 +62,10 @@ def environment_table(frame: pd.DataFrame) -> Table:
 
 def _text(frame: pd.DataFrame, columns: list[str]) -> tuple[tuple[str, ...], ...]:
     """Show columns as they are; an emulated target says so."""
-    marked = frame["target"].where(~frame["emulated"].astype(bool), frame["target"] + " (emulated)")
-    shown = frame.assign(target=marked)[columns]
+    targets = frame["target"].where(
+        ~frame["emulated"].astype(bool), frame["target"] + " (emulated)"
+    )
+    shown = frame.assign(target=targets)[columns]
     return tuple(tuple(map(str, row)) for row in shown.itertuples(index=False))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from tvm import te, tirx
 
-CORE = "join"
+CORE = "concat"
 ENDS = "mobilebench.ends"  # annotation of the core block: where in the output each map ends
 
 

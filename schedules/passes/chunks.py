@@ -6,7 +6,7 @@ import tvm_ffi
 from tvm import tirx
 
 
-def find_turns(statement: Any) -> Any | None:
+def find_chunk_loop(statement: Any) -> Any | None:
     """Return the parallel loop of a nest around which there are loops only; None without one."""
     while isinstance(statement, (tirx.AttrStmt, tirx.For)):
         if isinstance(statement, tirx.For) and statement.kind == tirx.ForKind.PARALLEL:
@@ -15,10 +15,10 @@ def find_turns(statement: Any) -> Any | None:
     return None
 
 
-def take_turns(statement: Any, begin: Any, end: Any) -> Any:
+def run_chunks(statement: Any, begin: Any, end: Any) -> Any:
     """Return the nest with its parallel loop run in order, from one turn up to another."""
     if isinstance(statement, tirx.AttrStmt):  # what a schedule noted about the loop inside
-        body = take_turns(statement.body, begin, end)
+        body = run_chunks(statement.body, begin, end)
         return tirx.AttrStmt(statement.node, statement.attr_key, statement.value, body)
     variable, body = statement.loop_var, statement.body
     if statement.kind == tirx.ForKind.PARALLEL:
@@ -28,7 +28,7 @@ def take_turns(statement: Any, begin: Any, end: Any) -> Any:
             body, (tirx.Var, lambda one: one + begin if one.same_as(variable) else one)
         )
         return tirx.For(variable, 0, end - begin, tirx.ForKind.SERIAL, shifted)
-    inner = take_turns(body, begin, end)
+    inner = run_chunks(body, begin, end)
     return tirx.For(variable, statement.min, statement.extent, statement.kind, inner)
 
 

@@ -11,7 +11,7 @@ from tvm import tirx
 from tvm.ir.expr import TensorLoad
 
 from mobilebench.schedules.machine import Machine
-from mobilebench.schedules.passes.chunks import find_turns, part_of, take_turns
+from mobilebench.schedules.passes.chunks import find_chunk_loop, part_of, run_chunks
 from mobilebench.schedules.passes.merge_kernels import NETWORK
 from mobilebench.schedules.preference import MEMORY
 from mobilebench.schedules.templates.cpu.chunks import SPAN, Span
@@ -28,7 +28,7 @@ class _Stage:
     marks: tuple[Any, ...]  # statements that belong to it
     output: Any  # the buffer that it writes
     span: Span
-    turns: int
+    chunks: int
 
     @property
     def height(self) -> int:
@@ -48,7 +48,7 @@ class _Stage:
     def aligned(self) -> bool:
         """Whether turns begin where rows begin, or a number of them makes a row."""
         pixels, width = self.span.pixels, self.width
-        whole = self.turns * pixels == self.height * width
+        whole = self.chunks * pixels == self.height * width
         return whole and (pixels % width == 0 or width % pixels == 0)
 
     def rows(self, begin: Any, end: Any) -> tuple[Any, Any]:
@@ -64,7 +64,7 @@ class _Stage:
         below = (last - 1) * span.stride - span.padding + span.taps
         return _max(above, 0), _min(below, height)
 
-    def turns_for(self, first: Any, last: Any) -> tuple[Any, Any]:
+    def chunks_for(self, first: Any, last: Any) -> tuple[Any, Any]:
         """Return the turns that write some rows."""
         pixels, width = self.span.pixels, self.width
         return first * width // pixels, (last * width + pixels - 1) // pixels
@@ -86,10 +86,10 @@ class FuseBlocks:
     Runs on the merged network with explicit loops.
     """
 
-    def __init__(self, machine: Machine, prefer: str) -> None:
+    def __init__(self, machine: Machine, optimize_for: str) -> None:
         """Take the machine, and which preference its code is made for."""
         self._parts = machine.threads
-        memory = prefer == MEMORY
+        memory = optimize_for == MEMORY
         self._least_bytes = 0 if memory else machine.l2_bytes
         self._strip_bytes = 0 if memory else machine.l2_bytes // 2
 
@@ -145,25 +145,25 @@ class _Block:
 
 
 def _interleaved(chain: list[_Stage], parts: int, strip_bytes: int) -> _Block:
-    turns, depths = _strip(chain, parts, strip_bytes)
+    chunks, depths = _strip(chain, parts, strip_bytes)
     part, strip = tirx.Var("part", "int64"), tirx.Var("strip", "int64")
     last = chain[-1]
-    begin, end = part_of(tirx.const(last.turns, "int64"), part, parts)
-    first = begin + strip * turns
-    ranges = _ranges(chain, strip == 0, first, tirx.min(first + turns, end))
+    begin, end = part_of(tirx.const(last.chunks, "int64"), part, parts)
+    first = begin + strip * chunks
+    ranges = _ranges(chain, strip == 0, first, tirx.min(first + chunks, end))
     whole = [stage.output for stage in chain[:-1]]
     buffers = [
         tirx.decl_buffer((parts, depth, *one.shape[2:]), one.dtype, one.name)
         for one, depth in zip(whole, depths, strict=True)
     ]
     body: list[Any] = []
-    for stage, (from_turn, to_turn) in zip(chain, ranges, strict=True):
-        statement = take_turns(stage.statement, from_turn, to_turn)
+    for stage, (from_chunk, to_chunk) in zip(chain, ranges, strict=True):
+        statement = run_chunks(stage.statement, from_chunk, to_chunk)
         for tensor, buffer in zip(whole, buffers, strict=True):
             statement = _by_strips(statement, tensor, buffer, part)
         body.append(statement)
         body += [tirx.IfThenElse(part == 0, mark, None) for mark in stage.marks]
-    strips = (end - begin + turns - 1) // turns
+    strips = (end - begin + chunks - 1) // chunks
     loop = tirx.For(strip, 0, strips, tirx.ForKind.SERIAL, tirx.SeqStmt(body))
     block = tirx.For(part, 0, parts, tirx.ForKind.PARALLEL, loop)
     # Waiting for the other parts counts as the last kernel's.
@@ -181,9 +181,9 @@ def _ranges(chain: list[_Stage], is_first: Any, begin: Any, end: Any) -> list[tu
     done, goal = begin, end
     for stage, after in zip(chain[-2::-1], chain[:0:-1], strict=True):
         first, _ = after.needs(start, start + 1, stage.height)
-        start, _ = stage.turns_for(first, first + 1)
+        start, _ = stage.chunks_for(first, first + 1)
         done, goal = (
-            stage.turns_for(0, after.needs(0, turn, stage.height)[1])[1] for turn in (done, goal)
+            stage.chunks_for(0, after.needs(0, chunk, stage.height)[1])[1] for chunk in (done, goal)
         )
         found.append((_choose(is_first, start, done), goal))
     return found[::-1]
@@ -197,22 +197,22 @@ def _strip(chain: list[_Stage], parts: int, strip_bytes: int) -> tuple[int, list
     last = chain[-1]
     found: list[tuple[int, list[int]]] = []
     for rows in range(1, last.height + 1):
-        turns = max(1, rows * last.width // last.span.pixels)
-        depths = _depths(chain, parts, turns)
+        chunks = max(1, rows * last.width // last.span.pixels)
+        depths = _depths(chain, parts, chunks)
         nbytes = sum(d * s.row_bytes for d, s in zip(depths, chain[:-1], strict=True))
         if found and nbytes > strip_bytes:
             break
-        found.append((turns, depths))
+        found.append((chunks, depths))
     return found[-1]
 
 
-def _depths(chain: list[_Stage], parts: int, turns: int) -> list[int]:
+def _depths(chain: list[_Stage], parts: int, chunks: int) -> list[int]:
     """Return how many rows of each buffer are needed at once: all strips are walked through."""
     depths = [0] * (len(chain) - 1)
     for part in range(parts):
-        begin, end = part_of(chain[-1].turns, part, parts)
-        for first in range(begin, end, turns):
-            ranges = _ranges(chain, first == begin, first, min(first + turns, end))
+        begin, end = part_of(chain[-1].chunks, part, parts)
+        for first in range(begin, end, chunks):
+            ranges = _ranges(chain, first == begin, first, min(first + chunks, end))
             for index, (stage, after) in enumerate(pairwise(chain)):
                 written = stage.rows(*ranges[index])[1]
                 oldest, _ = after.needs(*ranges[index + 1], stage.height)
@@ -252,19 +252,19 @@ def _by_kernel(statements: Sequence[Any]) -> list[list[Any]]:
 
 def _stage(kernel: list[Any]) -> _Stage | None:
     statement, *marks = kernel
-    turns = find_turns(statement)
-    if turns is None or SPAN not in turns.annotations:
+    chunks = find_chunk_loop(statement)
+    if chunks is None or SPAN not in chunks.annotations:
         return None
-    (written,) = _written(turns)
-    span = Span(*(int(number) for number in turns.annotations[SPAN]))
-    return _Stage(statement, tuple(marks), written, span, int(turns.extent))
+    (written,) = _written(chunks)
+    span = Span(*(int(number) for number in chunks.annotations[SPAN]))
+    return _Stage(statement, tuple(marks), written, span, int(chunks.extent))
 
 
-def _written(turns: Any) -> list[Any]:
+def _written(chunks: Any) -> list[Any]:
     """Return the buffers that a nest writes and that were not made inside it."""
     stored: list[Any] = []
-    tvm_ffi.structural_walk(turns, (tirx.BufferStore, lambda node: stored.append(node.buffer)))
-    return [one for one in tirx.analysis.undefined_vars(turns, []) if _among(one, stored)]
+    tvm_ffi.structural_walk(chunks, (tirx.BufferStore, lambda node: stored.append(node.buffer)))
+    return [one for one in tirx.analysis.undefined_vars(chunks, []) if _among(one, stored)]
 
 
 def _reads(statement: Any, buffer: Any) -> bool:

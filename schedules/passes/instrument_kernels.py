@@ -20,13 +20,13 @@ class MarkKernels:
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
         """Add the calls to all kernels that `main` calls."""
-        marked = tvm.IRModule(dict(mod.functions_items()), attrs=mod.attrs)
+        instrumented = tvm.IRModule(dict(mod.functions_items()), attrs=mod.attrs)
         kernels = kernel_calls(mod["main"])
         for number, name in enumerate(kernels):
             before = [_call(_START, tirx.const(len(kernels), "int32"))] if number == 0 else []
             after = [_call(_DONE, tirx.const(number, "int32"))]
-            marked.update_func(mod.get_global_var(name), _around(mod[name], before, after))
-        return marked
+            instrumented.update_func(mod.get_global_var(name), _around(mod[name], before, after))
+        return instrumented
 
 
 def _call(name: str, *args: Any) -> Any:
@@ -38,7 +38,7 @@ def _around(function: tirx.PrimFunc, before: list[Any], after: list[Any]) -> tir
     realize = function.body
     root = realize.block
     body = tirx.SeqStmt([*before, root.body, *after])
-    marked = type(root)(
+    instrumented = type(root)(
         root.iter_vars,
         root.reads,
         root.writes,
@@ -49,4 +49,4 @@ def _around(function: tirx.PrimFunc, before: list[Any], after: list[Any]) -> tir
         root.match_buffers,
         root.annotations,
     )
-    return function.with_body(type(realize)(realize.iter_values, realize.predicate, marked))
+    return function.with_body(type(realize)(realize.iter_values, realize.predicate, instrumented))

@@ -10,9 +10,9 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 from mobilebench.schedules.machine import Processor
 from mobilebench.schedules.operators import (
     classifier,
+    concat,
     convolution,
     depthwise,
-    join,
     pointwise,
     pooling,
     resize,
@@ -127,7 +127,7 @@ class _Lowerer(PyExprMutator):
         maps = [self._before_reshape(part) for part in self._bound(call.args[0]).fields]
         if len(shape) != 3 or shape[0] != 1 or call.attrs.axis != 1 or None in maps:
             return call
-        return self._emit(join.compute, *maps, values=shape[2])
+        return self._emit(concat.compute, *maps, values=shape[2])
 
     def _before_reshape(self, part: Any) -> Any:
         """Return the feature map of which a part is the reshape, if it is one."""

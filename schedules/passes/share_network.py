@@ -7,7 +7,7 @@ from tvm import relax, tirx
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from mobilebench.schedules.machine import Machine
-from mobilebench.schedules.passes.chunks import find_turns, part_of, take_turns
+from mobilebench.schedules.passes.chunks import find_chunk_loop, part_of, run_chunks
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA
 from mobilebench.schedules.passes.rewrite import rewrite_functions
 
@@ -66,13 +66,13 @@ def share(network: tirx.PrimFunc, parts: int) -> tirx.PrimFunc:
         if isinstance(statement, tirx.Evaluate):  # a mark, which nobody waits for
             body.append(tirx.IfThenElse(thread == 0, statement, None))
             continue
-        turns = find_turns(statement)
-        if turns is None:
+        chunks = find_chunk_loop(statement)
+        if chunks is None:
             body.append(tirx.IfThenElse(thread == 0, statement, None))
         else:
-            kind = str(turns.loop_var.ty.dtype)
+            kind = str(chunks.loop_var.ty.dtype)
             part = tirx.Var("part", kind)
-            cut = take_turns(statement, *part_of(turns.extent.astype(kind), part, parts))
+            cut = run_chunks(statement, *part_of(chunks.extent.astype(kind), part, parts))
             mine = tirx.floormod(part, threads.astype(kind)) == thread.astype(kind)
             body.append(
                 tirx.For(part, 0, parts, tirx.ForKind.SERIAL, tirx.IfThenElse(mine, cut, None))
@@ -89,8 +89,8 @@ def unshared(network: tirx.PrimFunc) -> tirx.PrimFunc:
     """Return flat code with every kernel's turns taken one after the other."""
     body = []
     for statement in _statements(network):
-        turns = find_turns(statement)
-        body.append(take_turns(statement, 0, turns.extent) if turns else statement)
+        chunks = find_chunk_loop(statement)
+        body.append(run_chunks(statement, 0, chunks.extent) if chunks else statement)
     return network.with_body(_sequence(body))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import WorkerError
-from mobilebench.targets.processes.worker_pool import Crew
+from mobilebench.targets.processes.worker_pool import WorkerPool
 
 BUILDER = "mobilebench.schedules.tuning.candidate_builder"
 """The module whose functions build; it imports TVM."""
@@ -21,14 +21,14 @@ class Builders:
 
     def __init__(
         self,
-        open_crew: Callable[[], Crew],
+        open_crew: Callable[[], WorkerPool],
         time_limit_s: float,
         toolchain: str,
         directory: Path,
     ) -> None:
         """Open the crew; libraries go to a directory."""
         self._crew = open_crew()
-        self._threads = ThreadPoolExecutor(self._crew.hands)
+        self._threads = ThreadPoolExecutor(self._crew.max_workers)
         self._limit_s = time_limit_s
         self._toolchain = toolchain
         self._directory = directory

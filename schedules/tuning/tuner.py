@@ -21,12 +21,12 @@ from mobilebench.schedules.tuning.progress import SearchStep
 from mobilebench.schedules.tuning.search_strategy import InOrder
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.catalog.tvm_target import resolve
-from mobilebench.targets.devices.connection import Connection, Line
+from mobilebench.targets.devices.connection import Connection, Connector
 from mobilebench.targets.devices.device import Device, cool_down
 from mobilebench.targets.devices.farm import Farm
 from mobilebench.targets.devices.probe import build_probe
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.processes.worker_pool import Crew
+from mobilebench.targets.processes.worker_pool import WorkerPool
 from mobilebench.targets.toolchains.toolchain import find_toolchain
 
 BATCH = 8
@@ -82,7 +82,7 @@ class Tuner:
         cache_dir: Path,
         directory: Path,
         time_limit_s: float,
-        open_crew: Callable[[], Crew],
+        open_crew: Callable[[], WorkerPool],
         farm: Farm | None = None,
     ) -> None:
         """Take where the target's device is, who builds, and the limit of one build or batch."""
@@ -92,7 +92,7 @@ class Tuner:
         self._limit_s = time_limit_s
         self._tvm_target = tvm.target.Target(resolve(target, threads))
         self._machine = machine_of(self._tvm_target)
-        self._line = Line(target, threads, farm, cache_dir)
+        self._connector = Connector(target, threads, farm, cache_dir)
         self._connection: Connection | None = None
         toolchain = find_toolchain(target.toolchain)
         self._probe = build_probe(toolchain, cache_dir)
@@ -153,7 +153,7 @@ class Tuner:
         self._builder.close()
         if self._connection:
             self._connection.close()
-        self._line.close()
+        self._connector.close()
 
     def _recall(self, search: _Search) -> None:
         """Read a task's former measurements from the history."""
@@ -228,8 +228,8 @@ class Tuner:
         if self._connection:
             self._connection.close()
             self._connection = None
-        self._line.wait()
-        self._connection = self._line.connect()
+        self._connector.wait()
+        self._connection = self._connector.connect()
         device = Device(self._connection, self._probe)
         device.set_threads(self._threads, self._target.cores)
         cool_down(self._target, device.temperature_c)

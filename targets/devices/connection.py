@@ -85,7 +85,7 @@ class BoardConnection:
         del self.session
 
 
-class Line:
+class Connector:
     """The way to a target's device: first a board is waited for, then it is spoken to.
 
     The two are apart because they have time limits of their own. This machine's server is kept from

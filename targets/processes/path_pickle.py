@@ -26,9 +26,9 @@ def pack(value: Any, cache_dir: Path) -> bytes:
     return pickle.dumps((files, body.getvalue()))
 
 
-def unpack(parcel: bytes, cache_dir: Path) -> Any:
+def unpack(pickled: bytes, cache_dir: Path) -> Any:
     """Return the value, its files in this cache."""
-    files, body = pickle.loads(parcel)
+    files, body = pickle.loads(pickled)
     for name, content in files.items():
         _place(cache_dir / name, content)
     return _Unpacker(io.BytesIO(body), cache_dir).load()

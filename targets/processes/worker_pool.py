@@ -8,11 +8,11 @@ from typing import Any, Protocol, Self
 from mobilebench.targets.processes.worker import Worker
 
 
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """Computes calls, as many at once as it has hands; each caller waits for its own."""
 
     @property
-    def hands(self) -> int:
+    def max_workers(self) -> int:
         """How many calls are computed at once."""
 
     def call(self, factory: str, method: str, *args: Any, timeout_s: float) -> Any:
@@ -25,28 +25,28 @@ class Crew(Protocol):
         """End it."""
 
 
-class LocalCrew:
+class LocalWorkerPool:
     """Processes of this machine, one for each hand and factory.
 
     What they import is imported once each. A process that died or hung is replaced.
     """
 
     def __init__(
-        self, hands: int, blocked: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+        self, max_workers: int, blocked: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     ) -> None:
         """`blocked` are the modules that the processes of a factory must not import."""
-        self._hands = hands
+        self._max_workers = max_workers
         self._blocked = blocked
         self._idle: queue.LifoQueue[dict[str, Worker]] = queue.LifoQueue()
-        self._places: list[dict[str, Worker]] = [{} for _ in range(hands)]
+        self._places: list[dict[str, Worker]] = [{} for _ in range(max_workers)]
         for place in reversed(self._places):
             self._idle.put(place)
         self._computing: set[Worker] = set()
 
     @property
-    def hands(self) -> int:
+    def max_workers(self) -> int:
         """How many calls are computed at once."""
-        return self._hands
+        return self._max_workers
 
     def call(self, factory: str, method: str, *args: Any, timeout_s: float) -> Any:
         """Return what the method of the factory's object returns; see Crew."""

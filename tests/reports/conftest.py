@@ -57,8 +57,8 @@ def make_record() -> RecordMaker:
             "runtime_version": "1.2.3",
             "threads": 1,
             "trials": 0,
-            "prefer": "latency",
-            "profile": "quick",
+            "optimize_for": "latency",
+            "effort": "quick",
             "weights": "random(seed 0)",
             "status": "ok",
             "macs": size.macs,
@@ -179,7 +179,7 @@ def in_a_browser(
 ) -> Callable[[Path, int], str]:
     """Return a function that opens a page at a width, and says what a reader would complain of."""
 
-    def look(page: Path, width: int) -> str:
+    def style(page: Path, width: int) -> str:
         # A frame of the width asked for: a window of a headless browser cannot be that narrow.
         done = chromium(
             f"""<iframe src="{page.as_uri()}" width="{width}" height="800"></iframe><pre></pre>
@@ -198,4 +198,4 @@ def in_a_browser(
         )
         return done.stdout.rpartition("<pre>")[2].partition("</pre>")[0]
 
-    return look
+    return style

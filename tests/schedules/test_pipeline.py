@@ -38,7 +38,7 @@ def planned(
     cache_dir: Path,
     target_name: str = "native",
     threads: int = 1,
-    prefer: str = "latency",
+    optimize_for: str = "latency",
     weights: Weights = RANDOM,
     precision: str = "float32",
 ) -> tuple[Any, ...]:
@@ -54,7 +54,7 @@ def planned(
     handle = tvm.target.Target(resolve(target, threads))
     module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
     fused = pipeline.fuse(module, target, handle, precision)
-    return exported, pipeline.plan(fused, handle, Lookup(), prefer), handle
+    return exported, pipeline.plan(fused, handle, Lookup(), optimize_for), handle
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_every_kernel_of_the_network_comes_from_a_template(
     assert len(kernels) == count
     known = [task_of(kernel, machine_of(handle)) is not None for kernel in kernels]
     # Memory alone sets the pace of these, and a GPU has TVM's own schedule for them.
-    simple = ("resize", "join")
+    simple = ("resize", "concat")
     others = 0 if target_name == "native" else sum(map(simple.__contains__, names_of(fused)))
     assert known.count(False) == others
 
@@ -135,8 +135,8 @@ def test_fused_blocks_take_less_than_their_expansion_and_least_if_memory_is_pref
     from mobilebench.schedules.preference import LATENCY, MEMORY
 
     default, least = (
-        footprint(planned("mobilenet_v2_1.0_224", cache_dir, prefer=preference)[1]).arena_bytes
-        for preference in (LATENCY, MEMORY)
+        footprint(planned("mobilenet_v2_1.0_224", cache_dir, optimize_for=objective)[1]).arena_bytes
+        for objective in (LATENCY, MEMORY)
     )
     expansion = 112 * 112 * 96 * 4
     between_blocks = 112 * 112 * 16 * 4 + 56 * 56 * 24 * 4

@@ -2,9 +2,9 @@
 
 from mobilebench.schedules.templates.cpu import (
     classifier,
+    concat,
     convolution,
     depthwise,
-    join,
     pointwise,
     pooling,
     resize,
@@ -13,9 +13,9 @@ from mobilebench.schedules.templates.cpu import (
 
 __all__ = [
     "classifier",
+    "concat",
     "convolution",
     "depthwise",
-    "join",
     "pointwise",
     "pooling",
     "resize",

@@ -29,7 +29,7 @@ def row_span(schedule: s_tir.Schedule, core: Block, pixels: int) -> Span:
     return Span(pixels, *(int(number) for number in schedule.get(core).annotations[WINDOW]))
 
 
-def share_turns(schedule: s_tir.Schedule, loop: Loop, span: Span | None = None) -> None:
+def share_chunks(schedule: s_tir.Schedule, loop: Loop, span: Span | None = None) -> None:
     """Allow that the turns of a loop, around which there are loops only, are taken apart.
 
     Threads share them; with a span, they may also be interleaved with those of neighbours.
@@ -50,6 +50,6 @@ def shares_rows(height: int, machine: Machine) -> bool:
     return height >= _LEAST_ROWS * machine.threads
 
 
-def idle_share(turns: int, machine: Machine) -> float:
+def idle_share(chunks: int, machine: Machine) -> float:
     """Return how much longer a shared loop takes than if threads had equal shares, as a factor."""
-    return -(-turns // machine.threads) * machine.threads / turns
+    return -(-chunks // machine.threads) * machine.threads / chunks

@@ -13,7 +13,7 @@ from tvm import s_tir
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.classifier import CORE
 from mobilebench.schedules.templates.block import finish, inline_neighbours, vectorize
-from mobilebench.schedules.templates.cpu.chunks import share_turns
+from mobilebench.schedules.templates.cpu.chunks import share_chunks
 
 _LEAST_PANELS, _MOST_PANELS = 7, 12  # two multiply-adds a cycle, each of four cycles' latency
 
@@ -57,6 +57,6 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.reorder(group, k_outer, k_inner, channel_inner)
     schedule.reverse_compute_at(output, group)
     vectorize(schedule, [k_inner, channel_inner], machine.vector_floats)
-    share_turns(schedule, group)
+    share_chunks(schedule, group)
     clear = schedule.decompose_reduction(product, k_outer)
     finish(schedule, clear, output, group, machine.vector_floats, channels)

@@ -12,7 +12,7 @@ __all__ = ["CORE", "Tile", "apply", "tiles"]
 
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
-    """Schedule a join: each piece has a loop, where it is known which one is read."""
+    """Schedule a concatenation: each piece has a loop, where it is known which one is read."""
     core = schedule.get_sblock(CORE)
     _, anchor, _ = schedule.get_loops(core)
     ends = [int(end) for end in schedule.get(core).annotations[ENDS]]

@@ -15,7 +15,7 @@ from mobilebench.schedules.operators.convolution import COLUMNS, CORE
 from mobilebench.schedules.operators.window import PADDED
 from mobilebench.schedules.templates.annotations import SKIPPABLE
 from mobilebench.schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
-from mobilebench.schedules.templates.cpu.chunks import idle_share, share_turns, shares_rows
+from mobilebench.schedules.templates.cpu.chunks import idle_share, share_chunks, shares_rows
 from mobilebench.schedules.templates.cpu.stem import Tile, pack
 
 __all__ = ["CORE", "SKIPS_PADDING", "Tile", "apply", "pack", "tiles"]
@@ -36,10 +36,10 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
             # Two multiply-adds in a cycle, each of four cycles' latency, and two loads.
             cycles = max(columns * panels / 2, (columns + panels) / 2, 4.0)
             groups = ceil(all_panels / panels)
-            turns = height if shares_rows(height, machine) else groups
+            chunks = height if shares_rows(height, machine) else groups
             ragged = 1.25 if width % columns or all_panels % panels else 1.0
             steps = _steps(width, taps, columns, window) * groups
-            cost = steps * cycles * ragged * idle_share(turns, machine)
+            cost = steps * cycles * ragged * idle_share(chunks, machine)
             found.append((cost, -columns, Tile(columns, panels)))
     return [tile for _, _, tile in sorted(found, key=lambda entry: entry[:2])[:16]]
 
@@ -70,7 +70,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.reverse_compute_at(output, x_outer)
     schedule.annotate(k, SKIPPABLE, 1)
     vectorize(schedule, [x_inner, channel_inner], lanes)
-    share_turns(schedule, y if shares_rows(height, machine) else channel_outer)
+    share_chunks(schedule, y if shares_rows(height, machine) else channel_outer)
     clear = schedule.decompose_reduction(product, tap_y)
     finish(schedule, clear, output, x_outer, lanes, channels)
 
@@ -82,4 +82,4 @@ def _copy_rows(schedule: s_tir.Schedule, machine: Machine) -> None:
     _, inner = schedule.split(k, [None, lanes])
     schedule.vectorize(inner)
     schedule.annotate(x, "pragma_loop_partition_hint", 1)
-    share_turns(schedule, y)
+    share_chunks(schedule, y)

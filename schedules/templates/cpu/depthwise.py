@@ -13,7 +13,7 @@ from tvm import s_tir
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.depthwise import CORE
 from mobilebench.schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
-from mobilebench.schedules.templates.cpu.chunks import row_span, share_turns, shares_rows
+from mobilebench.schedules.templates.cpu.chunks import row_span, share_chunks, shares_rows
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.reverse_compute_at(output, x_outer)
     vectorize(schedule, [tap_y, tap_x, y_inner, x_inner, channel_inner], lanes)
     if shares_rows(height, machine):
-        share_turns(schedule, y_outer, row_span(schedule, core, tile.rows * width))
+        share_chunks(schedule, y_outer, row_span(schedule, core, tile.rows * width))
     else:
-        share_turns(schedule, channel_outer)
+        share_chunks(schedule, channel_outer)
     clear = schedule.decompose_reduction(core, tap_y)
     finish(schedule, clear, output, x_outer, lanes)
     for loop in (y_outer, x_outer):

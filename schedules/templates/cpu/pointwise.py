@@ -26,7 +26,7 @@ from mobilebench.schedules.templates.block import (
     loops_inside,
     vectorize,
 )
-from mobilebench.schedules.templates.cpu.chunks import Span, idle_share, share_turns, shares_rows
+from mobilebench.schedules.templates.cpu.chunks import Span, idle_share, share_chunks, shares_rows
 
 _LATENCY = 4.0  # cycles of a multiply-add; two are issued in each
 _STRIP_CYCLES = 4.0  # of a row's share of a cache line that is visited again
@@ -69,10 +69,10 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
             values = rows if _steps(shape, rows, machine) > 1 else 1
             if rows * panels + panels + values > machine.registers:
                 continue
-            turns = ceil(shape[0] / rows) if by_rows else ceil(shape[1] / panels)
+            chunks = ceil(shape[0] / rows) if by_rows else ceil(shape[1] / panels)
             for pixels_outermost in (True, False):
                 tile = Tile(rows, panels, pixels_outermost)
-                cycles = _cycles(shape, tile, machine) * idle_share(turns, machine)
+                cycles = _cycles(shape, tile, machine) * idle_share(chunks, machine)
                 found.append((cycles, -rows, tile))
             # Without lanes of values, so that it is no gain where those can be multiplied by.
             if by_rows and rows < width and width % rows and not machine.by_lane:
@@ -135,9 +135,9 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
         vectorize(schedule, loops_inside(schedule, values, k), steps)
     vectorize(schedule, [step, row, channel_inner], machine.vector_floats)
     if shares_rows(height, machine):
-        share_turns(schedule, pixel_outer, Span(tile.rows))
+        share_chunks(schedule, pixel_outer, Span(tile.rows))
     else:
-        share_turns(schedule, channel_outer)
+        share_chunks(schedule, channel_outer)
     clear = schedule.decompose_reduction(product, k)
     finish(schedule, clear, output, outer[-1], machine.vector_floats, channels)
 
@@ -156,7 +156,7 @@ def _apply_in_rows(
     schedule.reorder(*outer, k, x_inner, channel_inner)
     schedule.reverse_compute_at(output, outer[-1])
     vectorize(schedule, [x_inner, channel_inner], machine.vector_floats)
-    share_turns(schedule, y, Span(width))
+    share_chunks(schedule, y, Span(width))
     schedule.annotate(x_outer, "pragma_loop_partition_hint", 1)
     clear = schedule.decompose_reduction(product, k)
     finish(schedule, clear, output, outer[-1], machine.vector_floats, channels)

@@ -10,7 +10,7 @@ from tvm import s_tir
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.pooling import CORE
 from mobilebench.schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
-from mobilebench.schedules.templates.cpu.chunks import share_turns
+from mobilebench.schedules.templates.cpu.chunks import share_chunks
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,6 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.reorder(outer, y, x, inner)
     schedule.reverse_compute_at(output, outer)
     vectorize(schedule, [inner], lanes)
-    share_turns(schedule, outer)
+    share_chunks(schedule, outer)
     clear = schedule.decompose_reduction(total, y)
     finish(schedule, clear, output, outer, lanes)

@@ -10,7 +10,7 @@ from tvm import s_tir
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.resize import CORE, ROWS
 from mobilebench.schedules.templates.block import loops_inside, vectorize_ragged
-from mobilebench.schedules.templates.cpu.chunks import share_turns
+from mobilebench.schedules.templates.cpu.chunks import share_chunks
 from mobilebench.schedules.templates.cpu.one_way import Tile, tiles
 
 __all__ = ["CORE", "Tile", "apply", "tiles"]
@@ -22,7 +22,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     _, channel, y, x = schedule.get_loops(planes)
     schedule.reorder(y, channel, x)
     schedule.compute_at(rows, y)
-    share_turns(schedule, y)
+    share_chunks(schedule, y)
     pixel_and_channel = schedule.fuse(*loops_inside(schedule, rows, y)[-2:])
     vectorize_ragged(schedule, pixel_and_channel, machine.vector_floats)
     vectorize_ragged(schedule, x, machine.vector_floats)

@@ -15,7 +15,7 @@ from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.stem import CORE
 from mobilebench.schedules.templates.block import finish, inline_neighbours, vectorize
 from mobilebench.schedules.templates.cpu import pointwise
-from mobilebench.schedules.templates.cpu.chunks import row_span, share_turns
+from mobilebench.schedules.templates.cpu.chunks import row_span, share_chunks
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.reorder(y, channel_outer, x_outer, tap_y, tap_x, k, x_inner, channel_inner)
     schedule.reverse_compute_at(output, x_outer)
     vectorize(schedule, [tap_y, tap_x, k, x_inner, channel_inner], machine.vector_floats)
-    share_turns(schedule, y, row_span(schedule, product, width))
+    share_chunks(schedule, y, row_span(schedule, product, width))
     clear = schedule.decompose_reduction(product, tap_y)
     finish(schedule, clear, output, x_outer, machine.vector_floats, channels)
     for loop in (y, x_outer):

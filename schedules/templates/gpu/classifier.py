@@ -58,8 +58,8 @@ def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
                 items = parts * across
                 idle = -items % machine.subgroup / items
                 steps = max(panels, _LATENCY) * features // parts
-                turns = max(vectors // panels * parts, machine.busy_items)
-                cost = steps * turns * (1 + idle)
+                chunks = max(vectors // panels * parts, machine.busy_items)
+                cost = steps * chunks * (1 + idle)
                 found.append(((cost, parts, abs(items - GROUP)), Tile(across, parts, panels)))
     return cheapest(found)
 

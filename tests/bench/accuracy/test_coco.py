@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mobilebench.bench.accuracy.coco import Truth, read, show
+from mobilebench.bench.accuracy.coco import Truth, preprocess, read
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.targets.errors import BenchError
 
@@ -179,7 +179,7 @@ def test_what_scoring_needs_is_asked_for_before_anything_runs(
 def test_both_sides_are_resized_to_the_network_s(tmp_path: Path) -> None:
     pictures(tmp_path)
     data = read(annotated(tmp_path / "annotations.json"))
-    shown = show(data, [1, 0], Preprocessing(15, 10, 99, HALF, (0.5, 0.25, 1.0)))
+    shown = preprocess(data, [1, 0], Preprocessing(15, 10, 99, HALF, (0.5, 0.25, 1.0)))
     assert shown.shape == (2, 3, 15, 10)
     assert shown.dtype == np.float32
     pixels = np.asarray(Image.open(tmp_path / "b.jpg"))[::2, ::4] / 255  # 30 to 15, 40 to 10

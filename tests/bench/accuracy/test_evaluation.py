@@ -12,9 +12,9 @@ import pytest
 from mobilebench.bench.accuracy import classification
 from mobilebench.bench.accuracy.evaluation import (
     Accuracy,
-    Exam,
-    ask,
+    Evaluation,
     count_batches,
+    predict,
     read_data,
     score,
 )
@@ -31,7 +31,7 @@ DETECTOR = parse_variant("ssdlite_mobilenet_v2_0.35_64")
 SEGMENTER = parse_variant("deeplabv3_mobilenet_v2_0.35_65")
 FIGURES = {DETECT: ("map_percent", "map50_percent"), SEGMENT: ("miou_percent",)}
 
-Asked = tuple[Exam, Callable[[Floats], Outputs]]
+Asked = tuple[Evaluation, Callable[[Floats], Outputs]]
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +46,13 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Variant], Asked
         how = weights.preprocessing(variant)
         path = answers(variant, weights, data, how, folder / "cache")
         infer = partial(infer_one_by_one, load_model(variant, weights))
-        return Exam(variant, data, how, path), infer
+        return Evaluation(variant, data, how, path), infer
 
     return ask_pytorch
 
 
-def scored(one: Exam, infer: Callable[[Floats], Outputs]) -> Accuracy:
-    return score(one, ask(one.variant, one.dataset, one.preprocessing, infer))
+def scored(one: Evaluation, infer: Callable[[Floats], Outputs]) -> Accuracy:
+    return score(one, predict(one.variant, one.dataset, one.preprocessing, infer))
 
 
 @pytest.mark.parametrize("variant", [DETECTOR, SEGMENTER], ids=lambda variant: variant.task)
@@ -98,7 +98,7 @@ def test_of_a_segmenter_s_logits_only_classes_are_kept(asked: Any) -> None:
         batches.append(len(inputs))
         return pytorch(inputs)
 
-    kept = list(ask(one.variant, one.dataset, one.preprocessing, counted))
+    kept = list(predict(one.variant, one.dataset, one.preprocessing, counted))
     assert {(answer.dtype, answer.shape) for answer in kept} == {(np.dtype(np.uint8), (65, 65))}
     assert batches == [1, 1, 1]
     assert isinstance(one.reference(), np.memmap)
@@ -140,6 +140,6 @@ def test_every_image_is_shown_once_and_in_order(
         return (inputs,)
 
     variant = parse_variant("mobilenet_v2_0.35_32")
-    assert [int(one[0]) for one in ask(variant, data, how, infer)] == list(range(images))
+    assert [int(one[0]) for one in predict(variant, data, how, infer)] == list(range(images))
     assert max(batches) <= classification.BATCH
     assert len(batches) == count_batches(variant, data)

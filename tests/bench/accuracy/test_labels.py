@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mobilebench.bench.accuracy.labels import read, show
+from mobilebench.bench.accuracy.labels import preprocess, read
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.targets.errors import BenchError
 
@@ -90,7 +90,7 @@ def test_the_centre_is_taken_and_scaled_as_declared(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", size=(40, 36))
     dataset = read(labels(tmp_path, "a.png,0\n"))
     mean, std = (0.1, 0.2, 0.3), (0.5, 0.25, 0.125)
-    (shown,) = show(dataset, [0], Preprocessing(32, 30, None, mean, std))
+    (shown,) = preprocess(dataset, [0], Preprocessing(32, 30, None, mean, std))
     pixels = np.asarray(Image.open(tmp_path / "a.png"))[2:34, 5:35] / 255
     expected = ((pixels - mean) / std).transpose(2, 0, 1)
     assert shown.dtype == np.float32
@@ -100,7 +100,7 @@ def test_the_centre_is_taken_and_scaled_as_declared(tmp_path: Path) -> None:
 def test_the_shorter_side_is_resized(tmp_path: Path) -> None:
     Image.new("L", (100, 50), 128).save(tmp_path / "grey.png")
     dataset = read(labels(tmp_path, "grey.png,0\n"))
-    shown = show(dataset, [0, 0], Preprocessing(24, 24, 24, HALF, HALF))
+    shown = preprocess(dataset, [0, 0], Preprocessing(24, 24, 24, HALF, HALF))
     assert shown.shape == (2, 3, 24, 24)
     np.testing.assert_allclose(shown, (128 / 255 - 0.5) / 0.5, atol=1e-6)
 
@@ -109,4 +109,4 @@ def test_a_small_image_is_told_by_name(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", size=(30, 40))
     dataset = read(labels(tmp_path, "a.png,0\n"))
     with pytest.raises(BenchError, match=r"a\.png: is 30x40, the network takes 32x32"):
-        show(dataset, [0], Preprocessing(32, 32, None, HALF, HALF))
+        preprocess(dataset, [0], Preprocessing(32, 32, None, HALF, HALF))

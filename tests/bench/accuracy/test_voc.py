@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mobilebench.bench.accuracy.voc import read, show, shown_labels
+from mobilebench.bench.accuracy.voc import preprocess, read, shown_labels
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.targets.errors import BenchError
 
@@ -125,7 +125,7 @@ def test_an_image_that_fits_is_padded_and_not_resized(tmp_path: Path) -> None:
     voc(tmp_path, "a")
     data = read(tmp_path)
     how = Preprocessing(5, 8, None, HALF, (0.5, 0.25, 0.5))
-    (shown,) = show(data, [0], how)
+    (shown,) = preprocess(data, [0], how)
     pixels = np.asarray(Image.open(data.images[0])) / 255
     expected = ((pixels - HALF) / (0.5, 0.25, 0.5)).transpose(2, 0, 1)
     assert shown.dtype == np.float32
@@ -161,7 +161,7 @@ def test_image_and_mask_are_resized_alike(
     height, width = shown_size
     expected = np.zeros((64, 64))
     expected[:height, :width] = 1
-    (shown,) = show(data, [0], how)
+    (shown,) = preprocess(data, [0], how)
     np.testing.assert_array_equal(shown, np.broadcast_to(expected, (3, 64, 64)))
     (labels,) = shown_labels(data, [0], how)
     np.testing.assert_array_equal(labels != 255, expected)
@@ -188,5 +188,7 @@ def test_inputs_need_not_be_square(
     how = Preprocessing(33, 65, resize, HALF, HALF)
     expected = np.zeros((33, 65))
     expected[: shown_size[0], : shown_size[1]] = 1
-    np.testing.assert_array_equal(show(data, [0], how)[0], np.broadcast_to(expected, (3, 33, 65)))
+    np.testing.assert_array_equal(
+        preprocess(data, [0], how)[0], np.broadcast_to(expected, (3, 33, 65))
+    )
     np.testing.assert_array_equal(shown_labels(data, [0], how)[0] == 1, expected)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mobilebench.bench.build.artifact import Artifact
-from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.models.variant import Variant, published_grid
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import Target, all_targets
@@ -19,10 +19,10 @@ _AT_ONCE = 2
 
 
 def build(cache_dir: Path, target: Target, variants: list[Variant]) -> list[Artifact]:
-    with Workshop(cache_dir, _LIMIT_S) as workshop:
-        exported = [workshop.export(variant, Weights()) for variant in variants]
+    with BuildService(cache_dir, _LIMIT_S) as service:
+        exported = [service.export(variant, Weights()) for variant in variants]
         return [
-            workshop.build(variant, one, target, threads, ())
+            service.build(variant, one, target, threads, ())
             for variant, one in zip(variants, exported, strict=True)
             for threads in (1, 4)[: 2 if variant == variants[0] else 1]
         ]

@@ -15,7 +15,7 @@ import pytest
 
 from mobilebench.bench.build import cluster as cluster_module
 from mobilebench.bench.build.artifact import find_artifact
-from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.build.cluster import Cluster
 from mobilebench.bench.cache import CACHE_VARIABLE
 from mobilebench.bench.models.variant import parse_variant
@@ -104,13 +104,13 @@ def test_a_build_comes_back_with_its_files(
     cluster: Cluster, cache_dir: Path, there: Path, tmp_path: Path
 ) -> None:
     variant, target = parse_variant(VARIANT), find_target("x86-64-v3")
-    with Workshop(cache_dir, LIMIT_S, builders=cluster) as workshop:
-        exported = workshop.export(variant, Weights())
-        built = workshop.build(variant, exported, target, 1, directories())
+    with BuildService(cache_dir, LIMIT_S, builders=cluster) as service:
+        exported = service.export(variant, Weights())
+        built = service.build(variant, exported, target, 1, directories())
     assert built.directory.is_relative_to(cache_dir)
     assert find_artifact(built.key, there), "it was not built over there"
-    with Workshop(tmp_path, LIMIT_S) as workshop:
-        here = workshop.build(variant, exported, target, 1, directories())
+    with BuildService(tmp_path, LIMIT_S) as service:
+        here = service.build(variant, exported, target, 1, directories())
     assert here.key == built.key
     assert here.manifest.database_hits == built.manifest.database_hits > 0
     assert here.manifest.kernels == built.manifest.kernels

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mobilebench.bench.build.artifact import Artifact
-from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.models.variant import parse_variant, published_grid
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import Target, all_targets
@@ -55,12 +55,12 @@ def opencl_of(library: Path) -> str:
 def artifacts(cache_dir: Path) -> dict[tuple[str, str, str], Artifact]:
     """Return the artifact of every variant, precision and target."""
     built = {}
-    with Workshop(cache_dir, _LIMIT_S) as workshop:
+    with BuildService(cache_dir, _LIMIT_S) as service:
         for target in GPUS:
             for name, precision in cells(target):
                 variant = parse_variant(name)
-                exported = workshop.export(variant, Weights())
-                artifact = workshop.build(variant, exported, target, 1, (), precision)
+                exported = service.export(variant, Weights())
+                artifact = service.build(variant, exported, target, 1, (), precision)
                 assert len(artifact.manifest.kernels) == artifact.manifest.functions
                 assert artifact.manifest.precision == precision
                 built[target.name, name, precision] = artifact

@@ -16,7 +16,7 @@ from mobilebench.bench.bundle.elf import architecture_of
 from mobilebench.bench.bundle.manifest import MANIFEST
 from mobilebench.bench.cache import file_sha256
 from mobilebench.bench.export.verify import verify_outputs
-from mobilebench.bench.measure.on_device import Bench
+from mobilebench.bench.measure.on_device import MeasurementConfig
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.proc_files import cpu_flags
 from mobilebench.targets.errors import BenchError
@@ -189,9 +189,9 @@ def test_a_device_of_another_architecture_is_sent_nothing(
     """This machine stands for a board."""
     monkeypatch.setattr("mobilebench.bench.bundle.bundle.platform", Elsewhere)
     opened = open_bundle(foreign(target={"cpu_flags": []}))
-    bench = Bench(opened.target, 1, 60, cache_dir)
+    config = MeasurementConfig(opened.target, 1, 60, cache_dir)
     with pytest.raises(BenchError, match=f"runs {platform.machine()} code, not"):
-        verify_outputs(bench, opened)
+        verify_outputs(config, opened)
 
 
 class Elsewhere:

@@ -102,7 +102,7 @@ def test_the_same_inputs_make_the_same_bytes(
     ("options", "params", "stored_bytes"),
     [
         (("--params", "embedded"), "embedded", 4),
-        (("--precision", "float16"), "apart", 2),
+        (("--precision", "float16"), "external", 2),
         (("--params", "embedded", "--precision", "float16"), "embedded", 2),
     ],
 )
@@ -114,7 +114,7 @@ def test_weights_are_apart_or_embedded_and_whole_or_half(
     stored = manifest.params_bytes // 4 * stored_bytes
     file = tmp_path / "bundle" / PARAMS_FILE
     assert manifest.params == params
-    assert file.exists() == (params == "apart")
+    assert file.exists() == (params == "external")
     code = manifest.library_bytes - (0 if file.exists() else stored)
     assert 0 < code < 1_000_000
     if file.exists():
@@ -214,8 +214,8 @@ def test_a_foreign_bundle_is_refused(
         (["--threads", "2"], "leave out threads"),
         (["--weights", "random"], "leave out weights"),
         (["--kernels"], "leave out kernels"),
-        (["--watch"], "leave out watch"),
-        (["--profile", "hasty"], "unknown profile 'hasty'"),
+        (["--check-regressions"], "leave out watch"),
+        (["--effort", "hasty"], "unknown profile 'hasty'"),
         (["--bundle", "other"], "rows could not tell them apart"),
     ],
 )
@@ -235,10 +235,10 @@ def test_a_bundle_says_itself_what_it_is(
         (["--threads", "0"], "threads: 0 is not a number of threads"),
         (["--precision", "int8"], "unknown precision 'int8'"),
         (["--params", "elsewhere"], "unknown place of weights 'elsewhere'"),
-        (["--prefer", "beauty"], "unknown preference 'beauty'"),
+        (["--optimize-for", "beauty"], "unknown preference 'beauty'"),
         (["--weights", "none.pth"], "none.pth"),
         (["--labels", "none.txt"], "labels none.txt"),
-        (["--target", "opencl", "--params", "apart"], "leave out --params apart"),
+        (["--target", "opencl", "--params", "external"], "leave out --params apart"),
         (["--target", "raspberry-pi-5", "--measure"], "give their tracker"),
         (["--out", "."], "exists already"),
         (["--out", "/proc/nowhere/bundle"], "directory /proc/nowhere/bundle: "),

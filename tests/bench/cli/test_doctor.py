@@ -7,7 +7,7 @@ from mobilebench.bench.cli.doctor import Finding
 
 
 def finding(what: str) -> Finding:
-    return next(one for one in doctor._examine() if one.what == what)
+    return next(one for one in doctor._evaluate() if one.what == what)
 
 
 def test_what_detectors_are_scored_with_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.bundle.bundle import open_bundle
 from mobilebench.bench.bundle.manifest import MANIFEST
 from mobilebench.bench.models.variant import parse_variant
@@ -89,10 +89,10 @@ def check_every_row_is_there_once(
 
 def compile_beforehand(cache_dir: Path, directory: Path) -> None:
     target = read_target(directory / "board.toml")
-    with Workshop(cache_dir, 300) as workshop:
+    with BuildService(cache_dir, 300) as service:
         for name in VARIANTS:
             variant = parse_variant(name)
-            workshop.build(variant, workshop.export(variant, Weights()), target, 1, directories())
+            service.build(variant, service.export(variant, Weights()), target, 1, directories())
 
 
 @pytest.mark.slow
@@ -101,7 +101,7 @@ def test_two_boards_of_one_key_work_at_once(
 ) -> None:
     compile_beforehand(cache_dir, tmp_path)  # so that boards wait for nothing
     first, second = farm.add_board(), farm.add_board()
-    process = start(*run(farm.tracker, "--profile", "standard"))
+    process = start(*run(farm.tracker, "--effort", "standard"))
 
     def both_busy() -> bool:
         return all(

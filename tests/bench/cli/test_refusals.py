@@ -58,7 +58,7 @@ def test_a_process_that_refuses_says_one_line_and_ends_with_2(
         (["--variant", "mobilenet_v2_0_224"], ["width multiplier must be above 0"]),
         (["--target", "x86-64-v5"], ["unknown target", "x86-64-v4"]),
         (["--runtime", "onyxruntime"], ["unknown runtime", "onnxruntime"]),
-        (["--profile", "fast"], ["unknown profile", "quick", "standard", "rigorous"]),
+        (["--effort", "fast"], ["unknown profile", "quick", "standard", "rigorous"]),
         (["--threads", "0"], ["threads: 0"]),
         (["--threads", "two"], ["--threads", "--help"]),
         (["--time-limit", "0"], ["time_limit_s"]),

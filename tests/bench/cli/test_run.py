@@ -181,11 +181,11 @@ def test_memory_is_accounted_for_if_it_is_asked_for(mobilebench: Any, tmp_path: 
 def test_a_look_inside_adds_up_to_the_whole(mobilebench: Any, tmp_path: Path, threads: int) -> None:
     done = mobilebench(
         "run", "--variant", TWO[0], "--runtime", "tvm", "--threads", threads, "--kernels",
-        "--prefer", "memory",
+        "--optimize-for", "memory",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (record,) = records_of(tmp_path)
-    assert record.prefer == "memory"
+    assert record.optimize_for == "memory"
     with Store(str(tmp_path / "mobilebench.sqlite")) as store:
         kernels = store.kernels(record)
         samples_ms = [sample for one in store.rounds_ms(record) for sample in one]

@@ -31,7 +31,7 @@ def test_a_file_says_what_to_measure(write: Any) -> None:
     suite = make_suite(chosen)
     assert len(suite.variants) == 22
     assert suite.precisions == ("float32",)
-    assert (suite.threads, suite.profile, suite.time_limit_s) == ((1, 2), "standard", 60)
+    assert (suite.threads, suite.effort, suite.time_limit_s) == ((1, 2), "standard", 60)
 
 
 def test_a_variant_named_twice_is_measured_once() -> None:
@@ -86,8 +86,8 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         ({"variants": ["mobilenet"]}, "unknown variant"),
         ({"targets": ["naive"]}, "unknown target 'naive'; did you mean native"),
         ({"runtimes": ["pytorch"]}, "unknown runtime 'pytorch'; did you mean torch"),
-        ({"profile": "slow"}, "unknown profile"),
-        ({"prefer": "speed"}, "unknown preference"),
+        ({"effort": "slow"}, "unknown profile"),
+        ({"optimize_for": "speed"}, "unknown preference"),
         ({"precisions": ["float61"]}, "unknown precision 'float61'; did you mean float16"),
         ({"precisions": ["float16"]}, "precision float16: only tvm on an OpenCL target"),
         ({"precisions": ["float32", "float16"], "targets": ["raspberry-pi-4"]}, "float16"),

@@ -21,7 +21,7 @@ from mobilebench.bench.accuracy.images import normalised
 from mobilebench.bench.accuracy.labels import LabelDataset, show
 from mobilebench.bench.build.artifact import LIBRARY
 from mobilebench.bench.bundle.bundle import open_bundle
-from mobilebench.bench.measure.on_device import Bench, infer_on_device, workload_of
+from mobilebench.bench.measure.on_device import MeasurementConfig, infer_on_device, workload_of
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import parse_variant
 from tests.bundles import MISSING, export, flip
@@ -67,8 +67,8 @@ def test_it_sees_of_an_image_what_the_suite_sees(
     found = json.loads(done.stdout)["found"]
     wanted = opened.manifest.preprocessing
     image = show(LabelDataset("", (picture,), (0,), ""), [0], wanted)
-    bench = Bench(opened.target, 1, 60, cache_dir)
-    (logits,) = infer_on_device(bench, workload_of(opened.variant, opened.artifact), image)
+    config = MeasurementConfig(opened.target, 1, 60, cache_dir)
+    (logits,) = infer_on_device(config, workload_of(opened.variant, opened.artifact), image)
     shares = np.exp(logits[0]) / np.exp(logits[0]).sum()
     told = np.zeros(1000)
     for one in found:

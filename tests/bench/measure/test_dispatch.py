@@ -51,9 +51,9 @@ def jobs(*calls: Call, key: str = "pi", length: float = 1.0) -> list[Job[Call]]:
 def measuring(
     boards: Callable[[str], int] = lambda _key: 1,
     prepare: Callable[[Call], Call] = lambda call: call,
-    hands: int = 1,
+    max_workers: int = 1,
 ) -> Dispatcher[Call, Call, int]:
-    return Dispatcher(prepare, lambda call: call(), boards, hands)
+    return Dispatcher(prepare, lambda call: call(), boards, max_workers)
 
 
 def fail() -> int:
@@ -124,7 +124,7 @@ def test_as_many_jobs_are_prepared_at_once_as_there_are_hands() -> None:
         return lambda: number
 
     calls = [lambda number=number: number for number in range(8)]
-    found = list(measuring(prepare=prepare, hands=4).run(jobs(*calls)))
+    found = list(measuring(prepare=prepare, max_workers=4).run(jobs(*calls)))
     assert sorted(found) == list(range(8))
     assert work.most == 4
 
@@ -180,7 +180,7 @@ def test_this_machine_is_measured_last_in_its_own_order_and_alone() -> None:
 
     todo = jobs(*(call(number) for number in range(4)), key="", length=1.0)
     todo += jobs(call(4), call(5), key="pi", length=0.5)
-    assert list(measuring(hands=3).run(todo))[2:] == [0, 1, 2, 3]
+    assert list(measuring(max_workers=3).run(todo))[2:] == [0, 1, 2, 3]
     assert order[2:] == [0, 1, 2, 3]
     assert work.most == 1
 
@@ -194,7 +194,7 @@ def test_this_machine_prepares_everything_before_it_measures_itself() -> None:
         return call
 
     todo = jobs(*(lambda: len(prepared) for _ in range(5)), key="")
-    assert list(measuring(prepare=prepare, hands=2).run(todo)) == [5] * 5
+    assert list(measuring(prepare=prepare, max_workers=2).run(todo)) == [5] * 5
 
 
 @pytest.mark.parametrize("key", ["pi", ""])

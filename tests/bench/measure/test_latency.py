@@ -57,15 +57,13 @@ def test_one_sample_has_no_spread() -> None:
     assert (latency.p50_ms, latency.cv, latency.ci95_low_ms) == (2.0, 0.0, 2.0)
 
 
-@pytest.mark.parametrize("profile", EFFORTS.values(), ids=lambda profile: profile.name)
+@pytest.mark.parametrize("effort", EFFORTS.values(), ids=lambda effort: effort.name)
 @pytest.mark.parametrize("inference_ms", [0.0625, 3.0, 700.0])
-def test_rounds_of_the_planned_size_complete_a_profile(
-    profile: object, inference_ms: float
-) -> None:
-    size = round_size(profile, inference_ms)  # type: ignore[arg-type]
-    rounds = [[inference_ms] * size] * profile.rounds  # type: ignore[attr-defined]
-    assert is_complete(profile, rounds)  # type: ignore[arg-type]
-    assert not is_complete(profile, rounds[:-1])  # type: ignore[arg-type]
+def test_rounds_of_the_planned_size_complete_a_profile(effort: object, inference_ms: float) -> None:
+    size = round_size(effort, inference_ms)  # type: ignore[arg-type]
+    rounds = [[inference_ms] * size] * effort.rounds  # type: ignore[attr-defined]
+    assert is_complete(effort, rounds)  # type: ignore[arg-type]
+    assert not is_complete(effort, rounds[:-1])  # type: ignore[arg-type]
 
 
 def test_both_minima_count() -> None:

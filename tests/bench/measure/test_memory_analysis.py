@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mobilebench.bench.measure import memory_analysis
-from mobilebench.bench.measure.memory_analysis import account
+from mobilebench.bench.measure.memory_analysis import analyse_memory
 from mobilebench.reports.records.activations import (
     ARENA,
     LATENCY_PLAN,
@@ -20,7 +20,7 @@ from mobilebench.targets.errors import BenchError
 NEEDS = Activations(4, 10, 10, (), (), 1000, 500, {})
 
 
-class FakeWorkshop:
+class FakeBuildService:
     """Knows what everything needs, unless it is told to fail."""
 
     def __init__(self, failing: str = "") -> None:
@@ -62,10 +62,10 @@ def artifact(arena_bytes: int) -> Any:
     return SimpleNamespace(manifest=SimpleNamespace(arena_bytes=arena_bytes))
 
 
-def account_with(
-    workshop: FakeWorkshop, *, device: str = "cpu", built: Any = None, **suite: Any
+def analyse_with(
+    service: FakeBuildService, *, device: str = "cpu", built: Any = None, **suite: Any
 ) -> tuple[dict[str, Activations], list[str]]:
-    asked = {"memory": True, "prefer": "latency"} | suite
+    asked = {"memory": True, "optimize_for": "latency"} | suite
     context: Any = SimpleNamespace(suite=SimpleNamespace(**asked), databases=())
     cell: Any = SimpleNamespace(
         title="network on target",
@@ -77,18 +77,20 @@ def account_with(
     )
     exported: Any = SimpleNamespace(onnx_path=Path("model.onnx"))
     progress: Any = FakeProgress()
-    simulated: Any = workshop
+    simulated: Any = service
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memory_analysis, "arena_use", workshop.arena_use)
-        return account(context, simulated, cell, exported, built, progress), progress.warnings
+        patch.setattr(memory_analysis, "arena_use", service.arena_use)
+        return analyse_memory(
+            context, simulated, cell, exported, built, progress
+        ), progress.warnings
 
 
 def test_nobody_asked() -> None:
-    assert account_with(FakeWorkshop("activations"), memory=False) == ({}, [])
+    assert analyse_with(FakeBuildService("activations"), memory=False) == ({}, [])
 
 
 def test_every_runtime_has_the_graph_s_needs_and_its_own_plans() -> None:
-    found, warnings = account_with(FakeWorkshop(), built=artifact(300))
+    found, warnings = analyse_with(FakeBuildService(), built=artifact(300))
     assert {name: one.plans for name, one in found.items()} == {
         "tvm": {LATENCY_PLAN: 300, MEMORY_PLAN: 100},
         "onnxruntime": {PATTERN_PLAN: 600, ARENA: 2048},
@@ -100,27 +102,27 @@ def test_every_runtime_has_the_graph_s_needs_and_its_own_plans() -> None:
 
 @pytest.mark.parametrize(("asked", "other"), [("latency", "memory"), ("memory", "latency")])
 def test_only_the_preference_that_was_not_asked_for_is_built(asked: str, other: str) -> None:
-    workshop = FakeWorkshop()
-    account_with(workshop, built=artifact(300), prefer=asked)
-    assert workshop.built == [other]
+    service = FakeBuildService()
+    analyse_with(service, built=artifact(300), optimize_for=asked)
+    assert service.built == [other]
 
 
 def test_a_gpu_has_one_plan() -> None:
-    workshop = FakeWorkshop()
-    found, _ = account_with(workshop, device="opencl", built=artifact(800))
+    service = FakeBuildService()
+    found, _ = analyse_with(service, device="opencl", built=artifact(800))
     assert found["tvm"].plans == {LATENCY_PLAN: 800}
-    assert workshop.built == []
+    assert service.built == []
 
 
 def test_a_library_that_could_not_be_built_has_no_plan() -> None:
-    found, warnings = account_with(FakeWorkshop("build"), built=None)
+    found, warnings = analyse_with(FakeBuildService("build"), built=None)
     assert found["tvm"].plans == {}
     assert warnings == []
 
 
 @pytest.mark.parametrize(("failing", "runtime"), [("build", "tvm"), ("arena_use", "onnxruntime")])
 def test_a_plan_that_cannot_be_found_out_costs_a_warning(failing: str, runtime: str) -> None:
-    found, (warning,) = account_with(FakeWorkshop(failing), built=artifact(300))
+    found, (warning,) = analyse_with(FakeBuildService(failing), built=artifact(300))
     assert found[runtime].plans == {}
     assert runtime in warning
     assert f"no {failing} today" in warning
@@ -128,6 +130,6 @@ def test_a_plan_that_cannot_be_found_out_costs_a_warning(failing: str, runtime: 
 
 
 def test_a_graph_that_cannot_be_read_costs_a_warning() -> None:
-    found, (warning,) = account_with(FakeWorkshop("activations"), built=artifact(300))
+    found, (warning,) = analyse_with(FakeBuildService("activations"), built=artifact(300))
     assert found == {}
     assert "no activations today" in warning

@@ -15,8 +15,8 @@ from mobilebench.bench.config.suite import Suite
 from mobilebench.bench.measure.plan import Context
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.regression import regression_check as night
-from mobilebench.bench.regression.regression_check import judge_night
-from mobilebench.reports.history.finding import told
+from mobilebench.bench.regression.regression_check import check_regressions
+from mobilebench.reports.history.finding import format_finding
 from mobilebench.reports.history.suspects import LibraryPair
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import Record
@@ -62,10 +62,10 @@ class Farm:
         context = Context(run, Suite((VARIANT,)), (Weights(),), self.directory)
         with RunDisplay(Console(quiet=True), EventLog(None)) as progress:
             progress.begin(1)
-            self.found = judge_night(context, self.store, progress)
+            self.found = check_regressions(context, self.store, progress)
         return [finding.kind for finding in self.found]
 
-    def look_again(self, _bench: Any, pair: LibraryPair) -> Confirmation:
+    def remeasure(self, _bench: Any, pair: LibraryPair) -> Confirmation:
         """Stand in for the device: a library takes as long as it is slow."""
         if self.gone:
             raise BenchError("the library is no longer in the cache")
@@ -88,7 +88,7 @@ def farm(
 ) -> Iterator[Farm]:
     with Store(str(tmp_path / "store.sqlite")) as store:
         made = Farm(store, tmp_path, make_record)
-        monkeypatch.setattr(night, "look_again", made.look_again)
+        monkeypatch.setattr(night, "remeasure", made.remeasure)
         yield made
 
 
@@ -104,7 +104,9 @@ def test_a_slower_library_is_called_in_its_second_night(farm: Farm) -> None:
     assert farm.night(3.3, slow=1.1) == ["regression"]
     (finding,) = farm.found
     assert finding.worse
-    assert told(finding).startswith(f"regression: {VARIANT} on workbench, 1 thread: latency 1.1")
+    assert format_finding(finding).startswith(
+        f"regression: {VARIANT} on workbench, 1 thread: latency 1.1"
+    )
     assert len(farm.store.confirmations(["night-09"])) == 1
 
 

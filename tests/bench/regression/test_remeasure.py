@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from mobilebench.bench.build.artifact import Artifact
-from mobilebench.bench.build.build_service import Workshop
+from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.config.effort import Effort
-from mobilebench.bench.measure.on_device import Bench
+from mobilebench.bench.measure.on_device import MeasurementConfig
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.regression import remeasure as second_look
-from mobilebench.bench.regression.remeasure import look_again
+from mobilebench.bench.regression.remeasure import remeasure
 from mobilebench.reports.history.outcomes import outcomes_of
 from mobilebench.reports.history.suspects import Library, LibraryPair
 from mobilebench.reports.records.cell_key import Cell
@@ -34,24 +34,26 @@ BRIEF = Effort("brief", warm_up_s=0.0, min_samples=12, min_duration_s=0.0, round
 
 @pytest.fixture(scope="module")
 def libraries(cache_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
-    with Workshop(cache_dir, 300) as workshop:
+    with BuildService(cache_dir, 300) as service:
         variant, target = parse_variant(VARIANT), find_target("native")
-        exported = workshop.export(variant, Weights())
+        exported = service.export(variant, Weights())
         yield (
-            workshop.build(variant, exported, target, 1, ()),
-            workshop.build(variant, exported, target, 1, (), prefer=MEMORY),
+            service.build(variant, exported, target, 1, ()),
+            service.build(variant, exported, target, 1, (), optimize_for=MEMORY),
         )
 
 
 @pytest.fixture
-def bench(cache_dir: Path) -> Bench:
-    return Bench(find_target("native"), 1, 120, cache_dir, profile=BRIEF)
+def config(cache_dir: Path) -> MeasurementConfig:
+    return MeasurementConfig(find_target("native"), 1, 120, cache_dir, effort=BRIEF)
 
 
-def test_both_are_measured_in_turns(bench: Bench, libraries: tuple[Artifact, Artifact]) -> None:
+def test_both_are_measured_in_turns(
+    config: MeasurementConfig, libraries: tuple[Artifact, Artifact]
+) -> None:
     base, head = (Library(run, one.key) for run, one in zip(("old", "new"), libraries, strict=True))
     gone = Library("older", "gone-from-the-cache")
-    found = look_again(bench, LibraryPair(CELL, (gone, base), head))
+    found = remeasure(config, LibraryPair(CELL, (gone, base), head))
     assert (found.run_id, found.base_run_id) == ("new", "old")
     assert (found.variant, found.device) == (VARIANT, CELL.device)
     for rounds in (found.base_rounds_ms, found.head_rounds_ms):
@@ -73,18 +75,18 @@ class FakeBoard:
 
 @pytest.mark.parametrize(("wanted", "got"), [("pi-2", 1), ("pi-9", 2)])
 def test_the_cells_own_board_is_looked_for_and_the_others_let_go(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, wanted: str, got: int
+    config: MeasurementConfig, monkeypatch: pytest.MonkeyPatch, wanted: str, got: int
 ) -> None:
     boards = [FakeBoard() for _ in range(3)]
     granted = iter(zip(boards, ("pi-1", "pi-2", "pi-3"), strict=True))
 
-    def open_device(_bench: Bench) -> tuple[FakeBoard, SimpleNamespace]:
+    def open_device(_config: MeasurementConfig) -> tuple[FakeBoard, SimpleNamespace]:
         board, name = next(granted)
         return board, SimpleNamespace(name=name)
 
     monkeypatch.setattr(second_look, "open_device", open_device)
     monkeypatch.setattr(second_look, "boards_of", lambda _tracker, _key: ("a", "b", "c"))
-    farm = replace(bench, farm=Farm(Tracker("127.0.0.1", 1)))
+    farm = replace(config, farm=Farm(Tracker("127.0.0.1", 1)))
     device: Any = second_look._device_of(farm, wanted)
     assert device is boards[got]
     assert [board.closed for board in boards] == [number < got for number in range(3)]
@@ -92,21 +94,21 @@ def test_the_cells_own_board_is_looked_for_and_the_others_let_go(
 
 @pytest.mark.parametrize("gone", ["head", "base"])
 def test_a_library_that_is_gone_is_one_line(
-    bench: Bench, libraries: tuple[Artifact, Artifact], gone: str
+    config: MeasurementConfig, libraries: tuple[Artifact, Artifact], gone: str
 ) -> None:
     there, missing = Library("there", libraries[0].key), Library("missing", "no-such-library")
     pair = LibraryPair(CELL, (there,), missing)
     if gone == "base":
         pair = LibraryPair(CELL, (missing,), there)
     with pytest.raises(BenchError, match=r"^the library of run missing is no longer in the cache$"):
-        look_again(bench, pair)
+        remeasure(config, pair)
 
 
 def test_a_library_that_crashes_is_one_line(
-    bench: Bench, libraries: tuple[Artifact, Artifact], tmp_path: Path
+    config: MeasurementConfig, libraries: tuple[Artifact, Artifact], tmp_path: Path
 ) -> None:
     library = Library("there", libraries[0].key)
     cell = replace(CELL, variant="mobilenet_v2_0.35_64_t1")  # another shape of input
     with pytest.raises(BenchError) as refusal:
-        look_again(bench, LibraryPair(cell, (library,), library))
+        remeasure(config, LibraryPair(cell, (library,), library))
     assert "\n" not in str(refusal.value)

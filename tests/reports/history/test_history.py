@@ -303,7 +303,7 @@ def confirmation(cell: Cell, base: list[list[float]], head: list[list[float]]) -
     ("times", "says"), [(1.0, "same"), (1.08, "worse"), (1 / 1.08, "better"), (1.022, "unclear")]
 )
 def test_raw_samples_say_what_came_out(
-    make_record: Callable[..., Record], times: float, says: str
+    make_record: Callable[..., Record], times: float, verdict: str
 ) -> None:
     cell = Cell.of(make_record())
     generator = np.random.default_rng(0)
@@ -311,12 +311,12 @@ def test_raw_samples_say_what_came_out(
     head = (times * 3 + generator.normal(0, 0.01, (5, 20))).tolist()
     outcomes = outcomes_of([confirmation(cell, base, head)])
     outcome = outcomes[key_of("tonight", cell)]
-    assert (outcome.base_run_id, outcome.says) == ("before", says)
+    assert (outcome.base_run_id, outcome.verdict) == ("before", verdict)
     assert outcome.low < times < outcome.high
 
 
 def test_one_round_or_none_says_nothing(make_record: Callable[..., Record]) -> None:
     cell = Cell.of(make_record())
     (outcome,) = outcomes_of([confirmation(cell, [[3.0, 3.0]], [[4.0, 4.0]])]).values()
-    assert outcome.says == "unclear"
+    assert outcome.verdict == "unclear"
     assert outcomes_of([confirmation(cell, [], [[4.0]])]) == {}

@@ -56,11 +56,13 @@ class Document(HTMLParser):
 @pytest.fixture
 def report(store: Store, make_record: Any, tmp_path: Path) -> Path:
     """Return the folder of a run of two networks, the bigger a detector, and an emulated one."""
-    ceilings = {"peak_macs_per_s": 1e9, "read_bytes_per_s": 1e9}
-    store.add(make_record(**ceilings, warnings="spread: 20%"), kernels=KERNELS)
-    detector = replace(make_record(**ceilings), variant=DETECTOR, task="detect", macs=800_000_000)
+    roofline_peaks = {"peak_macs_per_s": 1e9, "read_bytes_per_s": 1e9}
+    store.add(make_record(**roofline_peaks, warnings="spread: 20%"), kernels=KERNELS)
+    detector = replace(
+        make_record(**roofline_peaks), variant=DETECTOR, task="detect", macs=800_000_000
+    )
     store.add(detector, kernels=KERNELS)
-    store.add(make_record(target="board", emulated=True, **ceilings), kernels=KERNELS)
+    store.add(make_record(target="board", emulated=True, **roofline_peaks), kernels=KERNELS)
     store.add(make_record("mobilenet_v2_0.5_160"))
     return write_report(store, [make_record().run_id], tmp_path / "report").parent
 

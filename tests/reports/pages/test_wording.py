@@ -44,7 +44,7 @@ def test_a_checkpoint_is_named_where_there_are_several(make_record: Callable[...
 
 
 def test_settings_leave_out_where(make_record: Callable[..., Record]) -> None:
-    cell = Cell.of(make_record(threads=2, precision="float16", prefer="memory"))
+    cell = Cell.of(make_record(threads=2, precision="float16", optimize_for="memory"))
     assert settings_of(cell) == "2 threads, float16, memory preferred"
 
 

@@ -38,13 +38,13 @@ def test_the_newest_run_counts(store: Store, make_record: Any, make_needs: Any) 
 def test_each_setup_has_accounts_of_its_own_the_smallest_network_first(
     store: Store, make_record: Any, make_needs: Any
 ) -> None:
-    for prefer in ("latency", "memory"):
+    for optimize_for in ("latency", "memory"):
         for variant in ("mobilenet_v2_1.0_224", "mobilenet_v2_0.35_96"):
-            run = f"{RUN}-{prefer}"
-            record = make_record(variant, prefer=prefer, run_id=run)
+            run = f"{RUN}-{optimize_for}"
+            record = make_record(variant, optimize_for=optimize_for, run_id=run)
             store.add(record, activations=make_needs())
     accounts = gather_accounts(store, [f"{RUN}-latency", f"{RUN}-memory"])
-    assert [(one.setup.prefer, one.variant) for one in accounts] == [
+    assert [(one.setup.optimize_for, one.variant) for one in accounts] == [
         ("latency", "mobilenet_v2_0.35_96"),
         ("latency", "mobilenet_v2_1.0_224"),
         ("memory", "mobilenet_v2_0.35_96"),

@@ -6,7 +6,7 @@ import pytest
 
 from mobilebench.bench.build.artifact import build_artifact
 from mobilebench.bench.measure.fidelity import compare
-from mobilebench.bench.measure.on_device import Bench, infer_on_device
+from mobilebench.bench.measure.on_device import MeasurementConfig, infer_on_device
 from mobilebench.bench.models.onnx_export import export
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
@@ -38,13 +38,13 @@ def test_blocks_by_strips_compute_what_pytorch_computes(
         built_for,
         (),
         cache_dir,
-        prefer=MEMORY,
+        optimize_for=MEMORY,
     )
     expansion = variant.height * variant.width // 4 * 48 * 4  # of the first block that has one
     assert artifact.manifest.arena_bytes < expansion
     inputs, reference = exported.reference()
     workload = Workload(variant, Weights(), exported.onnx_path, artifact.library)
-    outputs = infer_on_device(Bench(where, run_on, 60, cache_dir), workload, inputs)
+    outputs = infer_on_device(MeasurementConfig(where, run_on, 60, cache_dir), workload, inputs)
     assert compare(outputs, reference).relative_l2_error < 1e-5
 
 
@@ -70,19 +70,19 @@ CHAINS = [
 @pytest.mark.parametrize("parts", [1, 2, 3])
 @pytest.mark.parametrize("turns", [1, 2, 5])
 def test_every_strip_finds_its_rows_and_none_is_computed_twice(
-    make: Any, parts: int, turns: int
+    make: Any, parts: int, chunks: int
 ) -> None:
     from mobilebench.schedules.passes.chunks import part_of
     from mobilebench.schedules.passes.fuse_blocks import _depths, _ranges
 
     chain = make()
-    depths = _depths(chain, parts, turns)
+    depths = _depths(chain, parts, chunks)
     seen = []
     for part in range(parts):
-        begin, end = part_of(chain[-1].turns, part, parts)
+        begin, end = part_of(chain[-1].chunks, part, parts)
         last: list[int | None] = [None] * len(chain)
-        for first in range(begin, end, turns):
-            ranges = _ranges(chain, first == begin, first, min(first + turns, end))
+        for first in range(begin, end, chunks):
+            ranges = _ranges(chain, first == begin, first, min(first + chunks, end))
             seen += list(range(*ranges[-1]))
             for index, (start, stop) in enumerate(ranges):
                 assert last[index] in (None, start)
@@ -92,4 +92,4 @@ def test_every_strip_finds_its_rows_and_none_is_computed_twice(
                 written = producer.rows(0, ranges[index][1])[1]
                 assert newest <= written
                 assert written - oldest <= depths[index]
-    assert seen == list(range(chain[-1].turns))
+    assert seen == list(range(chain[-1].chunks))

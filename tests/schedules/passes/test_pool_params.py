@@ -9,12 +9,12 @@ import pytest
 
 from mobilebench.bench.build.artifact import Artifact, build_artifact
 from mobilebench.bench.measure.fidelity import compare
-from mobilebench.bench.measure.on_device import Bench, infer_on_device
+from mobilebench.bench.measure.on_device import MeasurementConfig, infer_on_device
 from mobilebench.bench.models.onnx_export import Exported, export
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
-from mobilebench.schedules.params import APART, EMBEDDED, PARAMS_FILE, Pool
+from mobilebench.schedules.params import EMBEDDED, EXTERNAL, PARAMS_FILE, Pool
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.errors import BenchError
@@ -39,7 +39,7 @@ def build(exported: Exported, cache: Path, precision: str, params: str, threads:
 def infer(exported: Exported, artifact: Artifact, cache: Path, threads: int) -> Any:
     workload = Workload(VARIANT, Weights(), exported.onnx_path, artifact.library, artifact.params)
     inputs, reference = exported.reference()
-    outputs = infer_on_device(Bench(NATIVE, threads, 60, cache), workload, inputs)
+    outputs = infer_on_device(MeasurementConfig(NATIVE, threads, 60, cache), workload, inputs)
     return compare(outputs, reference)
 
 
@@ -47,8 +47,8 @@ def infer(exported: Exported, artifact: Artifact, cache: Path, threads: int) -> 
     ("params", "threads", "precision", "low", "high"),
     [
         (EMBEDDED, 1, FLOAT32, 0, 1e-5),
-        (APART, 2, FLOAT32, 0, 1e-5),
-        (APART, 1, FLOAT16, 1e-5, 5e-3),
+        (EXTERNAL, 2, FLOAT32, 0, 1e-5),
+        (EXTERNAL, 1, FLOAT16, 1e-5, 5e-3),
         (EMBEDDED, 2, FLOAT16, 1e-5, 5e-3),
     ],
 )
@@ -64,7 +64,7 @@ def test_weights_are_where_and_what_was_asked_for(
     artifact = build(exported, cache_dir, precision, params, threads)
     stored = artifact.manifest.params_bytes // (2 if precision == FLOAT16 else 1)
     code = artifact.library.stat().st_size
-    if params == APART:
+    if params == EXTERNAL:
         assert artifact.params
         content = artifact.params.read_bytes()
         assert content[:64].decode() == hashlib.sha256(content[64:]).hexdigest()
@@ -125,7 +125,7 @@ def test_other_weights_are_refused(
 
     import tvm
 
-    artifact = build(exported, cache_dir, FLOAT32, APART, 1)
+    artifact = build(exported, cache_dir, FLOAT32, EXTERNAL, 1)
     library = tmp_path / artifact.library.name
     shutil.copy(artifact.library, library)
     file = tmp_path / PARAMS_FILE
@@ -143,7 +143,7 @@ def test_other_weights_are_refused(
 def test_weights_beyond_half_precision_are_refused() -> None:
     whole = np.array([1e-9, 65504, 70000, np.inf], np.float32)
     with pytest.raises(BenchError, match="1 weights are too large for float16"):
-        Pool(whole.tobytes(), APART, FLOAT16).stored_bytes()
+        Pool(whole.tobytes(), EXTERNAL, FLOAT16).stored_bytes()
 
 
 def test_a_gpu_s_weights_cannot_be_apart(exported: Exported, cache_dir: Path) -> None:
@@ -151,5 +151,5 @@ def test_a_gpu_s_weights_cannot_be_apart(exported: Exported, cache_dir: Path) ->
         build_artifact(
             *(VARIANT.name, exported.onnx_path, exported.onnx_sha256, find_target("mali"), 1, ()),
             cache_dir,
-            params=APART,
+            params=EXTERNAL,
         )

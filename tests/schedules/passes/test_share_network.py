@@ -6,7 +6,7 @@ import pytest
 
 from mobilebench.bench.build.artifact import build_artifact
 from mobilebench.bench.measure.fidelity import compare
-from mobilebench.bench.measure.on_device import Bench, infer_on_device
+from mobilebench.bench.measure.on_device import MeasurementConfig, infer_on_device
 from mobilebench.bench.models.onnx_export import export
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
@@ -30,7 +30,7 @@ def test_any_number_of_threads_computes_what_pytorch_computes(
     )
     inputs, reference = exported.reference()
     workload = Workload(variant, Weights(), exported.onnx_path, artifact.library)
-    outputs = infer_on_device(Bench(NATIVE, run_on, 60, cache_dir), workload, inputs)
+    outputs = infer_on_device(MeasurementConfig(NATIVE, run_on, 60, cache_dir), workload, inputs)
     assert compare(outputs, reference).relative_l2_error < 1e-5
 
 

@@ -15,11 +15,11 @@ from mobilebench.schedules.tuning.candidates import BUILDER
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import WITHOUT_TORCH
-from mobilebench.targets.processes.worker_pool import LocalCrew
+from mobilebench.targets.processes.worker_pool import LocalWorkerPool
 
 NODES = 16  # of the ONNX file: the stem and three blocks
 
-open_crew = partial(LocalCrew, 2, {BUILDER: WITHOUT_TORCH})
+open_crew = partial(LocalWorkerPool, 2, {BUILDER: WITHOUT_TORCH})
 
 pytestmark = pytest.mark.usefixtures("without_intrinsics")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mobilebench.targets.catalog.target import find_target
-from mobilebench.targets.devices.connection import Line
+from mobilebench.targets.devices.connection import Connector
 from mobilebench.targets.devices.device import Device, cool_down
 from mobilebench.targets.devices.farm import Farm
 from mobilebench.targets.devices.probe import build_probe
@@ -33,9 +33,9 @@ def board(farm: RealFarm) -> Board:
 
 
 @pytest.fixture
-def line(farm: RealFarm, board: Board) -> Line:
+def line(farm: RealFarm, board: Board) -> Connector:
     """Return the way to the board."""
-    return Line(TARGET, 1, Farm(farm.tracker, wait_s=20), Path())
+    return Connector(TARGET, 1, Farm(farm.tracker, wait_s=20), Path())
 
 
 def library_that_dies(directory: Path) -> Path:
@@ -54,7 +54,7 @@ def library_that_dies(directory: Path) -> Path:
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGILL])
 def test_a_model_that_crashes_ends_its_session_and_not_the_board(
-    line: Line, cache_dir: Path, tmp_path: Path, number: signal.Signals
+    line: Connector, cache_dir: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     probe = build_probe(find_toolchain("host"), cache_dir)
     line.wait()
@@ -74,11 +74,11 @@ def test_a_model_that_crashes_ends_its_session_and_not_the_board(
 
 
 def test_a_board_that_went_away_after_it_was_granted_is_lost(
-    farm: RealFarm, line: Line, board: Board
+    farm: RealFarm, line: Connector, board: Board
 ) -> None:
     other = dataclasses.replace(TARGET, key="short-lived")
     short_lived = farm.add_board(other.key)
-    line = Line(other, 1, Farm(farm.tracker, wait_s=1), Path())
+    line = Connector(other, 1, Farm(farm.tracker, wait_s=1), Path())
     line.wait()
     short_lived.kill()
     with pytest.raises(DeviceLostError, match=f"board {short_lived.address} does not accept"):

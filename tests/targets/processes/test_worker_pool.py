@@ -7,54 +7,54 @@ from pathlib import Path
 import pytest
 
 from mobilebench.targets.processes.worker import WorkerCrashedError, WorkerError
-from mobilebench.targets.processes.worker_pool import LocalCrew
+from mobilebench.targets.processes.worker_pool import LocalWorkerPool
 
 LIMIT_S = 60
 
 
 @pytest.fixture(scope="module")
-def crew() -> Iterator[LocalCrew]:
-    with LocalCrew(2) as crew:
-        yield crew
+def worker_pool() -> Iterator[LocalWorkerPool]:
+    with LocalWorkerPool(2) as worker_pool:
+        yield worker_pool
 
 
-def test_a_process_is_kept_from_call_to_call(crew: LocalCrew) -> None:
-    pids = {crew.call("os", "getpid", timeout_s=LIMIT_S) for _ in range(3)}
+def test_a_process_is_kept_from_call_to_call(worker_pool: LocalWorkerPool) -> None:
+    pids = {worker_pool.call("os", "getpid", timeout_s=LIMIT_S) for _ in range(3)}
     assert len(pids) == 1
 
 
 def test_as_many_calls_are_computed_at_once_as_there_are_hands(
-    crew: LocalCrew, tmp_path: Path
+    worker_pool: LocalWorkerPool, tmp_path: Path
 ) -> None:
     """Who opens one end of a pipe waits for the other: one process alone would wait for ever."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with ThreadPoolExecutor(2) as threads:
         ends = [
-            threads.submit(crew.call, "os", "open", str(pipe), flags, timeout_s=LIMIT_S)
+            threads.submit(worker_pool.call, "os", "open", str(pipe), flags, timeout_s=LIMIT_S)
             for flags in (os.O_RDONLY, os.O_WRONLY)
         ]
         assert all(end.result() > 0 for end in ends)
 
 
-def test_a_process_that_died_is_replaced(crew: LocalCrew) -> None:
+def test_a_process_that_died_is_replaced(worker_pool: LocalWorkerPool) -> None:
     with pytest.raises(WorkerCrashedError):
-        crew.call("os", "abort", timeout_s=LIMIT_S)
-    assert crew.call("os", "getpid", timeout_s=LIMIT_S)
+        worker_pool.call("os", "abort", timeout_s=LIMIT_S)
+    assert worker_pool.call("os", "getpid", timeout_s=LIMIT_S)
 
 
-def test_an_error_is_the_caller_s_own(crew: LocalCrew) -> None:
+def test_an_error_is_the_caller_s_own(worker_pool: LocalWorkerPool) -> None:
     with pytest.raises(WorkerError, match="ValueError"):
-        crew.call("math", "sqrt", -1, timeout_s=LIMIT_S)
-    assert crew.call("math", "sqrt", 4, timeout_s=LIMIT_S) == 2
+        worker_pool.call("math", "sqrt", -1, timeout_s=LIMIT_S)
+    assert worker_pool.call("math", "sqrt", 4, timeout_s=LIMIT_S) == 2
 
 
 def test_each_caller_waits_for_a_hand() -> None:
     order: list[int] = []
-    with LocalCrew(1) as crew:
+    with LocalWorkerPool(1) as worker_pool:
 
         def call(number: int) -> None:
-            crew.call("time", "sleep", 0.01, timeout_s=LIMIT_S)
+            worker_pool.call("time", "sleep", 0.01, timeout_s=LIMIT_S)
             order.append(number)
 
         threads = [threading.Thread(target=call, args=(number,)) for number in range(5)]
