@@ -10,7 +10,7 @@ FLOAT_BITS = 32
 class Machine:
     """The vector unit of a CPU core."""
 
-    device: ClassVar = "cpu"
+    device_type: ClassVar = "cpu"
     vector_floats: int  # float32 lanes of a register
     registers: int  # vector registers
     threads: int = 1  # that one inference runs on
@@ -30,7 +30,7 @@ class Machine:
 class Gpu:
     """A device that runs work items in groups, as OpenCL sees it."""
 
-    device: ClassVar = "opencl"
+    device_type: ClassVar = "opencl"
     vector_floats: int  # that a work item loads or multiplies at once
     registers: int  # vectors that a work item may hold before fewer of them run at a time
     work_group: int  # most work items of a group

@@ -9,7 +9,7 @@ from mobilebench.targets.errors import BenchError
 
 PARAMS_FILE = "params.bin"  # as `params.cc` calls it
 EMBEDDED, EXTERNAL = "embedded", "external"
-PLACES = (EMBEDDED, EXTERNAL)
+PARAMS_STORAGES = (EMBEDDED, EXTERNAL)
 """Where the weights are: in the library, or in a file beside it."""
 
 

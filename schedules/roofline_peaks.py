@@ -32,7 +32,7 @@ def write_roofline_peaks(tvm_target: Any, toolchain: Toolchain, directory: Path)
         "entry": pipeline.kernel_entry(machine),
         "factors": 2 * machine.vector_floats,
         "sums": sums,
-        "macs": _STEPS[machine.device] * sums,
+        "macs": _STEPS[machine.device_type] * sums,
         "read_bytes": _read_steps(machine) * sums * 4,
     }
 
@@ -45,7 +45,9 @@ def _parts(machine: Processor) -> int:
 
 
 def _read_steps(machine: Processor) -> int:
-    return _READ_BYTES[machine.device] // 4 // (_parts(machine) * _CHAINS * machine.vector_floats)
+    return (
+        _READ_BYTES[machine.device_type] // 4 // (_parts(machine) * _CHAINS * machine.vector_floats)
+    )
 
 
 def _multiply(machine: Processor) -> tirx.PrimFunc:
@@ -56,7 +58,7 @@ def _multiply(machine: Processor) -> tirx.PrimFunc:
     def step(total: Any, _step: Any, _chain: Any, lane: Any) -> Any:
         return total * factors[lane] + factors[lanes + lane]
 
-    return _chains(machine, factors, _STEPS[machine.device], step)
+    return _chains(machine, factors, _STEPS[machine.device_type], step)
 
 
 def _read(machine: Processor) -> tirx.PrimFunc:

@@ -42,7 +42,7 @@ class Manifest:
     tvm_target: dict[str, Any]  # with `native` resolved
     precision: str  # of weights and activations
     optimize_for: str  # one of PREFERENCES: what it was made for
-    params: str  # one of PLACES: where the weights are
+    params_storage: str  # one of PARAMS_STORAGES: where the weights are
     onnx_sha256: str
     library_sha256: str
     params_sha256: str  # of the file of weights that are apart; else empty
@@ -53,7 +53,7 @@ class Manifest:
     artifact_bytes: int
     arena_bytes: int
     params_bytes: int
-    functions: int
+    kernel_count: int
     kernels: list[dict[str, Any]]  # a Kernel of schedules.templates.task each, as called first
     database_hits: int  # kernels whose tile tuning had found
     database_misses: int
@@ -88,9 +88,9 @@ class Artifact:
         return self.directory / LIBRARY
 
     @property
-    def params(self) -> Path | None:
+    def params_path(self) -> Path | None:
         """The file of weights that are apart."""
-        return self.directory / PARAMS_FILE if self.manifest.params == EXTERNAL else None
+        return self.directory / PARAMS_FILE if self.manifest.params_storage == EXTERNAL else None
 
 
 def build_artifact(
@@ -104,22 +104,23 @@ def build_artifact(
     precision: str = FLOAT32,
     optimize_for: str = LATENCY,
     instrumented: bool = False,
-    params: str = EMBEDDED,
+    params_storage: str = EMBEDDED,
 ) -> Artifact:
     """Compile an ONNX file for a target and a number of threads, or find it compiled already.
 
     `databases` are the directories in which tuned tiles are looked for; without any, templates use
-    their best guesses. `precision` is one of PRECISIONS, `prefer` of PREFERENCES, `params` of
-    PLACES; a GPU's weights are copied to it, and cannot be apart. A marked one tells how long each
-    kernel takes; on a GPU every one does, through the events of its driver.
+    their best guesses. `precision` is one of PRECISIONS, `optimize_for` of OBJECTIVES and
+    `params_storage` of PARAMS_STORAGES; a GPU's weights are copied to it, and cannot be external.
+    An instrumented one tells how long each kernel takes; on a GPU every one does, through the
+    events of its driver.
     Raises BenchError if the target, the compiler or the file is refused.
     """
-    if params == EXTERNAL and target.device != CPU:
+    if params_storage == EXTERNAL and target.device_type != CPU:
         raise BenchError(
             f"target {target.name}: a GPU's weights are copied to its memory, out of the library; "
             f"leave out --params {EXTERNAL}"
         )
-    instrumented = instrumented and target.device == CPU
+    instrumented = instrumented and target.device_type == CPU
     toolchain = find_toolchain(target.toolchain)
     tvm_target = resolve(target, threads)
     tuned, _ = _databases(target, tvm_target, databases)
@@ -133,7 +134,7 @@ def build_artifact(
         precision,
         optimize_for,
         instrumented,
-        params,
+        params_storage,
     )
 
     def fill(directory: Path) -> None:
@@ -141,19 +142,19 @@ def build_artifact(
 
         start = time.perf_counter()
         lookup = Lookup(tuned, threads)
-        options = precision, optimize_for, instrumented, params
+        options = precision, optimize_for, instrumented, params_storage
         sizes = _compile(onnx_path, target, tvm_target, lookup, toolchain, directory, *options)
-        library, apart = directory / LIBRARY, directory / PARAMS_FILE
+        library, external = directory / LIBRARY, directory / PARAMS_FILE
         manifest = Manifest(
             variant=variant,
             target=target.name,
             tvm_target=tvm_target,
             precision=precision,
             optimize_for=optimize_for,
-            params=params,
+            params_storage=params_storage,
             onnx_sha256=onnx_sha256,
             library_sha256=file_sha256(library),
-            params_sha256=file_sha256(apart) if apart.exists() else "",
+            params_sha256=file_sha256(external) if external.exists() else "",
             databases=[{"target": one.target, "sha256": one.sha256} for one in tuned],
             tvm_version=versions[0],
             tvm_ffi_version=versions[1],
@@ -219,7 +220,7 @@ def read_artifact(directory: Path) -> Artifact:
         manifest = Manifest(**json.loads((directory / MANIFEST).read_text()))
         artifact = Artifact(directory, manifest, directory.name)
         digest = file_sha256(artifact.library)
-        params_digest = file_sha256(artifact.params) if artifact.params else ""
+        params_digest = file_sha256(artifact.params_path) if artifact.params_path else ""
     except (OSError, ValueError, TypeError) as error:
         raise BenchError(f"artifact {directory}: {error}; delete it to have it rebuilt") from error
     if (digest, params_digest) != (manifest.library_sha256, manifest.params_sha256):
@@ -253,7 +254,7 @@ def _compile(
     precision: str,
     optimize_for: str,
     instrumented: bool,
-    params: str,
+    params_storage: str,
 ) -> dict[str, Any]:
     """Write the library into `directory`; return its sizes and kernels for the manifest."""
     import onnx
@@ -272,11 +273,11 @@ def _compile(
     fused = pipeline.fuse(imported, target, tvm_handle, precision)
     planned = pipeline.plan(fused, tvm_handle, lookup, optimize_for, instrumented)
     code, content = take_params(planned)
-    if params == EXTERNAL and not content:
+    if params_storage == EXTERNAL and not content:
         raise BenchError(f"{target.name}: TVM has kept the weights; leave out --params {EXTERNAL}")
     executable = pipeline.build(code, tvm_handle)
     names = [TEAM] if is_shared(planned) else []
     names += [MARKS] if instrumented else []
-    pool = Pool(content, params, precision) if content else None
+    pool = Pool(content, params_storage, precision) if content else None
     link_library(executable, directory / LIBRARY, toolchain, names, pool=pool)
     return asdict(footprint(planned)) | {"kernels": kernels_of(fused, machine_of(tvm_handle))}

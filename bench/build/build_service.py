@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from mobilebench.bench.accuracy.evaluation import Dataset, Evaluation, count_batches
 from mobilebench.bench.build.artifact import Artifact, RooflinePeaks
-from mobilebench.bench.models.onnx_export import Exported
+from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.reports.records.activations import Activations
@@ -45,9 +45,9 @@ class BuildService:
         self._builders = builders or self._here
         self.max_workers = max(max_workers, self._builders.max_workers)
 
-    def export(self, variant: Variant, weights: Weights) -> Exported:
+    def to_onnx(self, variant: Variant, weights: Weights) -> OnnxModel:
         """Return the variant's ONNX file and reference outputs."""
-        exported: Exported = self._call(_EXPORT, "export", variant, weights, self._cache_dir)
+        exported: OnnxModel = self._call(_EXPORT, "to_onnx", variant, weights, self._cache_dir)
         return exported
 
     def check_weights(self, variant: Variant, weights: Weights) -> None:
@@ -66,7 +66,7 @@ class BuildService:
     def build(
         self,
         variant: Variant,
-        exported: Exported,
+        exported: OnnxModel,
         target: Target,
         threads: int,
         databases: Sequence[Path],

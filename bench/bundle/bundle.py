@@ -15,7 +15,7 @@ from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.outputs import Floats, Reference
 from mobilebench.bench.models.variant import Variant, parse_variant
 from mobilebench.bench.models.weights import Weights
-from mobilebench.schedules.params import EXTERNAL, PARAMS_FILE, PLACES
+from mobilebench.schedules.params import EXTERNAL, PARAMS_FILE, PARAMS_STORAGES
 from mobilebench.schedules.precision import PRECISIONS
 from mobilebench.targets.catalog.target import Target, check_target_values
 from mobilebench.targets.devices.proc_files import cpu_flags
@@ -83,7 +83,7 @@ def _artifact_manifest(manifest: BundleManifest) -> Manifest:
         variant=manifest.variant,
         target=manifest.target.name,
         precision=manifest.precision,
-        params=manifest.params,
+        params_storage=manifest.params_storage,
         onnx_sha256=manifest.onnx_sha256,
         library_sha256=manifest.files[LIBRARY].sha256,
         params_sha256=apart.sha256 if apart else "",
@@ -113,7 +113,7 @@ def _check_consistency(manifest: BundleManifest, variant: Variant, sums: dict[st
     """Raise ValueError for the first thing that the manifest contradicts itself or a file in."""
     check_target_values(manifest.target)
     sums = {name: digest for name, digest in sums.items() if name != MANIFEST}
-    needed = {LIBRARY, *((PARAMS_FILE,) if manifest.params == EXTERNAL else ())}
+    needed = {LIBRARY, *((PARAMS_FILE,) if manifest.params_storage == EXTERNAL else ())}
     needed |= {one.reference for one in (*manifest.inputs, *manifest.outputs)}
     needed |= {name for name in (manifest.labels, manifest.anchors) if name}
     if missing := sorted(needed - set(manifest.files)):
@@ -124,7 +124,7 @@ def _check_consistency(manifest: BundleManifest, variant: Variant, sums: dict[st
         "task": manifest.task == variant.task,
         "threads": manifest.threads >= 1,
         "precision": manifest.precision in PRECISIONS,
-        "params": manifest.params in PLACES,
+        "params_storage": manifest.params_storage in PARAMS_STORAGES,
         "inputs": [one.shape for one in manifest.inputs] == [list(variant.input_shape)],
         "outputs": {one.name: one.shape for one in manifest.outputs} == outputs,
         "library_bytes": manifest.library_bytes == manifest.files[LIBRARY].bytes,
@@ -145,7 +145,7 @@ def _check_architecture(library: Path, manifest: BundleManifest) -> None:
             f"{library.name} is {built} code, {MANIFEST} says {manifest.architecture}; get the "
             "bundle again"
         )
-    if target.key:
+    if target.tracker_key:
         return
     if built != platform.machine():
         raise ValueError(

@@ -60,7 +60,7 @@ class Compiled:
     tvm_target: dict[str, object]  # with `native` resolved
     toolchain: str
     optimize_for: str
-    functions: int
+    kernel_count: int
     database_hits: int
     database_misses: int
     trials: int
@@ -85,7 +85,7 @@ class BundleManifest:
     target: Target  # with the instruction sets without which the library traps
     threads: int  # that the library was made for
     precision: str  # what weights are stored in; on GPUs activations too
-    params: str  # embedded in the library, or apart
+    params_storage: str  # embedded in the library, or apart
     entry: str  # function of the Relax virtual machine
     tvm_version: str
     tvm_ffi_version: str

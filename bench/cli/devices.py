@@ -73,7 +73,7 @@ def _boards_table(tracker: str) -> Table:
 
 def _rows(queue: Queue, tracker: str) -> Iterator[list[str]]:
     """Describe every board of a key: the free ones by asking them, all at once."""
-    target = next((one for one in all_targets() if one.key == queue.key), None)
+    target = next((one for one in all_targets() if one.tracker_key == queue.key), None)
     described: dict[str, str] = {}
     if target is not None and queue.free:
         farm = Farm(parse_tracker(tracker), wait_s=_WAIT_S)

@@ -19,7 +19,7 @@ from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import find_weights
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.schedules.databases.database import directories
-from mobilebench.schedules.params import EMBEDDED, EXTERNAL, PLACES
+from mobilebench.schedules.params import EMBEDDED, EXTERNAL, PARAMS_STORAGES
 from mobilebench.schedules.precision import FLOAT32, PRECISIONS
 from mobilebench.targets.catalog.target import CPU, Target, find_target
 from mobilebench.targets.devices.farm import find_farm
@@ -51,15 +51,15 @@ def export_command(
         chosen
         | {"variants": (variant_name,), "targets": (target_name,), "runtimes": (TVM,)}
         # On a CPU half precision is how weights are stored, which no run has.
-        | {"precisions": (precision if target.device != CPU else FLOAT32,)}
+        | {"precisions": (precision if target.device_type != CPU else FLOAT32,)}
     )
     if len(suite.variants) > 1:
         raise BenchError(f"variant {variant_name!r}: name one variant; a bundle is of one")
     (name,), (threads,) = suite.variants, suite.threads
     variant = parse_variant(name)
-    params = params or (EXTERNAL if target.device == CPU else EMBEDDED)
+    params = params or (EXTERNAL if target.device_type == CPU else EMBEDDED)
     _require("precision", precision, PRECISIONS)
-    _require("place of weights", params, PLACES)
+    _require("place of weights", params, PARAMS_STORAGES)
     if out.exists():
         raise BenchError(f"directory {out}: exists already; remove it, or choose another --out")
     write_once(out, lambda _: None)  # that it can be made is known before anything is compiled
@@ -78,7 +78,7 @@ def export_command(
             for refusal in service.check_target(target, directories()):
                 say(f"warning: {refusal}")
             say("export")
-            exported = service.export(variant, weights)
+            exported = service.to_onnx(variant, weights)
             say("compile")
             options = (directories(), precision, suite.optimize_for)
             artifact = service.build(variant, exported, target, threads, *options, params=params)

@@ -19,7 +19,7 @@ def variants_command(names: Sequence[str]) -> None:
     for name in expand_variants(names):
         variant = parse_variant(name)
         size = size_of(variant)
-        row = [name, f"{size.macs / 1e6:.1f}", f"{size.params / 1e6:.2f}"]
+        row = [name, f"{size.macs / 1e6:.1f}", f"{size.params_count / 1e6:.2f}"]
         published = find_published(variant.width_multiplier, variant.height, variant.width)
         if published and variant.family == MOBILENET_V2 and variant.expansion_factor == 6:
             row += [f"{published.top1_percent:.1f}", f"{published.top5_percent:.1f}"]
@@ -42,7 +42,9 @@ def targets_command() -> None:
     for target in all_targets():
         needs = ", ".join(target.cpu_flags) or "-"
         cpu = (target.host or target.tvm).get("mcpu", "-")
-        table.add_row(target.name, target.description, cpu, needs, target.key or "this machine")
+        table.add_row(
+            target.name, target.description, cpu, needs, target.tracker_key or "this machine"
+        )
     print_table(table)
 
 

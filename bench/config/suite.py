@@ -199,7 +199,7 @@ def _check_precisions(suite: Suite, targets: Sequence[Target]) -> None:
     for name in suite.precisions:
         if name not in PRECISIONS:
             raise unknown("precision", name, PRECISIONS)
-    halves = any(target.device == OPENCL for target in targets)
+    halves = any(target.device_type == OPENCL for target in targets)
     if FLOAT16 in suite.precisions and not (halves and TVM in suite.runtimes):
         raise BenchError(
             f"precision {FLOAT16}: only {TVM} on an OpenCL target stores half-precision floats; "

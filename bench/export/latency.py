@@ -38,7 +38,7 @@ def measure(
     state = result.before
     return Measured(
         at=utc_now(),
-        device=state.name if config.target.key else local_device_name(),
+        device=state.name if config.target.tracker_key else local_device_name(),
         cpu_model=state.cpu_model,
         accelerator=state.accelerator.name if state.accelerator else "",
         emulated=config.target.emulated or state.emulated,

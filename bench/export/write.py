@@ -29,7 +29,7 @@ from mobilebench.bench.measure.environment import tool_versions
 from mobilebench.bench.measure.fidelity import TOLERANCE
 from mobilebench.bench.models.architecture import CLASSES
 from mobilebench.bench.models.heads import outputs_of
-from mobilebench.bench.models.onnx_export import INPUT_NAME, Exported
+from mobilebench.bench.models.onnx_export import INPUT_NAME, OnnxModel
 from mobilebench.bench.models.outputs import thin
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.models.variant import DETECT, SEGMENT, Variant
@@ -55,7 +55,7 @@ def make_bundle(
     directory: Path,
     variant: Variant,
     weights: Weights,
-    exported: Exported,
+    exported: OnnxModel,
     target: Target,
     threads: int,
     artifact: Artifact,
@@ -68,8 +68,8 @@ def make_bundle(
     """
     shutil.copy(artifact.library, directory / LIBRARY)
     (directory / LIBRARY).chmod(0o755)
-    if artifact.params:
-        shutil.copyfile(artifact.params, directory / PARAMS_FILE)
+    if artifact.params_path:
+        shutil.copyfile(artifact.params_path, directory / PARAMS_FILE)
     if labels:
         (directory / LABELS).write_text("".join(f"{one}\n" for one in labels), encoding="utf-8")
     if variant.task == DETECT:
@@ -85,7 +85,7 @@ def make_bundle(
         target=target,
         threads=threads,
         precision=made.precision,
-        params=made.params,
+        params_storage=made.params_storage,
         entry=ENTRY,
         tvm_version=made.tvm_version,
         tvm_ffi_version=made.tvm_ffi_version,
@@ -99,7 +99,7 @@ def make_bundle(
         params_bytes=made.params_bytes,
         arena_bytes=made.arena_bytes,
         macs=size_of(variant).macs,
-        params_count=size_of(variant).params,
+        params_count=size_of(variant).params_count,
         measured=measured,
         onnx_sha256=exported.onnx_sha256,
         databases=made.databases,
@@ -122,14 +122,14 @@ def for_others(target: Target) -> Target:
     What is compiled for this machine's CPU is for processors that have every instruction set that
     this one has: LLVM may have used any of them.
     """
-    cpu = target.tvm if target.device == CPU else target.host
+    cpu = target.tvm if target.device_type == CPU else target.host
     if cpu.get("mcpu") != "native":
         return target
     cpuinfo = local_cpuinfo()
     needed = sorted(flag for flag in cpu_flags(cpuinfo) if _INSTRUCTIONS.match(flag))
     model = cpu_model(cpuinfo) or "the CPU that exported it"
     like = f"{model}, or a CPU that has all it has"
-    description = like if target.device == CPU else f"{target.description}, beside {like}"
+    description = like if target.device_type == CPU else f"{target.description}, beside {like}"
     return replace(target, cpu_flags=tuple(needed), description=description)
 
 
@@ -147,7 +147,7 @@ def read_labels(path: Path, task: str) -> list[str]:
 
 
 def _write_reference(
-    directory: Path, variant: Variant, exported: Exported
+    directory: Path, variant: Variant, exported: OnnxModel
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Write the first of the inputs that PyTorch was asked about, and its answers."""
     inputs, answers = exported.reference()
@@ -176,7 +176,7 @@ def _copy_programs(directory: Path, target: Target) -> None:
             to = directory / file.relative_to(_FILES)
             to.parent.mkdir(exist_ok=True)
             shutil.copyfile(file, to)
-    if target.device == OPENCL:
+    if target.device_type == OPENCL:
         source = Path(targets.__file__).parent / "opencl" / "runtime.cc"
         shutil.copyfile(source, directory / "cpp" / "opencl_runtime.cc")
     spec = find_spec("tvm")

@@ -293,7 +293,7 @@ def _take_stock(
             if attempt.runtime == TVM and attempt.status == "ok":
                 shape = workload.variant.input_shape
                 attempt.round_trip_ms = _call(workers, attempt, config, "round_trip_ms", shape)
-                if config.target.device != CPU:
+                if config.target.device_type != CPU:
                     attempt.copies_ms = _call(workers, attempt, config, "copies_ms", shape)
         if worker.alive:
             worker.pause()

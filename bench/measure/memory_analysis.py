@@ -8,7 +8,7 @@ from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.measure.plan import Cell, Context
 from mobilebench.bench.measure.progress import RunProgress
-from mobilebench.bench.models.onnx_export import Exported
+from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.reports.records.activations import (
     ARENA,
@@ -34,7 +34,7 @@ def analyse_memory(
     context: Context,
     service: BuildService,
     cell: Cell,
-    exported: Exported | None,
+    exported: OnnxModel | None,
     artifact: Artifact | None,
     progress: RunProgress,
 ) -> dict[str, Activations]:
@@ -74,7 +74,7 @@ def arena_use(context: Context, cell: Cell, onnx_path: Path) -> "ArenaUse":
 
 
 def _tvm_plans(
-    context: Context, service: BuildService, cell: Cell, exported: Exported, artifact: Artifact
+    context: Context, service: BuildService, cell: Cell, exported: OnnxModel, artifact: Artifact
 ) -> dict[str, int]:
     """Return what TVM plans under both preferences; a GPU has one plan."""
     asked = context.suite.optimize_for
@@ -82,7 +82,7 @@ def _tvm_plans(
     for objective, name in _PLANS.items():
         if objective == asked:
             plans[name] = artifact.manifest.arena_bytes
-        elif cell.target.device == CPU:
+        elif cell.target.device_type == CPU:
             built = service.build(
                 cell.variant,
                 exported,

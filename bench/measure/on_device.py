@@ -61,7 +61,7 @@ class SessionPool:
 
 def workload_of(variant: Variant, artifact: Artifact) -> Workload:
     """Return what TVM alone needs to run an artifact."""
-    workload = Workload(variant, Weights(), Path(), artifact.library, artifact.params)
+    workload = Workload(variant, Weights(), Path(), artifact.library, artifact.params_path)
     return replace(workload, precision=artifact.manifest.precision)
 
 
@@ -132,7 +132,7 @@ def probe_target(config: MeasurementConfig, precision: str, architecture: str = 
         raise BenchError(
             f"target {target.name}: its device runs {state.architecture} code, not {architecture}"
         )
-    if precision == FLOAT16 and target.device != CPU:  # a CPU computes in float32
+    if precision == FLOAT16 and target.device_type != CPU:  # a CPU computes in float32
         require_half(target, state)
     return with_limits(target, state)
 

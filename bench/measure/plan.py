@@ -88,7 +88,7 @@ def open_cells(context: Context, store: Store) -> list[Cell]:
     )
     for name, target, threads, precision, weights in asked:
         variant = parse_variant(name)
-        if (precision == FLOAT16 and target.device != OPENCL) or not weights.fits(variant):
+        if (precision == FLOAT16 and target.device_type != OPENCL) or not weights.fits(variant):
             continue
         cell = Cell(variant, target, threads, precision, weights, suite.runtimes)
         runtimes = tuple(
@@ -98,7 +98,7 @@ def open_cells(context: Context, store: Store) -> list[Cell]:
         )
         if runtimes:
             cells.append(replace(cell, runtimes=runtimes))
-    return sorted(cells, key=lambda cell: cell.target.key == "")
+    return sorted(cells, key=lambda cell: cell.target.tracker_key == "")
 
 
 def _cell_of(bundle: Bundle, context: Context) -> Cell:

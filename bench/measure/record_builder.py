@@ -8,7 +8,7 @@ from mobilebench.bench.measure.cell import Attempt, CellResult
 from mobilebench.bench.measure.environment import tool_versions
 from mobilebench.bench.measure.latency import Latency, warnings_for
 from mobilebench.bench.measure.plan import Cell, Context
-from mobilebench.bench.models.onnx_export import Exported
+from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM
 from mobilebench.reports.records.record import COLUMNS, Record
@@ -21,7 +21,7 @@ def make_record(
     cell: Cell,
     attempt: Attempt,
     result: CellResult,
-    exported: Exported | None,
+    exported: OnnxModel | None,
     artifact: Artifact | None,
 ) -> Record:
     """Return the row of one runtime; a failed one keeps what was known when it failed."""
@@ -53,7 +53,7 @@ def make_record(
         round_trip_ms=attempt.round_trip_ms,
         host_to_device_ms=attempt.copies_ms[0] if attempt.copies_ms else None,
         device_to_host_ms=attempt.copies_ms[1] if attempt.copies_ms else None,
-        export_s=exported.export_s if exported else None,
+        to_onnx_s=exported.to_onnx_s if exported else None,
         **asdict(size_of(variant)),
     )
     record = replace(_with_device(record, result), **asdict(tool_versions()))
@@ -83,9 +83,9 @@ def make_record(
 
 def _device_name(cell: Cell, result: CellResult) -> str:
     """Return the device's own name; of a farm's board that never answered there is only the key."""
-    if not cell.target.key:
+    if not cell.target.tracker_key:
         return local_device_name()
-    return result.before.name if result.before else f"any {cell.target.key}"
+    return result.before.name if result.before else f"any {cell.target.tracker_key}"
 
 
 def _with_device(record: Record, result: CellResult) -> Record:
@@ -120,7 +120,7 @@ def _with_artifact(record: Record, artifact: Artifact) -> Record:
         arena_bytes=manifest.arena_bytes,
         artifact_bytes=manifest.artifact_bytes,
         compile_s=manifest.compile_s,
-        functions=manifest.functions,
+        kernel_count=manifest.kernel_count,
         trials=manifest.trials,
         database_hits=manifest.database_hits,
         database_misses=manifest.database_misses,

@@ -21,7 +21,7 @@ from mobilebench.bench.measure.on_device import MeasurementConfig, SessionPool, 
 from mobilebench.bench.measure.plan import Cell, Context, open_cells
 from mobilebench.bench.measure.progress import RunProgress
 from mobilebench.bench.measure.record_builder import make_record
-from mobilebench.bench.models.onnx_export import Exported
+from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.outputs import Reference
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.runtimes.runtime import TVM, Workload
@@ -43,7 +43,7 @@ class Prepared:
     """A cell with all that is made for it before a device is needed."""
 
     cell: Cell
-    exported: Exported | None
+    exported: OnnxModel | None
     reference: Reference | None
     artifact: Artifact | None
     profiling_inputs: ProfilingInputs | None
@@ -83,7 +83,7 @@ def run_suite(
 
 
 def _job(cell: Cell) -> Job[Cell]:
-    return Job(cell, cell.target.key, size_of(cell.variant).macs / cell.threads)
+    return Job(cell, cell.target.tracker_key, size_of(cell.variant).macs / cell.threads)
 
 
 def _max_workers(cells: Sequence[Cell]) -> int:
@@ -93,7 +93,7 @@ def _max_workers(cells: Sequence[Cell]) -> int:
 
 
 def _count_boards(context: Context, key: str) -> int:
-    farms = (context.farm(target) for target in context.targets if target.key == key)
+    farms = (context.farm(target) for target in context.targets if target.tracker_key == key)
     return max(len(boards_of(farm.tracker, key)) for farm in farms if farm)
 
 
@@ -165,7 +165,7 @@ def _check_request(
     for target in live.values():
         for refusal in service.check_target(target, context.databases):
             progress.warn(refusal)
-        if target.key:
+        if target.tracker_key:
             progress.say(f"{target.name}: wait for a board")
         own = (cell for cell in cells if cell.target.name == target.name)
         half = any(cell.precision == FLOAT16 for cell in own)
@@ -188,12 +188,12 @@ def _check_request(
 
 def _export(
     context: Context, service: BuildService, cell: Cell
-) -> tuple[Exported | None, list[Attempt]]:
+) -> tuple[OnnxModel | None, list[Attempt]]:
     """Return the exported variant, or a failed attempt for every runtime."""
     try:
-        return service.export(cell.variant, cell.weights), []
+        return service.to_onnx(cell.variant, cell.weights), []
     except (BenchError, WorkerError) as error:
-        return None, [Attempt(name, "export_failed", str(error)) for name in cell.runtimes]
+        return None, [Attempt(name, "to_onnx_failed", str(error)) for name in cell.runtimes]
 
 
 def _prepare_evaluation(
@@ -211,7 +211,7 @@ def _prepare_evaluation(
 
 
 def _build(
-    context: Context, service: BuildService, cell: Cell, exported: Exported | None
+    context: Context, service: BuildService, cell: Cell, exported: OnnxModel | None
 ) -> tuple[Artifact | None, ProfilingInputs | None, list[Attempt]]:
     """Return the artifact if TVM is to run, and what a look inside needs; or its failed attempt."""
     if exported is None or TVM not in cell.runtimes:
@@ -253,7 +253,7 @@ def _measure(
         cell.weights,
         onnx_path=exported.onnx_path if exported else Path(),
         library=artifact.library if artifact else None,
-        params=artifact.params if artifact else None,
+        params_path=artifact.params_path if artifact else None,
         precision=cell.precision,
     )
     config = config_for(context, cell.target, cell.threads)

@@ -17,7 +17,7 @@ class Footprint:
 
     arena_bytes: int  # storage that the activations share; without input and output
     params_bytes: int  # constants, as they are laid out for the target
-    functions: int  # kernels after fusion
+    kernel_count: int  # kernels after fusion
 
 
 def footprint(planned: tvm.IRModule) -> Footprint:
@@ -35,5 +35,5 @@ def footprint(planned: tvm.IRModule) -> Footprint:
         if isinstance(function, relax.Function):
             relax.analysis.post_order_visit(function, visit)
     kernels = [f for f in planned.functions.values() if isinstance(f, tirx.PrimFunc)]
-    functions = sum(int((kernel.attrs or {}).get(KERNELS, 1)) for kernel in kernels)
-    return Footprint(arena, params, functions)
+    kernel_count = sum(int((kernel.attrs or {}).get(KERNELS, 1)) for kernel in kernels)
+    return Footprint(arena, params, kernel_count)

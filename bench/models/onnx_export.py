@@ -24,13 +24,13 @@ _REFERENCE_SEED = 2018  # the year of the paper
 
 
 @dataclass(frozen=True)
-class Exported:
+class OnnxModel:
     """An ONNX file and what PyTorch answers on seeded inputs."""
 
     onnx_path: Path
     onnx_sha256: str
     reference_path: Path  # .npz with `inputs` (N, 3, H, W) and each output by its name
-    export_s: float
+    to_onnx_s: float
 
     def reference(self) -> tuple[Floats, Outputs]:
         """Return inputs and PyTorch's outputs."""
@@ -39,7 +39,7 @@ class Exported:
             return inputs, tuple(outputs)
 
 
-def export(variant: Variant, weights: Weights, cache_dir: Path) -> Exported:
+def to_onnx(variant: Variant, weights: Weights, cache_dir: Path) -> OnnxModel:
     """Export a variant with its weights to ONNX, or find it exported already.
 
     Raises BenchError if the checkpoint does not fit or the file fails the checker.
@@ -62,11 +62,11 @@ def export(variant: Variant, weights: Weights, cache_dir: Path) -> Exported:
         complete = False
     if not complete:
         raise BenchError(f"export {directory}: is damaged; delete it to have it made again")
-    return Exported(
+    return OnnxModel(
         onnx_path=directory / "model.onnx",
         onnx_sha256=facts["onnx_sha256"],
         reference_path=directory / "reference.npz",
-        export_s=facts["export_s"],
+        to_onnx_s=facts["to_onnx_s"],
     )
 
 
@@ -103,13 +103,13 @@ def _fill(variant: Variant, weights: Weights, directory: Path) -> None:
     start = time.perf_counter()
     onnx_path = directory / "model.onnx"
     _export(model, variant, onnx_path)
-    export_s = time.perf_counter() - start
+    to_onnx_s = time.perf_counter() - start
     check_onnx(onnx_path)
     inputs = seeded_inputs(variant.input_shape, _REFERENCE_SEED)
     outputs = infer_one_by_one(model, inputs)
     named: dict[str, Any] = dict(zip(outputs_of(variant), outputs, strict=True))
     np.savez(directory / "reference.npz", inputs=inputs, **named)
-    facts = {"onnx_sha256": file_sha256(onnx_path), "export_s": export_s}
+    facts = {"onnx_sha256": file_sha256(onnx_path), "to_onnx_s": to_onnx_s}
     (directory / "facts.json").write_text(json.dumps(facts))
 
 

@@ -41,7 +41,7 @@ class Convolution:
         return self.out_channels * (self.in_channels // self.groups) * self.kernel**2
 
     @property
-    def params(self) -> int:
+    def params_count(self) -> int:
         """Weights, and the bias, or batch norm's scale and shift."""
         return self.weights + self.out_channels * (1 if self.bias else 2)
 
@@ -56,7 +56,7 @@ class Size:
     """What one inference of a variant takes."""
 
     macs: int
-    params: int  # with batch norm's scale and shift, as torchvision counts them
+    params_count: int  # with batch norm's scale and shift, as torchvision counts them
     largest_tensor_bytes: int  # the largest activation, input included, at float32
 
 
@@ -80,7 +80,7 @@ def size_of(variant: Variant) -> Size:
     elements += map(prod, outputs_of(variant).values())
     return Size(
         macs=sum(layer.macs for layer in layers),
-        params=sum(layer.params for layer in layers),
+        params_count=sum(layer.params_count for layer in layers),
         largest_tensor_bytes=max(elements) * FLOAT32_BYTES,
     )
 

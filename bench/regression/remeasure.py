@@ -67,7 +67,7 @@ def _device_of(config: MeasurementConfig, name: str) -> Worker:
 
     The tracker says which board one gets: what is not the right one is held until it is found.
     """
-    boards = boards_of(config.farm.tracker, config.target.key) if config.farm else ()
+    boards = boards_of(config.farm.tracker, config.target.tracker_key) if config.farm else ()
     others: list[Worker] = []
     try:
         for _ in range(max(1, len(boards))):

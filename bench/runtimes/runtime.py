@@ -23,7 +23,7 @@ class Workload:
     weights: Weights
     onnx_path: Path
     library: Path | None = None  # of the artifact; for TVM
-    params: Path | None = None  # its weights, where they are apart
+    params_path: Path | None = None  # its weights, where they are apart
     converted: Path | None = None  # directory of the model in the runtime's own form
     precision: str = FLOAT32  # of the artifact
 

@@ -107,8 +107,8 @@ class TvmRuntime:
             with self._noticing_loss():
                 self._device.session.upload(str(workload.library), name)
                 library = self._device.session.load_module(name)
-                if workload.params:
-                    library.get_function("load_params", True)(self._send(workload.params))
+                if workload.params_path:
+                    library.get_function("load_params", True)(self._send(workload.params_path))
                 machine = vm.VirtualMachine(library, self._tvm_device)
             self._loaded[workload.library] = _Loaded(library, machine)
             self._current = self._loaded[workload.library]

@@ -20,7 +20,7 @@ from mobilebench.bench.measure.on_device import (
     infer_on_device,
     kernel_microseconds,
 )
-from mobilebench.bench.models.onnx_export import Exported
+from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.variant import Variant, parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
@@ -84,7 +84,7 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
         exported = {}
         for variant in variants:
             progress.say(f"{variant.name}: export")
-            exported[variant] = service.export(variant, Weights())
+            exported[variant] = service.to_onnx(variant, Weights())
         machine, found = _search(request, target, exported, progress)
         emulated = target.emulated or state.emulated
         new = Database(
@@ -92,7 +92,7 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
             machine.vector_floats,
             machine.registers,
             _processor(state),
-            machine.device,
+            machine.device_type,
             emulated,
         )
         entries = _confirm(request, config, exported, new.updated(found), service, progress)
@@ -122,7 +122,7 @@ def _processor(state: DeviceState) -> str:
 
 
 def _search(
-    request: Tuning, target: Target, exported: dict[Variant, Exported], progress: TuningProgress
+    request: Tuning, target: Target, exported: dict[Variant, OnnxModel], progress: TuningProgress
 ) -> tuple[Processor, list[Entry]]:
     """Return the machine that is tuned for, and what the search found for every kernel."""
     limit_s = request.time_limit_s
@@ -163,7 +163,7 @@ def _builders(request: Tuning) -> Callable[[], WorkerPool]:
 def _confirm(
     request: Tuning,
     config: MeasurementConfig,
-    exported: dict[Variant, Exported],
+    exported: dict[Variant, OnnxModel],
     found: Database,
     service: BuildService,
     progress: TuningProgress,
@@ -219,7 +219,7 @@ def _confirmed(entry: Entry, guessed: float, tuned: float, calls: int) -> Entry:
 def _agrees_with_pytorch(
     request: Tuning,
     config: MeasurementConfig,
-    exported: dict[Variant, Exported],
+    exported: dict[Variant, OnnxModel],
     database: Database,
     service: BuildService,
     progress: TuningProgress,

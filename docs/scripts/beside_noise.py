@@ -64,7 +64,7 @@ def main() -> None:
     target = find_target("native")
     effort = Effort("beside", 0.5, 50, arguments.seconds, arguments.rounds)
     with BuildService(cache, LIMIT_S) as service:
-        exported = service.export(variant, Weights())
+        exported = service.to_onnx(variant, Weights())
         artifact = service.build(variant, exported, target, 1, [], "float32", "latency")
     library = Path(artifact.library)
     workload = Workload(variant, Weights(), exported.onnx_path, library)

@@ -67,7 +67,7 @@ def main() -> None:
         print("variant, tvm ms, onnxruntime ms, onnxruntime / tvm")
         for name in sys.argv[1:]:
             variant = parse_variant(name)
-            exported = service.export(variant, Weights())
+            exported = service.to_onnx(variant, Weights())
             library = service.build(variant, exported, target, 1, ()).library
             sides = [
                 _start(launcher, program, path, variant.input_shape, packages)

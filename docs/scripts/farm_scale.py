@@ -171,7 +171,7 @@ class Simulated:
 
     def __init__(self, cache: Path) -> None:
         from mobilebench.bench.build.artifact import LIBRARY, Artifact, Manifest
-        from mobilebench.bench.models.onnx_export import Exported
+        from mobilebench.bench.models.onnx_export import OnnxModel
 
         library = cache / "artifact" / LIBRARY
         library.parent.mkdir()
@@ -179,13 +179,13 @@ class Simulated:
         reference = cache / "reference.npz"
         np.savez(reference, inputs=np.zeros((1, 3, 32, 32), np.float32),
                  output=np.ones((1, 1000), np.float32))  # fmt: skip
-        self._exported = Exported(cache / "none.onnx", "", reference, 0.0)
+        self._exported = OnnxModel(cache / "none.onnx", "", reference, 0.0)
         given = {"variant": "", "target": KEY, "tvm_target": {}, "precision": "float32",
                  "params": "", "databases": [], "kernels": []}  # fmt: skip
         manifest = Manifest(**{field.name: 0 for field in fields(Manifest)} | given)
         self._artifact = Artifact(library.parent, manifest, "simulated")
 
-    def export(self, *_args: Any) -> Any:
+    def to_onnx(self, *_args: Any) -> Any:
         """Return the answer of every job."""
         return self._exported
 

@@ -67,7 +67,7 @@ def main() -> None:
             f"| {checkpoint.stem} | PyTorch | {100 * np.mean(reference.argmax(1) == labels):.1f} |"
         )
         with BuildService(cache, LIMIT_S) as service:
-            exported = service.export(variant, weights)
+            exported = service.to_onnx(variant, weights)
             for precision in PRECISIONS:
                 artifact = service.build(variant, exported, config.target, 1, (), precision)
                 workload = Workload(variant, weights, exported.onnx_path, artifact.library)

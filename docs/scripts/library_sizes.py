@@ -26,7 +26,7 @@ def main() -> None:
         for target in map(find_target, parser.parse_args().targets):
             sizes = []
             for variant in variants:
-                exported = service.export(variant, Weights())
+                exported = service.to_onnx(variant, Weights())
                 made = service.build(variant, exported, target, 1, directories()).manifest
                 sizes.append(made.artifact_bytes - made.params_bytes)
                 print(f"{variant.name:40} {sizes[-1] / 1000:7.1f} kB", flush=True)

@@ -23,7 +23,7 @@ from tvm.runtime import vm
 from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.measure.fidelity import TOLERANCE, compare
-from mobilebench.bench.models.onnx_export import Exported
+from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import Target, find_target
@@ -53,14 +53,14 @@ def main() -> None:
         print("| variant | dlight, ms | ours, ms | dlight / ours |\n|---|---:|---:|---:|")
         for name in names:
             variant = parse_variant(name)
-            exported = service.export(variant, Weights())
+            exported = service.to_onnx(variant, Weights())
             theirs = Path(directory) / f"{name}-dlight.so"
             _build_with_dlight(exported.onnx_path, target, theirs)
             ours = Path(directory) / f"{name}-ours.so"
             built = service.build(variant, exported, target, THREADS, ()).library
             ours.write_bytes(built.read_bytes())
             sides = [_load(session, library, exported) for library in (theirs, ours)]
-            dlight, own = _in_turns(sides, session.device(target.device))
+            dlight, own = _in_turns(sides, session.device(target.device_type))
             print(f"| {name} | {dlight:.2f} | {own:.3f} | {dlight / own:.1f} |", flush=True)
 
 
@@ -70,7 +70,7 @@ def _build_with_dlight(onnx_path: Path, target: Target, library: Path) -> None:
     tvm.compile(module, target=handle).export_library(str(library))
 
 
-def _load(session: Any, library: Path, exported: Exported) -> Any:
+def _load(session: Any, library: Path, exported: OnnxModel) -> Any:
     """Return a virtual machine with an image in it; exit if it computes something else."""
     session.upload(str(library))
     device = session.device("opencl")

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 Status = Literal[
     "ok",
     "wrong",
-    "export_failed",
+    "to_onnx_failed",
     "compile_failed",
     "no_device",
     "load_failed",
@@ -17,7 +17,7 @@ Status = Literal[
 """`ok`, or the reason why it is not.
 
 wrong            outputs differ from PyTorch's by more than the tolerance; never timed
-export_failed    PyTorch or the ONNX checker refused the variant
+to_onnx_failed   PyTorch or the ONNX checker refused the variant
 compile_failed   TVM or the linker failed, or took longer than the time limit
 no_device        no board of the target's key was free within the wait
 load_failed      the runtime refused the model, or is not installed
@@ -87,7 +87,7 @@ class Record:
 
     # size
     macs: int
-    params: int
+    params_count: int
     largest_tensor_bytes: int
     params_bytes: int | None = None
     arena_bytes: int | None = None  # planned activations, without input and output
@@ -124,11 +124,11 @@ class Record:
     pytorch_miou_percent: float | None = None
 
     # cost
-    export_s: float | None = None
+    to_onnx_s: float | None = None
     compile_s: float | None = None
     tune_s: float | None = None
     artifact_key: str = ""  # of the library in the cache of artifacts; empty but for TVM's
-    functions: int | None = None  # kernels the compiler generated after fusion
+    kernel_count: int | None = None  # kernels the compiler generated after fusion
     database_hits: int | None = None
     database_misses: int | None = None
 

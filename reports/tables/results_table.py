@@ -152,9 +152,9 @@ def _fidelity(setup: Setup, rows: pd.DataFrame) -> Table:
 
 def _cost(setup: Setup, rows: pd.DataFrame) -> Table:
     columns: dict[str, tuple[str, Callable[[Any], str]]] = {
-        "export, s": ("export_s", lambda v: _number(v, ".1f")),
+        "to ONNX, s": ("to_onnx_s", lambda v: _number(v, ".1f")),
         "compile, s": ("compile_s", lambda v: _number(v, ".1f")),
-        "kernels": ("functions", lambda v: _number(v, ".0f")),
+        "kernels": ("kernel_count", lambda v: _number(v, ".0f")),
         "to the device, ms": ("host_to_device_ms", lambda v: _number(v, ".3f")),
         "back, ms": ("device_to_host_ms", lambda v: _number(v, ".3f")),
         "round trip, ms": ("round_trip_ms", lambda v: _number(v, ".2f")),

@@ -57,7 +57,7 @@ class Database:
     def fits(self, machine: Processor) -> bool:
         """Whether code for that machine may use the entries."""
         own = (self.device, self.vector_floats, self.registers)
-        return own == (machine.device, machine.vector_floats, machine.registers)
+        return own == (machine.device_type, machine.vector_floats, machine.registers)
 
     def updated(self, entries: Iterable[Entry]) -> "Database":
         """Return a database with these entries in place of those of the same kernels."""

@@ -36,7 +36,7 @@ class Target:
 
     name: str
     description: str
-    device: str  # device kind of TVM's runtime
+    device_type: str  # device kind of TVM's runtime
     tvm: dict[str, Any]  # TVM's target; mcpu "native" stands for this machine's CPU
     host: dict[str, Any] = field(default_factory=dict)  # and that of the CPU beside the device
     limits: Limits | None = None  # of an OpenCL device; None: asked of it when it is live
@@ -45,7 +45,7 @@ class Target:
     layout: str = "NHWC"  # of convolutions
     toolchain: str = "host"
     cpu_flags: tuple[str, ...] = ()  # of /proc/cpuinfo, without which code traps
-    key: str = ""  # of its boards at an RPC tracker; empty: this machine is the device
+    tracker_key: str = ""  # of its boards at an RPC tracker; empty: this machine is the device
     cores: tuple[int, ...] = ()  # for an inference's threads, the best first; empty: TVM chooses
     cool_below_c: float | None = None  # hottest that a board may be when a measurement begins
     emulated: bool = False  # its times are an emulator's
@@ -53,12 +53,12 @@ class Target:
     @property
     def has_peers(self) -> bool:
         """Whether other runtimes than TVM can run on it: on this machine's CPU they can."""
-        return self.device == CPU and not self.key
+        return self.device_type == CPU and not self.tracker_key
 
 
 _KINDS: dict[str, Any] = {
     "description": str,
-    "device": str,
+    "device_type": str,
     "tvm": dict,
     "host": dict,
     "limits": dict,
@@ -66,12 +66,12 @@ _KINDS: dict[str, Any] = {
     "layout": str,
     "toolchain": str,
     "cpu_flags": list,
-    "key": str,
+    "tracker_key": str,
     "cores": list,
     "cool_below_c": (int, float),
     "emulated": bool,
 }
-_ALLOWED = {"device": _DEVICES, "layout": _LAYOUTS, "toolchain": TOOLCHAINS}
+_ALLOWED = {"device_type": _DEVICES, "layout": _LAYOUTS, "toolchain": TOOLCHAINS}
 
 
 def find_target(name: str) -> Target:

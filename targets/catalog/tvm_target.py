@@ -17,10 +17,10 @@ def resolve(target: Target, threads: int = 1) -> dict[str, Any]:
     from tvm.target import codegen
 
     config = dict(target.tvm)
-    cpu = config if target.device == CPU else dict(target.host)
+    cpu = config if target.device_type == CPU else dict(target.host)
     if cpu.get("mcpu") == "native":
         cpu["mcpu"] = str(codegen.llvm_get_system_cpu())
-    if target.device == CPU:
+    if target.device_type == CPU:
         config["num-cores"] = threads
     else:
         config |= _attributes(target.limits or Limits()) | {"host": cpu}

@@ -103,7 +103,7 @@ class Connector:
     def wait(self) -> None:
         """Have a board set aside; raises NoDeviceError if there is none within the farm's wait."""
         if self._farm is not None:
-            self._grant = request(self._farm.tracker, self._target.key, self._farm.wait_s)
+            self._grant = request(self._farm.tracker, self._target.tracker_key, self._farm.wait_s)
 
     def connect(self) -> Connection:
         """Open a session, with the board that was waited for, or on this machine."""
@@ -115,7 +115,7 @@ class Connector:
         return LocalConnection(self._server)
 
     def _start(self) -> LocalServer:
-        if self._target.device == OPENCL:
+        if self._target.device_type == OPENCL:
             return start_server(self._threads, self._cache_dir)
         return LocalServer(self._threads)
 

@@ -101,14 +101,16 @@ class Device:
 
     def tvm_device(self, target: Target) -> Any:
         """Return TVM's handle of the processor that a target names."""
-        return self.session.device(target.device, target.device_index)
+        return self.session.device(target.device_type, target.device_index)
 
     def accelerator(self, target: Target) -> Accelerator | None:
         """Return what a target's device tells of itself; None for a CPU, of which `state` tells.
 
         Raises BenchError if there is no such device.
         """
-        return None if target.device == CPU else accelerator_of(self.session, target, self._where)
+        return (
+            None if target.device_type == CPU else accelerator_of(self.session, target, self._where)
+        )
 
     def set_threads(self, threads: int, cores: tuple[int, ...] = ()) -> None:
         """Let TVM's thread pool on the device use that many threads, on these cores if any.

@@ -30,7 +30,7 @@ def find_farm(
     `tracker` is HOST:PORT; without it the environment's MOBILEBENCH_TRACKER counts, and before that
     an emulated board that was started here. Raises BenchError if nothing tells where boards are.
     """
-    if not target.key:
+    if not target.tracker_key:
         return None
     if tracker:
         return Farm(parse_tracker(tracker), wait_s)
@@ -44,6 +44,6 @@ def find_farm(
             f"target {target.name}: its board does not run; `mobilebench board start {target.name}`"
         )
     raise BenchError(
-        f"target {target.name}: it runs on boards with key {target.key}; give their tracker as "
-        f"--tracker HOST:PORT or in {TRACKER_VARIABLE} (docs/farm.md)"
+        f"target {target.name}: it runs on boards with key {target.tracker_key}; give their tracker "
+        f"as --tracker HOST:PORT or in {TRACKER_VARIABLE} (docs/farm.md)"
     )

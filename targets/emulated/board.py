@@ -101,9 +101,11 @@ def start_boards(
             port = _free_port(host)
             ports = ["--host", host, "--port", str(port), "--port-end", str(port + 1)]
             server = [str(python), "-P", "-m", "tvm.exec.rpc_server", *ports]
-            started.append(_spawn([*server, "--tracker", str(tracker), "--key", target.key], log))
+            started.append(
+                _spawn([*server, "--tracker", str(tracker), "--key", target.tracker_key], log)
+            )
         _until(
-            lambda: len(boards_of(tracker, target.key)) >= count,
+            lambda: len(boards_of(tracker, target.tracker_key)) >= count,
             started,
             log,
             f"{count} boards did not register",

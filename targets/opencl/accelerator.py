@@ -30,7 +30,7 @@ def accelerator_of(session: Any, target: Target, where: str) -> Accelerator:
 
     Raises BenchError, which begins with `where`, if there is no such device.
     """
-    device = session.device(target.device, target.device_index)
+    device = session.device(target.device_type, target.device_index)
     try:
         describe = session.get_function(_DESCRIBE)
     except AttributeError:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mobilebench.bench.models.onnx_export import export
+from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import find_target
@@ -62,7 +62,7 @@ def pointwise_assemblies(variant: str, target_name: str, cache_dir: Path) -> dic
     from mobilebench.schedules.templates.space import best_guess, schedule_task
     from mobilebench.schedules.templates.task import kernel_calls, task_of
 
-    exported = export(parse_variant(variant), Weights(), cache_dir)
+    exported = to_onnx(parse_variant(variant), Weights(), cache_dir)
     target = find_target(target_name)
     handle = tvm.target.Target(resolve(target))
     machine = machine_of(handle)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mobilebench.bench.measure.fidelity import compare
-from mobilebench.bench.models.onnx_export import export
+from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import find_target
@@ -49,7 +49,7 @@ def planned(
     from mobilebench.schedules import pipeline
     from mobilebench.schedules.databases.lookup import Lookup
 
-    exported = export(parse_variant(variant_name), weights, cache_dir)
+    exported = to_onnx(parse_variant(variant_name), weights, cache_dir)
     target = find_target(target_name)
     handle = tvm.target.Target(resolve(target, threads))
     module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
@@ -80,7 +80,7 @@ def test_every_kernel_of_the_network_comes_from_a_template(
     from mobilebench.schedules.machine import machine_of
     from mobilebench.schedules.templates.task import task_of
 
-    exported = export(parse_variant(variant), Weights(), cache_dir)
+    exported = to_onnx(parse_variant(variant), Weights(), cache_dir)
     target = find_target(target_name)
     handle = tvm.target.Target(resolve(target))
     module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
@@ -108,7 +108,7 @@ def test_the_network_becomes_one_kernel_that_remembers_how_many_it_was(cache_dir
 
     _, module, _ = planned("mobilenet_v2_1.0_224", cache_dir)
     assert sum(isinstance(function, tirx.PrimFunc) for function in module.functions.values()) == 1
-    assert footprint(module).functions == 32
+    assert footprint(module).kernel_count == 32
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def read_manifest() -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((HERE / "manifest.json").read_text("utf-8"))
         if manifest["format"] != FORMAT:
             raise ValueError(f"its format is {manifest['format']!r}, this program reads {FORMAT}")
-        needed = [LIBRARY, *(["params.bin"] if manifest["params"] != "embedded" else [])]
+        needed = [LIBRARY, *(["params.bin"] if manifest["params_storage"] != "embedded" else [])]
         needed += [name for name in (manifest["labels"], manifest["anchors"]) if name]
         expected = {name: manifest["files"][name]["sha256"] for name in needed}
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
@@ -161,8 +161,8 @@ class Model:
                 ctypes.CDLL(str(path), ctypes.RTLD_GLOBAL)
         use_cores(ffi, threads, target["cores"])
         machine = ffi.load_module(str(HERE / LIBRARY))["vm_load_executable"]()
-        where = (DEVICES[target["device"]], target["device_index"], POOLED)
-        beside = (DEVICES["cpu"], 0, POOLED) if target["device"] != "cpu" else ()
+        where = (DEVICES[target["device_type"]], target["device_index"], POOLED)
+        beside = (DEVICES["cpu"], 0, POOLED) if target["device_type"] != "cpu" else ()
         machine["vm_initialization"](*where, *beside)
         self._set, self._run = machine["set_input"], machine["invoke_stateful"]
         self._get, self._entry = machine["get_output"], manifest["entry"]
@@ -171,7 +171,7 @@ class Model:
         self._read = ffi.get_global_func("runtime.TVMTensorCopyToBytes")
         allocate = ffi.get_global_func("runtime.TVMTensorAllocWithScope")
         (image,) = manifest["inputs"]
-        device = ffi.device(f"{target['device']}:{target['device_index']}")
+        device = ffi.device(f"{target['device_type']}:{target['device_index']}")
         self._image = allocate(ffi.Shape(image["shape"]), ffi.dtype("float32"), device, None)
 
     def __call__(self, image: bytes) -> list[Floats]:
@@ -341,7 +341,7 @@ def main() -> int:
         parser.error("--top: give 1 or more")
     manifest = read_manifest()
     check_machine(manifest)
-    if manifest["target"]["device"] == "opencl" and options.plugin is None:
+    if manifest["target"]["device_type"] == "opencl" and options.plugin is None:
         raise BundleError("TVM's wheels do not speak OpenCL; name what does with --plugin")
     plugin = options.plugin and options.plugin.resolve()
     threads = manifest["threads"] if options.threads is None else options.threads

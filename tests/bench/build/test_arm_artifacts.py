@@ -20,7 +20,7 @@ _AT_ONCE = 2
 
 def build(cache_dir: Path, target: Target, variants: list[Variant]) -> list[Artifact]:
     with BuildService(cache_dir, _LIMIT_S) as service:
-        exported = [service.export(variant, Weights()) for variant in variants]
+        exported = [service.to_onnx(variant, Weights()) for variant in variants]
         return [
             service.build(variant, one, target, threads, ())
             for variant, one in zip(variants, exported, strict=True)

@@ -105,7 +105,7 @@ def test_a_build_comes_back_with_its_files(
 ) -> None:
     variant, target = parse_variant(VARIANT), find_target("x86-64-v3")
     with BuildService(cache_dir, LIMIT_S, builders=cluster) as service:
-        exported = service.export(variant, Weights())
+        exported = service.to_onnx(variant, Weights())
         built = service.build(variant, exported, target, 1, directories())
     assert built.directory.is_relative_to(cache_dir)
     assert find_artifact(built.key, there), "it was not built over there"

@@ -13,7 +13,7 @@ from mobilebench.bench.models.variant import parse_variant, published_grid
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import Target, all_targets
 
-GPUS = [target for target in all_targets() if target.device == "opencl" and target.key]
+GPUS = [target for target in all_targets() if target.device_type == "opencl" and target.tracker_key]
 _WHOLE_GRID = ("adreno", "mali-linux")  # one of each family, and of each toolchain
 _FEW = (
     "mobilenet_v2_0.35_96",
@@ -59,9 +59,9 @@ def artifacts(cache_dir: Path) -> dict[tuple[str, str, str], Artifact]:
         for target in GPUS:
             for name, precision in cells(target):
                 variant = parse_variant(name)
-                exported = service.export(variant, Weights())
+                exported = service.to_onnx(variant, Weights())
                 artifact = service.build(variant, exported, target, 1, (), precision)
-                assert len(artifact.manifest.kernels) == artifact.manifest.functions
+                assert len(artifact.manifest.kernels) == artifact.manifest.kernel_count
                 assert artifact.manifest.precision == precision
                 built[target.name, name, precision] = artifact
     return built

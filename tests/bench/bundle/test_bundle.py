@@ -29,7 +29,7 @@ def test_a_bundle_says_what_it_is(bundle: Path) -> None:
     assert opened.variant.name == opened.manifest.variant == "mobilenet_v2_0.35_64x96"
     assert opened.target.name == "native"
     assert opened.manifest.architecture == platform.machine()
-    assert opened.artifact.params == bundle / "params.bin"
+    assert opened.artifact.params_path == bundle / "params.bin"
     assert opened.weights.label == "random(seed 0)"
     reference = opened.reference()
     assert reference.inputs.shape == (1, 3, 64, 96)
@@ -125,7 +125,7 @@ def test_a_link_is_refused(copy: Path, tmp_path: Path) -> None:
         ({"target": None}, "manifest.json.target is None, not an object"),
         ({"target": {"device": "cuda"}}, "device is 'cuda'; allowed are cpu, opencl"),
         ({"target": {"tvm": None}}, "manifest.json.target.tvm is None, not"),
-        ({"target": {"key": 5}}, "manifest.json.target.key is 5, not str"),
+        ({"target": {"key": 5}}, "manifest.json.target.tracker_key is 5, not str"),
         ({"target": {"cores": [-1]}}, "cores must be numbers of processors"),
         ({"weights": {"padding": "none"}}, "padding is 'none', not symmetric, same"),
         ({"preprocessing": {"mean": [0, 0]}}, "preprocessing.mean is [0, 0], not tuple"),

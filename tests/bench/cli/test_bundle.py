@@ -70,7 +70,7 @@ def test_a_bundle_is_exported_measured_verified_and_run(mobilebench: Any, tmp_pa
     assert record.artifact_key == f"bundle-{opened.sha256[:24]}"
     assert record.artifact_bytes == (tmp_path / "bundle" / LIBRARY).stat().st_size
     assert record.samples
-    assert (record.export_s, record.compile_s) == (None, None)
+    assert (record.to_onnx_s, record.compile_s) == (None, None)
 
     done = mobilebench("run", "--resume", "latest")
     assert done.returncode == 0, done.stderr
@@ -113,7 +113,7 @@ def test_weights_are_apart_or_embedded_and_whole_or_half(
     manifest = open_bundle(tmp_path / "bundle").manifest
     stored = manifest.params_bytes // 4 * stored_bytes
     file = tmp_path / "bundle" / PARAMS_FILE
-    assert manifest.params == params
+    assert manifest.params_storage == params
     assert file.exists() == (params == "external")
     code = manifest.library_bytes - (0 if file.exists() else stored)
     assert 0 < code < 1_000_000
@@ -271,7 +271,7 @@ def test_a_gpu_s_bundle_has_what_makes_the_runtime_speak_opencl(
     done = mobilebench(*command, **environment)
     assert done.returncode == 0, done.stderr
     opened = open_bundle(tmp_path / "gpu")
-    assert opened.manifest.params == "embedded"
+    assert opened.manifest.params_storage == "embedded"
     assert opened.manifest.measured
     assert opened.manifest.measured.accelerator
     assert (tmp_path / "gpu" / "cpp" / "opencl_runtime.cc").exists()

@@ -92,7 +92,7 @@ def compile_beforehand(cache_dir: Path, directory: Path) -> None:
     with BuildService(cache_dir, 300) as service:
         for name in VARIANTS:
             variant = parse_variant(name)
-            service.build(variant, service.export(variant, Weights()), target, 1, directories())
+            service.build(variant, service.to_onnx(variant, Weights()), target, 1, directories())
 
 
 @pytest.mark.slow

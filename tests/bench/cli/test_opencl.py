@@ -46,7 +46,7 @@ def check_kernels(directory: Path) -> None:
     record = record_of(directory)
     with Store(str(directory / "mobilebench.sqlite")) as store:
         kernels = store.kernels(record)
-    assert len(kernels) == record.functions
+    assert len(kernels) == record.kernel_count
     assert sum(kernel.calls for kernel in kernels) == CALLS
     assert all(kernel.microseconds > 0 for kernel in kernels)
     assert record.latency_p50_ms is not None
@@ -93,7 +93,7 @@ def test_halves_are_measured_where_the_device_stores_them(
     assert record.relative_l2_error is not None
     assert record.relative_l2_error > TOLERANCE["float32"]
     assert record.params_bytes is not None
-    assert 0.45 < record.params_bytes / (4 * record.params) < 0.6
+    assert 0.45 < record.params_bytes / (4 * record.params_count) < 0.6
 
 
 def test_halves_are_refused_where_it_does_not(
@@ -138,4 +138,4 @@ def test_a_run_uses_what_was_tuned_for_the_device(mobilebench: Any, tmp_path: Pa
     record = record_of(tmp_path)
     check(record)
     assert (record.database_hits, record.database_misses) == (len(database.entries), 0)
-    assert record.database_hits == record.functions
+    assert record.database_hits == record.kernel_count

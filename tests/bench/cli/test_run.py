@@ -15,7 +15,7 @@ from PIL import Image
 
 from mobilebench.bench.build.artifact import MANIFEST, Artifact, build_artifact, find_artifact
 from mobilebench.bench.cache import file_sha256
-from mobilebench.bench.models.onnx_export import export
+from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import DETECT, SEGMENT, parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.reports.records.activations import LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN
@@ -146,7 +146,7 @@ def test_a_run_measures_every_runtime_and_leaves_a_report(
         assert record.peak_rss_bytes > record.base_rss_bytes
     # Weights are float32 without batch norm's scale, but with whole vectors at the edges.
     assert tvm.params_bytes is not None
-    assert 0.95 < tvm.params_bytes / (4 * tvm.params) < 1.1
+    assert 0.95 < tvm.params_bytes / (4 * tvm.params_count) < 1.1
     artifact = find_artifact(tvm.artifact_key, cache_dir)
     assert artifact is not None
     assert artifact.manifest.artifact_bytes == tvm.artifact_bytes
@@ -189,7 +189,7 @@ def test_a_look_inside_adds_up_to_the_whole(mobilebench: Any, tmp_path: Path, th
     with Store(str(tmp_path / "mobilebench.sqlite")) as store:
         kernels = store.kernels(record)
         samples_ms = [sample for one in store.rounds_ms(record) for sample in one]
-    assert len(kernels) == record.functions
+    assert len(kernels) == record.kernel_count
     assert sum(kernel.calls for kernel in kernels) == 38  # 36 convolutions, pooling, classifier
     assert all(kernel.microseconds > 0 for kernel in kernels)
     inside_ms = sum(kernel.microseconds for kernel in kernels) / 1000
@@ -291,7 +291,7 @@ def _sabotaged(artifact: Artifact, c_function: str) -> Iterator[None]:
 def _artifact(variant_name: str, cache_dir: Path) -> Artifact:
     """Return what a run builds of a variant for this machine."""
     variant, native = parse_variant(variant_name), find_target("native")
-    exported = export(variant, Weights(), cache_dir)
+    exported = to_onnx(variant, Weights(), cache_dir)
     onnx = (exported.onnx_path, exported.onnx_sha256)
     return build_artifact(variant.name, *onnx, native, 1, directories(), cache_dir)
 

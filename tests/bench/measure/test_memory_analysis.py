@@ -70,7 +70,7 @@ def analyse_with(
     cell: Any = SimpleNamespace(
         title="network on target",
         variant=None,
-        target=SimpleNamespace(device=device),
+        target=SimpleNamespace(device_type=device),
         threads=1,
         precision="float32",
         runtimes=("tvm", "onnxruntime", "torch"),

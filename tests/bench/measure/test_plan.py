@@ -63,7 +63,7 @@ def record(**others: Any) -> Record:
         "weights": "random(seed 0)",
         "status": "ok",
         "macs": 1,
-        "params": 1,
+        "params_count": 1,
         "largest_tensor_bytes": 1,
     }
     return Record(**(values | others))

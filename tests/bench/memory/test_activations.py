@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mobilebench.bench.memory.activations import activations_of, blocks_of
-from mobilebench.bench.models.onnx_export import export
+from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.onnx_graph import Graph, read_graph
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
@@ -26,7 +26,7 @@ def needs_of(variant: str, cache_dir: Path, precision: str = "float32") -> Activ
 
 
 def file_of(variant: str, cache_dir: Path) -> Path:
-    return export(parse_variant(variant), Weights(), cache_dir).onnx_path
+    return to_onnx(parse_variant(variant), Weights(), cache_dir).onnx_path
 
 
 def inverted_residual(path: Path, *, activated: bool = False, read_twice: bool = False) -> Graph:

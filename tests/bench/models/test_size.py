@@ -39,7 +39,9 @@ def test_params_and_macs_are_those_of_the_model(name: str) -> None:
         model = make_reference(variant, "symmetric").eval()
         with FlopCounterMode(display=False) as counter:
             outputs = model(torch.zeros(variant.input_shape))
-    assert sum(parameter.numel() for parameter in model.parameters()) == size_of(variant).params
+    assert (
+        sum(parameter.numel() for parameter in model.parameters()) == size_of(variant).params_count
+    )
     assert counter.get_total_flops() == 2 * size_of(variant).macs
     shapes = [output.shape for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
     assert shapes == list(outputs_of(variant).values())
@@ -69,7 +71,7 @@ def test_networks_are_as_large_as_the_paper_s(
     name: str, params_millions: float, macs_millions: float
 ) -> None:
     size = size_of(parse_variant(name))
-    assert size.params / 1e6 == pytest.approx(params_millions, rel=0.02)
+    assert size.params_count / 1e6 == pytest.approx(params_millions, rel=0.02)
     assert size.macs / 1e6 == pytest.approx(macs_millions, rel=0.02)
 
 
@@ -77,14 +79,14 @@ def test_the_paper_s_detector_has_no_ids_that_name_nothing(monkeypatch: pytest.M
     variant = parse_variant("ssdlite_mobilenet_v2_1.0_320")
     assert size_of(variant).macs / 1e6 == pytest.approx(800, rel=0.02)
     monkeypatch.setitem(CLASSES, "detect", 81)
-    assert size_of(variant).params / 1e6 == pytest.approx(4.3, rel=0.02)
+    assert size_of(variant).params_count / 1e6 == pytest.approx(4.3, rel=0.02)
 
 
 def test_the_paper_counts_dilated_convolutions_as_tensorflow_ran_them() -> None:
     """TensorFlow cut the padded image into pieces of whole pixels: 36 x 36, and not 33 x 33."""
     variant = parse_variant("deeplabv3_mobilenet_v2_1.0_513")
     size, head = size_of(variant), segmenter_of(variant)
-    assert size.params / 1e6 == pytest.approx(4.52, rel=0.02)
+    assert size.params_count / 1e6 == pytest.approx(4.52, rel=0.02)
     features = 33
     more = 0
     for rate in head.dilations:

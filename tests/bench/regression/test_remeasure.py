@@ -36,7 +36,7 @@ BRIEF = Effort("brief", warm_up_s=0.0, min_samples=12, min_duration_s=0.0, round
 def libraries(cache_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
     with BuildService(cache_dir, 300) as service:
         variant, target = parse_variant(VARIANT), find_target("native")
-        exported = service.export(variant, Weights())
+        exported = service.to_onnx(variant, Weights())
         yield (
             service.build(variant, exported, target, 1, ()),
             service.build(variant, exported, target, 1, (), optimize_for=MEMORY),

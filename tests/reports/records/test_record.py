@@ -33,7 +33,7 @@ RELIED_ON = [
     "latency_cv",
     "samples",
     "macs",
-    "params",
+    "params_count",
     "params_bytes",
     "arena_bytes",
     "largest_tensor_bytes",
@@ -48,7 +48,7 @@ RELIED_ON = [
     "map50_percent",
     "miou_percent",
     "images",
-    "export_s",
+    "to_onnx_s",
     "compile_s",
     "tune_s",
     "database_hits",
@@ -109,4 +109,4 @@ def test_a_record_cannot_be_changed(make_record: Any) -> None:
 
 def test_a_record_needs_its_identity() -> None:
     with pytest.raises(TypeError, match="run_id"):
-        Record(macs=1, params=1, largest_tensor_bytes=1)  # type: ignore[call-arg]
+        Record(macs=1, params_count=1, largest_tensor_bytes=1)  # type: ignore[call-arg]

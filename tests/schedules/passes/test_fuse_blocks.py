@@ -7,7 +7,7 @@ import pytest
 from mobilebench.bench.build.artifact import build_artifact
 from mobilebench.bench.measure.fidelity import compare
 from mobilebench.bench.measure.on_device import MeasurementConfig, infer_on_device
-from mobilebench.bench.models.onnx_export import export
+from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
@@ -29,7 +29,7 @@ def test_blocks_by_strips_compute_what_pytorch_computes(
     cache_dir: Path, name: str, built_for: int, run_on: int, target: str
 ) -> None:
     variant, where = parse_variant(name), find_target(target)
-    exported = export(variant, Weights(), cache_dir)
+    exported = to_onnx(variant, Weights(), cache_dir)
     artifact = build_artifact(
         name,
         exported.onnx_path,

@@ -10,7 +10,7 @@ import pytest
 from mobilebench.bench.build.artifact import Artifact, build_artifact
 from mobilebench.bench.measure.fidelity import compare
 from mobilebench.bench.measure.on_device import MeasurementConfig, infer_on_device
-from mobilebench.bench.models.onnx_export import Exported, export
+from mobilebench.bench.models.onnx_export import OnnxModel, to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
@@ -24,11 +24,11 @@ VARIANT = parse_variant("mobilenet_v2_0.35_64x96")
 
 
 @pytest.fixture(scope="module")
-def exported(cache_dir: Path) -> Exported:
-    return export(VARIANT, Weights(), cache_dir)
+def exported(cache_dir: Path) -> OnnxModel:
+    return to_onnx(VARIANT, Weights(), cache_dir)
 
 
-def build(exported: Exported, cache: Path, precision: str, params: str, threads: int) -> Artifact:
+def build(exported: OnnxModel, cache: Path, precision: str, params: str, threads: int) -> Artifact:
     return build_artifact(
         *(VARIANT.name, exported.onnx_path, exported.onnx_sha256, NATIVE, threads, (), cache),
         precision=precision,
@@ -36,8 +36,10 @@ def build(exported: Exported, cache: Path, precision: str, params: str, threads:
     )
 
 
-def infer(exported: Exported, artifact: Artifact, cache: Path, threads: int) -> Any:
-    workload = Workload(VARIANT, Weights(), exported.onnx_path, artifact.library, artifact.params)
+def infer(exported: OnnxModel, artifact: Artifact, cache: Path, threads: int) -> Any:
+    workload = Workload(
+        VARIANT, Weights(), exported.onnx_path, artifact.library, artifact.params_path
+    )
     inputs, reference = exported.reference()
     outputs = infer_on_device(MeasurementConfig(NATIVE, threads, 60, cache), workload, inputs)
     return compare(outputs, reference)
@@ -53,7 +55,7 @@ def infer(exported: Exported, artifact: Artifact, cache: Path, threads: int) -> 
     ],
 )
 def test_weights_are_where_and_what_was_asked_for(
-    exported: Exported,
+    exported: OnnxModel,
     cache_dir: Path,
     params: str,
     threads: int,
@@ -65,12 +67,12 @@ def test_weights_are_where_and_what_was_asked_for(
     stored = artifact.manifest.params_bytes // (2 if precision == FLOAT16 else 1)
     code = artifact.library.stat().st_size
     if params == EXTERNAL:
-        assert artifact.params
-        content = artifact.params.read_bytes()
+        assert artifact.params_path
+        content = artifact.params_path.read_bytes()
         assert content[:64].decode() == hashlib.sha256(content[64:]).hexdigest()
         assert len(content) == 64 + stored
     else:
-        assert artifact.params is None
+        assert artifact.params_path is None
         code -= stored
     assert 0 < code < 1_000_000
     assert low <= infer(exported, artifact, cache_dir, threads).relative_l2_error < high
@@ -119,7 +121,7 @@ def test_halves_are_widened_as_numpy_does_it(tmp_path: Path) -> None:
     ],
 )
 def test_other_weights_are_refused(
-    exported: Exported, cache_dir: Path, tmp_path: Path, spoil: Any, reason: str
+    exported: OnnxModel, cache_dir: Path, tmp_path: Path, spoil: Any, reason: str
 ) -> None:
     import shutil
 
@@ -129,14 +131,14 @@ def test_other_weights_are_refused(
     library = tmp_path / artifact.library.name
     shutil.copy(artifact.library, library)
     file = tmp_path / PARAMS_FILE
-    assert artifact.params
-    shutil.copy(artifact.params, file)
+    assert artifact.params_path
+    shutil.copy(artifact.params_path, file)
     spoil(file)
     machine = tvm.runtime.vm.VirtualMachine(tvm.runtime.load_module(str(library)), tvm.cpu())
     image = tvm.runtime.tensor(np.zeros(VARIANT.input_shape, np.float32))
     with pytest.raises(ValueError, match=reason):
         machine["main"](image)
-    shutil.copy(artifact.params, file)  # and once they are there, it goes on
+    shutil.copy(artifact.params_path, file)  # and once they are there, it goes on
     assert machine["main"](image).numpy().shape == (1, 1000)
 
 
@@ -146,7 +148,7 @@ def test_weights_beyond_half_precision_are_refused() -> None:
         Pool(whole.tobytes(), EXTERNAL, FLOAT16).stored_bytes()
 
 
-def test_a_gpu_s_weights_cannot_be_apart(exported: Exported, cache_dir: Path) -> None:
+def test_a_gpu_s_weights_cannot_be_apart(exported: OnnxModel, cache_dir: Path) -> None:
     with pytest.raises(BenchError, match="leave out --params apart"):
         build_artifact(
             *(VARIANT.name, exported.onnx_path, exported.onnx_sha256, find_target("mali"), 1, ()),

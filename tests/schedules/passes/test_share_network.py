@@ -7,7 +7,7 @@ import pytest
 from mobilebench.bench.build.artifact import build_artifact
 from mobilebench.bench.measure.fidelity import compare
 from mobilebench.bench.measure.on_device import MeasurementConfig, infer_on_device
-from mobilebench.bench.models.onnx_export import export
+from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
@@ -24,7 +24,7 @@ def test_any_number_of_threads_computes_what_pytorch_computes(
     cache_dir: Path, built_for: int, run_on: int
 ) -> None:
     variant = parse_variant("mobilenet_v2_0.35_64x96")
-    exported = export(variant, Weights(), cache_dir)
+    exported = to_onnx(variant, Weights(), cache_dir)
     artifact = build_artifact(
         variant.name, exported.onnx_path, exported.onnx_sha256, NATIVE, built_for, (), cache_dir
     )
@@ -95,7 +95,7 @@ def test_kernels_end_with_a_barrier_and_serial_ones_are_the_first_thread_s() -> 
 
 def test_code_for_one_thread_launches_nothing(cache_dir: Path) -> None:
     variant = parse_variant("mobilenet_v2_0.35_32_t1")
-    exported = export(variant, Weights(), cache_dir)
+    exported = to_onnx(variant, Weights(), cache_dir)
     libraries = [
         build_artifact(
             variant.name, exported.onnx_path, exported.onnx_sha256, NATIVE, threads, (), cache_dir

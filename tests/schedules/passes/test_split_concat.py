@@ -75,12 +75,12 @@ def test_the_segmenter_s_head_has_no_concatenation_left(cache_dir: Any, size: in
     import onnx
     from tvm.relax.frontend.onnx import from_onnx
 
-    from mobilebench.bench.models.onnx_export import export
+    from mobilebench.bench.models.onnx_export import to_onnx
     from mobilebench.bench.models.variant import parse_variant
     from mobilebench.bench.models.weights import Weights
     from mobilebench.schedules.passes.split_concat import SplitConcat
 
     variant = parse_variant(f"deeplabv3_mobilenet_v2_0.35_{size}")
-    model = onnx.load(export(variant, Weights(), cache_dir).onnx_path)
+    model = onnx.load(to_onnx(variant, Weights(), cache_dir).onnx_path)
     module = SplitConcat()(from_onnx(model, keep_params_in_input=False))
     assert shapes(module, "relax.concat") == []

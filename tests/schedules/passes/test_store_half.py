@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mobilebench.bench.measure.fidelity import TOLERANCE, compare
-from mobilebench.bench.models.onnx_export import Exported, export
+from mobilebench.bench.models.onnx_export import OnnxModel, to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import find_target
@@ -13,18 +13,18 @@ from mobilebench.targets.catalog.tvm_target import resolve
 
 
 @pytest.fixture(scope="module")
-def exported(cache_dir: Path) -> Exported:
+def exported(cache_dir: Path) -> OnnxModel:
     """Return a small network."""
-    return export(parse_variant("mobilenet_v2_0.35_32_t1"), Weights(), cache_dir)
+    return to_onnx(parse_variant("mobilenet_v2_0.35_32_t1"), Weights(), cache_dir)
 
 
 @pytest.fixture(scope="module")
-def half(exported: Exported) -> Any:
+def half(exported: OnnxModel) -> Any:
     """Return its fused module, stored in half precision."""
     return fused(exported, "float16")
 
 
-def fused(exported: Exported, precision: str) -> Any:
+def fused(exported: OnnxModel, precision: str) -> Any:
     import onnx
     import tvm
     from tvm.relax.frontend.onnx import from_onnx
@@ -48,7 +48,7 @@ def infer(module: Any, inputs: np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple(output.numpy() for output in several)
 
 
-def test_it_computes_nearly_the_same(exported: Exported, half: Any) -> None:
+def test_it_computes_nearly_the_same(exported: OnnxModel, half: Any) -> None:
     inputs, _ = exported.reference()
     whole, halved = (infer(one, inputs[:1]) for one in (fused(exported, "float32"), half))
     assert 1e-5 < compare(halved, whole).relative_l2_error < TOLERANCE["float16"]
@@ -57,7 +57,7 @@ def test_it_computes_nearly_the_same(exported: Exported, half: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ssdlite_mobilenet_v2_0.1_32", "deeplabv3_mobilenet_v2_0.1_33"])
 def test_networks_with_heads_compute_nearly_the_same(cache_dir: Path, name: str) -> None:
-    exported = export(parse_variant(name), Weights(), cache_dir)
+    exported = to_onnx(parse_variant(name), Weights(), cache_dir)
     inputs, _ = exported.reference()
     whole, halved = (infer(fused(exported, one), inputs[:1]) for one in ("float32", "float16"))
     assert all(str(output.dtype) == "float32" for output in halved)

@@ -46,19 +46,19 @@ def test_a_file_of_one_s_own_is_named_by_its_path(write: Any) -> None:
 def test_a_board_s_keys_are_read(write: Any) -> None:
     keys = 'key = "pi-4"\ncores = [3, 0]\ncool_below_c = 62.5\nemulated = true\n'
     target = read_target(write(GOOD + keys + TVM))
-    assert (target.key, target.cores, target.cool_below_c) == ("pi-4", (3, 0), 62.5)
+    assert (target.tracker_key, target.cores, target.cool_below_c) == ("pi-4", (3, 0), 62.5)
     assert target.emulated
 
 
 def test_a_target_is_this_machine_unless_its_file_says_otherwise(write: Any) -> None:
     target = read_target(write(GOOD + TVM))
-    assert (target.key, target.cores, target.cool_below_c) == ("", (), None)
+    assert (target.tracker_key, target.cores, target.cool_below_c) == ("", (), None)
     assert not target.emulated
 
 
 def test_a_gpu_has_a_host_and_limits_and_no_peers(write: Any) -> None:
     target = read_target(write(GPU + "[limits]\nwork_group = 128\nsubgroup = 8\n"))
-    assert (target.device, target.host["kind"], target.has_peers) == ("opencl", "llvm", False)
+    assert (target.device_type, target.host["kind"], target.has_peers) == ("opencl", "llvm", False)
     assert target.limits == Limits(work_group=128, subgroup=8)
     assert read_target(write(GPU)).limits is None
 
@@ -71,9 +71,9 @@ def test_these_are_good_too(write: Any, keys: str) -> None:
 
 
 def test_boards_of_the_catalogue_have_code_of_their_own() -> None:
-    boards = [target for target in map(read_target, CATALOG.glob("*.toml")) if target.key]
+    boards = [target for target in map(read_target, CATALOG.glob("*.toml")) if target.tracker_key]
     assert boards
-    assert len({target.key for target in boards}) == len(boards)
+    assert len({target.tracker_key for target in boards}) == len(boards)
     triples = {AARCH64_LINUX: "aarch64-linux-gnu", AARCH64_ANDROID: "aarch64-linux-android"}
     for target in boards:
         assert target.toolchain != HOST
@@ -85,7 +85,7 @@ def test_boards_of_the_catalogue_have_code_of_their_own() -> None:
 def test_emulated_targets_of_the_catalogue_are_boards() -> None:
     emulated = [target for target in map(read_target, CATALOG.glob("*.toml")) if target.emulated]
     assert emulated
-    assert all(target.key for target in emulated)
+    assert all(target.tracker_key for target in emulated)
 
 
 def test_a_directory_of_one_s_own_wins_over_the_catalogue(

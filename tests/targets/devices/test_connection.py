@@ -16,7 +16,7 @@ from mobilebench.targets.errors import DeviceLostError, NoDeviceError
 from mobilebench.targets.toolchains.toolchain import find_toolchain
 from tests.farm import KEY, Board, RealFarm
 
-TARGET = dataclasses.replace(find_target("native"), key=KEY)
+TARGET = dataclasses.replace(find_target("native"), tracker_key=KEY)
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +76,8 @@ def test_a_model_that_crashes_ends_its_session_and_not_the_board(
 def test_a_board_that_went_away_after_it_was_granted_is_lost(
     farm: RealFarm, line: Connector, board: Board
 ) -> None:
-    other = dataclasses.replace(TARGET, key="short-lived")
-    short_lived = farm.add_board(other.key)
+    other = dataclasses.replace(TARGET, tracker_key="short-lived")
+    short_lived = farm.add_board(other.tracker_key)
     line = Connector(other, 1, Farm(farm.tracker, wait_s=1), Path())
     line.wait()
     short_lived.kill()

@@ -10,7 +10,7 @@ from mobilebench.targets.emulated.running import Running, note_running, running_
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.rpc.tracker import Tracker
 
-BOARD = dataclasses.replace(find_target("native"), name="board", key="x")
+BOARD = dataclasses.replace(find_target("native"), name="board", tracker_key="x")
 EMULATED = dataclasses.replace(BOARD, emulated=True)
 
 

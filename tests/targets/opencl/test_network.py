@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mobilebench.bench.measure.fidelity import compare
-from mobilebench.bench.models.onnx_export import export
+from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from tests.targets.opencl.kernels import TARGET
@@ -20,7 +20,7 @@ def test_a_whole_network_computes_what_pytorch_computes(
     from tvm import relax
     from tvm.relax.frontend.onnx import from_onnx
 
-    exported = export(parse_variant("mobilenet_v2_0.35_96"), Weights(), cache_dir)
+    exported = to_onnx(parse_variant("mobilenet_v2_0.35_96"), Weights(), cache_dir)
     module = from_onnx(onnx.load(exported.onnx_path), keep_params_in_input=False)
     tvm.compile(module, target=TARGET).export_library(str(tmp_path / "network.so"))
     session.upload(str(tmp_path / "network.so"))

@@ -142,12 +142,12 @@ class Bundle {
     }
     Fields target = manifest_.Inner("target");
     task = manifest_.OneOf("task", {"classify", "detect", "segment"});
-    device = target.OneOf("device", {"cpu", "opencl"});
+    device = target.OneOf("device_type", {"cpu", "opencl"});
     device_index = target.Number("device_index", 0);
     threads = manifest_.Number("threads", 1);
     for (int64_t core : target.Values<int64_t>("cores")) cores.push_back(core);
     entry = manifest_.Text("entry");
-    apart = manifest_.OneOf("params", {"apart", "embedded"}) == "apart";
+    apart = manifest_.OneOf("params_storage", {"external", "embedded"}) == "external";
     tolerance = manifest_.Get<double>("tolerance");
     if (manifest_.Has("labels")) labels = manifest_.Text("labels");
     auto inputs = Ports("inputs");
