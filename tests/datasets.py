@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mobilebench.bench.accuracy.evaluation import ask, read_data
+from mobilebench.bench.accuracy.evaluation import predict, read_data
 from mobilebench.bench.models.onnx_export import infer_one_by_one
 from mobilebench.bench.models.variant import DETECT, Variant
 from mobilebench.bench.models.weights import Weights, find_weights, load_model
@@ -79,7 +79,7 @@ def answered(folder: Path, variant: Variant, weights: Weights, images: int = 3) 
         path = write_voc(folder, dict.fromkeys(names, np.zeros((HEIGHT, WIDTH))))
     infer = partial(infer_one_by_one, load_model(variant, weights))
     data = read_data(path, variant.task)
-    answers = list(ask(variant, data, weights.preprocessing(variant), infer))
+    answers = list(predict(variant, data, weights.preprocessing(variant), infer))
     if not detects:
         seen = [answer[:HEIGHT, :WIDTH] for answer in answers]  # the rest is padding
         return write_voc(folder, dict(zip(names, seen, strict=True)))

@@ -118,7 +118,7 @@ def build_artifact(
     if params_storage == EXTERNAL and target.device_type != CPU:
         raise BenchError(
             f"target {target.name}: a GPU's weights are copied to its memory, out of the library; "
-            f"leave out --params {EXTERNAL}"
+            f"leave out --params-storage {EXTERNAL}"
         )
     instrumented = instrumented and target.device_type == CPU
     toolchain = find_toolchain(target.toolchain)
@@ -274,7 +274,9 @@ def _compile(
     planned = pipeline.plan(fused, tvm_handle, lookup, optimize_for, instrumented)
     code, content = take_params(planned)
     if params_storage == EXTERNAL and not content:
-        raise BenchError(f"{target.name}: TVM has kept the weights; leave out --params {EXTERNAL}")
+        raise BenchError(
+            f"{target.name}: TVM has kept the weights; leave out --params-storage {EXTERNAL}"
+        )
     executable = pipeline.build(code, tvm_handle)
     names = [TEAM] if is_shared(planned) else []
     names += [MARKS] if instrumented else []

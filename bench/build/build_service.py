@@ -73,13 +73,13 @@ class BuildService:
         precision: str = FLOAT32,
         optimize_for: str = LATENCY,
         instrumented: bool = False,
-        params: str = EMBEDDED,
+        params_storage: str = EMBEDDED,
     ) -> Artifact:
         """Return the variant's library for a target and a number of threads.
 
         `databases` are the directories of tuned tiles; none for the templates' best guesses.
         `precision` says what weights and activations are stored in, `prefer` what it is made for;
-        a marked one tells how long each kernel takes; `params` where its weights are.
+        a marked one tells how long each kernel takes; `params_storage` where its weights are.
         """
         artifact: Artifact = self._call(
             _COMPILE,
@@ -94,7 +94,7 @@ class BuildService:
             precision,
             optimize_for,
             instrumented,
-            params,
+            params_storage,
         )
         return artifact
 

@@ -280,7 +280,7 @@ def export(
     weights: Annotated[
         str, typer.Option(help="random, a checkpoint, or its URL ending in #sha256=HASH.")
     ] = "random",
-    params: Annotated[
+    params_storage: Annotated[
         str | None,
         typer.Option(
             help="Where weights are: apart, in a file that is mapped into memory (the default on "
@@ -318,7 +318,7 @@ def export(
         *(variant, target, out),
         precision=precision,
         weights_source=weights,
-        params=params,
+        params_storage=params_storage,
         labels_file=labels,
         measured=measure,
         chosen=chosen,

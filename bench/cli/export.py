@@ -34,7 +34,7 @@ def export_command(
     *,
     precision: str,
     weights_source: str,
-    params: str | None,
+    params_storage: str | None,
     labels_file: Path | None,
     measured: bool,
     chosen: dict[str, Any],
@@ -57,9 +57,9 @@ def export_command(
         raise BenchError(f"variant {variant_name!r}: name one variant; a bundle is of one")
     (name,), (threads,) = suite.variants, suite.threads
     variant = parse_variant(name)
-    params = params or (EXTERNAL if target.device_type == CPU else EMBEDDED)
+    params_storage = params_storage or (EXTERNAL if target.device_type == CPU else EMBEDDED)
     _require("precision", precision, PRECISIONS)
-    _require("place of weights", params, PARAMS_STORAGES)
+    _require("place of weights", params_storage, PARAMS_STORAGES)
     if out.exists():
         raise BenchError(f"directory {out}: exists already; remove it, or choose another --out")
     write_once(out, lambda _: None)  # that it can be made is known before anything is compiled
@@ -81,7 +81,9 @@ def export_command(
             exported = service.to_onnx(variant, weights)
             say("compile")
             options = (directories(), precision, suite.optimize_for)
-            artifact = service.build(variant, exported, target, threads, *options, params=params)
+            artifact = service.build(
+                variant, exported, target, threads, *options, params_storage=params_storage
+            )
         figures = None
         if config:
             say("measure")

@@ -71,7 +71,8 @@ def _run(tracker: str, boards: int, jobs: int, directory: Path) -> None:
 
     target = directory / "simulated.toml"
     target.write_text(
-        f'description = "a simulated board"\ndevice = "cpu"\nkey = "{KEY}"\ntoolchain = "host"\n'
+        'description = "a simulated board"\ndevice_type = "cpu"\n'
+        f'tracker_key = "{KEY}"\ntoolchain = "host"\n'
         '[tvm]\nkind = "llvm"\nmcpu = "x86-64-v3"\n'
     )
     names = [f"mobilenet_v2_0.35_{32 + n // 64}x{32 + n % 64}_t1" for n in range(jobs)]

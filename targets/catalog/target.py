@@ -137,13 +137,13 @@ def _check(table: dict[str, Any]) -> None:
             raise ValueError(f"{key} must be of type {names}, not {value!r}")
         if key in _ALLOWED and value not in _ALLOWED[key]:
             raise ValueError(f"{key} is {value!r}; allowed are {', '.join(_ALLOWED[key])}")
-    for key in ("description", "device", "tvm"):
+    for key in ("description", "device_type", "tvm"):
         if key not in table:
             raise ValueError(f"{key} is missing")
     _check_keys(table, "tvm", _TVM_KEYS)
     _check_keys(table, "host", _TVM_KEYS)
     _check_keys(table, "limits", [field.name for field in fields(Limits)])
-    for name in ("tvm", "host") if table["device"] != CPU else ("tvm",):
+    for name in ("tvm", "host") if table["device_type"] != CPU else ("tvm",):
         if "kind" not in table.get(name, {}):
             raise ValueError(f"kind is missing in [{name}]")
     _check_values(table)
@@ -168,10 +168,10 @@ def _check_values(table: dict[str, Any]) -> None:
             raise ValueError(f"{name} in [limits] must be a whole number above 0, not {limit!r}")
     if not 0 < table.get("cool_below_c", 1) < 200:
         raise ValueError("cool_below_c must be a temperature in degrees Celsius")
-    if table.get("emulated") and "key" not in table:
-        raise ValueError("emulated boards have a key; key is missing")
-    if "key" in table and table["key"].split() != [table["key"]]:
-        raise ValueError(f"key must be one word, not {table['key']!r}")
+    if table.get("emulated") and "tracker_key" not in table:
+        raise ValueError("emulated boards have a tracker_key, which is missing")
+    if "tracker_key" in table and table["tracker_key"].split() != [table["tracker_key"]]:
+        raise ValueError(f"tracker_key must be one word, not {table['tracker_key']!r}")
     if table.get("device_index", 0) < 0:
         raise ValueError("device_index must be 0 or more")
 

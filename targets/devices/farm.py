@@ -44,6 +44,6 @@ def find_farm(
             f"target {target.name}: its board does not run; `mobilebench board start {target.name}`"
         )
     raise BenchError(
-        f"target {target.name}: it runs on boards with key {target.tracker_key}; give their tracker "
+        f"target {target.name}: it runs on boards of key {target.tracker_key}; give their tracker "
         f"as --tracker HOST:PORT or in {TRACKER_VARIABLE} (docs/farm.md)"
     )

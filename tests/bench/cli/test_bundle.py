@@ -85,7 +85,7 @@ def test_the_same_inputs_make_the_same_bytes(
 ) -> None:
     """Though another cache has everything made again."""
     cache = {CACHE_VARIABLE: str(tmp_path / "cache")}
-    for options in ((), ("--params", "embedded", "--threads", "2")):
+    for options in ((), ("--params-storage", "embedded", "--threads", "2")):
         names = [f"first{len(options)}", f"second{len(options)}"]
         first = mobilebench(*UNMEASURED, names[0], *options)
         second = mobilebench(*UNMEASURED, names[1], *options, **cache)
@@ -101,9 +101,9 @@ def test_the_same_inputs_make_the_same_bytes(
 @pytest.mark.parametrize(
     ("options", "params", "stored_bytes"),
     [
-        (("--params", "embedded"), "embedded", 4),
+        (("--params-storage", "embedded"), "embedded", 4),
         (("--precision", "float16"), "external", 2),
-        (("--params", "embedded", "--precision", "float16"), "embedded", 2),
+        (("--params-storage", "embedded", "--precision", "float16"), "embedded", 2),
     ],
 )
 def test_weights_are_apart_or_embedded_and_whole_or_half(
@@ -152,7 +152,7 @@ def test_what_runs_elsewhere_is_exported_here(mobilebench: Any, tmp_path: Path) 
     """Though nothing of it could be run or verified on this machine."""
     elsewhere = tmp_path / "elsewhere.toml"
     elsewhere.write_text(
-        'description = "elsewhere"\ndevice = "cpu"\ncpu_flags = ["amx_fp64"]\n'
+        'description = "elsewhere"\ndevice_type = "cpu"\ncpu_flags = ["amx_fp64"]\n'
         '[tvm]\nkind = "llvm"\nmcpu = "x86-64-v3"\n'
     )
     done = mobilebench(*UNMEASURED, "bundle", "--target", "elsewhere.toml")
@@ -234,11 +234,14 @@ def test_a_bundle_says_itself_what_it_is(
         (["--target", "x86-64-v9"], "unknown target 'x86-64-v9'"),
         (["--threads", "0"], "threads: 0 is not a number of threads"),
         (["--precision", "int8"], "unknown precision 'int8'"),
-        (["--params", "elsewhere"], "unknown place of weights 'elsewhere'"),
+        (["--params-storage", "elsewhere"], "unknown place of weights 'elsewhere'"),
         (["--optimize-for", "beauty"], "unknown preference 'beauty'"),
         (["--weights", "none.pth"], "none.pth"),
         (["--labels", "none.txt"], "labels none.txt"),
-        (["--target", "opencl", "--params", "external"], "leave out --params apart"),
+        (
+            ["--target", "opencl", "--params-storage", "external"],
+            "leave out --params-storage external",
+        ),
         (["--target", "raspberry-pi-5", "--measure"], "give their tracker"),
         (["--out", "."], "exists already"),
         (["--out", "/proc/nowhere/bundle"], "directory /proc/nowhere/bundle: "),

@@ -53,7 +53,8 @@ def quiet_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealFarm]:
 
 def _target(key: str, toolchain: str = "host", tvm: str = 'mcpu = "native"') -> str:
     return (
-        f'description = "a board"\ndevice = "cpu"\nkey = "{key}"\ntoolchain = "{toolchain}"\n'
+        'description = "a board"\ndevice_type = "cpu"\n'
+        f'tracker_key = "{key}"\ntoolchain = "{toolchain}"\n'
         "cores = [0]\n"
         f'[tvm]\nkind = "llvm"\n{tvm}\n'
     )

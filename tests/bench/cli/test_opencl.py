@@ -68,7 +68,7 @@ def test_a_run_measures_a_board_with_the_plug_in(
     mobilebench: Any, tmp_path: Path, plugin: Path, environment: dict[str, str]
 ) -> None:
     (tmp_path / "board.toml").write_text(
-        f'description = "a board"\ndevice = "opencl"\nkey = "{KEY}"\n'
+        f'description = "a board"\ndevice_type = "opencl"\ntracker_key = "{KEY}"\n'
         '[tvm]\nkind = "opencl"\n[host]\nkind = "llvm"\nmcpu = "native"\n'
     )
     (tmp_path / "farm").mkdir()

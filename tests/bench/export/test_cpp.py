@@ -157,14 +157,16 @@ def test_a_cold_start_is_told_in_its_steps(bundle: Path, picture: Path, run: Run
 def test_weights_may_lie_elsewhere(copy: Path, tmp_path: Path, run: Run) -> None:
     elsewhere = (copy / PARAMS_FILE).rename(tmp_path / "weights.bin")
     assert_refused(run(copy, "--check"), f"{PARAMS_FILE}: is missing")
-    done = run(copy, "--check", "--params", elsewhere)
+    done = run(copy, "--check", "--params-path", elsewhere)
     assert done.returncode == 0, done.stderr
 
 
 def test_weights_in_the_library_are_nowhere_else(tmp_path: Path, picture: Path, run: Run) -> None:
-    embedded = export(tmp_path / "embedded", "--params", "embedded")
+    embedded = export(tmp_path / "embedded", "--params-storage", "embedded")
     assert run(embedded, "--check").returncode == 0
-    assert_refused(run(embedded, picture, "--params", picture), "the weights are in libmodel.so")
+    assert_refused(
+        run(embedded, picture, "--params-path", picture), "the weights are in libmodel.so"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -299,10 +301,10 @@ def test_what_is_damaged_is_refused_in_one_line(
         ({"tvm_ffi_version": "0.2.0"}, ["is for tvm-ffi 0.2.0, libtvm_ffi.so is 0.1"]),
         ({"architecture": "riscv64"}, ["the manifest says riscv64"]),
         ({"target": {"cpu_flags": ["amx_fp64"]}}, ["lacks amx_fp64"]),
-        ({"target": {"device": "cuda"}}, ['"device" is cuda']),
+        ({"target": {"device_type": "cuda"}}, ['"device_type" is cuda']),
         ({"task": "dream"}, ['"task" is dream']),
         ({"task": "detect"}, ["its outputs are not a detector's"]),
-        ({"params": "Apart"}, ['"params" is Apart']),
+        ({"params_storage": "External"}, ['"params_storage" is External']),
         ({"threads": 0}, ['"threads" cannot be 0']),
         ({"inputs": [INPUT | {"shape": [1, 1, 64, 96]}]}, ["describes no network of one image"]),
         ({"inputs": [INPUT | {"shape": [1, 3, -64, 96]}]}, ["describes no network of one image"]),
@@ -370,7 +372,7 @@ def test_a_picture_is_to_be_scaled_beforehand(
         (["BUNDLE", "--samples", "x", "--check"], "none without --bench"),
         (["BUNDLE", "--check", "--threads", "2"], "the network was compiled for 1"),
         (["BUNDLE", "--fast"], "--fast: is no option"),
-        (["BUNDLE", "--check", "--params", "none.bin"], "none.bin: is missing"),
+        (["BUNDLE", "--check", "--params-path", "none.bin"], "none.bin: is missing"),
         (["nowhere", "--check"], "nowhere/manifest.json: cannot be read"),
     ],
 )

@@ -18,7 +18,7 @@ from PIL import Image
 
 from mobilebench.bench.accuracy.boxes import Suppression, anchors_of, detect
 from mobilebench.bench.accuracy.images import normalised
-from mobilebench.bench.accuracy.labels import LabelDataset, show
+from mobilebench.bench.accuracy.labels import LabelDataset, preprocess
 from mobilebench.bench.build.artifact import LIBRARY
 from mobilebench.bench.bundle.bundle import open_bundle
 from mobilebench.bench.measure.on_device import MeasurementConfig, infer_on_device, workload_of
@@ -66,7 +66,7 @@ def test_it_sees_of_an_image_what_the_suite_sees(
     done = run(bundle, picture, "--json", "--top", 1000)
     found = json.loads(done.stdout)["found"]
     wanted = opened.manifest.preprocessing
-    image = show(LabelDataset("", (picture,), (0,), ""), [0], wanted)
+    image = preprocess(LabelDataset("", (picture,), (0,), ""), [0], wanted)
     config = MeasurementConfig(opened.target, 1, 60, cache_dir)
     (logits,) = infer_on_device(config, workload_of(opened.variant, opened.artifact), image)
     shares = np.exp(logits[0]) / np.exp(logits[0]).sum()
@@ -187,7 +187,7 @@ def test_what_is_damaged_is_refused_in_one_line(
         ({"labels": "none.txt"}, ["lacks 'none.txt'"]),
         ({"architecture": MISSING}, ["architecture"]),
         ({"target": {"cpu_flags": None}}, ["TypeError"]),
-        ({"target": {"device": "cuda"}}, ["cuda"]),
+        ({"target": {"device_type": "cuda"}}, ["cuda"]),
         ({"task": "dream"}, ["dream"]),
         ({"threads": "1"}, ["TypeError"]),
         ({"threads": 0}, ["the library was made for 0"]),

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 
 from mobilebench.bench.measure.fidelity import compare
-from mobilebench.bench.models.onnx_export import check_onnx
+from mobilebench.bench.models.onnx_export import check_onnx, to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.errors import BenchError

@@ -32,7 +32,7 @@ def build(exported: OnnxModel, cache: Path, precision: str, params: str, threads
     return build_artifact(
         *(VARIANT.name, exported.onnx_path, exported.onnx_sha256, NATIVE, threads, (), cache),
         precision=precision,
-        params=params,
+        params_storage=params,
     )
 
 
@@ -153,5 +153,5 @@ def test_a_gpu_s_weights_cannot_be_apart(exported: OnnxModel, cache_dir: Path) -
         build_artifact(
             *(VARIANT.name, exported.onnx_path, exported.onnx_sha256, find_target("mali"), 1, ()),
             cache_dir,
-            params=EXTERNAL,
+            params_storage=EXTERNAL,
         )

@@ -8,7 +8,7 @@ from typing import Any
 import onnx
 import pytest
 
-from mobilebench.bench.models.onnx_export import INPUT_NAME, export
+from mobilebench.bench.models.onnx_export import INPUT_NAME, to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.schedules.tuning.candidates import BUILDER
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("without_intrinsics")
 @pytest.fixture(scope="module")
 def network(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the beginning of a network."""
-    whole = export(parse_variant("mobilenet_v2_0.35_32"), Weights(), cache_dir).onnx_path
+    whole = to_onnx(parse_variant("mobilenet_v2_0.35_32"), Weights(), cache_dir).onnx_path
     last = onnx.load(whole).graph.node[NODES - 1]
     beginning = tmp_path_factory.mktemp("network") / "beginning.onnx"
     onnx.utils.extract_model(whole, beginning, [INPUT_NAME], list(last.output))

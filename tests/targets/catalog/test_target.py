@@ -14,10 +14,10 @@ from mobilebench.targets.catalog.target import (
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.toolchains.toolchain import AARCH64_ANDROID, AARCH64_LINUX, HOST
 
-GOOD = 'description = "a board"\ndevice = "cpu"\n'
+GOOD = 'description = "a board"\ndevice_type = "cpu"\n'
 TVM = '[tvm]\nkind = "llvm"\n'
 GPU = (
-    'description = "a GPU"\ndevice = "opencl"\n'
+    'description = "a GPU"\ndevice_type = "opencl"\n'
     '[tvm]\nkind = "opencl"\n[host]\nkind = "llvm"\nmcpu = "native"\n'
 )
 
@@ -44,7 +44,7 @@ def test_a_file_of_one_s_own_is_named_by_its_path(write: Any) -> None:
 
 
 def test_a_board_s_keys_are_read(write: Any) -> None:
-    keys = 'key = "pi-4"\ncores = [3, 0]\ncool_below_c = 62.5\nemulated = true\n'
+    keys = 'tracker_key = "pi-4"\ncores = [3, 0]\ncool_below_c = 62.5\nemulated = true\n'
     target = read_target(write(GOOD + keys + TVM))
     assert (target.tracker_key, target.cores, target.cool_below_c) == ("pi-4", (3, 0), 62.5)
     assert target.emulated
@@ -124,10 +124,10 @@ def test_an_unknown_target_names_the_nearest() -> None:
         (GOOD + "tvm = 3", "tvm must be of type dict"),
         (GOOD + "cpu_flags = [3]\n" + TVM, "cpu_flags"),
         (GOOD + "device_index = -1\n" + TVM, "device_index must be 0 or more"),
-        (GOOD + "key = 4\n" + TVM, "key must be of type str, not 4"),
-        (GOOD + 'key = ""\n' + TVM, "key must be one word, not ''"),
-        (GOOD + 'key = "pi 4"\n' + TVM, "key must be one word, not 'pi 4'"),
-        (GOOD + 'key = " pi"\n' + TVM, "key must be one word, not ' pi'"),
+        (GOOD + "tracker_key = 4\n" + TVM, "tracker_key must be of type str, not 4"),
+        (GOOD + 'tracker_key = ""\n' + TVM, "tracker_key must be one word, not ''"),
+        (GOOD + 'tracker_key = "pi 4"\n' + TVM, "tracker_key must be one word, not 'pi 4'"),
+        (GOOD + 'tracker_key = " pi"\n' + TVM, "tracker_key must be one word, not ' pi'"),
         (GOOD + "cores = 3\n" + TVM, "cores must be of type list, not 3"),
         (GOOD + "cores = [0, -1]\n" + TVM, "cores must be numbers of processors, not -1"),
         (GOOD + 'cores = ["0"]\n' + TVM, "cores must be numbers of processors, not '0'"),
@@ -136,7 +136,7 @@ def test_an_unknown_target_names_the_nearest() -> None:
         (GOOD + "cool_below_c = true\n" + TVM, "cool_below_c must be of type int or float"),
         (GOOD + 'emulated = "yes"\n' + TVM, "emulated must be of type bool, not 'yes'"),
         (GOOD + "emulated = 1\n" + TVM, "emulated must be of type bool, not 1"),
-        (GOOD.replace("cpu", "cuda") + TVM, "device is 'cuda'; allowed are cpu, opencl"),
+        (GOOD.replace("cpu", "cuda") + TVM, "device_type is 'cuda'; allowed are cpu, opencl"),
         (GPU.replace('kind = "llvm"', ""), r"kind is missing in \[host\]"),
         (GPU + 'cpu = "a72"\n', r"unknown key 'cpu' in \[host\]; allowed are kind"),
         (GPU + "[limits]\nregisters = 8\n", r"'registers' in \[limits\]; allowed are work_group"),

@@ -27,7 +27,7 @@ constexpr char kUsage[] =
     "  --cold          tell how long the first result took, from the start of main(), or, with\n"
     "                  MOBILENET_STARTED=$(date +%s%N) in the environment, from then\n"
     "  --threads N     instead of the manifest's\n"
-    "  --params FILE   the weights, if they do not lie beside libmodel.so\n"
+    "  --params-path FILE   the weights, if they do not lie beside libmodel.so\n"
     "ends with 0, with 1 if a result is wrong, with 2 if something is missing or does not fit\n";
 
 struct Options {
@@ -66,7 +66,7 @@ Options Parse(int count, char** words) {
       options.threads = Count(word, next());
     } else if (word == "--samples") {
       options.samples = next();
-    } else if (word == "--params") {
+    } else if (word == "--params-path") {
       options.params = next();
     } else if (word.rfind("--", 0) == 0) {
       throw Refusal(word + ": is no option; see --help");
@@ -124,7 +124,7 @@ bool Run(const Options& options) {
   std::string library = bundle.Find(kLibrary), params, input;
   std::vector<std::string> references, labels;
   if (!options.params.empty() && !bundle.apart) {
-    throw Refusal("--params " + options.params + ": the weights are in libmodel.so; leave it out");
+    throw Refusal("--params-path " + options.params + ": the weights are in libmodel.so; leave it out");
   }
   if (threads > bundle.threads) {
     throw Refusal("--threads " + std::to_string(threads) + ": the network was compiled for " +
