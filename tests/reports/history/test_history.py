@@ -300,7 +300,7 @@ def confirmation(cell: Cell, base: list[list[float]], head: list[list[float]]) -
 
 
 @pytest.mark.parametrize(
-    ("times", "says"), [(1.0, "same"), (1.08, "worse"), (1 / 1.08, "better"), (1.022, "unclear")]
+    ("times", "verdict"), [(1.0, "same"), (1.08, "worse"), (1 / 1.08, "better"), (1.022, "unclear")]
 )
 def test_raw_samples_say_what_came_out(
     make_record: Callable[..., Record], times: float, verdict: str

@@ -68,7 +68,7 @@ CHAINS = [
 
 @pytest.mark.parametrize("make", CHAINS)
 @pytest.mark.parametrize("parts", [1, 2, 3])
-@pytest.mark.parametrize("turns", [1, 2, 5])
+@pytest.mark.parametrize("chunks", [1, 2, 5])
 def test_every_strip_finds_its_rows_and_none_is_computed_twice(
     make: Any, parts: int, chunks: int
 ) -> None:
