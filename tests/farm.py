@@ -89,7 +89,7 @@ class RealFarm:
             self._tracker_process = None
 
     def add_restarting_board(self) -> Board:
-        """Start a board whose server is started again when it ends, as docs/farm.md's unit does.
+        """Start a board whose server is started again when it ends, as docs/guide/12-connect-boards-safely.md's unit does.
 
         TVM's server ends when a session breaks off before it was told to end quietly.
         """
