@@ -1,4 +1,4 @@
-"""The README, the documentation and the files for contributors say what is true of this checkout."""
+"""The README and the documentation: links lead somewhere, commands and paths exist."""
 
 import re
 import shlex
@@ -129,7 +129,9 @@ def test_many_commands_were_found() -> None:
 def test_the_example_of_a_suite_file_in_the_readme_is_one(tmp_path: Path) -> None:
     from mobilebench.bench.config.suite import read_suite
 
-    (block,) = [code for kind, code in FENCE.findall((ROOT / "README.md").read_text()) if kind == "toml"]
+    (block,) = [
+        code for kind, code in FENCE.findall((ROOT / "README.md").read_text()) if kind == "toml"
+    ]
     file = tmp_path / "suite.toml"
     file.write_text(block)
     assert read_suite(file)
