@@ -75,14 +75,36 @@ def test_the_folders_of_reports_lie_one_above_the_other() -> None:
     assert_no_cycles(folders)
 
 
+HEAVY = {"tvm", "torch", "onnx", "onnxruntime", "pandas", "matplotlib", "scipy"}
+
+
 @pytest.mark.parametrize(
-    "module",
-    ["bench.cli.app", "bench.cli.listings", "bench.measure.runner"],
+    ("module", "absent"),
+    [
+        ("bench.cli.app", HEAVY | {"pydantic", "sqlalchemy", "numpy"}),
+        ("bench.cli.run", HEAVY),
+        ("bench.cli.variants", HEAVY),
+        ("bench.config.commands", HEAVY),
+        ("bench.measure.runner", HEAVY),
+    ],
 )
-def test_heavy_packages_are_imported_only_where_they_are_used(module: str) -> None:
-    heavy = "{'tvm', 'torch', 'onnx', 'onnxruntime', 'pandas', 'matplotlib', 'scipy'}"
-    code = f"import sys, mobilebench.{module}; print(*sorted({heavy} & set(sys.modules)))"
+def test_heavy_packages_are_imported_only_where_they_are_used(
+    module: str, absent: set[str]
+) -> None:
+    code = f"import sys, mobilebench.{module}; print(*sorted({absent} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == ""
+
+
+def test_help_is_shown_without_pydantic() -> None:
+    code = (
+        "import sys; from mobilebench.bench.cli.app import app; "
+        "app(['--help'], standalone_mode=False); "
+        "sys.exit('pydantic' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "--version" in done.stdout

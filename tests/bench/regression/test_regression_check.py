@@ -59,7 +59,7 @@ class Farm:
 
     def judge(self, run: Run) -> list[str]:
         """Return the kinds of what is found in a night whose rows are there."""
-        context = Context(run, Suite((VARIANT,)), (Weights(),), self.directory)
+        context = Context(run, Suite(variants=(VARIANT,)), (Weights(),), self.directory)
         with RunDisplay(Console(quiet=True), EventLog(None)) as progress:
             progress.begin(1)
             self.found = check_regressions(context, self.store, progress)

@@ -232,15 +232,15 @@ def with_broken_json(path: Path) -> None:
     ("harm", "reason"),
     [
         (Path.unlink, "No such file"),
-        (damage, "store export"),
-        (cut, "store export"),
-        (lambda path: path.write_text("run_id\n"), "store export"),
+        (damage, "store dump"),
+        (cut, "store dump"),
+        (lambda path: path.write_text("run_id\n"), "store dump"),
         (unmark, "was not written by"),
         (from_the_future, "has schema 99"),
         (without_a_column, "no column latency_p50_ms"),
         (with_another_type, "many"),
         (with_nothing_where_something_must_be, "threads"),
-        (with_broken_json, "store export"),
+        (with_broken_json, "store dump"),
     ],
 )
 def test_what_is_no_export_is_refused_and_nothing_is_added(
