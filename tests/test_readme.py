@@ -127,7 +127,7 @@ def test_many_commands_were_found() -> None:
 
 
 def test_the_example_of_a_suite_file_in_the_readme_is_one(tmp_path: Path) -> None:
-    from mobilebench.bench.config.suite import read_suite
+    from mobilebench.bench.config.suite_file import read_suite
 
     (block,) = [
         code for kind, code in FENCE.findall((ROOT / "README.md").read_text()) if kind == "toml"
