@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mobilebench.reports.history.change_points import Array, logarithms
-from mobilebench.reports.history.outcomes import CHANGES, Outcome, Outcomes, agree, key_of
+from mobilebench.reports.history.outcomes import CHANGES, Outcome, Outcomes, agree
 from mobilebench.reports.history.screening import LEVEL_NIGHTS
 from mobilebench.reports.history.timeline import Timeline
 
@@ -63,7 +63,7 @@ def _known(
     if not outcomes:
         return {}
     found = (
-        (night, outcomes.get(key_of(timeline.nights[night].run_id, timeline.cells[cell])))
+        (night, outcomes.get((timeline.nights[night].run_id, timeline.cells[cell])))
         for night in nights
     )
     return {night: outcome for night, outcome in found if outcome is not None}

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+import sqlalchemy.event
+import sqlalchemy.exc
 
 from mobilebench.reports.errors import ReportError
-from mobilebench.reports.records import schema
+from mobilebench.reports.records import schema, upgrade
 
 T = TypeVar("T")
 
@@ -37,7 +39,7 @@ _NO_ROOM = ("disk is full", "disk I/O error", "No space left", "File too large")
 logger = logging.getLogger("mobilebench")
 
 
-class Database:
+class StoreDatabase:
     """One database of the schema of today, whose lost connections are waited for."""
 
     def __init__(self, url: str, create: bool, lost_wait_s: float = LOST_WAIT_S) -> None:
@@ -87,24 +89,29 @@ class Database:
         with self._engine.begin() as connection:
             if create:
                 self._lock(connection)
-            tables = sa.inspect(connection).get_table_names()
-            if schema.VERSION.name not in tables:
-                if tables or not create:
+            if not upgrade.is_store(connection):
+                if not create or sa.inspect(connection).get_table_names():
                     raise ReportError(
                         f"store {self.url}: is a database of something else; give another --store"
                     )
                 schema.create(connection)
                 return
-            version = schema.version_of(connection)
-        if version is None or not schema.OLDEST_VERSION <= version <= schema.SCHEMA_VERSION:
+            version = upgrade.version_of(connection)
+        if not upgrade.is_known(version):
             raise ReportError(
                 f"store {self.url}: has schema {version}, this mobilebench reads "
-                f"{schema.OLDEST_VERSION} to {schema.SCHEMA_VERSION}; give another --store"
+                f"{upgrade.OLDEST_VERSION} to {schema.SCHEMA_VERSION}; give another --store"
             )
-        if version < schema.SCHEMA_VERSION:
-            with self._engine.begin() as connection:
-                self._lock(connection)
-                schema.upgrade(connection, schema.version_of(connection) or schema.SCHEMA_VERSION)
+        if version != str(schema.SCHEMA_VERSION):
+            self._upgrade()
+
+    def _upgrade(self) -> None:
+        with self._engine.begin() as connection:
+            if self._backend == SQLITE:  # a table that is made anew must not take others' rows
+                connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+            self._lock(connection)
+            upgrade.upgrade(connection)
+        self._engine.dispose()  # the next connection checks foreign keys again
 
     def _lock(self, connection: sa.Connection) -> None:
         """Have no other program make or upgrade this store before the transaction ends."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
+from mobilebench.reports.records.cell_key import CellKey
+
 Status = Literal[
     "ok",
     "wrong",
@@ -126,7 +128,6 @@ class Record:
     # cost
     to_onnx_s: float | None = None
     compile_s: float | None = None
-    tune_s: float | None = None
     artifact_key: str = ""  # of the library in the cache of artifacts; empty but for TVM's
     kernel_count: int | None = None  # kernels the compiler generated after fusion
     database_hits: int | None = None
@@ -156,10 +157,9 @@ class Record:
     read_bytes_per_s: float | None = None  # of memory, on as many threads
 
     @property
-    def key(self) -> tuple[str, str, str, int, str, str]:
-        """What a record is about; within a run no two records share it."""
-        model = (self.variant, self.target, self.runtime, self.threads)
-        return (*model, self.precision, self.weights)
+    def key(self) -> CellKey:
+        """What a record is about, on whichever device; within a run no two records share it."""
+        return CellKey.of(self).on_any_device
 
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Record))

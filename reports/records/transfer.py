@@ -21,6 +21,7 @@ from mobilebench.reports.records.parquet import (
 )
 from mobilebench.reports.records.schema import (
     ACTIVATIONS,
+    CONFIRMATION_KEY,
     CONFIRMATIONS,
     KERNELS,
     KEY,
@@ -152,4 +153,4 @@ def _add_missing(connection: sa.Connection, layout: Layout, rows: Sequence[Row])
 def _key(table: sa.Table) -> tuple[str, ...]:
     if table is RUNS:
         return ("run_id",)
-    return (*KEY, "base_run_id") if table is CONFIRMATIONS else KEY
+    return CONFIRMATION_KEY if table is CONFIRMATIONS else KEY

@@ -1,7 +1,7 @@
 """What the activations of each network need, gathered from a store."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,7 @@ def accounts_frame(accounts: Sequence[Account]) -> pd.DataFrame:
     """Return a row for each need and plan of each account, in bytes."""
     return pd.DataFrame(
         [
-            {"variant": account.variant, **asdict(account.setup), "what": what, "bytes": nbytes}
+            {"variant": account.variant, **account.setup.columns, "what": what, "bytes": nbytes}
             for account in accounts
             for what, nbytes in needs_and_plans(account.needs).items()
         ]
