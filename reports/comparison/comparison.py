@@ -82,7 +82,8 @@ class CellChange:
             "failed": not is_ok,
             "unclear": speed == "unclear",
         }
-        return next((verdict for verdict, holds in true.items() if holds), "same")
+        same: Verdict = "same"
+        return next((verdict for verdict, holds in true.items() if holds), same)
 
 
 @dataclass(frozen=True)

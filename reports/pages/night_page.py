@@ -7,7 +7,7 @@ from math import inf
 from mobilebench.reports.comparison.comparison import IMPROVEMENTS, REGRESSIONS
 from mobilebench.reports.comparison.watched import WATCHED, Watched
 from mobilebench.reports.comparison.wording import verdict_of, what_else
-from mobilebench.reports.history.device_health import COUNTS, MEASURES, Health
+from mobilebench.reports.history.device_health import COUNTS, READINGS, Health
 from mobilebench.reports.history.figure_changes import FAR
 from mobilebench.reports.history.finding import Finding, Kind
 from mobilebench.reports.history.history import UNCONFIRMED_BAR
@@ -110,7 +110,7 @@ def cells_listing(
 
 def devices_table(healths: Sequence[Health], night: int) -> Table:
     """Return how every device was in a night; a dash where it has no rows."""
-    shown = [measure for measure in MEASURES if any(_known(one, measure.column) for one in healths)]
+    shown = [measure for measure in READINGS if any(_known(one, measure.column) for one in healths)]
     headers = ["device", "rows", *COUNTS, *(one.title.lower() for one in shown), "nights"]
     rows = []
     for health in healths:

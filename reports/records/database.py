@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-import sqlalchemy.event
-import sqlalchemy.exc
+from sqlalchemy import event, exc
 
 from mobilebench.reports.errors import ReportError
 from mobilebench.reports.records import schema, upgrade
@@ -69,7 +68,7 @@ class StoreDatabase:
                 raise ReportError(f"store {self.url}: no such file; `mobilebench run` makes one")
             asked = {k: v for k, v in _CONNECTING.get(backend, {}).items() if k not in url.query}
             engine = sa.create_engine(url, connect_args=asked, pool_pre_ping=backend != SQLITE)
-        except (sa.exc.ArgumentError, ValueError) as error:
+        except (exc.ArgumentError, ValueError) as error:
             raise ReportError(
                 f"store {self.url}: not a database URL; give a path, sqlite:///PATH or "
                 "postgresql://USER@HOST/DATABASE"
@@ -81,7 +80,7 @@ class StoreDatabase:
                 f"store {self.url}: its driver is missing; pip install {wanted}"
             ) from error
         if backend == SQLITE:
-            sa.event.listen(engine, "connect", _configure_sqlite)
+            event.listen(engine, "connect", _configure_sqlite)
         return engine
 
     def _prepare(self, create: bool) -> None:
@@ -130,7 +129,7 @@ class StoreDatabase:
         """Return what `ask` answers; it is asked again if the connection was lost meanwhile."""
         return self._attempt(lambda _again: self._in(self._engine.connect, ask))
 
-    def ask(self, query: sa.Select[Any]) -> Sequence[Any]:
+    def ask(self, query: sa.Executable) -> Sequence[Any]:
         """Return all rows that a query finds."""
         return self.read(lambda connection: connection.execute(query).all())
 
@@ -155,7 +154,7 @@ class StoreDatabase:
             with self._refusing():
                 try:
                     return work(attempts > 0)
-                except sa.exc.DBAPIError as error:
+                except exc.DBAPIError as error:
                     if not self._passes(error) or time.monotonic() >= end:
                         raise
                     if not attempts:
@@ -166,7 +165,7 @@ class StoreDatabase:
             time.sleep(_PAUSES_S[min(attempts, len(_PAUSES_S) - 1)])
             attempts += 1
 
-    def _passes(self, error: sa.exc.DBAPIError) -> bool:
+    def _passes(self, error: exc.DBAPIError) -> bool:
         """Whether it may be well a moment later, with a new connection."""
         if self._backend == SQLITE:
             return False  # it has waited for locks by itself
@@ -174,14 +173,14 @@ class StoreDatabase:
             return True
         state = getattr(error.orig, "sqlstate", None)
         if state is None:  # no server answered
-            return isinstance(error, sa.exc.OperationalError)
+            return isinstance(error, exc.OperationalError)
         return str(state).startswith((*_STOPPED, *_COLLIDED))
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:
         try:
             yield
-        except sa.exc.SQLAlchemyError as error:
+        except exc.SQLAlchemyError as error:
             raise ReportError(f"store {self.url}: {_line(error)}; {_advice(error)}") from error
 
 
@@ -197,11 +196,11 @@ def _exists(path: str) -> bool:
     return path == ":memory:" or path.startswith("file:") or Path(path).exists()
 
 
-def _line(error: sa.exc.SQLAlchemyError) -> str:
+def _line(error: exc.SQLAlchemyError) -> str:
     return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
-def _advice(error: sa.exc.SQLAlchemyError) -> str:
+def _advice(error: exc.SQLAlchemyError) -> str:
     text = _line(error)
     if any(sign in text for sign in _NO_ROOM):
         return "make room: what was written before is whole, and a run can be resumed"

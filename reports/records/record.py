@@ -81,7 +81,7 @@ class Record:
     threads: int
     """How many threads the runtime was given."""
     trials: int
-    """How many schedules were tried for each tuned kernel; 0 without tuning."""
+    """The most candidates that were measured for one kernel; 0 without tuning."""
     optimize_for: str
     """What the code is made for: `latency` or `memory`."""
     effort: str

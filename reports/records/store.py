@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from mobilebench.reports.errors import ReportError
 from mobilebench.reports.records.activations import Activations
@@ -143,7 +144,7 @@ class Store:
         try:
             self.database.write(change)
         except ReportError as error:
-            if not isinstance(error.__cause__, sa.exc.IntegrityError):
+            if not isinstance(error.__cause__, exc.IntegrityError):
                 raise
             raise ReportError(
                 f"store {self.url}: {taken}; is another mobilebench at work on this run?"

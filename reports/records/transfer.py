@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from mobilebench.reports.errors import ReportError
 from mobilebench.reports.records.database import storable
@@ -117,7 +118,7 @@ def _add(store: Store, layout: Layout, rows: list[Row]) -> int:
                 lambda connection, _: _add_missing(connection, layout, rows)
             )
         except ReportError as error:
-            collided = isinstance(error.__cause__, sa.exc.IntegrityError)
+            collided = isinstance(error.__cause__, exc.IntegrityError)
             if not collided or attempt == _COLLISIONS - 1:
                 raise
     raise AssertionError("not reached")

@@ -1,7 +1,7 @@
 """What the activations of each network need, gathered from a store."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ def _account(
     rows = rows.sort_values("runtime", key=lambda names: names.map(order))
     needs = [known[index] for index in rows.index]
     plans = {name: nbytes for one in needs for name, nbytes in one.plans.items()}
-    merged = Activations(**(vars(needs[0]) | {"plans": plans}))
+    merged = replace(needs[0], plans=plans)
     return Account(setup, variant, str(rows["network"].iloc[0]), merged, rows)
 
 

@@ -198,7 +198,7 @@ def test_devices_are_never_held_against_each_other(nights: Nights) -> None:
 
 
 def test_what_does_not_compile_any_more_is_broken_on_the_board_that_ran_it(nights: Nights) -> None:
-    board = {"target": "raspberry-pi-4", "device": "board-1"}
+    board: dict[str, Any] = {"target": "raspberry-pi-4", "device": "board-1"}
     nights.add_both(**board)
     nights.add(BASE, rounds_ms(1), threads=2, **board)
     nights.add(HEAD, threads=2, **board | {"device": "any rpi4"}, status="compile_failed")
@@ -213,7 +213,7 @@ def test_what_does_not_compile_any_more_is_broken_on_the_board_that_ran_it(night
 
 
 def test_without_a_board_nothing_is_measured_and_nothing_is_broken(nights: Nights) -> None:
-    board = {"target": "raspberry-pi-4", "device": "board-1"}
+    board: dict[str, Any] = {"target": "raspberry-pi-4", "device": "board-1"}
     nights.add_both(**board)
     nights.add(BASE, rounds_ms(1), threads=2, **board)
     nights.add(

@@ -30,7 +30,7 @@ def nights(store: Store, make_record: Any) -> Nights:
 @pytest.fixture
 def comparison(nights: Nights) -> Comparison:
     """Return one that has a cell of every kind."""
-    at = {name: {"variant": size} for name, size in SIZES.items()}
+    at: dict[str, dict[str, Any]] = {name: {"variant": size} for name, size in SIZES.items()}
     nights.add(BASE, rounds_ms(1), **at["broken"])
     nights.add(HEAD, **at["broken"], error="died of \x1b[31mSIGSEGV\x1b[0m\nin <main> | a&b")
     nights.add_both(1.2, 1, **at["slower"], git_commit="aaaa")
