@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import KernelTime
 from mobilebench.reports.records.store import Run, Store
@@ -40,13 +41,16 @@ def full(store: Store, make_record: Any, make_needs: Any) -> Store:
         Confirmation(
             run_id="b",
             base_run_id=make_record().run_id,
-            variant="mobilenet_v2_1.0_224",
-            target="native",
-            device="workbench",
-            runtime="tvm",
-            threads=1,
-            precision="float32",
-            weights="random",
+            cell=CellKey(
+                variant="mobilenet_v2_1.0_224",
+                target="native",
+                device="workbench",
+                runtime="tvm",
+                threads=1,
+                precision="float32",
+                optimize_for="latency",
+                weights="random",
+            ),
             measured_at="2026-02-01T00:00:00+00:00",
             base_rounds_ms=[[0.1], [0.2, 0.3]],
             head_rounds_ms=[[1 / 3], []],
