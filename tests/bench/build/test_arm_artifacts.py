@@ -11,15 +11,15 @@ from mobilebench.bench.models.variant import Variant, published_grid
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import Target, all_targets
 from mobilebench.targets.toolchains.toolchain import AARCH64_ANDROID, AARCH64_LINUX
+from tests.waiting import HANG_S
 
 ARM = [target for target in all_targets() if target.toolchain in (AARCH64_LINUX, AARCH64_ANDROID)]
 _AARCH64 = 183  # EM_AARCH64, elf.h
-_LIMIT_S = 300.0
 _AT_ONCE = 2
 
 
 def build(cache_dir: Path, target: Target, variants: list[Variant]) -> list[Artifact]:
-    with BuildService(cache_dir, _LIMIT_S) as service:
+    with BuildService(cache_dir, HANG_S) as service:
         exported = [service.to_onnx(variant, Weights()) for variant in variants]
         return [
             service.build(variant, one, target, threads, ())

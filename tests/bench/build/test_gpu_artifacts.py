@@ -12,6 +12,7 @@ from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.models.variant import parse_variant, published_grid
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import Target, all_targets
+from tests.waiting import HANG_S
 
 GPUS = [target for target in all_targets() if target.device_type == "opencl" and target.tracker_key]
 _WHOLE_GRID = ("adreno", "mali-linux")  # one of each family, and of each toolchain
@@ -22,7 +23,6 @@ _FEW = (
     "deeplabv3_mobilenet_v2_1.0_513",
 )
 _AARCH64 = 183  # EM_AARCH64, elf.h
-_LIMIT_S = 300.0
 _KERNELS = re.compile(rb"// Function: [\n -~]*\}")
 _MACRO = re.compile(r"^#define (\w+)", re.MULTILINE)
 _CLANG = ["clang", "-x", "cl", "-cl-std=CL1.2", "-target", "spir64-unknown-unknown"]
@@ -55,7 +55,7 @@ def opencl_of(library: Path) -> str:
 def artifacts(cache_dir: Path) -> dict[tuple[str, str, str], Artifact]:
     """Return the artifact of every variant, precision and target."""
     built = {}
-    with BuildService(cache_dir, _LIMIT_S) as service:
+    with BuildService(cache_dir, HANG_S) as service:
         for target in GPUS:
             for name, precision in cells(target):
                 variant = parse_variant(name)
