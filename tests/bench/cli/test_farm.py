@@ -229,7 +229,7 @@ def test_devices_tells_what_the_boards_say_of_themselves(
     quiet_farm: RealFarm, mobilebench: Any
 ) -> None:
     (board,) = quiet_farm.boards
-    arm = quiet_farm.add_board("emulated-arm")  # it is none: its machine is an x86
+    arm = quiet_farm.add_board("android-arm64")  # it is none: its machine is an x86
     done = mobilebench("devices", "--tracker", quiet_farm.tracker, COLUMNS="250")
     assert done.returncode == 0, done.stderr
     (row,) = (line for line in done.stdout.splitlines() if board.address in line)
@@ -276,7 +276,7 @@ def test_code_for_another_architecture_is_one_line(
     quiet_farm: RealFarm, mobilebench: Any, tmp_path: Path
 ) -> None:
     arm = _target(
-        UNKNOWN_KEY, "aarch64-linux", 'mtriple = "aarch64-linux-gnu"\nmcpu = "cortex-a72"'
+        UNKNOWN_KEY, "aarch64-android", 'mtriple = "aarch64-linux-android"\nmcpu = "cortex-a72"'
     )
     (tmp_path / "board.toml").write_text(arm)
     line = refused(mobilebench(*run(quiet_farm.tracker)))

@@ -149,6 +149,7 @@ def test_a_run_measures_every_runtime_and_leaves_a_report(
     assert sum(map(len, rounds)) == tvm.samples
 
 
+@pytest.mark.slow
 def test_memory_is_accounted_for_if_it_is_asked_for(mobilebench: Any, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     done = mobilebench(
@@ -170,7 +171,8 @@ def test_memory_is_accounted_for_if_it_is_asked_for(mobilebench: Any, tmp_path: 
     assert "Planned activations" in page
 
 
-@pytest.mark.parametrize("threads", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", [1, 2])
 def test_a_look_inside_adds_up_to_the_whole(mobilebench: Any, tmp_path: Path, threads: int) -> None:
     done = mobilebench(
         "run", "--variant", TWO[0], "--runtime", "tvm", "--threads", threads, "--kernels",
@@ -232,6 +234,7 @@ def test_a_killed_run_resumes_without_losing_or_repeating_a_row(
     assert len({r.run_id for r in after}) == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_finished_rows_and_says_how_to_go_on(start: Any, tmp_path: Path) -> None:
     process = start("run", *SELECTED)
     children: list[psutil.Process] = []
