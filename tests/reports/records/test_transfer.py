@@ -110,9 +110,9 @@ def test_an_import_adds_what_is_missing_and_nothing_twice(
 def test_it_goes_piece_by_piece(
     full: Store, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.records.transfer.ROWS_AT_ONCE", 2)
-    monkeypatch.setattr("reports.records.parquet.ROWS_AT_ONCE", 2)
-    monkeypatch.setattr("reports.records.parquet._GROUP_ROWS", 3)
+    monkeypatch.setattr("mobilebench.reports.records.transfer.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("mobilebench.reports.records.parquet.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("mobilebench.reports.records.parquet._GROUP_ROWS", 3)
     told: list[int] = []
     assert export_store(full, tmp_path / "export", told.append) == ROWS
     assert pq.ParquetFile(tmp_path / "export" / "records.parquet").num_row_groups == 2
