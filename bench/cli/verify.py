@@ -6,8 +6,8 @@ from mobilebench.bench.bundle.bundle import open_bundle
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.config.suite import Suite
 from mobilebench.bench.export.verify import verify_outputs
+from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import TOLERANCE
-from mobilebench.bench.measure.on_device import MeasurementConfig
 from mobilebench.targets.devices.farm import WAIT_S, find_farm
 from mobilebench.targets.errors import BenchError
 

@@ -7,6 +7,7 @@ import pytest
 
 from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.models.variant import Variant, published_grid
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import Target, all_targets
@@ -22,7 +23,7 @@ def build(cache_dir: Path, target: Target, variants: list[Variant]) -> list[Arti
     with BuildService(cache_dir, _LIMIT_S) as service:
         exported = [service.to_onnx(variant, Weights()) for variant in variants]
         return [
-            service.build(variant, one, target, threads, ())
+            service.build(one, BuildOptions(target, threads))
             for variant, one in zip(variants, exported, strict=True)
             for threads in (1, 4)[: 2 if variant == variants[0] else 1]
         ]

@@ -9,6 +9,7 @@ import pytest
 
 from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.models.variant import parse_variant, published_grid
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import Target, all_targets
@@ -60,7 +61,7 @@ def artifacts(cache_dir: Path) -> dict[tuple[str, str, str], Artifact]:
             for name, precision in cells(target):
                 variant = parse_variant(name)
                 exported = service.to_onnx(variant, Weights())
-                artifact = service.build(variant, exported, target, 1, (), precision)
+                artifact = service.build(exported, BuildOptions(target, precision=precision))
                 assert len(artifact.manifest.kernels) == artifact.manifest.kernel_count
                 assert artifact.manifest.precision == precision
                 built[target.name, name, precision] = artifact

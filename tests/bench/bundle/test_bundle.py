@@ -16,7 +16,7 @@ from mobilebench.bench.bundle.elf import architecture_of
 from mobilebench.bench.bundle.manifest import MANIFEST
 from mobilebench.bench.cache import file_sha256
 from mobilebench.bench.export.verify import verify_outputs
-from mobilebench.bench.measure.on_device import MeasurementConfig
+from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.proc_files import cpu_flags
 from mobilebench.targets.errors import BenchError

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from mobilebench.bench.build.artifact import MANIFEST, Artifact, build_artifact, find_artifact
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import file_sha256
 from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import DETECT, SEGMENT, parse_variant
@@ -290,10 +291,9 @@ def _sabotaged(artifact: Artifact, c_function: str) -> Iterator[None]:
 
 def _artifact(variant_name: str, cache_dir: Path) -> Artifact:
     """Return what a run builds of a variant for this machine."""
-    variant, native = parse_variant(variant_name), find_target("native")
-    exported = to_onnx(variant, Weights(), cache_dir)
-    onnx = (exported.onnx_path, exported.onnx_sha256)
-    return build_artifact(variant.name, *onnx, native, 1, directories(), cache_dir)
+    exported = to_onnx(parse_variant(variant_name), Weights(), cache_dir)
+    options = BuildOptions(find_target("native"), databases=directories())
+    return build_artifact(exported, options, cache_dir)
 
 
 def _is_gone(process: psutil.Process) -> bool:

@@ -21,7 +21,8 @@ from mobilebench.bench.accuracy.images import normalised
 from mobilebench.bench.accuracy.labels import LabelDataset, preprocess
 from mobilebench.bench.build.artifact import LIBRARY
 from mobilebench.bench.bundle.bundle import open_bundle
-from mobilebench.bench.measure.on_device import MeasurementConfig, infer_on_device, workload_of
+from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.inference import infer_on_device, workload_of
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import parse_variant
 from tests.bundles import MISSING, export, flip
