@@ -18,10 +18,10 @@ from mobilebench.bench.bundle.manifest import (
     FORMAT,
     MANIFEST,
     BundleManifest,
+    BundleTensor,
     Compiled,
     Content,
     Measured,
-    Tensor,
 )
 from mobilebench.bench.cache import file_sha256
 from mobilebench.bench.export.readme import write_readme
@@ -154,17 +154,19 @@ def read_labels(path: Path, task: str) -> list[str]:
 
 def _write_reference(
     directory: Path, variant: Variant, exported: OnnxModel
-) -> tuple[list[Tensor], list[Tensor]]:
+) -> tuple[list[BundleTensor], list[BundleTensor]]:
     """Write the first of the inputs that PyTorch was asked about, and its answers."""
     inputs, answers = exported.reference()
     stride = _STRIDE if variant.task == SEGMENT else 1
     thinned = thin(tuple(one[:1] for one in answers), stride)
     (directory / REFERENCE).mkdir()
 
-    def write(name: str, shape: Sequence[int], layout: str, values: Any, stride: int) -> Tensor:
+    def write(
+        name: str, shape: Sequence[int], layout: str, values: Any, stride: int
+    ) -> BundleTensor:
         file = f"{REFERENCE}/{name}.bin"
         values.astype("<f4").tofile(directory / file)
-        return Tensor(name, list(shape), "float32", layout, file, stride)
+        return BundleTensor(name, list(shape), "float32", layout, file, stride)
 
     image = write(INPUT_NAME, variant.input_shape, "NCHW", inputs[:1], 1)
     layout = "NCHW" if variant.task == SEGMENT else ""

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,6 +49,21 @@ def wait_for(condition: Callable[[], bool], limit_s: float = 300) -> None:
     while not condition():
         assert time.monotonic() < end, "nothing happened"
         time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_packages_in_the_user_s_folder_are_never_imported(tmp_path: Path) -> None:
+    for name in ("bench", "targets", "schedules", "reports", "mobilebench"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('imported')\n")
+    program = "from mobilebench.bench.cli.app import main; main()"
+    selected = ["run", "--variant", TWO[0], "--runtime", "tvm"]
+    # The installed command, like -P, has no folder of the user's on its path.
+    command = [sys.executable, "-P", "-c", program, *selected]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (record,) = records_of(tmp_path)
+    assert record.status == "ok"
 
 
 @pytest.mark.slow
