@@ -88,7 +88,8 @@ def _tvm_plans(
         if objective == asked:
             plans[name] = artifact.manifest.arena_bytes
         elif cell.target.device_type == CPU:
-            options = replace(context.build_options(cell), optimize_for=objective)
+            options = context.build_options(cell)
+            options = replace(options, optimize_for=objective, dump_ir=None)
             built = service.build(exported, options)
             plans[name] = built.manifest.arena_bytes
     return plans

@@ -8,6 +8,7 @@ from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.runtimes.runtime import TVM
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.store import Store
 from mobilebench.schedules.precision import FLOAT16
 from mobilebench.targets.catalog.target import OPENCL
@@ -22,7 +23,7 @@ def open_cells(context: RunContext, store: Store) -> list[PlannedCell]:
     suite = context.suite
     done = {record.key for record in store.records([context.run.run_id])}
     cells = [_cell_of(bundle, context) for bundle in context.bundles]
-    cells = [cell for cell in cells if _key(cell, TVM) not in done]
+    cells = [cell for cell in cells if cell_key(context, cell, TVM) not in done]
     if context.bundles:
         return cells
     asked = product(
@@ -36,7 +37,7 @@ def open_cells(context: RunContext, store: Store) -> list[PlannedCell]:
         runtimes = tuple(
             runtime
             for runtime in suite.runtimes
-            if _key(cell, runtime) not in done and (runtime == TVM or target.has_peers)
+            if cell_key(context, cell, runtime) not in done and (runtime == TVM or target.has_peers)
         )
         if runtimes:
             cells.append(replace(cell, runtimes=runtimes))
@@ -49,7 +50,18 @@ def _cell_of(bundle: Bundle, context: RunContext) -> PlannedCell:
     return PlannedCell(*given, (TVM,), bundle)
 
 
-def _key(cell: PlannedCell, runtime: str) -> tuple[str, str, str, int, str, str]:
-    """Return the key of a cell's record, as `Record.key` has it."""
-    named = (cell.variant.name, cell.target.name, runtime, cell.threads)
-    return *named, cell.precision, cell.weights.label
+def cell_key(context: RunContext, cell: PlannedCell, runtime: str) -> CellKey:
+    """Return what a cell's row of a runtime is about, on whichever device."""
+    objective = context.suite.optimize_for
+    if cell.bundle:
+        objective = cell.bundle.manifest.compiled.optimize_for
+    return CellKey(
+        target=cell.target.name,
+        device="",
+        threads=cell.threads,
+        precision=cell.precision,
+        optimize_for=objective,
+        variant=cell.variant.name,
+        weights=cell.weights.label,
+        runtime=runtime,
+    )

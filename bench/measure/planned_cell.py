@@ -28,3 +28,10 @@ class PlannedCell:
         half = f", {self.precision}" if self.precision != FLOAT32 else ""
         named = f", {self.weights.label}" if self.weights.sha256 else ""
         return f"{self.variant.name} on {self.target.name}, {threads}{half}{named}"
+
+    @property
+    def file_name(self) -> str:
+        """What a directory of it is called; no other cell of a run has the same."""
+        named = f"-{self.weights.label}" if self.weights.sha256 else ""
+        built_for = f"{self.target.name}-{self.threads}-{self.precision}"
+        return f"{self.variant.name}-{built_for}{named}"

@@ -88,7 +88,7 @@ class Preparation:
             profiling_inputs = None
             if self._context.suite.kernels:
                 profiling_inputs = ProfilingInputs(
-                    service.build(exported, replace(options, instrumented=True)),
+                    service.build(exported, replace(options, instrumented=True, dump_ir=None)),
                     service.build_roofline_peaks(cell.target, cell.threads),
                 )
         except (BenchError, WorkerError) as error:

@@ -50,13 +50,15 @@ class RunContext:
         return find_farm(target, suite.tracker, self.cache_dir, suite.wait_s)
 
     def build_options(self, cell: PlannedCell) -> BuildOptions:
-        """Return how a cell's network is built."""
+        """Return how a cell's network is built; each cell has its own directory of a dump."""
+        dump_ir = self.suite.dump_ir
         return BuildOptions(
             target=cell.target,
             threads=cell.threads,
             databases=self.databases,
             precision=cell.precision,
             optimize_for=self.suite.optimize_for,
+            dump_ir=dump_ir / cell.file_name if dump_ir else None,
         )
 
     def measurement_config(self, target: Target, threads: int) -> MeasurementConfig:
