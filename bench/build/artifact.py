@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from mobilebench import schedules, targets
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
-from mobilebench.schedules.databases.database import Database, find_databases
+from mobilebench.schedules.databases.database import TileDatabase, find_databases
 from mobilebench.schedules.machine import machine_of
-from mobilebench.schedules.params import EMBEDDED, EXTERNAL, PARAMS_FILE, Pool
+from mobilebench.schedules.objective import LATENCY
+from mobilebench.schedules.params_pool import EMBEDDED, EXTERNAL, PARAMS_FILE, ParamsPool
 from mobilebench.schedules.precision import FLOAT32
-from mobilebench.schedules.preference import LATENCY
 from mobilebench.targets.catalog.target import CPU, Target
 from mobilebench.targets.catalog.tvm_target import resolve
 from mobilebench.targets.errors import BenchError
@@ -237,7 +237,7 @@ def _versions(toolchain: Toolchain) -> tuple[str, str, str]:
 
 def _databases(
     target: Target, tvm_target: dict[str, Any], directories: Sequence[Path]
-) -> tuple[list[Database], list[str]]:
+) -> tuple[list[TileDatabase], list[str]]:
     import tvm
 
     machine = machine_of(tvm.target.Target(tvm_target))
@@ -263,7 +263,7 @@ def _compile(
 
     from mobilebench.bench.memory.memory_plan import footprint
     from mobilebench.schedules import pipeline
-    from mobilebench.schedules.native.native_code import MARKS, TEAM, link_library
+    from mobilebench.schedules.native.native_code import INSTRUMENTATION, TEAM, link_library
     from mobilebench.schedules.passes.pool_params import take_params
     from mobilebench.schedules.passes.share_network import is_shared
     from mobilebench.schedules.templates.task import kernels_of
@@ -279,7 +279,7 @@ def _compile(
         )
     executable = pipeline.build(code, tvm_handle)
     names = [TEAM] if is_shared(planned) else []
-    names += [MARKS] if instrumented else []
-    pool = Pool(content, params_storage, precision) if content else None
+    names += [INSTRUMENTATION] if instrumented else []
+    pool = ParamsPool(content, params_storage, precision) if content else None
     link_library(executable, directory / LIBRARY, toolchain, names, pool=pool)
     return asdict(footprint(planned)) | {"kernels": kernels_of(fused, machine_of(tvm_handle))}

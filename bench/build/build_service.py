@@ -10,9 +10,9 @@ from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.reports.records.activations import Activations
-from mobilebench.schedules.params import EMBEDDED
+from mobilebench.schedules.objective import LATENCY
+from mobilebench.schedules.params_pool import EMBEDDED
 from mobilebench.schedules.precision import FLOAT32
-from mobilebench.schedules.preference import LATENCY
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.processes.worker import WITHOUT_TORCH
 from mobilebench.targets.processes.worker_pool import LocalWorkerPool, WorkerPool

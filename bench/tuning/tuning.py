@@ -25,10 +25,16 @@ from mobilebench.bench.models.variant import Variant, parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.bench.tuning.progress import TuningProgress
-from mobilebench.schedules.databases.database import Database, Entry, read_database, write_database
+from mobilebench.schedules.databases.database import (
+    Entry,
+    TileDatabase,
+    read_database,
+    write_database,
+)
 from mobilebench.schedules.machine import Processor
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
 from mobilebench.schedules.tuning.candidates import BUILDER
+from mobilebench.schedules.tuning.search_settings import SearchSettings
 from mobilebench.targets.catalog.target import Target, find_target
 from mobilebench.targets.devices.device import DeviceState, require_flags, require_half, with_limits
 from mobilebench.targets.devices.farm import Farm
@@ -87,7 +93,7 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
             exported[variant] = service.to_onnx(variant, Weights())
         machine, found = _search(request, target, exported, progress)
         emulated = target.emulated or state.emulated
-        new = Database(
+        new = TileDatabase(
             target.name,
             machine.vector_floats,
             machine.registers,
@@ -128,14 +134,16 @@ def _search(
     limit_s = request.time_limit_s
     with Worker(
         _TUNER,
-        target,
-        request.threads,
-        request.precision,
-        request.cache_dir,
-        _history(request, target),
-        limit_s,
+        SearchSettings(
+            target=target,
+            threads=request.threads,
+            precision=request.precision,
+            cache_dir=request.cache_dir,
+            history=_history(request, target),
+            time_limit_s=limit_s,
+            farm=request.farm,
+        ),
         _builders(request),
-        request.farm,
         blocked_modules=WITHOUT_TORCH,
     ) as tuner:
         for variant, one in exported.items():
@@ -154,7 +162,7 @@ def _search(
 
 
 def _builders(request: Tuning) -> Callable[[], WorkerPool]:
-    """Return what opens a crew of builders in the tuner's process."""
+    """Return what opens the pool of builders in the tuner's process."""
     if request.scheduler:
         return partial(Cluster, request.scheduler, request.cache_dir)
     return partial(LocalWorkerPool, os.cpu_count() or 1, {BUILDER: WITHOUT_TORCH})
@@ -164,7 +172,7 @@ def _confirm(
     request: Tuning,
     config: MeasurementConfig,
     exported: dict[Variant, OnnxModel],
-    found: Database,
+    found: TileDatabase,
     service: BuildService,
     progress: TuningProgress,
 ) -> list[Entry]:
@@ -212,7 +220,7 @@ def _confirmed(entry: Entry, guessed: float, tuned: float, calls: int) -> Entry:
         entry,
         tile=entry.tile if better else None,
         microseconds=round((tuned if better else guessed) / calls, 2),
-        guess_microseconds=round(guessed / calls, 2),
+        default_microseconds=round(guessed / calls, 2),
     )
 
 
@@ -220,7 +228,7 @@ def _agrees_with_pytorch(
     request: Tuning,
     config: MeasurementConfig,
     exported: dict[Variant, OnnxModel],
-    database: Database,
+    database: TileDatabase,
     service: BuildService,
     progress: TuningProgress,
 ) -> bool:
@@ -260,7 +268,7 @@ def _path(request: Tuning) -> Path:
     return request.directory / f"{find_target(request.target).name}.json"
 
 
-def _old_database(request: Tuning) -> Database | None:
+def _old_database(request: Tuning) -> TileDatabase | None:
     """Return what was tuned before; None if there is nothing, or nothing of use."""
     try:
         return read_database(_path(request))

@@ -59,7 +59,7 @@ def pointwise_assemblies(variant: str, target_name: str, cache_dir: Path) -> dic
 
     from mobilebench.schedules import pipeline
     from mobilebench.schedules.machine import machine_of
-    from mobilebench.schedules.templates.space import best_guess, schedule_task
+    from mobilebench.schedules.templates.space import default_tile, schedule_task
     from mobilebench.schedules.templates.task import kernel_calls, task_of
 
     exported = to_onnx(parse_variant(variant), Weights(), cache_dir)
@@ -72,7 +72,7 @@ def pointwise_assemblies(variant: str, target_name: str, cache_dir: Path) -> dic
     for name in kernel_calls(fused["main"]):
         task: Any = task_of(fused[name], machine)
         if task.title.startswith("pointwise"):
-            schedule = schedule_task(task, best_guess(task, machine), machine)
+            schedule = schedule_task(task, default_tile(task, machine), machine)
             kernel = schedule.mod["main"].with_attr("global_symbol", "main")
             built = pipeline.build_kernel(tvm.IRModule({"main": kernel}), handle)
             found[task.title] = built.mod.inspect_source("asm")

@@ -38,6 +38,7 @@ def planned(
     cache_dir: Path,
     target_name: str = "native",
     threads: int = 1,
+    *,
     optimize_for: str = "latency",
     weights: Weights = RANDOM,
     precision: str = "float32",
@@ -132,7 +133,7 @@ def test_fused_blocks_take_less_than_their_expansion_and_least_if_memory_is_pref
     cache_dir: Path,
 ) -> None:
     from mobilebench.bench.memory.memory_plan import footprint
-    from mobilebench.schedules.preference import LATENCY, MEMORY
+    from mobilebench.schedules.objective import LATENCY, MEMORY
 
     default, least = (
         footprint(planned("mobilenet_v2_1.0_224", cache_dir, optimize_for=objective)[1]).arena_bytes

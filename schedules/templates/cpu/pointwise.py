@@ -58,7 +58,7 @@ def pack(weight: NDArray[np.float32], machine: Machine) -> NDArray[np.float32]:
 
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
-    """Return the tiles worth trying, the best guess first."""
+    """Return the tiles worth trying, the default first."""
     loops = schedule.get_loops(schedule.get_sblock(CORE))
     _, height, width, channels, inputs = (int(schedule.get(loop).extent) for loop in loops)
     shape = (height * width, channels // machine.vector_floats, inputs)
@@ -186,7 +186,7 @@ def _cycles(shape: tuple[int, int, int], tile: Tile, machine: Machine) -> float:
     arithmetic = max(tile.rows * tile.panels / 2, _LATENCY)  # two multiply-adds in a cycle
     values = tile.rows / _steps(shape, tile.rows, machine)
     loads = (values + tile.panels) / 2  # two loads in a cycle, from the nearest cache
-    # The loop inside goes through its weights again for every turn of the loop outside. Few enough
+    # Every iteration of the loop outside goes through the weights of the loop inside. Few enough
     # stay near; if not, they come from afar each time, and the first time from memory.
     read_again = panels if tile.pixels_outermost else tile.panels
     near = read_again * machine.vector_bytes * inputs < machine.l1_bytes / 2

@@ -7,8 +7,8 @@ import pytest
 
 from mobilebench.schedules.databases.database import (
     PACKAGED,
-    Database,
     Entry,
+    TileDatabase,
     find_databases,
     read_database,
     write_database,
@@ -21,8 +21,8 @@ MACHINE = Machine(vector_floats=16, registers=32)
 ENTRY = Entry("pointwise 7x7x32 over 16 #1f", 1, {"rows": 7, "panels": 2}, 3.25, 3.5, 8)
 
 
-def database(target: str = "x86-64-v4", vector_floats: int = 16, **other: Any) -> Database:
-    return Database(target, vector_floats, 32, "a CPU", **other, entries=(ENTRY,))
+def database(target: str = "x86-64-v4", vector_floats: int = 16, **other: Any) -> TileDatabase:
+    return TileDatabase(target, vector_floats, 32, "a CPU", **other, entries=(ENTRY,))
 
 
 def test_a_written_database_is_read_back_the_same(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_new_entries_take_the_place_of_old_ones_of_the_same_kernel_and_threads()
         lambda text: text[: len(text) // 2],
         lambda text: "",
         lambda text: "[]",
-        lambda text: text.replace('"format": 1', '"format": 99'),
+        lambda text: text.replace('"format": 2', '"format": 99'),
         lambda text: text.replace('"tile"', '"tiles"'),
         lambda text: text.replace('"target"', '"goal"'),
     ],
@@ -59,7 +59,7 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, damage: object) -
     assert found == []
     (line,) = refused
     assert str(path) in line
-    assert "best guesses" in line
+    assert "default tiles are used instead" in line
     assert "mobilebench tune" in line
     assert "\n" not in line
 
@@ -96,13 +96,13 @@ def test_what_comes_with_the_project_is_whole_and_small(path: Path) -> None:
     assert {entry.threads for entry in found.entries} == {1, 2}
     assert path.stat().st_size < 2_000_000
     # The best was measured beside the guess, and kept only if it was better.
-    assert all(entry.microseconds <= entry.guess_microseconds for entry in found.entries)
+    assert all(entry.microseconds <= entry.default_microseconds for entry in found.entries)
     assert json.loads(path.read_text())["entries"]
 
 
 def test_what_one_opencl_device_was_tuned_for_serves_no_other(tmp_path: Path) -> None:
     machine = Gpu(4, 32, 256, 16384, 16, 4)
-    database = Database("opencl", 4, 32, "Mali-G57", device="opencl", entries=(ENTRY,))
+    database = TileDatabase("opencl", 4, 32, "Mali-G57", device_type="opencl", entries=(ENTRY,))
     write_database(tmp_path / "opencl.json", database)
     for name, served in (("Mali-G57", 1), ("Adreno 640", 0), ("", 1)):
         target = replace(find_target("opencl"), processor=name)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from mobilebench.schedules.databases.database import Database, Entry
+from mobilebench.schedules.databases.database import Entry, TileDatabase
 from mobilebench.schedules.machine import Machine
 
 
@@ -16,8 +16,8 @@ def task(pointwise_kernel: Callable[..., Any]) -> Any:
 
 def database(
     task: Any, tile: dict[str, Any] | None, threads: int = 1, target: str = "a"
-) -> Database:
-    return Database(target, 16, 32, "", entries=(Entry(task.key, threads, tile, 1.0, 2.0, 9),))
+) -> TileDatabase:
+    return TileDatabase(target, 16, 32, "", entries=(Entry(task.key, threads, tile, 1.0, 2.0, 9),))
 
 
 GOOD = {"rows": 2, "panels": 1, "pixels_outermost": True}

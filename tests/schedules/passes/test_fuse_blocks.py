@@ -11,7 +11,7 @@ from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
-from mobilebench.schedules.preference import MEMORY
+from mobilebench.schedules.objective import MEMORY
 from mobilebench.targets.catalog.target import find_target
 
 
@@ -72,7 +72,7 @@ CHAINS = [
 def test_every_strip_finds_its_rows_and_none_is_computed_twice(
     make: Any, parts: int, chunks: int
 ) -> None:
-    from mobilebench.schedules.passes.chunks import part_of
+    from mobilebench.schedules.ir.chunks import part_of
     from mobilebench.schedules.passes.fuse_blocks import _depths, _ranges
 
     chain = make()

@@ -15,7 +15,8 @@ def run(module: Any, *inputs: np.ndarray) -> np.ndarray:
     from tvm.runtime import vm
 
     from mobilebench.schedules.machine import Machine
-    from mobilebench.schedules.passes.flatten import explicit_loops, flat_buffers
+    from mobilebench.schedules.passes.explicit_loops import explicit_loops
+    from mobilebench.schedules.passes.flat_buffers import flat_buffers
     from mobilebench.schedules.passes.plan_arena import PlanArena
 
     passes = [

@@ -65,11 +65,11 @@ def test_networks_with_heads_compute_nearly_the_same(cache_dir: Path, name: str)
 
 
 def test_weights_and_activations_are_half_and_what_is_seen_or_small_is_not(half: Any) -> None:
-    from mobilebench.schedules.passes.steps import is_constant, steps_of
+    from mobilebench.schedules.ir.kernel_sequence import is_constant, kernel_sequence_of
 
     main = half["main"]
     assert str(main.params[0].ty.dtype) == str(main.ret_ty.dtype) == "float32"
-    steps = steps_of(main)
+    steps = kernel_sequence_of(main)
     assert steps is not None
     *inner, last = steps.calls.items()
     assert {str(variable.ty.dtype) for variable, _ in inner} == {"float16"}

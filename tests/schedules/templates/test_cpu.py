@@ -66,13 +66,14 @@ def test_a_convolution_of_every_tile(
     handle, inputs = handle_of(target), 12
     data, weight, bias = noise(1, *size, inputs), noise(3, 3, inputs, outputs), noise(outputs)
     packed = template.pack(weight, machine_of(handle))
-    padding = (dilation,) * 4
+    padding = (dilation, dilation, dilation, dilation)
     arguments = [
         te.placeholder(one.shape, "float32", name=f"argument{number}")
         for number, one in enumerate((data, packed, bias))
     ]
-    window = ((stride, stride), padding, (dilation, dilation), template.SKIPS_PADDING)
-    product = operator.compute(arguments[0], arguments[1], outputs, *window)
+    window = ((stride, stride), padding, (dilation, dilation))
+    skippable = template.SKIPS_PADDING
+    product = operator.compute(arguments[0], arguments[1], outputs, *window, skippable=skippable)
     function = te.create_prim_func([*arguments, topi.nn.relu(topi.add(product, arguments[2]))])
     expected = torch.nn.functional.conv2d(
         torch.from_numpy(data).permute(0, 3, 1, 2),
@@ -102,7 +103,8 @@ def test_taps_beside_the_image_are_not_multiplied() -> None:
     packed = template.pack(weight, machine_of(handle))
     packed[np.isnan(packed)] = 0
     arguments = [te.placeholder(one.shape, "float32") for one in (data, packed)]
-    product = operator.compute(*arguments, 16, (1, 1), (12,) * 4, (12, 12), True)
+    window = ((1, 1), (12, 12, 12, 12), (12, 12))
+    product = operator.compute(arguments[0], arguments[1], 16, *window, skippable=True)
     function = te.create_prim_func([*arguments, product])
     for found in run_all_tiles(function, handle, data, packed):
         np.testing.assert_allclose(found, data @ weight[1, 1], rtol=1e-4, atol=1e-4)

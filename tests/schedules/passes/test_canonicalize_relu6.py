@@ -57,7 +57,7 @@ def operators(module: Any) -> set[str]:
 def test_a_clip_becomes_two_named_operators_that_compute_the_same(
     low: float | None, high: float | None
 ) -> None:
-    from mobilebench.schedules.passes.relu6 import CanonicalizeReLU6
+    from mobilebench.schedules.passes.canonicalize_relu6 import CanonicalizeReLU6
 
     module = CanonicalizeReLU6()(clip_graph(low, high))
     x = np.random.default_rng(0).normal(0, 5, (4, 5)).astype(np.float32)
@@ -68,7 +68,7 @@ def test_a_clip_becomes_two_named_operators_that_compute_the_same(
 def test_a_clip_between_tensors_stays_as_it_is() -> None:
     from tvm.relax.frontend.onnx import from_onnx
 
-    from mobilebench.schedules.passes.relu6 import CanonicalizeReLU6
+    from mobilebench.schedules.passes.canonicalize_relu6 import CanonicalizeReLU6
 
     kinds = {"x": [4, 5], "low": [], "high": []}
     graph = helper.make_graph(
@@ -88,7 +88,7 @@ def test_a_clip_between_tensors_stays_as_it_is() -> None:
 def test_a_kernel_that_does_more_than_bound_is_left_alone() -> None:
     from tvm import relax, te, tirx
 
-    from mobilebench.schedules.passes.relu6 import CanonicalizeReLU6
+    from mobilebench.schedules.passes.canonicalize_relu6 import CanonicalizeReLU6
 
     def bound_of_the_double(data: Any, low: Any) -> Any:
         return te.compute(data.shape, lambda i, j: tirx.max(data[i, j] * tirx.const(2.0), low()))
@@ -110,7 +110,7 @@ def test_other_kernels_are_left_alone() -> None:
     from tvm.script import ir as I
     from tvm.script import relax as R
 
-    from mobilebench.schedules.passes.relu6 import CanonicalizeReLU6
+    from mobilebench.schedules.passes.canonicalize_relu6 import CanonicalizeReLU6
 
     @I.ir_module
     class Module:
