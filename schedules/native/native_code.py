@@ -22,7 +22,7 @@ def build_object(name: str, toolchain: Toolchain, directory: Path, *defines: str
     import tvm
     import tvm_ffi
 
-    includes = [tvm_ffi.libinfo.find_include_path(), Path(tvm.__file__).parent / "include"]
+    includes = [tvm_ffi.libinfo.find_include_path(), Path(tvm.__path__[0]) / "include"]
     output = directory / f"{name}.o"
     flags = [*(f"-I{path}" for path in includes), *(f"-D{define}" for define in defines)]
     toolchain.compile_object(output, _SOURCES / f"{name}.cc", flags)

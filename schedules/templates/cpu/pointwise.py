@@ -112,6 +112,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.transform_layout(product, ("write", 0), lambda n, y, x, c: (y * width + x, c))
     pixels, panels, inputs = (int(schedule.get(one).extent) for one in schedule.get_loops(product))
     steps = _steps((pixels, panels // machine.vector_floats, inputs), tile.rows, machine)
+    values: Block | None = None
     if steps > 1:
         # Global scope is the stack, from where LLVM takes it into registers; "local" would be
         # allocated by a call, because single values are read of it too.
@@ -130,7 +131,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     k, step = schedule.split(k, [None, steps])
     schedule.reorder(*outer, k, step, row, channel_inner)
     schedule.reverse_compute_at(output, outer[-1])
-    if steps > 1:
+    if values is not None:
         schedule.compute_at(values, k)
         vectorize(schedule, loops_inside(schedule, values, k), steps)
     vectorize(schedule, [step, row, channel_inner], machine.vector_floats)

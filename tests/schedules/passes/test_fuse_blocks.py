@@ -25,7 +25,7 @@ from mobilebench.targets.catalog.target import find_target
         pytest.param("mobilenet_v2_0.35_160", 2, 1, "native", marks=pytest.mark.slow),
     ],
 )
-def test_blocks_by_strips_compute_what_pytorch_computes(
+def test_fused_blocks_match_pytorch(
     cache_dir: Path, name: str, built_for: int, run_on: int, target: str
 ) -> None:
     variant, where = parse_variant(name), find_target(target)

@@ -54,7 +54,7 @@ def infer(exported: OnnxModel, artifact: Artifact, cache: Path, threads: int) ->
         (EMBEDDED, 2, FLOAT16, (1e-5, 5e-3)),
     ],
 )
-def test_weights_are_where_and_what_was_asked_for(
+def test_weights_are_stored_where_and_as_requested(
     exported: OnnxModel,
     cache_dir: Path,
     storage: str,
@@ -78,7 +78,7 @@ def test_weights_are_where_and_what_was_asked_for(
     assert low <= infer(exported, artifact, cache_dir, threads).relative_l2_error < high
 
 
-def test_halves_are_widened_as_numpy_does_it(tmp_path: Path) -> None:
+def test_float16_weights_are_widened_as_by_numpy(tmp_path: Path) -> None:
     """All 65,536 of them, given back by a network that is nothing but its weights."""
     import tvm
     from tvm import relax, tirx
@@ -122,7 +122,7 @@ def test_halves_are_widened_as_numpy_does_it(tmp_path: Path) -> None:
         (lambda file: file.unlink(), "No such file or directory"),
     ],
 )
-def test_other_weights_are_refused(
+def test_weights_of_another_network_are_refused(
     exported: OnnxModel, cache_dir: Path, tmp_path: Path, spoil: Any, reason: str
 ) -> None:
     import shutil
@@ -144,13 +144,13 @@ def test_other_weights_are_refused(
     assert machine["main"](image).numpy().shape == (1, 1000)
 
 
-def test_weights_beyond_half_precision_are_refused() -> None:
+def test_weights_too_large_for_float16_are_refused() -> None:
     whole = np.array([1e-9, 65504, 70000, np.inf], np.float32)
     with pytest.raises(BenchError, match="1 weights are too large for float16"):
         ParamsPool(whole.tobytes(), EXTERNAL, FLOAT16).stored_bytes()
 
 
-def test_a_gpu_s_weights_cannot_be_apart(exported: OnnxModel, cache_dir: Path) -> None:
+def test_external_weights_are_refused_on_a_gpu(exported: OnnxModel, cache_dir: Path) -> None:
     with pytest.raises(BenchError, match="leave out --params apart"):
         build_artifact(
             *(VARIANT.name, exported.onnx_path, exported.onnx_sha256, find_target("mali"), 1, ()),

@@ -54,7 +54,7 @@ def steps(tuner: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("tuner", [pytest.param(1, marks=pytest.mark.slow), 2], indirect=True)
-def test_every_kernel_gets_a_tile_that_was_measured(tuner: Any, network: Path) -> None:
+def test_every_kernel_gets_a_measured_tile(tuner: Any, network: Path) -> None:
     kernels = tuner.add(network)
     assert tuner.add(network) == kernels  # the same network has nothing new
     assert tuner.begin(2) == 0
@@ -68,7 +68,7 @@ def test_every_kernel_gets_a_tile_that_was_measured(tuner: Any, network: Path) -
     assert not list(Path(tuner._builder._directory).glob("*.so"))
 
 
-def test_an_interrupted_search_goes_on(tuner: Any, network: Path, cache_dir: Path) -> None:
+def test_an_interrupted_search_resumes(tuner: Any, network: Path, cache_dir: Path) -> None:
     from mobilebench.schedules.tuning.tuner import Tuner
 
     tuner.add(network)
@@ -83,7 +83,7 @@ def test_an_interrupted_search_goes_on(tuner: Any, network: Path, cache_dir: Pat
         again.close()
 
 
-def test_a_candidate_that_crashes_costs_itself_alone(tuner: Any, network: Path) -> None:
+def test_a_crashing_candidate_does_not_spoil_its_batch(tuner: Any, network: Path) -> None:
     """The batch is measured again one by one, on servers that are still alive."""
     import tvm
     from tvm.s_tir import meta_schedule as ms
@@ -104,7 +104,7 @@ def test_a_candidate_that_crashes_costs_itself_alone(tuner: Any, network: Path) 
     assert bad.error_msg
 
 
-def test_nothing_that_can_be_measured_is_an_error_with_the_reason(
+def test_search_fails_with_the_reason_if_nothing_can_be_measured(
     tuner: Any, network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def deaf() -> Any:
