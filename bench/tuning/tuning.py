@@ -43,7 +43,7 @@ from mobilebench.targets.errors import BenchError, NoDeviceError
 from mobilebench.targets.processes.worker import WITHOUT_TORCH, Worker, WorkerError
 from mobilebench.targets.processes.worker_pool import LocalWorkerPool, WorkerPool
 
-_WORTH_KEEPING = 0.99  # of the guess's time; what is gained above it is noise
+_WORTH_KEEPING = 0.99  # of the default tile's time; what is gained above it is noise
 _TUNER = "mobilebench.schedules.tuning.tuner:Tuner"
 
 
@@ -176,13 +176,13 @@ def _confirm(
     service: BuildService,
     progress: TuningProgress,
 ) -> list[Entry]:
-    """Return what holds where it counts: inside the networks, beside the best guesses.
+    """Return what holds where it counts: inside the networks, beside the default tiles.
 
     By itself a kernel has its caches and its strips of rows otherwise than in a network. Networks
-    of found and of guessed tiles take turns; where the found one is not at least 1 % faster, the
-    guess is the best that is known.
+    of found and of default tiles take turns; where the found one is not at least 1 % faster, the
+    default is the best that is known.
     """
-    guessed: Counter[str] = Counter()  # microseconds in all networks, by kernel
+    default: Counter[str] = Counter()  # microseconds in all networks, by kernel
     tuned: Counter[str] = Counter()
     calls: Counter[str] = Counter()
     with TemporaryDirectory(prefix="mobilebench-") as directory:
@@ -206,21 +206,21 @@ def _confirm(
                 times = kernel_microseconds(config, workload, artifacts)
             except (NoDeviceError, WorkerError) as failure:
                 raise BenchError(f"{variant.name}: {failure}; nothing is kept") from failure
-            for kernel, guess, best in zip(artifacts[0].manifest.kernels, *times, strict=True):
-                guessed[kernel["name"]] += guess
+            for kernel, before, best in zip(artifacts[0].manifest.kernels, *times, strict=True):
+                default[kernel["name"]] += before
                 tuned[kernel["name"]] += best
                 calls[kernel["name"]] += kernel["calls"]
-    return [_confirmed(e, *(c[e.kernel] for c in (guessed, tuned, calls))) for e in found.entries]
+    return [_confirmed(e, *(c[e.kernel] for c in (default, tuned, calls))) for e in found.entries]
 
 
-def _confirmed(entry: Entry, guessed: float, tuned: float, calls: int) -> Entry:
+def _confirmed(entry: Entry, default: float, tuned: float, calls: int) -> Entry:
     """Return an entry with times inside networks, and without a tile that is no better there."""
-    better = entry.tile is not None and tuned <= _WORTH_KEEPING * guessed
+    better = entry.tile is not None and tuned <= _WORTH_KEEPING * default
     return replace(
         entry,
         tile=entry.tile if better else None,
-        microseconds=round((tuned if better else guessed) / calls, 2),
-        default_microseconds=round(guessed / calls, 2),
+        microseconds=round((tuned if better else default) / calls, 2),
+        default_microseconds=round(default / calls, 2),
     )
 
 

@@ -74,7 +74,7 @@ def test_a_refused_database_is_said_and_the_run_goes_on(mobilebench: Any, tmp_pa
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if "damaged" in line]
     assert str(tmp_path / "native.json") in line
-    assert "best guesses are used instead" in line
+    assert "default tiles are used instead" in line
 
 
 @pytest.mark.slow
