@@ -89,14 +89,17 @@ class PixelTile(Protocol):
     @property
     def columns(self) -> int:
         """Pixels of a row that a work item computes."""
+        ...
 
     @property
     def across(self) -> int:
         """Work items of a group, by channels."""
+        ...
 
     @property
     def along(self) -> int:
         """Work items of a group, by columns."""
+        ...
 
 
 def bind_pixels(
