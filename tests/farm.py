@@ -82,7 +82,9 @@ class RealFarm:
             self._tracker_process = None
 
     def add_restarting_board(self) -> Board:
-        """Start a board whose server is started again when it ends, as docs/farm.md's unit does.
+        """Start a board whose server is started again when it ends, as the systemd unit does.
+
+        The unit is in docs/guide/12-connect-boards-safely.md.
 
         TVM's server ends when a session breaks off before it was told to end quietly.
         """

@@ -124,14 +124,36 @@ def test_tests_name_our_modules_in_full() -> None:
                     assert named.value.split(".")[0] not in MAY_IMPORT, f"{path}: {named.value}"
 
 
+HEAVY = {"tvm", "torch", "onnx", "onnxruntime", "pandas", "matplotlib", "scipy"}
+
+
 @pytest.mark.parametrize(
-    "module",
-    ["bench.cli.app", "bench.cli.listings", "bench.measure.runner"],
+    ("module", "absent"),
+    [
+        ("bench.cli.app", HEAVY | {"pydantic", "sqlalchemy", "numpy"}),
+        ("bench.cli.run", HEAVY),
+        ("bench.cli.variants", HEAVY),
+        ("bench.config.commands", HEAVY),
+        ("bench.measure.runner", HEAVY),
+    ],
 )
-def test_heavy_packages_are_imported_only_where_they_are_used(module: str) -> None:
-    heavy = "{'tvm', 'torch', 'onnx', 'onnxruntime', 'pandas', 'matplotlib', 'scipy'}"
-    code = f"import sys, mobilebench.{module}; print(*sorted({heavy} & set(sys.modules)))"
+def test_heavy_packages_are_imported_only_where_they_are_used(
+    module: str, absent: set[str]
+) -> None:
+    code = f"import sys, mobilebench.{module}; print(*sorted({absent} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == ""
+
+
+def test_help_is_shown_without_pydantic() -> None:
+    code = (
+        "import sys; from mobilebench.bench.cli.app import app; "
+        "app(['--help'], standalone_mode=False); "
+        "sys.exit('pydantic' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "--version" in done.stdout

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rich.table import Table
 
 from mobilebench.bench.cache import cache_directory
-from mobilebench.bench.cli.listings import make_table, or_dash, print_table
+from mobilebench.bench.cli.tables import make_table, or_dash, print_table
 from mobilebench.bench.measure.on_device import MeasurementConfig, open_device
 from mobilebench.targets.catalog.target import Target, all_targets, find_target
 from mobilebench.targets.devices.device import DeviceState
@@ -22,9 +22,9 @@ _NO_TARGET = "no target has this key"
 _WAIT_S = 20.0  # for boards that the tracker has just called free
 
 
-def devices_command(tracker: str | None) -> None:
+def devices_command(tracker: str) -> None:
     """Print this machine, or every board of a tracker; raises BenchError if it does not answer."""
-    tracker = tracker or os.environ.get(TRACKER_VARIABLE)
+    tracker = tracker or os.environ.get(TRACKER_VARIABLE, "")
     if tracker:
         print_table(_boards_table(tracker))
         return

@@ -190,7 +190,8 @@ def _require_loopback(host: str, insecure_bind: bool) -> None:
     if not loopback and not insecure_bind:
         raise BenchError(
             f"host {host}: whoever reaches it may execute code here, because TVM's RPC asks nobody "
-            "who they are; use a tunnel to 127.0.0.1 (docs/farm.md), or say --insecure-bind"
+            "who they are; use a tunnel to 127.0.0.1 (docs/guide/12-connect-boards-safely.md), or "
+            "say --insecure-bind"
         )
 
 

@@ -320,7 +320,7 @@ def test_a_bundle_is_exported_verified_and_measured_on_a_board(
     (tmp_path / "board.toml").unlink()  # the bundle says what it needs
     bundle = open_bundle(tmp_path / "bundle")
     assert bundle.manifest.measured
-    done = mobilebench("verify", "bundle", "--device", tracker)
+    done = mobilebench("verify", "bundle", "--tracker", tracker)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("ok")
     done = mobilebench("run", "--bundle", "bundle", "--tracker", tracker)
@@ -334,7 +334,10 @@ def test_a_bundle_is_exported_verified_and_measured_on_a_board(
     manifest["target"]["cpu_flags"] = ["amx_fp64"]
     (tmp_path / "bundle" / MANIFEST).write_text(json.dumps(manifest))
     reseal(tmp_path / "bundle")
-    for arguments in (("verify", "bundle", "--device"), ("run", "--bundle", "bundle", "--tracker")):
+    for arguments in (
+        ("verify", "bundle", "--tracker"),
+        ("run", "--bundle", "bundle", "--tracker"),
+    ):
         assert "lacks amx_fp64" in refused(mobilebench(*arguments, tracker))
     board.kill()
 

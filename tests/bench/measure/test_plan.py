@@ -39,6 +39,11 @@ def context(tmp_path: Path) -> Context:
     return Context(Run(RUN, "2026-01-02T03:04:05+00:00", {}), SUITE, (Weights(),), tmp_path)
 
 
+def suite_with(context: Context, **others: Any) -> Suite:
+    """Return the suite, changed."""
+    return context.suite.model_copy(update=others)
+
+
 def record(**others: Any) -> Record:
     """Return a record of the first cell and runtime of the suite."""
     values: dict[str, Any] = {
@@ -115,15 +120,15 @@ def test_rows_of_other_runs_do_not_count(context: Context, store: Store) -> None
 
 
 def test_boards_come_first_and_run_tvm_alone(context: Context, store: Store) -> None:
-    suite = replace(context.suite, targets=("native", "raspberry-pi-4"))
+    suite = suite_with(context, targets=("native", "raspberry-pi-4"))
     cells = open_cells(replace(context, suite=suite), store)
     assert [cell.target.name for cell in cells] == ["raspberry-pi-4"] * 4 + ["native"] * 4
     assert [cell.runtimes for cell in cells] == [("tvm",)] * 4 + [("tvm", "torch")] * 4
 
 
 def test_halves_are_measured_on_opencl_devices_alone(context: Context, store: Store) -> None:
-    suite = replace(
-        context.suite, targets=("native", "opencl"), precisions=("float32", "float16"), threads=(1,)
+    suite = suite_with(
+        context, targets=("native", "opencl"), precisions=("float32", "float16"), threads=(1,)
     )
     cells = open_cells(replace(context, suite=suite), store)
     assert [(cell.target.name, cell.precision, cell.runtimes) for cell in cells[:3]] == [
@@ -139,8 +144,8 @@ def test_halves_are_measured_on_opencl_devices_alone(context: Context, store: St
 
 
 def test_a_row_in_one_precision_leaves_the_other_open(context: Context, store: Store) -> None:
-    suite = replace(
-        context.suite, targets=("opencl",), precisions=("float32", "float16"), threads=(1,)
+    suite = suite_with(
+        context, targets=("opencl",), precisions=("float32", "float16"), threads=(1,)
     )
     store.add(record(target="opencl", precision="float16"))
     first, *_ = cells = open_cells(replace(context, suite=suite), store)
@@ -149,7 +154,7 @@ def test_a_row_in_one_precision_leaves_the_other_open(context: Context, store: S
 
 
 def test_a_row_counts_whichever_board_it_is_from(context: Context, store: Store) -> None:
-    suite = replace(context.suite, targets=("raspberry-pi-4",))
+    suite = suite_with(context, targets=("raspberry-pi-4",))
     store.add(record(target="raspberry-pi-4", device="the second pi"))
     assert len(open_of(replace(context, suite=suite), store)) == 3
 
@@ -164,11 +169,10 @@ def test_a_row_counts_whichever_board_it_is_from(context: Context, store: Store)
 def test_a_suite_of_another_version_is_refused_not_guessed(
     tmp_path: Path, store: Store, change: dict[str, Any], reason: str
 ) -> None:
-    from dataclasses import replace
 
     run = Run(RUN, "2026-01-02T03:04:05+00:00", {})
     with pytest.raises(BenchError, match=reason):
-        open_cells(Context(run, replace(SUITE, **change), (Weights(),), tmp_path), store)
+        open_cells(Context(run, SUITE.model_copy(update=change), (Weights(),), tmp_path), store)
 
 
 def test_a_checkpoint_is_measured_with_the_variants_that_it_is_for(

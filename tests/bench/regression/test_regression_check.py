@@ -59,7 +59,7 @@ class Farm:
 
     def judge(self, run: Run) -> list[str]:
         """Return the kinds of what is found in a night whose rows are there."""
-        context = Context(run, Suite((VARIANT,)), (Weights(),), self.directory)
+        context = Context(run, Suite(variants=(VARIANT,)), (Weights(),), self.directory)
         with RunDisplay(Console(quiet=True), EventLog(None)) as progress:
             progress.begin(1)
             self.found = check_regressions(context, self.store, progress)
@@ -77,7 +77,7 @@ class Farm:
             for one in (base, head)
         ]
         when = "2026-01-01T00:00:00+00:00"
-        return Confirmation.of(pair.cell, base.run_id, head.run_id, when, rounds)
+        return Confirmation(head.run_id, base.run_id, pair.cell, when, *rounds)
 
 
 @pytest.fixture

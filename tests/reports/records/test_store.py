@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import COLUMNS, KernelTime
 from mobilebench.reports.records.store import Run, Store
@@ -59,13 +60,16 @@ def confirmation() -> Confirmation:
     return Confirmation(
         run_id="b",
         base_run_id="a",
-        variant="mobilenet_v2_1.0_224",
-        target="native",
-        device="workbench",
-        runtime="tvm",
-        threads=1,
-        precision="float32",
-        weights="random",
+        cell=CellKey(
+            variant="mobilenet_v2_1.0_224",
+            target="native",
+            device="workbench",
+            runtime="tvm",
+            threads=1,
+            precision="float32",
+            optimize_for="latency",
+            weights="random",
+        ),
         measured_at="2026-01-02T03:04:05+00:00",
         base_rounds_ms=[[3.0, 3.25], [3.5]],
         head_rounds_ms=[[3.25], [3.75, 4.0]],

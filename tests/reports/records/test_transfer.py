@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import KernelTime
 from mobilebench.reports.records.store import Run, Store
@@ -40,13 +41,16 @@ def full(store: Store, make_record: Any, make_needs: Any) -> Store:
         Confirmation(
             run_id="b",
             base_run_id=make_record().run_id,
-            variant="mobilenet_v2_1.0_224",
-            target="native",
-            device="workbench",
-            runtime="tvm",
-            threads=1,
-            precision="float32",
-            weights="random",
+            cell=CellKey(
+                variant="mobilenet_v2_1.0_224",
+                target="native",
+                device="workbench",
+                runtime="tvm",
+                threads=1,
+                precision="float32",
+                optimize_for="latency",
+                weights="random",
+            ),
             measured_at="2026-02-01T00:00:00+00:00",
             base_rounds_ms=[[0.1], [0.2, 0.3]],
             head_rounds_ms=[[1 / 3], []],
@@ -232,15 +236,15 @@ def with_broken_json(path: Path) -> None:
     ("harm", "reason"),
     [
         (Path.unlink, "No such file"),
-        (damage, "store export"),
-        (cut, "store export"),
-        (lambda path: path.write_text("run_id\n"), "store export"),
+        (damage, "store dump"),
+        (cut, "store dump"),
+        (lambda path: path.write_text("run_id\n"), "store dump"),
         (unmark, "was not written by"),
         (from_the_future, "has schema 99"),
         (without_a_column, "no column latency_p50_ms"),
         (with_another_type, "many"),
         (with_nothing_where_something_must_be, "threads"),
-        (with_broken_json, "store export"),
+        (with_broken_json, "store dump"),
     ],
 )
 def test_what_is_no_export_is_refused_and_nothing_is_added(
