@@ -116,7 +116,9 @@ def cell_key(context: Context, cell: Cell, runtime: str) -> CellKey:
         device="",
         threads=cell.threads,
         precision=cell.precision,
-        optimize_for=bundle.manifest.compiled.optimize_for if bundle else context.suite.optimize_for,
+        optimize_for=bundle.manifest.compiled.optimize_for
+        if bundle
+        else context.suite.optimize_for,
         variant=cell.variant.name,
         weights=cell.weights.label,
         runtime=runtime,
