@@ -264,7 +264,11 @@ def test_what_was_measured_again_for_others_decides_nothing(
     nights: Nights, other: dict[str, Any]
 ) -> None:
     nights.add_both(1.1)
-    nights.store.add_confirmation(replace(confirmation(rounds_ms(8), rounds_ms(9)), **other))
+    made = confirmation(rounds_ms(8), rounds_ms(9))
+    axes = {name: value for name, value in other.items() if name in CellKey.names()}
+    others = {name: value for name, value in other.items() if name not in axes}
+    made = replace(made, **others, cell=replace(made.cell, **axes))
+    nights.store.add_confirmation(made)
     change = nights.only()
     assert change.verdict == "slower"
     assert change.latency is not None
