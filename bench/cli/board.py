@@ -3,11 +3,12 @@
 from rich.console import Console
 
 from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.config.commands import BoardStartOptions
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.emulated.board import start_boards, stop_boards
 
 
-def start_command(name: str, boards: int, host: str, insecure_bind: bool) -> None:
+def start_command(options: BoardStartOptions) -> None:
     """Start boards, showing what is being done; raises BenchError for what cannot be started."""
     console = Console(stderr=True)
     with console.status("starting") as status:
@@ -18,15 +19,15 @@ def start_command(name: str, boards: int, host: str, insecure_bind: bool) -> Non
                 console.print(what, highlight=False, markup=False, soft_wrap=True)
 
         running = start_boards(
-            find_target(name),
+            find_target(options.target),
             cache_directory(),
             say,
-            count=boards,
-            host=host,
-            insecure_bind=insecure_bind,
+            count=options.boards,
+            host=options.host,
+            insecure_bind=options.insecure_bind,
         )
-    plural = "s" if boards > 1 else ""
-    print(f"{boards} board{plural} of {name} at tracker {running.tracker}: ", end="")
+    name, plural = options.target, "s" if options.boards > 1 else ""
+    print(f"{options.boards} board{plural} of {name} at tracker {running.tracker}: ", end="")
     print(f"mobilebench run --target {name}")
 
 

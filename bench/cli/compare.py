@@ -1,33 +1,26 @@
 """`mobilebench compare`."""
 
 import tempfile
-from math import isfinite
 from pathlib import Path
 
+from mobilebench.bench.config.commands import CompareOptions
+from mobilebench.bench.config.options import FORMATS
 from mobilebench.reports.records.store import Store
 from mobilebench.targets.errors import BenchError
 
-FORMATS = ("text", "markdown", "json", "junit")
 
-
-def compare_command(
-    base: str, head: str, store_url: str, threshold_percent: float, form: str, out: Path | None
-) -> int:
-    """Print how HEAD compares with BASE, or write it to `out`; return 1 if anything got worse."""
+def compare_command(options: CompareOptions) -> int:
+    """Print how HEAD compares with BASE, or write it to a file; return 1 if anything got worse."""
     # NumPy and SciPy: not before they are needed.
     from mobilebench.reports.comparison.compare import compare_runs
     from mobilebench.reports.comparison.formats import to_json, to_junit
     from mobilebench.reports.comparison.wording import summary, to_markdown, to_text
 
+    with Store(options.store, create=False) as store:
+        before, after = (store.find_run(name) for name in (options.base, options.head))
+        comparison = compare_runs(store, before, after, options.threshold)
     forms = dict(zip(FORMATS, (to_text, to_markdown, to_json, to_junit), strict=True))
-    if form not in forms:
-        raise BenchError(f"unknown format {form!r}; there are {', '.join(forms)}")
-    if not (isfinite(threshold_percent) and threshold_percent > 0):
-        raise BenchError(f"--threshold {threshold_percent:g}: give a percentage above 0")
-    with Store(store_url, create=False) as store:
-        before, after = (store.find_run(name) for name in (base, head))
-        comparison = compare_runs(store, before, after, threshold_percent)
-    text = forms[form](comparison)
+    text, out = forms[options.format](comparison), options.out
     if out is None:
         print(text, end="")
     else:

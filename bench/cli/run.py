@@ -4,7 +4,6 @@ import logging
 import secrets
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,11 @@ from mobilebench.bench.cli.report import check_report_directory, report_command
 from mobilebench.bench.cli.tune import INTERRUPTED, tune_suite
 from mobilebench.bench.clock import utc_now
 from mobilebench.bench.config.bundle_suite import bundle_suite, open_bundles
-from mobilebench.bench.config.suite import Suite, make_suite, read_suite, split_places
-from mobilebench.bench.measure.plan import Context
+from mobilebench.bench.config.check import from_table
+from mobilebench.bench.config.commands import RunOptions
+from mobilebench.bench.config.suite import Suite, SuiteFile, make_suite
+from mobilebench.bench.config.suite_file import read_suite
+from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.measure.runner import run_suite
 from mobilebench.bench.models.variant import MOBILENET_V2, parse_variant
 from mobilebench.bench.models.weights import RANDOM, Weights, find_weights
@@ -31,37 +33,37 @@ from mobilebench.schedules.databases.database import user_directory
 from mobilebench.targets.errors import BenchError
 
 
-def run_command(suite_file: Path | None, chosen: dict[str, Any], resume: str | None) -> int:
+def run_command(options: RunOptions) -> int:
     """Measure a suite and report it; options win over the suite file.
 
-    Returns the exit code: 0 if every row is ok, 1 if one is not or a watched run has found a
-    regression, 130 if interrupted. Raises BenchError or ReportError for a request that cannot be
+    Returns the exit code: 0 if every row is ok, 1 if one is not or the check for regressions has
+    found one, 130 if interrupted. Raises BenchError or ReportError for a request that cannot be
     met.
     """
     console = Console(stderr=True)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("mobilebench").setLevel(logging.INFO)
-    chosen = {key: value for key, value in chosen.items() if value not in (None, [])}
-    chosen, places = split_places((read_suite(suite_file) if suite_file else {}) | chosen)
-    out = places.report_directory
+    said = read_suite(options.suite_file) if options.suite_file else SuiteFile()
+    said = said.model_copy(update=options.given(SuiteFile))
+    chosen, resume, out = said.given(Suite), options.resume, said.report_directory
     check_report_directory(out)
     if resume is None:
         context = _new_run(chosen)
-    elif suite_file or chosen:
+    elif options.suite_file or chosen:
         raise BenchError(
             "--resume goes on with the run's own suite; leave out the suite file and what selects"
         )
     with ExitStack() as stack:
-        store = stack.enter_context(Store(places.store, create=resume is None))
+        store = stack.enter_context(Store(said.store, create=resume is None))
         if resume is not None:
             context = _old_run(store.find_run(resume))
         builders = None
-        if places.scheduler:
-            builders = stack.enter_context(Cluster(places.scheduler, context.cache_dir))
-        events = stack.enter_context(EventLog(Path(places.events) if places.events else None))
+        if said.scheduler:
+            builders = stack.enter_context(Cluster(said.scheduler, context.cache_dir))
+        events = stack.enter_context(EventLog(Path(said.events) if said.events else None))
         try:
             if context.suite.trials:
-                tune_suite(context.suite, user_directory(), places.scheduler, console)
+                tune_suite(context.suite, user_directory(), said.scheduler, console)
             with RunDisplay(console, events) as progress:
                 run_suite(context, store, progress, builders)
                 found = _watch(context, store, progress) if context.suite.check_regressions else []
@@ -69,14 +71,14 @@ def run_command(suite_file: Path | None, chosen: dict[str, Any], resume: str | N
             console.print(_farewell(context, store), markup=False, highlight=False, soft_wrap=True)
             return INTERRUPTED
         records = store.records([context.run.run_id])
-    report_command(places.store, [context.run.run_id], out)
+    report_command(said.store, [context.run.run_id], out)
     for finding in found:
         print(format_finding(finding))
     regressed = any(finding.kind == "regression" for finding in found)
     return 1 if regressed or any(record.status != "ok" for record in records) else 0
 
 
-def _watch(context: Context, store: Store, progress: RunDisplay) -> list[Finding]:
+def _watch(context: RunContext, store: Store, progress: RunDisplay) -> list[Finding]:
     """Return what the run has found beside the nights before."""
     from mobilebench.bench.regression.regression_check import (
         check_regressions,  # pandas: not before it is needed
@@ -85,27 +87,27 @@ def _watch(context: Context, store: Store, progress: RunDisplay) -> list[Finding
     return check_regressions(context, store, progress)
 
 
-def _new_run(chosen: dict[str, Any]) -> Context:
+def _new_run(chosen: dict[str, Any]) -> RunContext:
     cache_dir = cache_directory()
     if sources := chosen.pop("bundles", ()):
         bundles = open_bundles(sources)
         suite = bundle_suite(bundles, chosen)
         weights = tuple(bundle.weights for bundle in bundles)
-        return Context(_begin(suite), suite, weights, cache_dir, bundles=bundles)
+        return RunContext(_begin(suite), suite, weights, cache_dir, bundles=bundles)
     sources, seed = chosen.get("weights", (RANDOM,)), chosen.get("seed", 0)
     weights = tuple(find_weights(source, cache_dir, seed) for source in dict.fromkeys(sources))
     if "variants" not in chosen:
         chosen |= _declared_variants(weights)
     suite = make_suite(chosen)
-    suite = replace(suite, weights=tuple(one.pinned_source for one in weights))
+    suite = suite.model_copy(update={"weights": tuple(one.pinned_source for one in weights)})
     _check_weights(suite, weights)
-    return Context(_begin(suite), suite, weights, cache_dir, _dataset(suite))
+    return RunContext(_begin(suite), suite, weights, cache_dir, _dataset(suite))
 
 
 def _begin(suite: Suite) -> Run:
     # The date makes runs readable in a list, the rest keeps two of one second apart.
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    return Run(run_id, utc_now(), asdict(suite))
+    return Run(run_id, utc_now(), suite.to_table())
 
 
 def _declared_variants(weights: Sequence[Weights]) -> dict[str, tuple[str, ...]]:
@@ -147,12 +149,11 @@ def _dataset(suite: Suite) -> Dataset | None:
     return read_data(Path(suite.data), tasks[0])
 
 
-def _old_run(run: Run) -> Context:
+def _old_run(run: Run) -> RunContext:
     cache_dir = cache_directory()
-    lists = {key: tuple(value) for key, value in run.suite.items() if isinstance(value, list)}
     try:
-        suite = Suite(**(run.suite | lists))
-    except TypeError as error:
+        suite = from_table(Suite, run.suite, f"run {run.run_id}")
+    except BenchError as error:
         raise BenchError(
             f"run {run.run_id}: it was begun by another version of mobilebench and cannot be "
             "resumed; start a new one"
@@ -160,12 +161,12 @@ def _old_run(run: Run) -> Context:
     if suite.bundles:
         bundles = open_bundles(suite.bundles)
         weights = tuple(bundle.weights for bundle in bundles)
-        return Context(run, suite, weights, cache_dir, bundles=bundles)
+        return RunContext(run, suite, weights, cache_dir, bundles=bundles)
     weights = tuple(find_weights(source, cache_dir, suite.seed) for source in suite.weights)
-    return Context(run, suite, weights, cache_dir, _dataset(suite))
+    return RunContext(run, suite, weights, cache_dir, _dataset(suite))
 
 
-def _farewell(context: Context, store: Store) -> str:
+def _farewell(context: RunContext, store: Store) -> str:
     run_id = context.run.run_id
     if not any(run.run_id == run_id for run in store.runs()):
         return "interrupted before anything was measured"

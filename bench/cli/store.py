@@ -14,19 +14,19 @@ _TELL_EVERY_S = 10.0  # where there is no terminal
 Transfer = Callable[[Store, Path, Callable[[int], None]], dict[str, int]]
 
 
-def export_command(store_url: str, out: Path) -> None:
+def dump_command(store_url: str, out: Path) -> None:
     """Write a store into a new directory; raises ReportError if that cannot be done."""
     with Store(store_url, create=False) as store:
         total = sum(rows for rows, _ in store.tally().values())
-        written = _watched(f"of {total} rows exported", export_store, store, out)
+        written = _watched(f"of {total} rows written", export_store, store, out)
     print(f"{out}: {_listed(written)}")
 
 
-def import_command(store_url: str, directory: Path) -> None:
-    """Add what a store lacks of an export; raises ReportError if it is none."""
+def load_command(store_url: str, directory: Path) -> None:
+    """Add what a store lacks of a dump; raises ReportError if it is none."""
     check_export(directory)
     with Store(store_url) as store:
-        added = _watched("rows imported", import_store, store, directory)
+        added = _watched("rows read", import_store, store, directory)
         print(f"{store.url}: added {_listed(added)}; all else was there already")
 
 

@@ -3,23 +3,23 @@
 import logging
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.cli.progress import TuningDisplay
+from mobilebench.bench.config.commands import TuneOptions
 from mobilebench.bench.config.suite import Suite, make_suite
+from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.bench.tuning.tuning import Tuning, tune
 from mobilebench.schedules.databases.database import user_directory
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.farm import find_farm
 
-TRIALS = 16
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
-def tune_command(chosen: dict[str, Any], scheduler: str, out: Path | None) -> int:
+def tune_command(options: TuneOptions) -> int:
     """Tune the kernels of variants for targets, built here or by a Dask scheduler's workers.
 
     Returns the exit code: 0 if all is well, 1 if a variant came out wrong, 130 if interrupted.
@@ -28,17 +28,21 @@ def tune_command(chosen: dict[str, Any], scheduler: str, out: Path | None) -> in
     console = Console(stderr=True)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("mobilebench").setLevel(logging.INFO)
-    chosen = {"variants": ("published",), "trials": TRIALS} | chosen
-    suite = make_suite(chosen | {"runtimes": ("tvm",)})
+    suite = make_suite(options.values_of(Suite) | {"runtimes": (TVM,)})
+    directory = options.out or user_directory()
     try:
-        return 0 if tune_suite(suite, out or user_directory(), scheduler, console) else 1
+        return 0 if tune_suite(suite, directory, options.scheduler, console) else 1
     except KeyboardInterrupt:
         console.print("interrupted; what was measured is kept: the same command goes on from here")
         return INTERRUPTED
 
 
 def tune_suite(suite: Suite, directory: Path, scheduler: str, console: Console) -> bool:
-    """Tune every target and thread count of a suite; returns whether all came out right."""
+    """Tune every target and thread count of a suite; returns whether all came out right.
+
+    The suite must say how many trials.
+    """
+    assert suite.trials
     good = True
     for target in suite.targets:
         for threads, precision in product(suite.threads, suite.precisions):
@@ -47,7 +51,7 @@ def tune_suite(suite: Suite, directory: Path, scheduler: str, console: Console) 
                 target=target,
                 threads=threads,
                 precision=precision,
-                trials=suite.trials or TRIALS,
+                trials=suite.trials,
                 directory=directory,
                 cache_dir=cache_directory(),
                 time_limit_s=suite.time_limit_s,

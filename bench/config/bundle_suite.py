@@ -1,11 +1,11 @@
 """A run of bundles: what each says of itself is what is measured."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mobilebench.bench.bundle.bundle import Bundle, open_bundle
+from mobilebench.bench.config.declaration import options_of
 from mobilebench.bench.config.suite import Suite, make_suite
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.targets.catalog.target import Target
@@ -37,7 +37,8 @@ def bundle_suite(bundles: Sequence[Bundle], chosen: dict[str, Any]) -> Suite:
     rows could not tell apart.
     """
     if decided := [key for key in chosen if key not in _FREE]:
-        raise BenchError(f"--bundle measures what was exported, as it is; leave out {decided[0]}")
+        flag = next(one.flag for one in options_of(Suite) if one.attribute == decided[0])
+        raise BenchError(f"--bundle measures what was exported, as it is; leave out {flag}")
     told: dict[Any, Path] = {}
     targets: dict[str, Target] = {}
     for bundle in bundles:
@@ -55,13 +56,16 @@ def bundle_suite(bundles: Sequence[Bundle], chosen: dict[str, Any]) -> Suite:
                 "each in a run of its own"
             )
     suite = make_suite(chosen | {"runtimes": (TVM,)})
-    return replace(
-        suite,
-        variants=_each(bundle.variant.name for bundle in bundles),
-        bundles=tuple(f"{one.directory.resolve()}{_HASH_MARK}{one.sha256}" for one in bundles),
-        targets=_each(bundle.target.name for bundle in bundles),
-        threads=_each(bundle.manifest.threads for bundle in bundles),
-        precisions=_each(bundle.manifest.precision for bundle in bundles),
+    return suite.model_copy(
+        update={
+            "variants": _each(bundle.variant.name for bundle in bundles),
+            "bundles": tuple(
+                f"{one.directory.resolve()}{_HASH_MARK}{one.sha256}" for one in bundles
+            ),
+            "targets": _each(bundle.target.name for bundle in bundles),
+            "threads": _each(bundle.manifest.threads for bundle in bundles),
+            "precisions": _each(bundle.manifest.precision for bundle in bundles),
+        }
     )
 
 

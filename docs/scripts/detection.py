@@ -3,7 +3,7 @@
     python docs/scripts/detection.py
 
 500 histories of 60 nights. The median of each night scatters by 3 %; two libraries measured beside
-each other, by 1 %. Prints the table of docs/history.md; takes minutes.
+each other, by 1 %. Prints the table of docs/evidence/regression-detection.md; takes minutes.
 """
 
 import argparse

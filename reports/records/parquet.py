@@ -56,7 +56,6 @@ LAYOUTS = (
 def import_pyarrow() -> Any:
     """Return pyarrow; raises ReportError naming the extra if it is not installed."""
     try:
-        import pyarrow
         import pyarrow.parquet
     except ImportError as error:
         raise ReportError("pyarrow is not installed; pip install 'mobilebench[parquet]'") from error
@@ -129,7 +128,7 @@ def read_file(directory: Path, layout: Layout) -> Iterator[list[Row]]:
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise ReportError(
-            f"{path}: {reason}; give a directory that `mobilebench store export` has written"
+            f"{path}: {reason}; give a directory that `mobilebench store dump` has written"
         ) from error
 
 
@@ -159,7 +158,7 @@ def _checked(path: Path, found: "pa.Schema", layout: Layout) -> "pa.Schema":
     pa = import_pyarrow()
     version = (found.metadata or {}).get(_MARK)
     if version is None:
-        raise ReportError(f"{path}: was not written by `mobilebench store export`")
+        raise ReportError(f"{path}: was not written by `mobilebench store dump`")
     if int(version) > SCHEMA_VERSION:
         raise ReportError(
             f"{path}: has schema {int(version)}, this mobilebench reads up to {SCHEMA_VERSION}; "

@@ -23,6 +23,7 @@ from mobilebench.reports.records.activations import (
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Run, Store
 from tests.postgres import PostgresServer, find_binaries
+from tests.waiting import HANG_S
 
 RecordMaker = Callable[..., Record]
 RUN = "20260102-030405-abcd"
@@ -166,7 +167,7 @@ def chromium(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]
             ],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=HANG_S,
             check=True,
         )
 

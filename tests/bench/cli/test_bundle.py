@@ -39,6 +39,7 @@ def assert_refused(done: Any, *parts: str) -> None:
         assert part in line
 
 
+@pytest.mark.slow
 def test_a_bundle_is_exported_measured_verified_and_run(mobilebench: Any, tmp_path: Path) -> None:
     done = mobilebench(*EXPORT, "--out", "bundle")
     assert done.returncode == 0, done.stderr
@@ -131,7 +132,7 @@ def test_wrong_outputs_are_found(mobilebench: Any, bundle: Path) -> None:
     done = mobilebench("verify", "bundle")
     assert done.returncode == 1, done.stderr
     assert "relative L2 error 0.0099 against PyTorch, tolerance 3e-05: WRONG" in done.stdout
-    done = mobilebench("verify", "bundle", "--device", "none")
+    done = mobilebench("verify", "bundle", "--no-run")
     assert done.returncode == 0
     done = mobilebench("run", "--bundle", "bundle")
     assert done.returncode == 1
@@ -148,6 +149,7 @@ def test_a_wrong_library_is_not_written(
     assert not (tmp_path / "bundle").exists()
 
 
+@pytest.mark.slow
 def test_what_runs_elsewhere_is_exported_here(mobilebench: Any, tmp_path: Path) -> None:
     """Though nothing of it could be run or verified on this machine."""
     elsewhere = tmp_path / "elsewhere.toml"
@@ -162,11 +164,11 @@ def test_what_runs_elsewhere_is_exported_here(mobilebench: Any, tmp_path: Path) 
 
 def test_a_bundle_can_be_pinned(mobilebench: Any, bundle: Path) -> None:
     digest = open_bundle(bundle).sha256
-    pinned = ("verify", "bundle", "--device", "none", "--sha256")
+    pinned = ("verify", "bundle", "--no-run", "--sha256")
     assert mobilebench(*pinned, digest).returncode == 0
     (bundle / "LICENSE.md").write_text("mine")
     reseal(bundle)
-    assert mobilebench("verify", "bundle", "--device", "none").returncode == 0
+    assert mobilebench("verify", "bundle", "--no-run").returncode == 0
     assert_refused(mobilebench(*pinned, digest), "it is another one")
 
 
@@ -210,12 +212,12 @@ def test_a_foreign_bundle_is_refused(
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        (["--variant", VARIANT], "leave out variants"),
-        (["--threads", "2"], "leave out threads"),
-        (["--weights", "random"], "leave out weights"),
-        (["--kernels"], "leave out kernels"),
-        (["--check-regressions"], "leave out watch"),
-        (["--effort", "hasty"], "unknown profile 'hasty'"),
+        (["--variant", VARIANT], "leave out --variant"),
+        (["--threads", "2"], "leave out --threads"),
+        (["--weights", "random"], "leave out --weights"),
+        (["--kernels"], "leave out --kernels"),
+        (["--check-regressions"], "leave out --check-regressions"),
+        (["--effort", "hasty"], "unknown effort 'hasty'"),
         (["--bundle", "other"], "rows could not tell them apart"),
     ],
 )
@@ -232,10 +234,10 @@ def test_a_bundle_says_itself_what_it_is(
         (["--variant", "resnet50"], "unknown variant 'resnet50'"),
         (["--variant", "small"], "name one variant"),
         (["--target", "x86-64-v9"], "unknown target 'x86-64-v9'"),
-        (["--threads", "0"], "threads: 0 is not a number of threads"),
+        (["--threads", "0"], "--threads must be a whole number from 1 to 1024, not 0"),
         (["--precision", "int8"], "unknown precision 'int8'"),
-        (["--params-storage", "elsewhere"], "unknown place of weights 'elsewhere'"),
-        (["--optimize-for", "beauty"], "unknown preference 'beauty'"),
+        (["--params-storage", "elsewhere"], "unknown storage of weights 'elsewhere'"),
+        (["--optimize-for", "beauty"], "unknown goal 'beauty'"),
         (["--weights", "none.pth"], "none.pth"),
         (["--labels", "none.txt"], "labels none.txt"),
         (
@@ -262,8 +264,8 @@ def test_labels_of_another_number_are_refused(mobilebench: Any, tmp_path: Path) 
 
 
 def test_a_bundle_for_this_machine_needs_no_tracker(mobilebench: Any, bundle: Path) -> None:
-    done = mobilebench("verify", "bundle", "--device", "127.0.0.1:9190")
-    assert_refused(done, "leave out --device 127.0.0.1:9190")
+    done = mobilebench("verify", "bundle", "--tracker", "127.0.0.1:9190")
+    assert_refused(done, "leave out --tracker 127.0.0.1:9190")
 
 
 @pytest.mark.slow

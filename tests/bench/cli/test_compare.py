@@ -65,10 +65,22 @@ def test_every_format_is_printed_or_written(
         (["latest~2", "latest"], ["no run 'latest~2'"]),
         (["latest~", "latest"], ["no run 'latest~'"]),
         (["latest"], ["HEAD", "--help"]),
-        (["latest~1", "latest", "--format", "xml"], ["unknown format 'xml'", "junit"]),
-        (["latest~1", "latest", "--threshold", "0"], ["--threshold 0", "above 0"]),
-        (["latest~1", "latest", "--threshold", "nan"], ["--threshold nan"]),
-        (["latest~1", "latest", "--threshold", "much"], ["--threshold", "--help"]),
+        (
+            ["latest~1", "latest", "--format", "xml"],
+            ["unknown format 'xml'; give text, markdown, json or junit"],
+        ),
+        (
+            ["latest~1", "latest", "--threshold", "0"],
+            ["--threshold must be a number above 0, not 0"],
+        ),
+        (
+            ["latest~1", "latest", "--threshold", "nan"],
+            ["--threshold must be a number above 0, not nan"],
+        ),
+        (
+            ["latest~1", "latest", "--threshold", "much"],
+            ["--threshold must be a number above 0, not much"],
+        ),
         (["latest~1", "latest", "--out", "no/such/file"], ["no/such/file", "No such file"]),
         (["latest~1", "latest", "--out", "."], ["--out .", "directory"]),
         (["latest~1", "latest", "--store", "nosuch.sqlite"], ["nosuch.sqlite", "no such file"]),

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.bundle.bundle import open_bundle
 from mobilebench.bench.bundle.manifest import MANIFEST
 from mobilebench.bench.models.variant import parse_variant
@@ -26,7 +27,8 @@ from mobilebench.targets.catalog.target import read_target
 from mobilebench.targets.rpc import tracker
 from mobilebench.targets.rpc.tracker import Tracker
 from tests.bundles import reseal
-from tests.farm import KEY, RealFarm, free_port, soon
+from tests.farm import KEY, RealFarm, free_port
+from tests.waiting import HANG_S, wait_until
 
 VARIANTS = tuple(f"mobilenet_v2_0.35_{size}_t1" for size in (32, 64, 96, 48))  # quick to build
 UNKNOWN_KEY = "a-key-of-no-target"
@@ -74,7 +76,7 @@ def run(tracker: Tracker, *more: str, variants: Sequence[str] = VARIANTS) -> tup
 
 
 def finish(process: "subprocess.Popen[str]") -> None:
-    _, stderr = process.communicate(timeout=400)
+    _, stderr = process.communicate(timeout=HANG_S)
     assert process.returncode == 0, stderr
 
 
@@ -89,11 +91,11 @@ def check_every_row_is_there_once(
 
 
 def compile_beforehand(cache_dir: Path, directory: Path) -> None:
-    target = read_target(directory / "board.toml")
-    with BuildService(cache_dir, 300) as service:
+    options = BuildOptions(read_target(directory / "board.toml"), databases=directories())
+    with BuildService(cache_dir, HANG_S) as service:
         for name in VARIANTS:
             variant = parse_variant(name)
-            service.build(variant, service.to_onnx(variant, Weights()), target, 1, directories())
+            service.build(service.to_onnx(variant, Weights()), options)
 
 
 @pytest.mark.slow
@@ -111,7 +113,7 @@ def test_two_boards_of_one_key_work_at_once(
             for board in (first, second)
         )
 
-    soon(both_busy, limit_s=120)
+    wait_until(both_busy, "both boards to be busy")
     finish(process)
     check_every_row_is_there_once(tmp_path)
     assert first.sessions() + second.sessions() == len(VARIANTS) + 1  # one was asked beforehand
@@ -123,8 +125,8 @@ def test_a_board_that_is_killed_loses_nothing(farm: RealFarm, start: Start, tmp_
     victim, survivor = farm.add_board(), farm.add_board()
     variants = VARIANTS[:3]
     process = start(*run(farm.tracker, variants=variants))
-    soon(lambda: victim.sessions() >= 1 and survivor.sessions() >= 1, limit_s=120)
-    soon(lambda: victim.sessions() + survivor.sessions() >= 3, limit_s=120)
+    wait_until(lambda: min(victim.sessions(), survivor.sessions()) >= 1, "a session on each board")
+    wait_until(lambda: victim.sessions() + survivor.sessions() >= 3, "three sessions")
     victim.kill()
     finish(process)
     found = check_every_row_is_there_once(tmp_path, variants)
@@ -137,16 +139,16 @@ def test_a_board_that_freezes_costs_its_time_limit_and_the_job_goes_elsewhere(
     farm: RealFarm, start: Start, tmp_path: Path
 ) -> None:
     victim = farm.add_board()
-    process = start(*run(farm.tracker, "--time-limit", "20"))
-    soon(lambda: len(records(tmp_path)) >= 1, limit_s=120)
+    process = start(*run(farm.tracker, "--time-limit", "60"))
+    wait_until(lambda: records(tmp_path), "the first row")
     before = victim.sessions()
-    soon(lambda: victim.sessions() > before, limit_s=120)
+    wait_until(lambda: victim.sessions() > before, "the next session")
     victim.freeze()  # with a job on it, and the tracker does not know
     farm.add_board()
     finish(process)
     found = check_every_row_is_there_once(tmp_path)
     (retried,) = (record for record in found if record.retries)
-    assert "within 20 s" in retried.warnings, retried.warnings
+    assert "within 60 s" in retried.warnings, retried.warnings
 
 
 @pytest.mark.slow
@@ -155,7 +157,7 @@ def test_a_tracker_that_goes_away_and_comes_back_is_survived(
 ) -> None:
     farm.add_board()
     process = start(*run(farm.tracker))
-    soon(lambda: len(records(tmp_path)) >= 1, limit_s=120)
+    wait_until(lambda: records(tmp_path), "the first row")
     farm.stop_tracker()
     farm.start_tracker()
     finish(process)
@@ -213,9 +215,9 @@ def test_a_board_lost_for_good_is_a_row_that_says_so(
 ) -> None:
     board = farm.add_board()
     process = start(*run(farm.tracker, "--wait", "2"))
-    soon(lambda: len(records(tmp_path)) >= 1, limit_s=120)
+    wait_until(lambda: records(tmp_path), "the first row")
     board.kill()
-    _, stderr = process.communicate(timeout=400)
+    _, stderr = process.communicate(timeout=HANG_S)
     assert process.returncode == 1, stderr
     found = records(tmp_path)
     assert sorted(record.variant for record in found) == sorted(VARIANTS)
@@ -228,7 +230,7 @@ def test_devices_tells_what_the_boards_say_of_themselves(
     quiet_farm: RealFarm, mobilebench: Any
 ) -> None:
     (board,) = quiet_farm.boards
-    arm = quiet_farm.add_board("emulated-arm")  # it is none: its machine is an x86
+    arm = quiet_farm.add_board("android-arm64")  # it is none: its machine is an x86
     done = mobilebench("devices", "--tracker", quiet_farm.tracker, COLUMNS="250")
     assert done.returncode == 0, done.stderr
     (row,) = (line for line in done.stdout.splitlines() if board.address in line)
@@ -275,7 +277,7 @@ def test_code_for_another_architecture_is_one_line(
     quiet_farm: RealFarm, mobilebench: Any, tmp_path: Path
 ) -> None:
     arm = _target(
-        UNKNOWN_KEY, "aarch64-linux", 'mtriple = "aarch64-linux-gnu"\nmcpu = "cortex-a72"'
+        UNKNOWN_KEY, "aarch64-android", 'mtriple = "aarch64-linux-android"\nmcpu = "cortex-a72"'
     )
     (tmp_path / "board.toml").write_text(arm)
     line = refused(mobilebench(*run(quiet_farm.tracker)))
@@ -319,7 +321,7 @@ def test_a_bundle_is_exported_verified_and_measured_on_a_board(
     (tmp_path / "board.toml").unlink()  # the bundle says what it needs
     bundle = open_bundle(tmp_path / "bundle")
     assert bundle.manifest.measured
-    done = mobilebench("verify", "bundle", "--device", tracker)
+    done = mobilebench("verify", "bundle", "--tracker", tracker)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("ok")
     done = mobilebench("run", "--bundle", "bundle", "--tracker", tracker)
@@ -333,7 +335,10 @@ def test_a_bundle_is_exported_verified_and_measured_on_a_board(
     manifest["target"]["cpu_flags"] = ["amx_fp64"]
     (tmp_path / "bundle" / MANIFEST).write_text(json.dumps(manifest))
     reseal(tmp_path / "bundle")
-    for arguments in (("verify", "bundle", "--device"), ("run", "--bundle", "bundle", "--tracker")):
+    for arguments in (
+        ("verify", "bundle", "--tracker"),
+        ("run", "--bundle", "bundle", "--tracker"),
+    ):
         assert "lacks amx_fp64" in refused(mobilebench(*arguments, tracker))
     board.kill()
 

@@ -13,11 +13,11 @@ pytest.importorskip("pyarrow")
 def test_a_store_is_carried_to_another(mobilebench: Any, tmp_path: Path) -> None:
     with Store(str(tmp_path / "mobilebench.sqlite")) as store:
         store.begin_run(Run("20260101-000000-aaaa", "2026-01-01T00:00:00+00:00", {}))
-    done = mobilebench("store", "export", "nights")
+    done = mobilebench("store", "dump", "nights")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "nights: 1 runs, 0 records, 0 confirmations\n"
     for added in (1, 0):
-        done = mobilebench("store", "import", "nights", "--store", "other.sqlite")
+        done = mobilebench("store", "load", "nights", "--store", "other.sqlite")
         assert done.returncode == 0, done.stderr
         assert f"added {added} runs, 0 records, 0 confirmations; all else" in done.stdout
     with Store(str(tmp_path / "other.sqlite")) as copy:
@@ -27,9 +27,9 @@ def test_a_store_is_carried_to_another(mobilebench: Any, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["export", "out"], "no such file; `mobilebench run` makes one"),
-        (["import", "nosuch"], "nosuch/runs.parquet: No such file or directory"),
-        (["import"], "Missing argument 'directory'"),
+        (["dump", "out"], "no such file; `mobilebench run` makes one"),
+        (["load", "nosuch"], "nosuch/runs.parquet: No such file or directory"),
+        (["load"], "Missing argument 'directory'"),
     ],
 )
 def test_a_bad_request_is_refused_in_one_line(

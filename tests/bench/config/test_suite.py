@@ -1,9 +1,12 @@
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mobilebench.bench.config.suite import make_suite, read_suite
+from mobilebench.bench.config.check import from_table
+from mobilebench.bench.config.suite import Suite, make_suite
+from mobilebench.bench.config.suite_file import read_suite
 from mobilebench.targets.errors import BenchError
 
 
@@ -26,9 +29,9 @@ def test_nothing_chosen_is_a_small_suite_on_this_machine() -> None:
 
 def test_a_file_says_what_to_measure(write: Any) -> None:
     chosen = read_suite(
-        write('variants = ["published"]\nthreads = [1, 2]\nprofile = "standard"\ntime_limit_s = 60')
+        write('variant = ["published"]\nthreads = [1, 2]\neffort = "standard"\ntime_limit = 60')
     )
-    suite = make_suite(chosen)
+    suite = make_suite(chosen.given(Suite))
     assert len(suite.variants) == 22
     assert suite.precisions == ("float32",)
     assert (suite.threads, suite.effort, suite.time_limit_s) == ((1, 2), "standard", 60)
@@ -60,19 +63,33 @@ def test_whatever_is_named_twice_is_measured_once(key: str, name: object) -> Non
     [
         ("variants = [", "suite.toml"),
         ("\x00", "suite.toml"),
-        ("varians = []", "unknown key 'varians'; allowed are variants"),
-        ('variants = "small"', "variants must be a list of str"),
-        ("threads = [true]", "threads must be a list of int"),
-        ('precisions = "float16"', "precisions must be a list of str"),
-        ("threads = [1.5]", "threads must be a list of int"),
-        ("seed = true", "seed must be a number"),
-        ("kernels = 1", "kernels must be true or false"),
-        ("profile = 3", "profile must be a string"),
+        ("varian = []", "unknown key 'varian'; did you mean variant"),
+        ("variants = []", "unknown key 'variants'; did you mean variant"),
+        ("time_limit_s = 60", "unknown key 'time_limit_s'; did you mean time_limit"),
+        ("time-limit = 60", "unknown key 'time-limit'; did you mean time_limit"),
+        ("q = 60", "unknown key 'q'; allowed are variant, bundle, target, runtime"),
+        ('resume = "latest"', "unknown key 'resume'"),
+        ('variant = "small"', 'variant must be a list of strings, not "small"'),
+        ("variant = [3]", "variant must be a list of strings, not 3"),
+        ("threads = [true]", "threads must be a list of whole numbers from 1 to 1024, not true"),
+        ('precision = "float16"', "precision must be a list of strings"),
+        ("threads = [1.5]", "threads must be a list of whole numbers from 1 to 1024, not 1.5"),
+        ("threads = [0]", "threads must be a list of whole numbers from 1 to 1024, not 0"),
+        ("seed = true", "seed must be a whole number"),
+        ("kernels = 1", "kernels must be true or false, not 1"),
+        ("effort = 3", "effort must be a string, not 3"),
+        ('effort = "fast"', "suite.toml: unknown effort 'fast'; give quick, standard or rigorous"),
+        ("wait = 1979-05-27", "wait must be a number of seconds above 0 and at most 86400, not"),
+        ("wait = nan", "wait must be a number of seconds above 0 and at most 86400, not NaN"),
+        ('variant = ["mobilenet"]', "suite.toml: unknown variant 'mobilenet'; did you mean"),
+        ('target = ["naive"]', "suite.toml: unknown target 'naive'; did you mean native"),
+        ('tracker = "nowhere"', "suite.toml: tracker 'nowhere': give it as HOST:PORT"),
     ],
 )
 def test_a_bad_file_is_refused_with_the_key(write: Any, text: str, reason: str) -> None:
-    with pytest.raises(BenchError, match=reason):
+    with pytest.raises(BenchError, match=reason) as caught:
         read_suite(write(text))
+    assert str(caught.value).startswith("suite file ")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
@@ -86,8 +103,8 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         ({"variants": ["mobilenet"]}, "unknown variant"),
         ({"targets": ["naive"]}, "unknown target 'naive'; did you mean native"),
         ({"runtimes": ["pytorch"]}, "unknown runtime 'pytorch'; did you mean torch"),
-        ({"effort": "slow"}, "unknown profile"),
-        ({"optimize_for": "speed"}, "unknown preference"),
+        ({"effort": "slow"}, "unknown effort 'slow'; give quick, standard or rigorous"),
+        ({"optimize_for": "speed"}, "unknown goal 'speed'; give latency or memory"),
         ({"precisions": ["float61"]}, "unknown precision 'float61'; did you mean float16"),
         ({"precisions": ["float16"]}, "precision float16: only tvm on an OpenCL target"),
         ({"precisions": ["float32", "float16"], "targets": ["raspberry-pi-4"]}, "float16"),
@@ -97,12 +114,15 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         ),
         ({"targets": ["opencl"], "runtimes": ["tvm", "torch"]}, "runtime 'torch': boards and Ope"),
         ({"kernels": True, "runtimes": ("torch",)}, "kernels: only those of tvm"),
-        ({"threads": [0]}, "threads: 0"),
-        ({"threads": [5000]}, "threads: 5000"),
-        ({"time_limit_s": -1}, "time_limit_s: -1"),
-        ({"time_limit_s": float("nan")}, "time_limit_s"),
-        ({"time_limit_s": float("inf")}, "time_limit_s"),
-        ({"time_limit_s": 1e300}, "time_limit_s"),
+        ({"threads": [0]}, "threads must be a whole number from 1 to 1024, not 0"),
+        ({"threads": [5000]}, "threads must be a whole number from 1 to 1024, not 5000"),
+        (
+            {"time_limit_s": -1},
+            "time_limit must be a number of seconds above 0 and at most 86400, not -1",
+        ),
+        ({"time_limit_s": float("nan")}, "time_limit must be"),
+        ({"time_limit_s": float("inf")}, "time_limit must be"),
+        ({"time_limit_s": 1e300}, "time_limit must be"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(chosen: dict[str, Any], reason: str) -> None:
@@ -118,3 +138,10 @@ def test_a_runtime_that_is_not_installed_is_refused_with_how_to_get_it(
     monkeypatch.setattr(RuntimeEntry, "version", lambda self: None)
     with pytest.raises(BenchError, match=r"pip install 'mobilebench\[baselines\]'"):
         make_suite({"runtimes": ["onnxruntime"]})
+
+
+def test_a_stored_suite_is_a_table_with_the_keys_of_a_suite_file() -> None:
+    suite = make_suite({"threads": [1, 2], "time_limit_s": 60, "dump_ir": "ir"})
+    table = json.loads(json.dumps(suite.to_table()))
+    assert (table["threads"], table["time_limit"], table["dump_ir"]) == ([1, 2], 60, "ir")
+    assert from_table(Suite, table, "run") == suite

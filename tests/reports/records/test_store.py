@@ -18,6 +18,7 @@ from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import COLUMNS, KernelTime
 from mobilebench.reports.records.store import Run, Store
 from tests.reports.conftest import RUN
+from tests.waiting import HANG_S
 
 ROOT = Path(__file__).parents[3]
 
@@ -188,8 +189,8 @@ def test_a_frame_has_the_columns_asked_for_in_the_order_of_writing(
 def test_a_frame_is_read_in_pieces(
     store: Store, make_record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.records.reading._ROWS_AT_ONCE", 2)
-    monkeypatch.setattr("reports.records.reading._RUNS_AT_ONCE", 1)
+    monkeypatch.setattr("mobilebench.reports.records.reading._ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("mobilebench.reports.records.reading._RUNS_AT_ONCE", 1)
     names = ["c", "a", "c", "b", "a"]
     for threads, name in enumerate(names):
         store.add(make_record(run_id=name, threads=threads))
@@ -201,7 +202,7 @@ def test_a_frame_is_read_in_pieces(
 def test_what_is_beside_records_is_found_by_the_frame_s_index(
     store: Store, make_record: Any, make_needs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.records.store._AT_ONCE", 2)
+    monkeypatch.setattr("mobilebench.reports.records.store._AT_ONCE", 2)
     kernel = KernelTime("pointwise", 1, 2, 3, 4.5)
     for threads in range(5):
         store.add(make_record(threads=threads), [[float(threads)]], [kernel], make_needs())
@@ -260,7 +261,7 @@ with Store(url) as store:
 def test_two_controllers_write_to_one_store_at_once(url: str, start_writer: Any) -> None:
     rows = 40
     writers = [start_writer(url, run_id, rows) for run_id in ("one", "two")]  # they make it too
-    assert [writer.wait(120) for writer in writers] == [0, 0]
+    assert [writer.wait(HANG_S) for writer in writers] == [0, 0]
     with Store(url) as store:
         assert store.tally() == {"one": (rows, rows), "two": (rows, rows)}
         assert len(store.rounds_of(store.frame([]).index)) == 2 * rows

@@ -110,9 +110,9 @@ def test_an_import_adds_what_is_missing_and_nothing_twice(
 def test_it_goes_piece_by_piece(
     full: Store, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.records.transfer.ROWS_AT_ONCE", 2)
-    monkeypatch.setattr("reports.records.parquet.ROWS_AT_ONCE", 2)
-    monkeypatch.setattr("reports.records.parquet._GROUP_ROWS", 3)
+    monkeypatch.setattr("mobilebench.reports.records.transfer.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("mobilebench.reports.records.parquet.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("mobilebench.reports.records.parquet._GROUP_ROWS", 3)
     told: list[int] = []
     assert export_store(full, tmp_path / "export", told.append) == ROWS
     assert pq.ParquetFile(tmp_path / "export" / "records.parquet").num_row_groups == 2
@@ -236,15 +236,15 @@ def with_broken_json(path: Path) -> None:
     ("harm", "reason"),
     [
         (Path.unlink, "No such file"),
-        (damage, "store export"),
-        (cut, "store export"),
-        (lambda path: path.write_text("run_id\n"), "store export"),
+        (damage, "store dump"),
+        (cut, "store dump"),
+        (lambda path: path.write_text("run_id\n"), "store dump"),
         (unmark, "was not written by"),
         (from_the_future, "has schema 99"),
         (without_a_column, "no column latency_p50_ms"),
         (with_another_type, "many"),
         (with_nothing_where_something_must_be, "threads"),
-        (with_broken_json, "store export"),
+        (with_broken_json, "store dump"),
     ],
 )
 def test_what_is_no_export_is_refused_and_nothing_is_added(

@@ -1,0 +1,32 @@
+"""`mobilebench variants`: the networks there are, with their size and published figures."""
+
+from collections.abc import Sequence
+
+from mobilebench.bench.cli.tables import make_table, or_dash, print_table
+from mobilebench.bench.config.suite import expand_variants
+from mobilebench.bench.models.size import size_of
+from mobilebench.bench.models.variant import CLASSIFY, MOBILENET_V2, parse_variant
+from mobilebench.reports.published.figures import find_in_paper, find_published
+
+
+def variants_command(names: Sequence[str]) -> None:
+    """Print variants with their size, counted, and with what was published about them."""
+    table = make_table("variant", right=["MMAC", "params, M", "top-1 %", "top-5 %", "Pixel 1, ms"])
+    for name in expand_variants(names):
+        variant = parse_variant(name)
+        size = size_of(variant)
+        row = [name, f"{size.macs / 1e6:.1f}", f"{size.params_count / 1e6:.2f}"]
+        published = find_published(variant.width_multiplier, variant.height, variant.width)
+        if published and variant.family == MOBILENET_V2 and variant.expansion_factor == 6:
+            row += [f"{published.top1_percent:.1f}", f"{published.top5_percent:.1f}"]
+            row += [or_dash(published.pixel1_large_core_ms, ".1f")]
+        else:
+            top1 = find_in_paper(name) if variant.task == CLASSIFY else None
+            row += [or_dash(top1, ".1f"), "-", "-"]
+        table.add_row(*row)
+    table.caption = (
+        "MACs and params are counted on the architecture (params with batch norm's scale and "
+        "shift); top-1, top-5 (ImageNet) and Pixel 1's large core are TF-slim's published figures, "
+        "MobileNetV1's the paper's."
+    )
+    print_table(table)

@@ -1,0 +1,141 @@
+"""Which command has which options, and with what defaults."""
+
+from pathlib import Path
+
+from mobilebench.bench.config import options
+from mobilebench.bench.config.declaration import Options
+from mobilebench.bench.config.suite import SuiteFile
+from mobilebench.bench.models.weights import RANDOM
+from mobilebench.reports.records.store import DEFAULT_URL
+from mobilebench.schedules.precision import FLOAT32
+from mobilebench.schedules.preference import LATENCY
+from mobilebench.targets.devices.farm import WAIT_S
+
+LOOPBACK = "127.0.0.1"
+REPORT = Path("mobilebench-report")
+
+
+class RunOptions(SuiteFile):
+    """`mobilebench run`."""
+
+    suite_file: options.SuitePath = None
+    resume: options.Resume = None
+
+
+class TuneOptions(Options):
+    """`mobilebench tune`."""
+
+    variants: options.Variants = ("published",)
+    targets: options.Targets = ("native",)
+    threads: options.Threads = (1,)
+    precisions: options.Precisions = (FLOAT32,)
+    trials: options.TuningTrials = 16
+    time_limit_s: options.TimeLimit = options.TIME_LIMIT_S
+    tracker: options.TrackerAddress = ""
+    wait_s: options.Wait = WAIT_S
+    scheduler: options.Scheduler = ""
+    out: options.Databases = None
+
+
+class ReportOptions(Options):
+    """`mobilebench report`."""
+
+    run_names: options.RunNames = ("latest",)
+    store: options.StoreUrl = DEFAULT_URL
+    out: options.Report = REPORT
+
+
+class CompareOptions(Options):
+    """`mobilebench compare`."""
+
+    base: options.BaseRun
+    head: options.HeadRun
+    threshold: options.Threshold = 5.0
+    store: options.StoreUrl = DEFAULT_URL
+    format: options.Format = "text"
+    out: options.OutFile = None
+
+
+class ExportOptions(Options):
+    """`mobilebench export`."""
+
+    variant: options.OneVariant
+    target: options.OneTarget
+    threads: options.OneThreads = 1
+    precision: options.OnePrecision = FLOAT32
+    weights: options.OneWeightsSource = RANDOM
+    seed: options.Seed = 0
+    optimize_for: options.OptimizeFor = LATENCY
+    params_storage: options.ParamsStorage = None
+    measure: options.Measure = True
+    effort: options.Effort = "quick"
+    dump_ir: options.DumpIr = None
+    tracker: options.TrackerAddress = ""
+    wait_s: options.Wait = WAIT_S
+    out: options.NewDirectory
+    labels: options.Labels = None
+
+
+class VerifyOptions(Options):
+    """`mobilebench verify`."""
+
+    bundle: options.BundlePath
+    run: options.RunOutputs = True
+    sha256: options.Sha256 = None
+    tracker: options.TrackerAddress = ""
+    wait_s: options.Wait = WAIT_S
+
+
+class VariantsOptions(Options):
+    """`mobilebench variants`."""
+
+    variants: options.Variants = ("published",)
+
+
+class TargetsOptions(Options):
+    """`mobilebench targets`, which has none."""
+
+
+class DevicesOptions(Options):
+    """`mobilebench devices`."""
+
+    tracker: options.TrackerAddress = ""
+
+
+class DoctorOptions(Options):
+    """`mobilebench doctor`, which has none."""
+
+
+class BoardStartOptions(Options):
+    """`mobilebench board start`."""
+
+    target: options.EmulatedTarget
+    boards: options.BoardCount = 1
+    host: options.Host = LOOPBACK
+    insecure_bind: options.InsecureBind = False
+
+
+class BoardStopOptions(Options):
+    """`mobilebench board stop`."""
+
+    target: options.EmulatedTarget
+
+
+class StoreRunsOptions(Options):
+    """`mobilebench store runs`."""
+
+    store: options.StoreUrl = DEFAULT_URL
+
+
+class StoreDumpOptions(Options):
+    """`mobilebench store dump`."""
+
+    directory: options.NewDump
+    store: options.StoreUrl = DEFAULT_URL
+
+
+class StoreLoadOptions(Options):
+    """`mobilebench store load`."""
+
+    directory: options.ExistingDump
+    store: options.StoreUrl = DEFAULT_URL

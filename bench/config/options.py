@@ -1,0 +1,368 @@
+"""Every option, declared once: its type, its range or choices, and what it means.
+
+Which command has which of them, and with what default, is in `bench.config.commands` and, for the
+suite of a run, in `bench.config.suite`.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from mobilebench.bench.config.declaration import OneOf, Shown
+from mobilebench.bench.config.effort import EFFORTS
+from mobilebench.bench.models.variant import paper_grid, published_grid, small_grid
+from mobilebench.bench.runtimes.runtime import RUNTIMES
+from mobilebench.schedules.params import PARAMS_STORAGES
+from mobilebench.schedules.precision import PRECISIONS
+from mobilebench.schedules.preference import OBJECTIVES
+
+GRIDS = {"published": published_grid, "small": small_grid, "paper": paper_grid}
+FORMATS = ("text", "markdown", "json", "junit")
+MAX_SECONDS = 86400.0
+TIME_LIMIT_S = 300.0
+
+WHAT, HOW, WHERE, RESULTS = "What", "How", "Where", "Results"
+
+_VARIANT = (
+    "Network by name, e.g. mobilenet_v2_1.0_224, or a group of them: small (5 networks), "
+    "published (the 22 of the MobileNetV2 release) or paper (its detector, segmenter and "
+    "MobileNetV1 too)."
+)
+_TARGET = "What to compile for: a name that `mobilebench targets` lists, or a TOML file."
+
+# What is measured.
+Variants = Annotated[
+    tuple[str, ...],
+    Field(alias="variant", description=f"{_VARIANT} May be repeated."),
+    Shown(WHAT, "NAME"),
+]
+OneVariant = Annotated[
+    str,
+    Field(alias="variant", description="Network by name, e.g. mobilenet_v2_1.0_224."),
+    Shown(WHAT, "NAME"),
+]
+Bundles = Annotated[
+    tuple[str, ...],
+    Field(
+        alias="bundle",
+        description="Directory that `mobilebench export` has written: measure what is in it, as "
+        "it is, instead of compiling variants. May be repeated.",
+    ),
+    Shown(WHAT, "PATH"),
+]
+Targets = Annotated[
+    tuple[str, ...],
+    Field(alias="target", description=f"{_TARGET} May be repeated."),
+    Shown(WHAT, "NAME"),
+]
+OneTarget = Annotated[str, Field(alias="target", description=_TARGET), Shown(WHAT, "NAME")]
+Runtimes = Annotated[
+    tuple[str, ...],
+    Field(
+        alias="runtime",
+        description=f"Inference runtime to measure: {', '.join(RUNTIMES)}. May be repeated.",
+    ),
+    Shown(WHAT, "NAME", default="all that are installed, except inductor"),
+]
+ThreadCount = Annotated[int, Field(ge=1, le=1024)]
+Threads = Annotated[
+    tuple[ThreadCount, ...],
+    Field(description="CPU threads that an inference uses. May be repeated."),
+    Shown(WHAT),
+]
+OneThreads = Annotated[
+    ThreadCount, Field(description="CPU threads that an inference uses."), Shown(WHAT)
+]
+PrecisionName = Annotated[str, OneOf("precision", PRECISIONS)]
+Precisions = Annotated[
+    tuple[PrecisionName, ...],
+    Field(
+        alias="precision",
+        description="Number format of weights and activations; float16 needs an OpenCL target. "
+        "May be repeated.",
+    ),
+    Shown(WHAT),
+]
+OnePrecision = Annotated[
+    PrecisionName,
+    Field(
+        alias="precision",
+        description="Number format that weights are stored in; GPUs also compute in it, CPUs "
+        "compute in float32.",
+    ),
+    Shown(WHAT),
+]
+_WEIGHTS = (
+    "random, a checkpoint file (.pth, .safetensors or .npz), or the URL of one, ending in "
+    "#sha256=HASH."
+)
+WeightsSources = Annotated[
+    tuple[str, ...],
+    Field(
+        description=f"Where the network's weights come from: {_WEIGHTS} May be repeated, for "
+        "networks of different width multipliers."
+    ),
+    Shown(WHAT, "SOURCE"),
+]
+OneWeightsSource = Annotated[
+    str,
+    Field(alias="weights", description=f"Where the network's weights come from: {_WEIGHTS}"),
+    Shown(WHAT, "SOURCE"),
+]
+Seed = Annotated[
+    int, Field(ge=0, le=2**32 - 1, description="Seed for random weights."), Shown(WHAT, "NUMBER")
+]
+Data = Annotated[
+    str,
+    Field(
+        description="Labelled images to measure accuracy on. Classifiers take a CSV file of file "
+        "names and class indices, or a directory with one directory per class; detectors take "
+        "COCO's format, segmenters PASCAL VOC's."
+    ),
+    Shown(WHAT, "PATH", default="accuracy is not measured"),
+]
+
+# How it is compiled and measured.
+Effort = Annotated[
+    str,
+    OneOf("effort", tuple(EFFORTS)),
+    Field(description="How thorough each measurement is; rigorous takes the longest."),
+    Shown(HOW),
+]
+Trials = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        le=10_000,
+        description="Schedules to try for each kernel before measuring; 0 ignores the tuned "
+        "databases and takes the compiler's first choice.",
+    ),
+    Shown(HOW, default="no tuning: the tuned databases are used as they are"),
+]
+TuningTrials = Annotated[
+    int, Field(alias="trials", ge=1, le=10_000, description="Schedules to try for each kernel."),
+    Shown(HOW),
+]  # fmt: skip
+OptimizeFor = Annotated[
+    str,
+    OneOf("goal", OBJECTIVES),
+    Field(description="What TVM's code is optimized for: low latency or little memory."),
+    Shown(HOW),
+]
+Kernels = Annotated[
+    bool,
+    Field(description="Also measure how long each kernel (operator) of TVM's code takes."),
+    Shown(HOW),
+]
+Memory = Annotated[
+    bool,
+    Field(description="Also find out how much memory activations need in each runtime."),
+    Shown(HOW),
+]
+CheckRegressions = Annotated[
+    bool,
+    Field(
+        description="Compare the run with earlier ones in the store, measure again what looks "
+        "slower, and exit with code 1 if it is."
+    ),
+    Shown(HOW),
+]
+DumpIr = Annotated[
+    Path | None,
+    Field(
+        description="Directory to write what the compiler makes of each network: its code after "
+        "every step, in order."
+    ),
+    Shown(HOW, "DIR", default="nothing is written"),
+]
+ParamsStorage = Annotated[
+    Annotated[str, OneOf("storage of weights", PARAMS_STORAGES)] | None,
+    Field(
+        description="Where weights are stored: external, a file that is mapped into memory, or "
+        "embedded in the library. GPUs need embedded."
+    ),
+    Shown(HOW, default="external on CPUs, embedded on GPUs"),
+]
+Measure = Annotated[
+    bool,
+    Field(description="Measure the latency on a device, and write it into the bundle's manifest."),
+    Shown(HOW),
+]
+RunOutputs = Annotated[
+    bool,
+    Field(
+        alias="run",
+        description="Run the network on a device and compare its outputs with PyTorch's; "
+        "without it only the files are checked.",
+    ),
+    Shown(HOW),
+]
+Sha256 = Annotated[
+    str | None,
+    Field(description="Checksum that `export` has printed; another bundle is refused."),
+    Shown(HOW, "HASH"),
+]
+Threshold = Annotated[
+    float,
+    Field(
+        gt=0,
+        allow_inf_nan=False,
+        description="Changes of latency below this many percent do not count.",
+    ),
+    Shown(HOW, "PERCENT"),
+]
+Seconds = Annotated[float, Field(gt=0, le=MAX_SECONDS, allow_inf_nan=False)]
+TimeLimit = Annotated[
+    Seconds,
+    Field(
+        alias="time_limit",
+        description="Longest time that one build, one load or one round of measuring may take; "
+        "after it, the row fails and the run goes on.",
+    ),
+    Shown(HOW, "SECONDS"),
+]
+Retries = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=10,
+        description="How often a measurement is tried again after a board or the network crashed.",
+    ),
+    Shown(HOW),
+]
+CoolBelow = Annotated[
+    Annotated[float, Field(gt=0, lt=200, allow_inf_nan=False)] | None,
+    Field(
+        alias="cool_below",
+        description="Temperature in degrees Celsius that a device must be below before it is "
+        "measured; three minutes are waited at most.",
+    ),
+    Shown(HOW, "CELSIUS", default="what the target says"),
+]
+
+# Where it runs and compiles.
+TrackerAddress = Annotated[
+    str,
+    Field(description="Address, HOST:PORT, of the TVM RPC tracker that the boards register with."),
+    Shown(WHERE, "HOST:PORT", default="$MOBILEBENCH_TRACKER, or a board started here"),
+]
+Wait = Annotated[
+    Seconds,
+    Field(alias="wait", description="Longest time to wait for a free board."),
+    Shown(WHERE, "SECONDS"),
+]
+Scheduler = Annotated[
+    str,
+    Field(description="Address, tcp://HOST:PORT, of a Dask scheduler whose workers compile."),
+    Shown(WHERE, "ADDRESS", default="compile on this machine"),
+]
+BoardCount = Annotated[
+    int, Field(ge=1, le=64, description="Boards to start, all registered with one tracker."),
+    Shown(WHERE),
+]  # fmt: skip
+Host = Annotated[str, Field(description="Address to listen on."), Shown(WHERE, "ADDRESS")]
+InsecureBind = Annotated[
+    bool,
+    Field(
+        description="Allow an address that other machines can reach; whoever reaches it can run "
+        "code here."
+    ),
+    Shown(WHERE),
+]
+
+# Where results are kept and written.
+StoreUrl = Annotated[
+    str,
+    Field(description="Where results are kept: an SQLite file or a database URL."),
+    Shown(RESULTS, "URL"),
+]
+RunNames = Annotated[
+    tuple[str, ...],
+    Field(alias="run", description="Name of a run, or latest. May be repeated."),
+    Shown(WHAT, "RUN"),
+]
+Resume = Annotated[
+    str | None,
+    Field(description="Continue an interrupted run: its name, or latest."),
+    Shown(WHAT, "RUN"),
+]
+Events = Annotated[
+    str,
+    Field(description="File that progress is appended to, as JSON lines for other programs."),
+    Shown(RESULTS, "PATH", default="none is written"),
+]
+DatedReport = Annotated[
+    str,
+    Field(
+        description="Directory to write the report to; %Y, %m and %d in it stand for today's date."
+    ),
+    Shown(RESULTS, "PATH"),
+]
+Report = Annotated[
+    Path, Field(description="Directory to write the report to."), Shown(RESULTS, "PATH")
+]
+NewDirectory = Annotated[
+    Path,
+    Field(description="Directory to write to; it must not exist yet."),
+    Shown(RESULTS, "PATH"),
+]
+Databases = Annotated[
+    Path | None,
+    Field(description="Directory to write the tuned databases to."),
+    Shown(RESULTS, "PATH", default="your own, which every run reads"),
+]
+Labels = Annotated[
+    Path | None,
+    Field(description="Text file with the name of each class, one on a line."),
+    Shown(RESULTS, "PATH"),
+]
+Format = Annotated[
+    str, OneOf("format", FORMATS), Field(description="Form of the result."), Shown(RESULTS)
+]
+OutFile = Annotated[
+    Path | None,
+    Field(description="File to write the result to."),
+    Shown(RESULTS, "PATH", default="standard output"),
+]
+
+# Arguments, which have no flag.
+SuitePath = Annotated[
+    Path | None,
+    Field(
+        alias="suite",
+        description="TOML file with these options as keys, e.g. time_limit = 60. Options given "
+        "here win over it; --no-kernels, for one, switches off what it switched on.",
+    ),
+    Shown(positional=True),
+]
+BundlePath = Annotated[
+    Path,
+    Field(alias="bundle", description="Directory that `mobilebench export` has written."),
+    Shown(positional=True),
+]
+NewDump = Annotated[
+    Path,
+    Field(description="Directory to write to; it must not exist yet."),
+    Shown(positional=True),
+]
+ExistingDump = Annotated[
+    Path,
+    Field(description="Directory that `mobilebench store dump` has written."),
+    Shown(positional=True),
+]
+EmulatedTarget = Annotated[
+    str,
+    Field(alias="target", description="Target that is emulated, e.g. emulated-arm."),
+    Shown(positional=True),
+]
+BaseRun = Annotated[
+    str,
+    Field(
+        description="Run to compare with: its name, latest, or latest~N for the Nth before that."
+    ),
+    Shown(positional=True),
+]
+HeadRun = Annotated[
+    str, Field(description="Run to compare, named in the same way."), Shown(positional=True)
+]
