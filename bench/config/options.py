@@ -13,9 +13,9 @@ from mobilebench.bench.config.declaration import OneOf, Shown
 from mobilebench.bench.config.effort import EFFORTS
 from mobilebench.bench.models.variant import paper_grid, published_grid, small_grid
 from mobilebench.bench.runtimes.runtime import RUNTIMES
-from mobilebench.schedules.params import PARAMS_STORAGES
+from mobilebench.schedules.objective import OBJECTIVES
+from mobilebench.schedules.params_pool import PARAMS_STORAGES
 from mobilebench.schedules.precision import PRECISIONS
-from mobilebench.schedules.preference import OBJECTIVES
 
 GRIDS = {"published": published_grid, "small": small_grid, "paper": paper_grid}
 FORMATS = ("text", "markdown", "json", "junit")

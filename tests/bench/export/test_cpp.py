@@ -18,7 +18,7 @@ from PIL import Image
 from mobilebench.bench.accuracy.boxes import Suppression, anchors_of, detect
 from mobilebench.bench.build.artifact import LIBRARY
 from mobilebench.bench.models.variant import parse_variant
-from mobilebench.schedules.params import PARAMS_FILE
+from mobilebench.schedules.params_pool import PARAMS_FILE
 from mobilebench.targets.devices.proc_files import cpu_flags
 from mobilebench.targets.emulated.board import make_board
 from mobilebench.targets.rpc.local_server import local_cpuinfo
@@ -305,7 +305,7 @@ def test_what_is_damaged_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("values", "parts"),
     [
-        ({"format": 2}, ["has another format"]),
+        ({"format": 1}, ["has another format"]),
         ({"tvm_version": "0.26.0"}, ["is for TVM 0.26.0, this program for 0.27.0"]),
         ({"tvm_ffi_version": "0.2.0"}, ["is for tvm-ffi 0.2.0, libtvm_ffi.so is 0.1"]),
         ({"architecture": "riscv64"}, ["the manifest says riscv64"]),

@@ -10,8 +10,9 @@ import pytest
 
 from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.config.effort import Effort
-from mobilebench.bench.measure.on_device import MeasurementConfig
+from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.regression import remeasure as second_look
@@ -19,7 +20,7 @@ from mobilebench.bench.regression.remeasure import remeasure
 from mobilebench.reports.history.outcomes import outcomes_of
 from mobilebench.reports.history.suspects import Library, LibraryPair
 from mobilebench.reports.records.cell_key import CellKey
-from mobilebench.schedules.preference import MEMORY
+from mobilebench.schedules.objective import MEMORY
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.farm import Farm
 from mobilebench.targets.errors import BenchError
@@ -38,8 +39,8 @@ def libraries(cache_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
         variant, target = parse_variant(VARIANT), find_target("native")
         exported = service.to_onnx(variant, Weights())
         yield (
-            service.build(variant, exported, target, 1, ()),
-            service.build(variant, exported, target, 1, (), optimize_for=MEMORY),
+            service.build(exported, BuildOptions(target)),
+            service.build(exported, BuildOptions(target, optimize_for=MEMORY)),
         )
 
 

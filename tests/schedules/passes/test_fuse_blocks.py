@@ -5,13 +5,15 @@ from typing import Any
 import pytest
 
 from mobilebench.bench.build.artifact import build_artifact
+from mobilebench.bench.build.options import BuildOptions
+from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import compare
-from mobilebench.bench.measure.on_device import MeasurementConfig, infer_on_device
+from mobilebench.bench.measure.inference import infer_on_device
 from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
-from mobilebench.schedules.preference import MEMORY
+from mobilebench.schedules.objective import MEMORY
 from mobilebench.targets.catalog.target import find_target
 
 
@@ -25,21 +27,13 @@ from mobilebench.targets.catalog.target import find_target
         pytest.param("mobilenet_v2_0.35_160", 2, 1, "native", marks=pytest.mark.slow),
     ],
 )
-def test_blocks_by_strips_compute_what_pytorch_computes(
+def test_fused_blocks_match_pytorch(
     cache_dir: Path, name: str, built_for: int, run_on: int, target: str
 ) -> None:
     variant, where = parse_variant(name), find_target(target)
     exported = to_onnx(variant, Weights(), cache_dir)
-    artifact = build_artifact(
-        name,
-        exported.onnx_path,
-        exported.onnx_sha256,
-        where,
-        built_for,
-        (),
-        cache_dir,
-        optimize_for=MEMORY,
-    )
+    options = BuildOptions(where, built_for, optimize_for=MEMORY)
+    artifact = build_artifact(exported, options, cache_dir)
     expansion = variant.height * variant.width // 4 * 48 * 4  # of the first block that has one
     assert artifact.manifest.arena_bytes < expansion
     inputs, reference = exported.reference()
@@ -72,7 +66,7 @@ CHAINS = [
 def test_every_strip_finds_its_rows_and_none_is_computed_twice(
     make: Any, parts: int, chunks: int
 ) -> None:
-    from mobilebench.schedules.passes.chunks import part_of
+    from mobilebench.schedules.ir.chunks import part_of
     from mobilebench.schedules.passes.fuse_blocks import _depths, _ranges
 
     chain = make()
