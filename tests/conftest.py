@@ -4,6 +4,7 @@ import ctypes.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -53,7 +54,7 @@ def environment(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     """
     found = opencl_environment()
     if not (found or os.environ.get(OPENCL_VARIABLE) or ctypes.util.find_library("OpenCL")):
-        pytest.skip("no OpenCL: apt-get install pocl-opencl-icd, or pip install '.[opencl]'")
+        skip_or_fail("no OpenCL: apt-get install pocl-opencl-icd, or pip install '.[opencl]'")
     found["POCL_DEVICES"] = "pthread pthread"  # PoCL can be two devices
     _require_kernels_run(plugin, found, tmp_path_factory.mktemp("opencl") / "probe.so")
     return found
@@ -64,12 +65,19 @@ def intel() -> dict[str, str]:
     """Return the variables of a server on Intel's OpenCL, which stores half-precision floats."""
     wheel = find_wheel()
     if wheel is None:
-        pytest.skip("no OpenCL with half precision: pip install '.[opencl]'")
+        skip_or_fail("no OpenCL with half precision: pip install '.[opencl]'")
     return {OPENCL_VARIABLE: str(wheel)}
 
 
+def skip_or_fail(reason: str) -> NoReturn:
+    """Skip a test for want of something that CI, where everything is to be there, has to have."""
+    if "CI" in os.environ:
+        pytest.fail(f"{reason}; CI has to have it")
+    pytest.skip(reason)
+
+
 def _require_kernels_run(plugin: Path, environment: dict[str, str], library: Path) -> None:
-    """Skip a test where an OpenCL is here and runs nothing."""
+    """Skip a test where an OpenCL is here and runs nothing; in CI fail."""
     import numpy as np
     import tvm
     from tvm import rpc
@@ -80,7 +88,7 @@ def _require_kernels_run(plugin: Path, environment: dict[str, str], library: Pat
     with LocalServer(1, [plugin], environment) as server:
         session = rpc.connect(HOST, server.port, server.key)
         if not session.device("opencl").exist:
-            pytest.skip("an OpenCL library is here, and no device behind it")
+            skip_or_fail("an OpenCL library is here, and no device behind it")
         session.upload(str(library))
         x = tvm.runtime.tensor(np.ones(8, np.float32), session.device("opencl"))
         try:
@@ -89,4 +97,4 @@ def _require_kernels_run(plugin: Path, environment: dict[str, str], library: Pat
             # PoCL's compiler refuses processors that are newer than itself.
             if "unknown target CPU" not in str(error):
                 raise
-            pytest.skip("the OpenCL that is here does not know this processor")
+            skip_or_fail("the OpenCL that is here does not know this processor")

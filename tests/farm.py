@@ -6,8 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Self
 
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.rpc.tracker import Tracker, boards_of, queues
+from tests.waiting import wait_until
 
 KEY = "workbench"
 Environment = Mapping[str, str]
@@ -34,13 +34,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def soon(condition: Callable[[], bool], limit_s: float = 120) -> None:
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.05)
 
 
 @dataclass
@@ -80,7 +73,7 @@ class RealFarm:
         port = self.tracker.port
         command = ["tvm.exec.rpc_tracker", "--host", "127.0.0.1", *_ports(port)]
         self._tracker_process = start(_stock(command), self.directory / "tracker.log")
-        soon(self._listens)
+        wait_until(self._listens, "the tracker to listen")
 
     def stop_tracker(self) -> None:
         if self._tracker_process:
@@ -89,7 +82,9 @@ class RealFarm:
             self._tracker_process = None
 
     def add_restarting_board(self) -> Board:
-        """Start a board whose server is started again when it ends, as docs/farm.md's unit does.
+        """Start a board whose server is started again when it ends, as the systemd unit does.
+
+        The unit is in docs/guide/12-connect-boards-safely.md.
 
         TVM's server ends when a session breaks off before it was told to end quietly.
         """
@@ -121,7 +116,10 @@ class RealFarm:
     def _await(self, process: "subprocess.Popen[bytes]", port: int, log: Path, key: str) -> Board:
         board = Board(process, f"127.0.0.1:{port}", log)
         self.boards.append(board)
-        soon(lambda: board.address in boards_of(self.tracker, key) and self._free(key))
+        wait_until(
+            lambda: board.address in boards_of(self.tracker, key) and self._free(key),
+            f"board {board.address} to register and to be free",
+        )
         return board
 
     def _free(self, key: str) -> int:

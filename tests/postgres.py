@@ -5,8 +5,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
+
+from tests.waiting import HANG_S, wait_until
 
 USER = "mobilebench"
 _DEBIAN = "/usr/lib/postgresql"
@@ -59,16 +60,16 @@ class PostgresServer:
                 user=self._user,
                 cwd="/",
             )
-        end = time.monotonic() + 60
-        while self._ask("SELECT 1") != 0:
-            if not self.is_running or time.monotonic() > end:
-                raise RuntimeError((self.directory / "log").read_text())
-            time.sleep(0.05)
+        wait_until(
+            lambda: self._ask("SELECT 1") == 0 or not self.is_running, "PostgreSQL to answer"
+        )
+        if not self.is_running:
+            raise RuntimeError((self.directory / "log").read_text())
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop the server: SIGINT ends its sessions, SIGQUIT leaves it to recover when started."""
         self._process.send_signal(how)
-        self._process.wait(60)
+        self._process.wait(HANG_S)
 
     @property
     def is_running(self) -> bool:

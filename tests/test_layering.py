@@ -1,14 +1,17 @@
-"""Two ground floors, one above `targets`, and `bench` on top; no arrow runs back up."""
+"""Two ground floors, one above `targets`, and `bench` on top; no arrow runs back up, anywhere."""
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+NAME = "mobilebench"
 MAY_IMPORT = {
     "targets": {"targets"},
     "reports": {"reports"},
@@ -16,13 +19,16 @@ MAY_IMPORT = {
     "bench": {"bench", "schedules", "targets", "reports"},
 }
 FILES = [path for folder in MAY_IMPORT for path in sorted((ROOT / folder).rglob("*.py"))]
+Graph = Mapping[str, set[str]]
 
 
 def module_name(path: Path) -> str:
-    return ".".join(("mobilebench", *path.relative_to(ROOT).with_suffix("").parts))
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join((NAME, *(parts[:-1] if parts[-1] == "__init__" else parts)))
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
+    """Yield every name that is imported, and where it is imported from, at any depth of a file."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -31,48 +37,91 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@cache
+def imports_of_modules() -> Graph:
+    """Return which of our modules each of our modules imports.
+
+    Of `from a.b import c` it is a.b.c, if that is a module, and else a.b.
+    """
+    known = {module_name(path) for path in FILES}
+
+    def modules(tree: ast.AST) -> Iterator[str]:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                for alias in node.names:
+                    whole = f"{node.module}.{alias.name}"
+                    yield whole if whole in known else node.module
+
+    graph: dict[str, set[str]] = {}
+    for path in FILES:
+        found = set(modules(ast.parse(path.read_text())))
+        graph[module_name(path)] = found & known - {module_name(path)}
+    return graph
+
+
+def imports_of_rooms(folder: str) -> Graph:
+    """Return which rooms of a folder each of its rooms imports.
+
+    A room is a folder in it, with all that it holds, or a module that lies in no such folder.
+    """
+    above = f"{NAME}.{folder}."
+
+    def room(module: str) -> str:
+        return module.removeprefix(above).split(".")[0]
+
+    rooms: dict[str, set[str]] = {}
+    for module, others in imports_of_modules().items():
+        if module.startswith(above):
+            mine = room(module)
+            inside = {room(other) for other in others if other.startswith(above)}
+            rooms.setdefault(mine, set()).update(inside - {mine})
+    return rooms
+
+
+def assert_no_cycle(graph: Graph) -> None:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' <- '.join(error.args[1])}")
+
+
 @pytest.mark.parametrize("path", FILES, ids=module_name)
 def test_a_file_imports_only_from_floors_below(path: Path) -> None:
     names = [name.split(".") for name in imported(ast.parse(path.read_text()))]
-    ours = {parts[1] for parts in names if parts[0] == "mobilebench" and len(parts) > 1}
+    assert not [parts for parts in names if parts[0] in MAY_IMPORT], "without mobilebench before it"
+    ours = {parts[1] for parts in names if parts[0] == NAME and len(parts) > 1}
     assert ours <= MAY_IMPORT[path.relative_to(ROOT).parts[0]]
 
 
-def graph_of(files: Sequence[Path]) -> dict[str, set[str]]:
-    """Return which of the modules each of them imports."""
-    known = {module_name(path) for path in files}
-    return {
-        module_name(path): set(imported(ast.parse(path.read_text()))) & known - {module_name(path)}
-        for path in files
-    }
-
-
-def assert_no_cycles(graph: Mapping[str, set[str]]) -> None:
-    done: set[str] = set()
-
-    def visit(module: str, above: tuple[str, ...]) -> None:
-        assert module not in above, f"cycle: {' -> '.join((*above, module))}"
-        if module not in done:
-            for below in sorted(graph[module]):
-                visit(below, (*above, module))
-            done.add(module)
-
-    for module in graph:
-        visit(module, ())
-
-
 def test_no_file_imports_itself_through_others() -> None:
-    assert_no_cycles(graph_of(FILES))
+    graph = imports_of_modules()
+    assert sum(map(len, graph.values())) > len(FILES)
+    assert_no_cycle(graph)
 
 
-def test_the_folders_of_reports_lie_one_above_the_other() -> None:
-    files = [path for path in (ROOT / "reports").rglob("*.py") if path.stem != "__init__"]
-    folders: dict[str, set[str]] = {path.parent.name: set() for path in files}
-    for module, others in graph_of(files).items():
-        mine = module.split(".")[-2]
-        folders[mine] |= {other.split(".")[-2] for other in others} - {mine}
-    assert len(folders) > 5
-    assert_no_cycles(folders)
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_the_rooms_of_a_folder_lie_one_above_the_other(folder: str) -> None:
+    rooms = imports_of_rooms(folder)
+    assert len(rooms) > 5
+    assert any(rooms.values())
+    assert_no_cycle(rooms)
+
+
+def test_a_circle_is_noticed() -> None:
+    with pytest.raises(pytest.fail.Exception, match="a circle of imports"):
+        assert_no_cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+
+
+def test_tests_name_our_modules_in_full() -> None:
+    """A patch of `reports.…` would change a second copy of the module, which nobody uses."""
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "setattr":
+                named = node.args[0] if node.args else None
+                if isinstance(named, ast.Constant) and isinstance(named.value, str):
+                    assert named.value.split(".")[0] not in MAY_IMPORT, f"{path}: {named.value}"
 
 
 HEAVY = {"tvm", "torch", "onnx", "onnxruntime", "pandas", "matplotlib", "scipy"}

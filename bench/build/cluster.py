@@ -18,7 +18,7 @@ from mobilebench.targets.processes.worker import (
 )
 from mobilebench.targets.processes.worker_pool import LocalWorkerPool
 
-_CONNECT_LIMIT_S = 10.0
+_CONNECT_LIMIT_S = 30.0
 _SAME = ("mobilebench", "apache-tvm", "apache-tvm-ffi")  # distributions
 
 

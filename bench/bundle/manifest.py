@@ -85,7 +85,7 @@ class BundleManifest:
     target: Target  # with the instruction sets without which the library traps
     threads: int  # that the library was made for
     precision: str  # what weights are stored in; on GPUs activations too
-    params_storage: str  # embedded in the library, or apart
+    params_storage: str  # embedded in the library, or external
     entry: str  # function of the Relax virtual machine
     tvm_version: str
     tvm_ffi_version: str

@@ -15,12 +15,11 @@ from mobilebench.targets.devices.device import DeviceState
 from mobilebench.targets.devices.farm import TRACKER_VARIABLE, Farm, find_farm
 from mobilebench.targets.errors import BenchError, NoDeviceError
 from mobilebench.targets.opencl.accelerator import Accelerator
-from mobilebench.targets.processes.worker import Worker, WorkerError
+from mobilebench.targets.processes.worker import START_LIMIT_S, Worker, WorkerError
 from mobilebench.targets.rpc.tracker import Queue, parse_tracker, queues
 
-_TIME_LIMIT_S = 60.0
 _NO_TARGET = "no target has this key"
-_WAIT_S = 5.0  # for boards that the tracker has just called free
+_WAIT_S = 20.0  # for boards that the tracker has just called free
 
 
 def devices_command(tracker: str) -> None:
@@ -29,7 +28,7 @@ def devices_command(tracker: str) -> None:
     if tracker:
         print_table(_boards_table(tracker))
         return
-    config = MeasurementConfig(find_target("native"), 1, _TIME_LIMIT_S, cache_directory())
+    config = MeasurementConfig(find_target("native"), 1, START_LIMIT_S, cache_directory())
     device, state = open_device(config)
     device.close()
     state = replace(state, accelerator=_opencl())
@@ -44,7 +43,7 @@ def devices_command(tracker: str) -> None:
 
 def _opencl() -> Accelerator | None:
     """Return this machine's first OpenCL device; None if it has none."""
-    config = MeasurementConfig(find_target("opencl"), 1, _TIME_LIMIT_S, cache_directory())
+    config = MeasurementConfig(find_target("opencl"), 1, START_LIMIT_S, cache_directory())
     try:
         device, state = open_device(config)
     except (BenchError, WorkerError):
@@ -77,7 +76,7 @@ def _rows(queue: Queue, tracker: str) -> Iterator[list[str]]:
     described: dict[str, str] = {}
     if target is not None and queue.free:
         farm = Farm(parse_tracker(tracker), wait_s=_WAIT_S)
-        config = MeasurementConfig(target, 1, _TIME_LIMIT_S, cache_directory(), farm)
+        config = MeasurementConfig(target, 1, START_LIMIT_S, cache_directory(), farm)
         with ThreadPoolExecutor(queue.free) as pool:
             answers = list(pool.map(lambda _: _ask(config), range(queue.free)))
         for worker, _ in answers:  # each was held until all had answered, or one would answer twice

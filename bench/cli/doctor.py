@@ -18,7 +18,7 @@ from mobilebench.bench.runtimes.runtime import RUNTIMES
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.device import DeviceState
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.processes.worker import WorkerError
+from mobilebench.targets.processes.worker import START_LIMIT_S, WorkerError
 from mobilebench.targets.toolchains.toolchain import (
     AARCH64_ANDROID,
     AARCH64_LINUX,
@@ -26,7 +26,6 @@ from mobilebench.targets.toolchains.toolchain import (
     find_toolchain,
 )
 
-_SERVER_LIMIT_S = 60.0
 _ROOMY_BYTES = 4e9
 
 Verdict = Literal["ok", "advice", "missing"]
@@ -133,7 +132,7 @@ def _advised(what: str, attempt: Callable[[], str]) -> Finding:
 def _meet(state: list[DeviceState]) -> str:
     """Start the RPC server that every measurement goes through, and ask it what it runs on."""
     found = device_state(
-        MeasurementConfig(find_target("native"), 1, _SERVER_LIMIT_S, cache_directory())
+        MeasurementConfig(find_target("native"), 1, START_LIMIT_S, cache_directory())
     )
     state.append(found)
     return (
@@ -145,7 +144,7 @@ def _meet(state: list[DeviceState]) -> str:
 def _meet_opencl() -> str:
     """Ask the same of the OpenCL device that target `opencl` is."""
     found = device_state(
-        MeasurementConfig(find_target("opencl"), 1, _SERVER_LIMIT_S, cache_directory())
+        MeasurementConfig(find_target("opencl"), 1, START_LIMIT_S, cache_directory())
     )
     assert found.accelerator is not None
     half = "float16" if found.accelerator.stores_half else "no float16"

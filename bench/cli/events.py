@@ -13,7 +13,7 @@ class EventLog:
     """Appends one line for each event, whole and at once, so that `tail -f` may follow it.
 
     Each line is an object with `at` (UTC, ISO 8601, to the millisecond), `event`, and what belongs
-    to the event; docs/farm.md lists them. Threads may share it.
+    to the event; docs/reference/events.md lists them. Threads may share it.
     """
 
     def __init__(self, path: Path | None) -> None:

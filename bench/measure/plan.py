@@ -10,6 +10,7 @@ from mobilebench.bench.config.suite import Suite
 from mobilebench.bench.models.variant import Variant, parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import TVM
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.store import Run, Store
 from mobilebench.schedules.databases.database import directories
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
@@ -80,7 +81,7 @@ def open_cells(context: Context, store: Store) -> list[Cell]:
     suite = context.suite
     done = {record.key for record in store.records([context.run.run_id])}
     cells = [_cell_of(bundle, context) for bundle in context.bundles]
-    cells = [cell for cell in cells if _key(cell, TVM) not in done]
+    cells = [cell for cell in cells if cell_key(context, cell, TVM) not in done]
     if context.bundles:
         return cells
     asked = product(
@@ -94,7 +95,7 @@ def open_cells(context: Context, store: Store) -> list[Cell]:
         runtimes = tuple(
             runtime
             for runtime in suite.runtimes
-            if _key(cell, runtime) not in done and (runtime == TVM or target.has_peers)
+            if cell_key(context, cell, runtime) not in done and (runtime == TVM or target.has_peers)
         )
         if runtimes:
             cells.append(replace(cell, runtimes=runtimes))
@@ -107,7 +108,16 @@ def _cell_of(bundle: Bundle, context: Context) -> Cell:
     return Cell(*given, (TVM,), bundle)
 
 
-def _key(cell: Cell, runtime: str) -> tuple[str, str, str, int, str, str]:
-    """Return the key of a cell's record, as `Record.key` has it."""
-    named = (cell.variant.name, cell.target.name, runtime, cell.threads)
-    return *named, cell.precision, cell.weights.label
+def cell_key(context: Context, cell: Cell, runtime: str) -> CellKey:
+    """Return what a cell's row of a runtime is about, on whichever device."""
+    bundle = cell.bundle
+    return CellKey(
+        target=cell.target.name,
+        device="",
+        threads=cell.threads,
+        precision=cell.precision,
+        optimize_for=bundle.manifest.compiled.optimize_for if bundle else context.suite.optimize_for,
+        variant=cell.variant.name,
+        weights=cell.weights.label,
+        runtime=runtime,
+    )

@@ -7,7 +7,7 @@ from mobilebench.bench.clock import utc_now
 from mobilebench.bench.measure.cell import Attempt, CellResult
 from mobilebench.bench.measure.environment import tool_versions
 from mobilebench.bench.measure.latency import Latency, warnings_for
-from mobilebench.bench.measure.plan import Cell, Context
+from mobilebench.bench.measure.plan import Cell, Context, cell_key
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM
@@ -26,26 +26,19 @@ def make_record(
 ) -> Record:
     """Return the row of one runtime; a failed one keeps what was known when it failed."""
     variant = cell.variant
+    key = cell_key(context, cell, attempt.runtime)
     record = Record(
         run_id=context.run.run_id,
         started_at=utc_now(),
-        variant=variant.name,
         task=variant.task,
         width_multiplier=variant.width_multiplier,
         expansion_factor=variant.expansion_factor,
         height=variant.height,
         width=variant.width,
-        precision=cell.precision,
-        target=cell.target.name,
-        device=_device_name(cell, result),
         emulated=cell.target.emulated or bool(result.before and result.before.emulated),
-        runtime=attempt.runtime,
         runtime_version=RUNTIMES[attempt.runtime].version() or "",
-        threads=cell.threads,
         trials=0,
-        optimize_for=context.suite.optimize_for,
         effort=context.suite.effort,
-        weights=cell.weights.label,
         status=attempt.status,
         error=attempt.error,
         retries=attempt.retries,
@@ -54,6 +47,7 @@ def make_record(
         host_to_device_ms=attempt.copies_ms[0] if attempt.copies_ms else None,
         device_to_host_ms=attempt.copies_ms[1] if attempt.copies_ms else None,
         to_onnx_s=exported.to_onnx_s if exported else None,
+        **asdict(replace(key, device=_device_name(cell, result))),
         **asdict(size_of(variant)),
     )
     record = replace(_with_device(record, result), **asdict(tool_versions()))
@@ -115,7 +109,6 @@ def _with_artifact(record: Record, artifact: Artifact) -> Record:
     return replace(
         record,
         artifact_key=artifact.key,
-        optimize_for=manifest.optimize_for,
         params_bytes=manifest.params_bytes,
         arena_bytes=manifest.arena_bytes,
         artifact_bytes=manifest.artifact_bytes,

@@ -4,7 +4,7 @@ from math import prod
 from pathlib import Path
 
 from mobilebench.bench.models.onnx_graph import DEPTHWISE, POINTWISE, Graph, Tensor, read_graph
-from mobilebench.reports.records.activations import Activations, Largest, Step
+from mobilebench.reports.records.activations import Activations, Largest, OperatorMemory
 from mobilebench.schedules.arena import Lifetime, plan, total_bytes
 from mobilebench.schedules.precision import FLOAT16
 
@@ -24,7 +24,7 @@ def activations_of(onnx_path: Path, precision: str) -> Activations:
         output_bytes=element_bytes * sum(one.elements for one in tensors if one.is_output),
         sizes=largest_by_size(graph),
         steps=tuple(
-            Step(
+            OperatorMemory(
                 _name(operator.kind, graph.tensors[operator.writes]),
                 sum(one.size for one in lifetimes if one.first <= number <= one.last),
             )

@@ -14,11 +14,11 @@ from mobilebench.reports.errors import ReportError
 from mobilebench.reports.history.figure_changes import judge_figures
 from mobilebench.reports.history.finding import Finding, title_of
 from mobilebench.reports.history.history import find_suspects, judge, second_pairs
-from mobilebench.reports.history.outcomes import CHANGES, Outcomes, key_of, outcomes_of
+from mobilebench.reports.history.outcomes import CHANGES, Outcomes, outcomes_of
 from mobilebench.reports.history.screening import FEWEST
 from mobilebench.reports.history.suspects import Library, LibraryPair
 from mobilebench.reports.history.timeline import LATENCY, Timeline, read_timeline, recent_nights
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.store import Store
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.errors import BenchError
@@ -75,7 +75,7 @@ def _pending(pairs: Sequence[LibraryPair], outcomes: Outcomes) -> list[Finding]:
     """Say what measuring again has shown of them; the next night must agree before it is called."""
     findings = []
     for pair in pairs:
-        outcome = outcomes.get(key_of(pair.head.run_id, pair.cell))
+        outcome = outcomes.get((pair.head.run_id, pair.cell))
         if outcome is None or outcome.verdict not in CHANGES:
             continue
         why = f"measured beside run {outcome.base_run_id}'s library; the next night's must agree"
@@ -110,7 +110,7 @@ def _remeasure_all(
     known = _outcomes(store, timeline)
     for pair in pairs:
         cell = pair.cell
-        if key_of(pair.head.run_id, cell) in known:
+        if (pair.head.run_id, cell) in known:
             continue
         beside = f"measure again beside run {pair.bases[0].run_id}'s library"
         progress.stage(title_of(cell), beside)
@@ -122,6 +122,6 @@ def _remeasure_all(
     return _outcomes(store, timeline)
 
 
-def _config(context: Context, target: Target, cell: Cell) -> MeasurementConfig:
+def _config(context: Context, target: Target, cell: CellKey) -> MeasurementConfig:
     config = config_for(context, target, cell.threads)
     return replace(config, effort=find_effort(EFFORT))

@@ -36,7 +36,15 @@ def remeasure(config: MeasurementConfig, pair: LibraryPair) -> Confirmation:
         rounds_ms = _in_turns(config, pair, (base, head))
     except (NoDeviceError, WorkerError) as error:
         raise BenchError(str(error)) from error
-    return Confirmation.of(pair.cell, base_library.run_id, pair.head.run_id, utc_now(), rounds_ms)
+    base_rounds_ms, head_rounds_ms = rounds_ms
+    return Confirmation(
+        run_id=pair.head.run_id,
+        base_run_id=base_library.run_id,
+        cell=pair.cell,
+        measured_at=utc_now(),
+        base_rounds_ms=base_rounds_ms,
+        head_rounds_ms=head_rounds_ms,
+    )
 
 
 def _in_turns(

@@ -3,7 +3,7 @@
     python docs/scripts/compare_error_rates.py
 
 Rounds differ by normal noise, samples within them by the absolute value of normal noise of 2 %:
-they are late more often than early. The table is in docs/compare.md.
+they are late more often than early. The table is in docs/evidence/comparison-errors.md.
 """
 
 from collections.abc import Sequence

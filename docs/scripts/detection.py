@@ -3,7 +3,7 @@
     python docs/scripts/detection.py
 
 500 histories of 60 nights. The median of each night scatters by 3 %; two libraries measured beside
-each other, by 1 %. Prints the table of docs/history.md; takes minutes.
+each other, by 1 %. Prints the table of docs/evidence/regression-detection.md; takes minutes.
 """
 
 import argparse
@@ -16,10 +16,10 @@ import pandas as pd
 
 from mobilebench.reports.history.change_points import find_changes
 from mobilebench.reports.history.history import find_suspects, judge, second_pairs
-from mobilebench.reports.history.outcomes import Key, Outcome, key_of
+from mobilebench.reports.history.outcomes import Key, Outcome
 from mobilebench.reports.history.suspects import LibraryPair
 from mobilebench.reports.history.timeline import LATENCY, Timeline
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.store import Run
 
 Array = npt.NDArray[np.float64]
@@ -91,7 +91,7 @@ def with_measuring(histories: Histories, beside: float = BESIDE, seed: int = 1) 
             change = code[order[pair.head.run_id]] - code[order[pair.bases[0].run_id]]
             found = change + generator.normal(0, beside)
             ends = np.exp([found, found - 1.96 * beside, found + 1.96 * beside])
-            outcomes[key_of(pair.head.run_id, pair.cell)] = Outcome(pair.bases[0].run_id, *ends)
+            outcomes[pair.head.run_id, pair.cell] = Outcome(pair.bases[0].run_id, *ends)
 
     for night in range(NIGHTS):
         suspects = find_suspects(timeline.until(night), outcomes)
@@ -126,7 +126,7 @@ def timeline_of(histories: Histories) -> Timeline:
     count, nights = histories.code.shape
     runs = tuple(Run(f"night-{night:02}", f"{night:02}", {}) for night in range(nights))
     cells = tuple(
-        Cell("native", "board", 1, "float32", "latency", f"variant-{number}", "random", "tvm")
+        CellKey("native", "board", 1, "float32", "latency", f"variant-{number}", "random", "tvm")
         for number in range(count)
     )
     cell, night = np.divmod(np.arange(count * nights), nights)

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import fields
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -81,7 +81,7 @@ def _run(tracker: str, boards: int, jobs: int, directory: Path) -> None:
     )
     cache = directory / "cache"
     cache.mkdir()
-    context = Context(Run("scale", "2026-01-01T00:00:00+00:00", asdict(suite)), suite,
+    context = Context(Run("scale", "2026-01-01T00:00:00+00:00", suite.to_table()), suite,
                       (Weights(),), cache)  # fmt: skip
     runner.BuildService = lambda *_args: Simulated(cache)  # type: ignore[assignment,misc]
     usage = Usage(skip=2 * boards)

@@ -3,9 +3,9 @@
     python docs/scripts/loading.py VARIANT LIBRARY...
 
 The libraries are of the same variant, for this machine, with their weights inside, such as those of
-`mobilebench export --params embedded` at two commits. Each is loaded anew in every round, from a
-copy of its own, as the dynamic linker does not load a file twice; files are in memory by then. All
-must compute the same, bit by bit.
+`mobilebench export --params-storage embedded` at two commits. Each is loaded anew in every round,
+from a copy of its own, as the dynamic linker does not load a file twice; files are in memory by
+then. All must compute the same, bit by bit.
 """
 
 import argparse

@@ -18,7 +18,7 @@ from mobilebench.reports.comparison.matching import Row, match, nothing_shared
 from mobilebench.reports.comparison.ratio import Pair, Ratio, ratios_of
 from mobilebench.reports.comparison.watched import WATCHED, watched_change
 from mobilebench.reports.errors import ReportError
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Run, Store
@@ -99,7 +99,7 @@ def speed_verdict(ratio: Ratio, p_adjusted: float, threshold_percent: float) -> 
 
 def _measured_again(
     confirmations: Sequence[Confirmation], base: Run, head: Run
-) -> dict[tuple[object, ...], Pair]:
+) -> dict[CellKey, Pair]:
     """Return samples of suspects of these two runs that were measured again."""
     found = {}
     for one in confirmations:
@@ -109,24 +109,19 @@ def _measured_again(
         elif (one.base_run_id, one.run_id) != (base.run_id, head.run_id):
             continue
         if all(any(side) for side in rounds):
-            found[_suspect(one)] = Pair(*rounds, beside=len(rounds[0]) == len(rounds[1]))
+            found[one.cell] = Pair(*rounds, beside=len(rounds[0]) == len(rounds[1]))
     return found
 
 
-def _suspect(one: Confirmation | Cell) -> tuple[object, ...]:
-    place = (one.variant, one.target, one.device, one.runtime)
-    return (*place, one.threads, one.precision, one.weights)
-
-
 def _changes(
-    pairs: dict[Cell, tuple[Row, Row]],
-    again: dict[tuple[object, ...], Pair],
+    pairs: dict[CellKey, tuple[Row, Row]],
+    again: dict[CellKey, Pair],
     threshold_percent: float,
 ) -> list[CellChange]:
     timed = {}
     for cell, ((before, base_ms), (after, head_ms)) in pairs.items():
         if before.status == after.status == "ok" and any(base_ms) and any(head_ms):
-            timed[cell] = again.get(_suspect(cell)) or Pair(base_ms, head_ms)
+            timed[cell] = again.get(cell) or Pair(base_ms, head_ms)
     ratios = ratios_of(list(timed.values()))
     adjusted = adjust([ratio.p for ratio in ratios])
     latencies = {}
@@ -135,7 +130,7 @@ def _changes(
             **vars(ratio),
             p_adjusted=p,
             verdict=speed_verdict(ratio, p, threshold_percent),
-            confirmed=_suspect(cell) in again,
+            confirmed=cell in again,
         )
     return [
         _change(cell, before, after, latencies.get(cell))
@@ -143,7 +138,9 @@ def _changes(
     ]
 
 
-def _change(cell: Cell, before: Record, after: Record, latency: LatencyChange | None) -> CellChange:
+def _change(
+    cell: CellKey, before: Record, after: Record, latency: LatencyChange | None
+) -> CellChange:
     figures = []
     for watched in WATCHED if before.status == after.status == "ok" else ():
         change = watched_change(watched, before, after)
@@ -162,6 +159,6 @@ def _change(cell: Cell, before: Record, after: Record, latency: LatencyChange | 
     )
 
 
-def _worst_first(change: CellChange) -> tuple[int, float, Cell]:
+def _worst_first(change: CellChange) -> tuple[int, float, CellKey]:
     ratio = change.latency.ratio if change.latency else 1.0
     return SEVERITY.index(change.verdict), -abs(np.log(ratio)), change.cell

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from mobilebench.reports.comparison.watched import Change
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 
 Speed = Literal["slower", "faster", "same", "unclear"]
 Verdict = Literal[
@@ -57,7 +57,7 @@ class FigureChange:
 class CellChange:
     """A cell that both runs have."""
 
-    cell: Cell
+    cell: CellKey
     emulated: bool
     base_status: str
     head_status: str
@@ -82,14 +82,15 @@ class CellChange:
             "failed": not is_ok,
             "unclear": speed == "unclear",
         }
-        return next((verdict for verdict, holds in true.items() if holds), "same")
+        same: Verdict = "same"
+        return next((verdict for verdict, holds in true.items() if holds), same)
 
 
 @dataclass(frozen=True)
 class Lone:
     """A cell that one run has alone, or that in the other found no board."""
 
-    cell: Cell
+    cell: CellKey
     emulated: bool
     status: str
     why: str  # of the other run's row, where that found no board; else empty

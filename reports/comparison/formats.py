@@ -15,7 +15,7 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 def to_json(comparison: Comparison) -> str:
-    """Return the comparison in the shape that docs/compare.md describes."""
+    """Return the comparison in the shape that docs/reference/comparison.md describes."""
     values: dict[str, Any] = {"version": JSON_VERSION, "summary": summary(comparison)}
     values["regressions"] = len(comparison.regressions)
     values |= asdict(comparison)

@@ -5,21 +5,21 @@ from dataclasses import dataclass, replace
 
 from mobilebench.reports.comparison.comparison import Lone
 from mobilebench.reports.comparison.ratio import Rounds
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.record import Record
 
 _NO_BOARD = "no_device"
 _UNNAMED = "any "  # begins the device of a row that never had a board: any KEY
 
 Row = tuple[Record, Rounds]
-Rows = dict[Cell, Row]
+Rows = dict[CellKey, Row]
 
 
 @dataclass(frozen=True)
 class Matched:
     """Rows of BASE and HEAD by cell, and the cells that one of them has alone."""
 
-    pairs: dict[Cell, tuple[Row, Row]]
+    pairs: dict[CellKey, tuple[Row, Row]]
     new: tuple[Lone, ...]
     gone: tuple[Lone, ...]
 
@@ -44,19 +44,19 @@ def match(base: Sequence[Row], head: Sequence[Row]) -> Matched:
 
 def nothing_shared(base: Sequence[Row], head: Sequence[Row]) -> str:
     """Say in what no row of BASE is like one of HEAD."""
-    for name in ("device", "target", "runtime", "threads", "precision", "optimize_for", "weights"):
+    for name in CellKey.names():
         values = [sorted({str(getattr(row[0], name)) for row in rows}) for rows in (base, head)]
         if not set(values[0]) & set(values[1]):
             ours, theirs = (", ".join(some[:3]) for some in values)
             return f"{name} is {ours} in BASE and {theirs} in HEAD"
-    return "a variant, target, device, runtime, thread count, precision, weights and preference"
+    return f"no row of both has the same {', '.join(CellKey.names())}"
 
 
 def _measured(rows: Sequence[Row]) -> Rows:
-    return {Cell.of(row[0]): row for row in rows if row[0].status != _NO_BOARD}
+    return {CellKey.of(row[0]): row for row in rows if row[0].status != _NO_BOARD}
 
 
-def _elsewhere(cell: Cell, others: Rows, own: Rows) -> list[Cell]:
+def _elsewhere(cell: CellKey, others: Rows, own: Rows) -> list[CellKey]:
     """Return the others' cells that one without a board may stand for."""
     if not cell.device.startswith(_UNNAMED) or cell in others:
         return []
@@ -66,11 +66,11 @@ def _elsewhere(cell: Cell, others: Rows, own: Rows) -> list[Cell]:
 
 
 def _alone(
-    own: Rows, pairs: dict[Cell, tuple[Row, Row]], other_rows: Sequence[Row]
+    own: Rows, pairs: dict[CellKey, tuple[Row, Row]], other_rows: Sequence[Row]
 ) -> tuple[Lone, ...]:
     used = {id(row) for pair in pairs.values() for row in pair}
     boardless = {
-        replace(Cell.of(record), device=""): f"{record.status}: {record.error}"
+        CellKey.of(record).on_any_device: f"{record.status}: {record.error}"
         for record, _ in other_rows
         if record.status == _NO_BOARD
     }
@@ -79,7 +79,7 @@ def _alone(
             cell,
             emulated=record.emulated,
             status=record.status,
-            why=boardless.get(replace(cell, device=""), ""),
+            why=boardless.get(cell.on_any_device, ""),
         )
         for cell, (record, samples) in own.items()
         if id(own[cell]) not in used

@@ -12,7 +12,7 @@ from mobilebench.reports.comparison.comparison import (
     FigureChange,
     Lone,
 )
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 
 NOISY = "†"
 _ROOM, _ROOM_FOLDED = 24_000, 6_000  # characters of a part in Markdown
@@ -69,7 +69,7 @@ def to_markdown(comparison: Comparison) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def cell_name(cell: Cell, emulated: bool) -> str:
+def cell_name(cell: CellKey, emulated: bool) -> str:
     """Return all that tells a cell from others."""
     mark = ", emulated" if emulated else ""
     return f"{cell.variant} {cell.runtime} ({cell.weights}), {cell.place}{mark}"

@@ -11,7 +11,7 @@ from mobilebench.reports.history.timeline import Timeline
 
 
 @dataclass(frozen=True)
-class Measure:
+class DeviceReading:
     """A quantity of every job, of which a night has a median, a least and a most."""
 
     column: str
@@ -27,31 +27,31 @@ class Measure:
         return f"{value:{self.form}}{self.unit}".replace("-", "\N{MINUS SIGN}")
 
 
-MEASURES = (
-    Measure("temperature_c", "Temperature", " °C", "Before each job.", ".0f"),
-    Measure(
+READINGS = (
+    DeviceReading("temperature_c", "Temperature", " °C", "Before each job.", ".0f"),
+    DeviceReading(
         "calibration_before_ms",
         "Calibration kernel",
         " ms",
         "A fixed piece of work before each job: how fast the device was, whatever it ran.",
         ".2f",
     ),
-    Measure(
+    DeviceReading(
         "drift_percent",
         "Drift within a job",
         " %",
         "How much longer the calibration kernel took after a job than before it.",
         "+z.1f",
     ),
-    Measure(
+    DeviceReading(
         "spread_percent",
         "Spread of samples",
         " %",
         "Standard deviation of a row's samples, of their mean.",
         ".1f",
     ),
-    Measure("load_1m", "Load", "", "Over a minute, before each job.", ".2f"),
-    Measure("cpu_mhz", "Clock", " MHz", "Of the CPU, before each job.", ".0f"),
+    DeviceReading("load_1m", "Load", "", "Over a minute, before each job.", ".2f"),
+    DeviceReading("cpu_mhz", "Clock", " MHz", "Of the CPU, before each job.", ".0f"),
 )
 COUNTS = {
     "failed": "rows that are not ok",
@@ -65,7 +65,7 @@ class Health:
     """One device over the nights of a timeline.
 
     nights: a row each where the device has rows, indexed by the night's number. Columns: rows, ok,
-    the COUNTS, `reasons` (failures by status, as text), and of every Measure's column its median,
+    the COUNTS, `reasons` (failures by status, as text), and of every DeviceReading's column its median,
     and `_low` and `_high` behind its name.
     """
 
@@ -102,7 +102,7 @@ def _health(name: str, rows: pd.DataFrame) -> Health:
     nights = by_night[["ok", "failed", "retries", "warned"]].sum()
     nights.insert(0, "rows", by_night.size())
     nights["reasons"] = by_night["status"].agg(_reasons)
-    for measure in MEASURES:
+    for measure in READINGS:
         values = by_night[measure.column]
         nights[measure.column] = values.median()
         nights[f"{measure.column}_low"], nights[f"{measure.column}_high"] = (

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mobilebench.reports.history.change_points import Array, logarithms
-from mobilebench.reports.history.outcomes import CHANGES, Outcome, Outcomes, agree, key_of
+from mobilebench.reports.history.outcomes import CHANGES, Outcome, Outcomes, agree
 from mobilebench.reports.history.screening import LEVEL_NIGHTS
 from mobilebench.reports.history.timeline import Timeline
 
@@ -51,8 +51,9 @@ def past_of(
             start = _onset(logarithms(latency), _night_of(timeline, outcome.base_run_id), before)
             called.append((start, float(np.log(outcome.ratio))))
             settled = night
-    last = known.get(measured[-2]) if len(measured) > 1 else None
-    pending = last is not None and measured[-2] > settled and last.verdict in CHANGES
+    last_night = measured[:-1][-1] if measured[:-1] else -1
+    last = known.get(last_night)
+    pending = last is not None and last_night > settled and last.verdict in CHANGES
     named = tuple(str(keys[night]) for night in measured)
     return Past(measured, named, tuple(called), settled, last if pending else None)
 
@@ -63,7 +64,7 @@ def _known(
     if not outcomes:
         return {}
     found = (
-        (night, outcomes.get(key_of(timeline.nights[night].run_id, timeline.cells[cell])))
+        (night, outcomes.get((timeline.nights[night].run_id, timeline.cells[cell])))
         for night in nights
     )
     return {night: outcome for night, outcome in found if outcome is not None}

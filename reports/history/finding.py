@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 
 Kind = Literal["regression", "improvement", "pending", "suspected", "dismissed"]
 """
@@ -20,7 +20,7 @@ class Finding:
     """A change that was called, or why it was not."""
 
     kind: Kind
-    cell: Cell
+    cell: CellKey
     column: str  # of the record
     name: str  # what reports call the figure
     worse: bool
@@ -31,7 +31,7 @@ class Finding:
     why: str
 
 
-def title_of(cell: Cell) -> str:
+def title_of(cell: CellKey) -> str:
     """Return what a line calls a cell: where it is and what, without how it was built."""
     threads = "1 thread" if cell.threads == 1 else f"{cell.threads} threads"
     return f"{cell.variant} on {cell.device}, {threads}"

@@ -21,11 +21,10 @@ from mobilebench.reports.history.outcomes import (
     Outcome,
     Outcomes,
     agree,
-    key_of,
 )
 from mobilebench.reports.history.suspects import LibraryPair, Suspect, find_suspects
 from mobilebench.reports.history.timeline import INTERVAL, LATENCY, Timeline
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 
 __all__ = ["changes_of", "find_suspects", "judge", "second_pairs"]
 
@@ -43,7 +42,7 @@ def second_pairs(suspects: Sequence[Suspect], outcomes: Outcomes) -> list[Librar
         outcome, last = _tonight(suspect, outcomes), suspect.last_night
         if suspect.pair is None or outcome is None or outcome.verdict not in CHANGES:
             continue
-        if last is None or not last.artifact_key or key_of(last.run_id, suspect.cell) in outcomes:
+        if last is None or not last.artifact_key or (last.run_id, suspect.cell) in outcomes:
             continue
         bases = [base for base in suspect.pair.bases if base.run_id == outcome.base_run_id]
         alike = {suspect.pair.head.artifact_key, *(base.artifact_key for base in bases)}
@@ -57,7 +56,7 @@ def judge(suspects: Sequence[Suspect], outcomes: Outcomes) -> list[Finding]:
     return [_judge(suspect, outcomes) for suspect in suspects if _is_worth_telling(suspect)]
 
 
-def changes_of(timeline: Timeline, column: str = LATENCY) -> dict[Cell, Changes]:
+def changes_of(timeline: Timeline, column: str = LATENCY) -> dict[CellKey, Changes]:
     """Return the steps, drifts and outliers in the timeline of every cell, for people to look at.
 
     From the nights' medians alone; nothing fails by them.
@@ -70,7 +69,7 @@ def changes_of(timeline: Timeline, column: str = LATENCY) -> dict[Cell, Changes]
 def _tonight(suspect: Suspect, outcomes: Outcomes) -> Outcome | None:
     if suspect.pair is None:
         return None
-    return outcomes.get(key_of(suspect.pair.head.run_id, suspect.cell))
+    return outcomes.get((suspect.pair.head.run_id, suspect.cell))
 
 
 def _is_worth_telling(suspect: Suspect) -> bool:
@@ -114,7 +113,7 @@ def _verdict(suspect: Suspect, outcome: Outcome | None, outcomes: Outcomes) -> t
         return "dismissed", f"{beside} the change is not sure or smaller than {LEAST_CHANGE:.0%}"
     last = suspect.last_night
     if last is not None:
-        before = outcomes.get(key_of(last.run_id, suspect.cell))
+        before = outcomes.get((last.run_id, suspect.cell))
         same_library = last.artifact_key == suspect.pair.head.artifact_key
         if agree(outcome, before, same_library=same_library):
             called: Kind = "regression" if outcome.verdict == "worse" else "improvement"

@@ -18,7 +18,7 @@ from mobilebench.reports.history.history import changes_of, find_suspects, judge
 from mobilebench.reports.history.outcomes import outcomes_of
 from mobilebench.reports.history.screening import FEWEST
 from mobilebench.reports.history.timeline import Timeline, read_timeline, recent_nights
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.environment import SETTINGS, VERSIONS
 from mobilebench.reports.records.store import Run, Store
 
@@ -34,7 +34,7 @@ _BESIDE = (
 class Failure:
     """A row of tonight that is not ok."""
 
-    cell: Cell
+    cell: CellKey
     emulated: bool
     status: str
     error: str
@@ -52,12 +52,12 @@ class Tonight:
     """
 
     timeline: Timeline
-    changes: dict[Cell, Changes]  # of latency, for people to look at; none of an emulator's
+    changes: dict[CellKey, Changes]  # of latency, for people to look at; none of an emulator's
     findings: tuple[Finding, ...]
     failures: tuple[Failure, ...]  # what was ok the night before comes first
-    fixed: tuple[Cell, ...]
-    new: tuple[Cell, ...]  # in no night before
-    gone: tuple[Cell, ...]  # in the night before alone
+    fixed: tuple[CellKey, ...]
+    new: tuple[CellKey, ...]  # in no night before
+    gone: tuple[CellKey, ...]  # in the night before alone
     versions: tuple[Difference, ...]  # of the night before and of tonight, the same ones too
     comparison: Comparison | None  # with the night before; None if they share no device
 
@@ -96,12 +96,12 @@ class Tonight:
         known = rows[rows["git_commit"] != ""].groupby("night")["git_commit"].last()
         return [known.get(night, "")[:10] for night in range(len(self.timeline.nights))]
 
-    def is_emulated(self, cell: Cell) -> bool:
+    def is_emulated(self, cell: CellKey) -> bool:
         """Whether a cell's latency is an emulator's."""
         return cell in self._emulated
 
     @cached_property
-    def _emulated(self) -> frozenset[Cell]:
+    def _emulated(self) -> frozenset[CellKey]:
         pairs = zip(self.timeline.cells, self.timeline.emulated, strict=True)
         return frozenset(cell for cell, emulated in pairs if emulated)
 
@@ -172,8 +172,8 @@ def _shared(timeline: Timeline) -> Timeline:
 
 def _subjects(timeline: Timeline) -> list[int]:
     """Number the cells so that those that differ by their device alone have the same number."""
-    numbers: dict[Cell, int] = {}
-    return [numbers.setdefault(replace(cell, device=""), len(numbers)) for cell in timeline.cells]
+    numbers: dict[CellKey, int] = {}
+    return [numbers.setdefault(cell.on_any_device, len(numbers)) for cell in timeline.cells]
 
 
 _Flags = npt.NDArray[np.bool_]
@@ -199,7 +199,7 @@ def _last_was_ok(ok: _Flags, seen: _Flags) -> _Flags:
     return np.asarray(found)
 
 
-def _cells(timeline: Timeline, subjects: Sequence[int], wanted: _Flags) -> list[Cell]:
+def _cells(timeline: Timeline, subjects: Sequence[int], wanted: _Flags) -> list[CellKey]:
     """Return a cell of each subject that is wanted: the one that has the newest row."""
     rows = timeline.rows.sort_values("night", kind="stable")
     newest = {subjects[cell]: timeline.cells[cell] for cell in rows["cell"]}
@@ -248,6 +248,6 @@ def _versions(timeline: Timeline) -> list[Difference]:
     return [one for one in found if one.base or one.head]
 
 
-def has_board(cell: Cell) -> bool:
+def has_board(cell: CellKey) -> bool:
     """Whether there is a device, and not only a key that none answered to."""
     return not cell.device.startswith(UNNAMED)

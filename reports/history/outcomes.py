@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mobilebench.reports.comparison.ratio import Pair, Ratio, ratios_of
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 
 LEAST_CHANGE = 0.03
@@ -13,7 +13,8 @@ LEAST_CHANGE = 0.03
 
 Verdict = Literal["worse", "better", "same", "unclear"]
 CHANGES: tuple[Verdict, ...] = ("worse", "better")
-Key = tuple[str, str, str, str, str, int, str, str]
+Key = tuple[str, CellKey]
+"""What confirmations are found by: the run of a night, and a cell."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,12 @@ def agree(tonight: Outcome, last_night: Outcome | None, *, same_library: bool) -
     return same_library if last_night is None else last_night.verdict == tonight.verdict
 
 
-def key_of(run_id: str, cell: Cell | Confirmation) -> Key:
-    """Return what confirmations are found by: a night and a cell (a run has one preference)."""
-    where = (run_id, cell.variant, cell.target, cell.device, cell.runtime)
-    return (*where, cell.threads, cell.precision, cell.weights)
-
-
 def outcomes_of(confirmations: Sequence[Confirmation]) -> dict[Key, Outcome]:
     """Return what came out of each; of several of one night and cell the last one counts."""
     timed = [one for one in confirmations if any(one.base_rounds_ms) and any(one.head_rounds_ms)]
     pairs = [Pair(one.base_rounds_ms, one.head_rounds_ms, beside=True) for one in timed]
     return {
-        key_of(one.run_id, one): _outcome(one, ratio)
+        (one.run_id, one.cell): _outcome(one, ratio)
         for one, ratio in zip(timed, ratios_of(pairs), strict=True)
     }
 

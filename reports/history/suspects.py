@@ -11,7 +11,7 @@ from mobilebench.reports.history.earlier_runs import Past, past_of
 from mobilebench.reports.history.outcomes import LEAST_CHANGE, Outcomes
 from mobilebench.reports.history.screening import RECENT, screen
 from mobilebench.reports.history.timeline import INTERVAL, LATENCY, Timeline
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 
 BARS = np.array([1.6, 1.2, *[2.2] * (RECENT - 2)])
 """The least score of the newest 1, 2, ... nights that is suspected, if they are slower."""
@@ -37,7 +37,7 @@ class LibraryPair:
     is a Confirmation of head's run and the base's.
     """
 
-    cell: Cell
+    cell: CellKey
     bases: tuple[Library, ...]
     head: Library
 
@@ -46,7 +46,7 @@ class LibraryPair:
 class Suspect:
     """A cell whose newest nights look slower, or faster, than the nights before."""
 
-    cell: Cell
+    cell: CellKey
     slower: bool
     ratio: float  # of the newest nights' level to that of before
     score: float  # how many standard errors that is
@@ -103,7 +103,7 @@ def _choose(scores: Array, changes: Array, allowed: npt.NDArray[np.bool_]) -> in
 
 
 def _suspect(
-    timeline: Timeline, cell: Cell, past: Past, since: int, change: float, score: float
+    timeline: Timeline, cell: CellKey, past: Past, since: int, change: float, score: float
 ) -> Suspect:
     libraries = {
         night: Library(timeline.nights[night].run_id, key)
@@ -130,7 +130,7 @@ def _suspect(
     )
 
 
-def _why_not(cell: Cell, head: Library, bases: Sequence[Library]) -> str:
+def _why_not(cell: CellKey, head: Library, bases: Sequence[Library]) -> str:
     """Say why a suspect cannot be measured again; empty if it can."""
     if not head.artifact_key:
         return (

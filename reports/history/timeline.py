@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mobilebench.reports.comparison.watched import WATCHED
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.environment import VERSIONS
 from mobilebench.reports.records.store import Run, Store
 
@@ -18,7 +18,7 @@ WINDOW = 60
 """How many nights are looked at: older ones tell little about tonight."""
 LATENCY = "latency_p50_ms"
 INTERVAL = ("latency_ci95_low_ms", "latency_ci95_high_ms")
-CELL = ("target", "device", "threads", "precision", "optimize_for", "variant", "weights", "runtime")
+CELL = CellKey.names()
 _COLUMNS = (
     *("run_id", "status", "emulated", "artifact_key", *CELL, *VERSIONS.values()),
     "runtime_version",
@@ -37,7 +37,7 @@ class Timeline:
     """
 
     nights: tuple[Run, ...]  # the oldest first
-    cells: tuple[Cell, ...]
+    cells: tuple[CellKey, ...]
     rows: pd.DataFrame
 
     def wide(self, column: str) -> npt.NDArray[np.float64]:
@@ -75,7 +75,9 @@ def read_timeline(store: Store, runs: Sequence[Run]) -> Timeline:
     rows = store.frame(_COLUMNS, [run.run_id for run in runs])
     numbers = {run.run_id: night for night, run in enumerate(runs)}
     number = rows.groupby(list(CELL), sort=False).ngroup()  # in the order of appearance, as here:
-    cells = tuple(Cell(*one) for one in rows[list(CELL)].drop_duplicates().itertuples(index=False))
+    cells = tuple(
+        CellKey(*one) for one in rows[list(CELL)].drop_duplicates().itertuples(index=False)
+    )
     rows = rows.assign(night=rows["run_id"].map(numbers).astype(int), cell=number)
     return Timeline(tuple(runs), cells, rows)
 

@@ -7,7 +7,7 @@ import numpy as np
 from markupsafe import Markup
 
 from mobilebench.reports.history.change_points import Array
-from mobilebench.reports.history.device_health import COUNTS, MEASURES, Health
+from mobilebench.reports.history.device_health import COUNTS, READINGS, Health
 from mobilebench.reports.history.night import Tonight
 from mobilebench.reports.pages.night_page import Links, devices_table, failures_listing
 from mobilebench.reports.pages.rendering import Link, file_names, render
@@ -65,7 +65,7 @@ def _plots(health: Health, dates: Sequence[str]) -> list[tuple[str, str, Markup]
     """Return title, caption and plot of every measure that the device has, and of what it cost."""
     plots = []
     nothing = np.full(len(dates), np.nan)
-    for measure in MEASURES:
+    for measure in READINGS:
         values = _over(health, measure.column, len(dates))
         if np.isfinite(values).any():
             series = Series(
@@ -92,7 +92,7 @@ def _over(health: Health, column: str, count: int) -> Array:
 
 
 def _nights(tonight: Tonight, health: Health) -> Table:
-    shown = [measure for measure in MEASURES if health.nights[measure.column].notna().any()]
+    shown = [measure for measure in READINGS if health.nights[measure.column].notna().any()]
     rows = []
     for number, own in health.nights[::-1].iterrows():
         night = tonight.timeline.nights[int(str(number))]

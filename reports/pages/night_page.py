@@ -7,7 +7,7 @@ from math import inf
 from mobilebench.reports.comparison.comparison import IMPROVEMENTS, REGRESSIONS
 from mobilebench.reports.comparison.watched import WATCHED, Watched
 from mobilebench.reports.comparison.wording import verdict_of, what_else
-from mobilebench.reports.history.device_health import COUNTS, MEASURES, Health
+from mobilebench.reports.history.device_health import COUNTS, READINGS, Health
 from mobilebench.reports.history.figure_changes import FAR
 from mobilebench.reports.history.finding import Finding, Kind
 from mobilebench.reports.history.history import UNCONFIRMED_BAR
@@ -16,7 +16,7 @@ from mobilebench.reports.history.outcomes import LEAST_CHANGE
 from mobilebench.reports.history.screening import FEWEST
 from mobilebench.reports.history.timeline import WINDOW
 from mobilebench.reports.pages.wording import counted, names_of, place_of, show_ratio
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.tables.table import Table
 
 MOST = 200
@@ -41,7 +41,7 @@ class Listing:
     count: int  # rows that there are, shown or not
 
 
-Links = Mapping[Cell, str]
+Links = Mapping[CellKey, str]
 
 
 def findings_listing(tonight: Tonight, kind: Kind, links: Links) -> Listing | None:
@@ -100,7 +100,7 @@ def failures_listing(tonight: Tonight, links: Links, device: str | None = None) 
 
 
 def cells_listing(
-    tonight: Tonight, title: str, caption: str, cells: Sequence[Cell], links: Links
+    tonight: Tonight, title: str, caption: str, cells: Sequence[CellKey], links: Links
 ) -> Listing | None:
     """Return cells by name; None if there are none."""
     names = names_of(cells)
@@ -110,7 +110,7 @@ def cells_listing(
 
 def devices_table(healths: Sequence[Health], night: int) -> Table:
     """Return how every device was in a night; a dash where it has no rows."""
-    shown = [measure for measure in MEASURES if any(_known(one, measure.column) for one in healths)]
+    shown = [measure for measure in READINGS if any(_known(one, measure.column) for one in healths)]
     headers = ["device", "rows", *COUNTS, *(one.title.lower() for one in shown), "nights"]
     rows = []
     for health in healths:
@@ -200,7 +200,7 @@ def _listing(
     title: tuple[str, str],
     headers: Sequence[str],
     rows: Sequence[tuple[str, ...]],
-    cells: Sequence[Cell],
+    cells: Sequence[CellKey],
     links: Links,
 ) -> Listing | None:
     if not rows:
@@ -219,7 +219,7 @@ def interval_of(finding: Finding) -> str:
     return f"{show_ratio(finding.low)} to {show_ratio(finding.high)}"
 
 
-def _place(tonight: Tonight, cell: Cell) -> str:
+def _place(tonight: Tonight, cell: CellKey) -> str:
     return place_of(cell, emulated=tonight.is_emulated(cell))
 
 

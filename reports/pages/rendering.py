@@ -24,7 +24,7 @@ class Link:
 
 def render(template: str, **values: Any) -> str:
     """Return the page that a template in `templates/` makes of the values, which are text in it."""
-    environment = Environment(loader=PackageLoader(__package__, "templates"), autoescape=True)
+    environment = Environment(loader=PackageLoader("mobilebench.reports.pages"), autoescape=True)
     return environment.get_template(f"{template}.html.jinja").render(**values)
 
 

@@ -21,13 +21,13 @@ from mobilebench.reports.pages.wording import (
     counted,
     names_of,
     place_of,
-    settings_of,
     show_ratio,
     show_value,
 )
 from mobilebench.reports.plots.sparklines import Mark, Series, Tone, spark
 from mobilebench.reports.plots.timeline_plots import levels
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
+from mobilebench.reports.tables.frames import MAIN
 from mobilebench.reports.tables.results_table import NOISY
 from mobilebench.reports.tables.table import Table
 
@@ -54,7 +54,7 @@ class Page:
     file_name: str
     title: str
     emulated: bool
-    cells: tuple[Cell, ...]
+    cells: tuple[CellKey, ...]
 
 
 def plan_pages(tonight: Tonight) -> list[Page]:
@@ -73,7 +73,7 @@ def plan_pages(tonight: Tonight) -> list[Page]:
     ]
 
 
-def links_to(pages: Sequence[Page]) -> dict[Cell, str]:
+def links_to(pages: Sequence[Page]) -> dict[CellKey, str]:
     """Return where each cell's timelines are."""
     return {
         cell: f"{page.file_name}#{_anchor(index)}"
@@ -93,7 +93,7 @@ def write_timelines(
     for page in pages:
         names = names_of(page.cells)
         drawn = [
-            (settings_of(cell), pen.cell(cell, names[cell], _anchor(index)))
+            (cell.settings, pen.cell(cell, names[cell], _anchor(index)))
             for index, cell in enumerate(page.cells)
         ]
         sections = [
@@ -149,11 +149,11 @@ class Pen:
         self._warnings = timeline.texts("warnings")
         failed = timeline.rows[timeline.rows["status"] != "ok"]
         self._failed = {int(cell): list(_failures(own)) for cell, own in failed.groupby("cell")}
-        self._findings: dict[Cell, list[Finding]] = {}
+        self._findings: dict[CellKey, list[Finding]] = {}
         for finding in tonight.findings:
             self._findings.setdefault(finding.cell, []).append(finding)
 
-    def cell(self, cell: Cell, name: str, anchor: str) -> Drawn:
+    def cell(self, cell: CellKey, name: str, anchor: str) -> Drawn:
         """Draw a cell's latency, unless it is an emulator's, and other figures that moved."""
         number = self._numbers[cell]
         findings = self._findings.get(cell, [])
@@ -167,9 +167,9 @@ class Pen:
             if self._moved(number, watched)
         ]
         shown = [finding for finding in findings if finding.kind != "dismissed"]
-        tones = [_TONES.get(finding.kind, "soft") for finding in shown]
+        tones: list[Tone] = [_TONES.get(finding.kind, "soft") for finding in shown]
         failed = [why for night, why in self._failed.get(number, []) if night == self._last]
-        tone: Tone = "bad" if failed else next(iter(sorted(tones)), "soft")
+        tone: Tone = "bad" if failed else min(tones, default="soft")
         return Drawn(anchor, name, self._now(number, changes, shown, failed), tone, tuple(plots))
 
     def finding(self, finding: Finding) -> Markup | None:
@@ -181,7 +181,7 @@ class Pen:
         changes = self._tonight.changes.get(finding.cell)
         return spark(self._latency(number, name, changes, [finding])) if changes else None
 
-    def warnings(self, cell: Cell) -> str:
+    def warnings(self, cell: CellKey) -> str:
         """Return what tonight's row of a cell warns of."""
         return str(self._warnings[self._numbers[cell], -1])
 
@@ -307,7 +307,7 @@ def _titled(page: Page) -> str:
     return page.title + (", emulated" if page.emulated else "")
 
 
-def _steps(tonight: Tonight, links: Mapping[Cell, str]) -> Listing | None:
+def _steps(tonight: Tonight, links: Mapping[CellKey, str]) -> Listing | None:
     """Return the steps in the shown cells, the newest first."""
     found = sorted(
         (
@@ -341,19 +341,24 @@ def _steps(tonight: Tonight, links: Mapping[Cell, str]) -> Listing | None:
     return Listing(table, tuple(links[cell] for _, cell in found[:_MOST_STEPS]), len(found))
 
 
-def _place(cell: Cell) -> tuple[str, str, str]:
+def _place(cell: CellKey) -> tuple[str, str, str]:
     return cell.target, cell.device, cell.runtime
 
 
-def _order(cell: Cell) -> tuple[object, ...]:
-    """Sort by page and settings, then by name with its numbers as numbers."""
-    main = cell.runtime != "tvm"
-    numbers = [
+def _order(cell: CellKey) -> tuple[object, ...]:
+    """Sort by page, then by settings and names, with the numbers in them as numbers."""
+    others = (name for name in CellKey.names() if name not in ("target", "device", "runtime"))
+    return (
+        *(cell.target, cell.device, cell.runtime != MAIN, cell.runtime),
+        *(_natural(str(getattr(cell, name))) for name in others),
+    )
+
+
+def _natural(text: str) -> list[tuple[float, str]]:
+    return [
         (float(part), "") if part.replace(".", "", 1).isdigit() else (0.0, part)
-        for part in re.split(r"(\d+(?:\.\d+)?)", cell.variant)
+        for part in re.split(r"(\d+(?:\.\d+)?)", text)
     ]
-    place = (cell.target, cell.device, main, cell.runtime)
-    return (*place, cell.threads, cell.precision, cell.optimize_for, numbers, cell.weights)
 
 
 def _anchor(index: int) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.tables.table import milliseconds
 
 _TWICE = 2.0  # from this on, times say more than percent
 
 
-def names_of(cells: Iterable[Cell]) -> dict[Cell, str]:
+def names_of(cells: Iterable[CellKey]) -> dict[CellKey, str]:
     """Return what each cell's network is called: with its checkpoint where there are several."""
     weights = defaultdict(set)
     distinct = list(dict.fromkeys(cells))
@@ -23,14 +23,9 @@ def names_of(cells: Iterable[Cell]) -> dict[Cell, str]:
     }
 
 
-def place_of(cell: Cell, *, emulated: bool) -> str:
+def place_of(cell: CellKey, *, emulated: bool) -> str:
     """Return where and how a cell is measured."""
     return f"{cell.place}, emulated" if emulated else cell.place
-
-
-def settings_of(cell: Cell) -> str:
-    """Return how a cell is measured, without where."""
-    return cell.place.removeprefix(f"{cell.target} on {cell.device}, ")
 
 
 def show_value(column: str, value: float) -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from mobilebench.reports.plots.plot import COLOURS, DASHES, MARKERS, Plot, canvas, logarithmic, save
 from mobilebench.reports.tables.accuracy_table import (
-    MEASURES,
+    METRICS,
     Accuracy,
     examined,
     measured,
@@ -63,7 +63,7 @@ def _figures(setup: Setup, rows: pd.DataFrame) -> Iterator[_Drawn]:
     for network, alike in square.groupby(square["variant"].map(network_of)):
         if len(alike) > 1:
             yield _heat_maps(setup, alike, network)
-    for measure in MEASURES:
+    for measure in METRICS:
         mine = main[main["task"] == measure.task]
         known = measured(examined(mine, measure), measure)
         if len(known.rows) < 2 and measure.task == "classify":  # others have one figure or two

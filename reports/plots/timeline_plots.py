@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from mobilebench.reports.history.change_points import Array, Changes
 from mobilebench.reports.history.timeline import INTERVAL, LATENCY, Timeline
 from mobilebench.reports.plots.plot import COLOURS, Plot
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 
 _BLUE, _VERMILION, _GREEN = COLOURS[0], COLOURS[1], COLOURS[2]
 _GREY = "#777777"
@@ -20,7 +20,7 @@ _SIZE = (9.0, 2.8)  # inches
 _ROOM = 0.12  # of the height, below all values: for nights that failed
 
 
-def draw_timeline(timeline: Timeline, cell: Cell, changes: Changes, path: Path) -> Plot:
+def draw_timeline(timeline: Timeline, cell: CellKey, changes: Changes, path: Path) -> Plot:
     """Write the latency of a cell in every night as an SVG file.
 
     A point is a night's median, its bar the 95 % interval; the line is the level between steps, or

@@ -37,7 +37,7 @@ class Published:
 
 
 def _rows(file: str) -> Iterator[dict[str, str]]:
-    text = (files(__package__) / file).read_text()
+    text = (files("mobilebench.reports.published") / file).read_text()
     yield from csv.DictReader(text.splitlines())
 
 

@@ -19,7 +19,7 @@ class Largest:
 
 
 @dataclass(frozen=True)
-class Step:
+class OperatorMemory:
     """One operator while it runs."""
 
     name: str  # its kind, and height, width and channels of what it writes
@@ -37,7 +37,7 @@ class Activations:
     input_bytes: int
     output_bytes: int
     sizes: tuple[Largest, ...]  # the largest grid first
-    steps: tuple[Step, ...]
+    steps: tuple[OperatorMemory, ...]
     total_bytes: int  # every tensor in a place of its own
     offsets_bytes: int  # greedy by size (Pisarchyk and Lee, arXiv 2001.03288)
     plans: dict[str, int]  # bytes by name, of the runtime that a record is about
@@ -71,5 +71,5 @@ class Activations:
         sizes = tuple(
             Largest(**(one | {"bottlenecks": tuple(one["bottlenecks"])})) for one in values["sizes"]
         )
-        steps = tuple(Step(**one) for one in values["steps"])
+        steps = tuple(OperatorMemory(**one) for one in values["steps"])
         return cls(**(values | {"sizes": sizes, "steps": steps}))

@@ -1,9 +1,10 @@
-"""A second look at a suspect: what it was compared with and itself, measured again together."""
+"""A suspect measured again, interleaved with what it was compared with."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 
 Rounds = list[list[float]]  # milliseconds
 
@@ -18,34 +19,19 @@ class Confirmation:
 
     run_id: str  # the night that the suspect is of
     base_run_id: str
-    variant: str
-    target: str
-    device: str
-    runtime: str
-    threads: int
-    precision: str
-    weights: str
+    cell: CellKey
     measured_at: str  # UTC, ISO 8601
     base_rounds_ms: Rounds
     head_rounds_ms: Rounds
 
-    @staticmethod
-    def of(
-        cell: Cell, base_run_id: str, run_id: str, measured_at: str, rounds_ms: Sequence[Rounds]
-    ) -> "Confirmation":
-        """Return the confirmation of a cell; the rounds are base's and head's."""
-        base_rounds_ms, head_rounds_ms = rounds_ms
-        return Confirmation(
-            run_id=run_id,
-            base_run_id=base_run_id,
-            variant=cell.variant,
-            target=cell.target,
-            device=cell.device,
-            runtime=cell.runtime,
-            threads=cell.threads,
-            precision=cell.precision,
-            weights=cell.weights,
-            measured_at=measured_at,
-            base_rounds_ms=base_rounds_ms,
-            head_rounds_ms=head_rounds_ms,
-        )
+    def to_row(self) -> dict[str, Any]:
+        """Return the row of the store's table: each axis of the cell is a column."""
+        row = asdict(self)
+        cell: dict[str, Any] = row.pop("cell")
+        return row | cell
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Read what `to_row` returned."""
+        own = {name: value for name, value in row.items() if name not in CellKey.names()}
+        return cls(**own, cell=CellKey(**{name: row[name] for name in CellKey.names()}))

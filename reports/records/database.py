@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy import event, exc
 
 from mobilebench.reports.errors import ReportError
-from mobilebench.reports.records import schema
+from mobilebench.reports.records import schema, upgrade
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ _NO_ROOM = ("disk is full", "disk I/O error", "No space left", "File too large")
 logger = logging.getLogger("mobilebench")
 
 
-class Database:
+class StoreDatabase:
     """One database of the schema of today, whose lost connections are waited for."""
 
     def __init__(self, url: str, create: bool, lost_wait_s: float = LOST_WAIT_S) -> None:
@@ -67,7 +68,7 @@ class Database:
                 raise ReportError(f"store {self.url}: no such file; `mobilebench run` makes one")
             asked = {k: v for k, v in _CONNECTING.get(backend, {}).items() if k not in url.query}
             engine = sa.create_engine(url, connect_args=asked, pool_pre_ping=backend != SQLITE)
-        except (sa.exc.ArgumentError, ValueError) as error:
+        except (exc.ArgumentError, ValueError) as error:
             raise ReportError(
                 f"store {self.url}: not a database URL; give a path, sqlite:///PATH or "
                 "postgresql://USER@HOST/DATABASE"
@@ -79,7 +80,7 @@ class Database:
                 f"store {self.url}: its driver is missing; pip install {wanted}"
             ) from error
         if backend == SQLITE:
-            sa.event.listen(engine, "connect", _configure_sqlite)
+            event.listen(engine, "connect", _configure_sqlite)
         return engine
 
     def _prepare(self, create: bool) -> None:
@@ -87,24 +88,29 @@ class Database:
         with self._engine.begin() as connection:
             if create:
                 self._lock(connection)
-            tables = sa.inspect(connection).get_table_names()
-            if schema.VERSION.name not in tables:
-                if tables or not create:
+            if not upgrade.is_store(connection):
+                if not create or sa.inspect(connection).get_table_names():
                     raise ReportError(
                         f"store {self.url}: is a database of something else; give another --store"
                     )
                 schema.create(connection)
                 return
-            version = schema.version_of(connection)
-        if version is None or not schema.OLDEST_VERSION <= version <= schema.SCHEMA_VERSION:
+            version = upgrade.version_of(connection)
+        if not upgrade.is_known(version):
             raise ReportError(
                 f"store {self.url}: has schema {version}, this mobilebench reads "
-                f"{schema.OLDEST_VERSION} to {schema.SCHEMA_VERSION}; give another --store"
+                f"{upgrade.OLDEST_VERSION} to {schema.SCHEMA_VERSION}; give another --store"
             )
-        if version < schema.SCHEMA_VERSION:
-            with self._engine.begin() as connection:
-                self._lock(connection)
-                schema.upgrade(connection, schema.version_of(connection) or schema.SCHEMA_VERSION)
+        if version != str(schema.SCHEMA_VERSION):
+            self._upgrade()
+
+    def _upgrade(self) -> None:
+        with self._engine.begin() as connection:
+            if self._backend == SQLITE:  # a table that is made anew must not take others' rows
+                connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+            self._lock(connection)
+            upgrade.upgrade(connection)
+        self._engine.dispose()  # the next connection checks foreign keys again
 
     def _lock(self, connection: sa.Connection) -> None:
         """Have no other program make or upgrade this store before the transaction ends."""
@@ -123,7 +129,7 @@ class Database:
         """Return what `ask` answers; it is asked again if the connection was lost meanwhile."""
         return self._attempt(lambda _again: self._in(self._engine.connect, ask))
 
-    def ask(self, query: sa.Select[Any]) -> Sequence[Any]:
+    def ask(self, query: sa.Executable) -> Sequence[Any]:
         """Return all rows that a query finds."""
         return self.read(lambda connection: connection.execute(query).all())
 
@@ -148,7 +154,7 @@ class Database:
             with self._refusing():
                 try:
                     return work(attempts > 0)
-                except sa.exc.DBAPIError as error:
+                except exc.DBAPIError as error:
                     if not self._passes(error) or time.monotonic() >= end:
                         raise
                     if not attempts:
@@ -159,7 +165,7 @@ class Database:
             time.sleep(_PAUSES_S[min(attempts, len(_PAUSES_S) - 1)])
             attempts += 1
 
-    def _passes(self, error: sa.exc.DBAPIError) -> bool:
+    def _passes(self, error: exc.DBAPIError) -> bool:
         """Whether it may be well a moment later, with a new connection."""
         if self._backend == SQLITE:
             return False  # it has waited for locks by itself
@@ -167,14 +173,14 @@ class Database:
             return True
         state = getattr(error.orig, "sqlstate", None)
         if state is None:  # no server answered
-            return isinstance(error, sa.exc.OperationalError)
+            return isinstance(error, exc.OperationalError)
         return str(state).startswith((*_STOPPED, *_COLLIDED))
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:
         try:
             yield
-        except sa.exc.SQLAlchemyError as error:
+        except exc.SQLAlchemyError as error:
             raise ReportError(f"store {self.url}: {_line(error)}; {_advice(error)}") from error
 
 
@@ -190,11 +196,11 @@ def _exists(path: str) -> bool:
     return path == ":memory:" or path.startswith("file:") or Path(path).exists()
 
 
-def _line(error: sa.exc.SQLAlchemyError) -> str:
+def _line(error: exc.SQLAlchemyError) -> str:
     return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
-def _advice(error: sa.exc.SQLAlchemyError) -> str:
+def _advice(error: exc.SQLAlchemyError) -> str:
     text = _line(error)
     if any(sign in text for sign in _NO_ROOM):
         return "make room: what was written before is whole, and a run can be resumed"

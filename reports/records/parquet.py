@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import sqlalchemy as sa
 
 from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records import renamed
 from mobilebench.reports.records.record import KernelTime
 from mobilebench.reports.records.schema import CONFIRMATIONS, RECORDS, RUNS, SCHEMA_VERSION
 
@@ -119,10 +120,12 @@ def read_file(directory: Path, layout: Layout) -> Iterator[list[Row]]:
     try:
         with path.open("rb") as opened, pa.parquet.ParquetFile(opened) as file:
             columns = _checked(path, file.schema_arrow, layout)
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns.names):
-                rows = pa.Table.from_batches([batch]).cast(columns)
+            asked = [_name_in(file.schema_arrow.names, name) for name in columns.names]
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=asked):
+                rows = pa.Table.from_batches([batch]).select(asked)
+                rows = rows.rename_columns(columns.names).cast(columns)
                 rows.validate(full=True)
-                yield [_recoded(row, json.loads) for row in rows.to_pylist()]
+                yield [_today(_recoded(row, json.loads)) for row in rows.to_pylist()]
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise ReportError(
@@ -133,6 +136,22 @@ def read_file(directory: Path, layout: Layout) -> Iterator[list[Row]]:
 def _recoded(row: Row, code: Callable[[Any], Any]) -> Row:
     """Return a row whose JSON without a fixed shape is encoded or decoded."""
     return row | {name: code(row[name]) for name in _AS_TEXT if row.get(name) is not None}
+
+
+def _name_in(found: Sequence[str], name: str) -> str:
+    """Return what a file calls a column: what schema 6 called it if that is what it has."""
+    if name in found:
+        return name
+    return next((old for old, new in renamed.COLUMNS.items() if new == name), name)
+
+
+def _today(row: Row) -> Row:
+    """Return a row with the statuses and the keys of suites that are used today."""
+    if "suite" in row:
+        return row | {"suite": renamed.rename_suite(row["suite"])}
+    if "status" in row:
+        return row | {"status": renamed.STATUSES.get(row["status"], row["status"])}
+    return row
 
 
 def _checked(path: Path, found: "pa.Schema", layout: Layout) -> "pa.Schema":
@@ -150,7 +169,7 @@ def _checked(path: Path, found: "pa.Schema", layout: Layout) -> "pa.Schema":
     for column in layout.columns():
         own = layout.table.c.get(column.name)
         late = own is not None and (own.nullable or own.server_default is not None)
-        if column.name in found.names:
+        if _name_in(found.names, column.name) in found.names:
             kept.append(column)
         elif int(version) == SCHEMA_VERSION or not late:
             raise ReportError(f"{path}: has no column {column.name}")

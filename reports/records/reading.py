@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from mobilebench.reports.records.database import Database
+from mobilebench.reports.records.database import StoreDatabase
 from mobilebench.reports.records.schema import RECORDS
 
 _ROWS_AT_ONCE, _RUNS_AT_ONCE = 20_000, 20
 
 
 def read_frame(
-    database: Database,
+    database: StoreDatabase,
     columns: Sequence[str],
     run_ids: Sequence[str] | None,
     statuses: Sequence[str] | None,
@@ -83,7 +83,7 @@ class _Text:
         return texts.take(np.concatenate(self._pieces))
 
 
-def _all(database: Database, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
+def _all(database: StoreDatabase, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
     # In pieces, each a transaction of its own: a long one would keep writers of SQLite waiting.
     last = 0
     while rows := database.ask(query.where(RECORDS.c.id > last).limit(_ROWS_AT_ONCE)):
@@ -92,7 +92,7 @@ def _all(database: Database, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
 
 
 def _of_runs(
-    database: Database, query: sa.Select[Any], run_ids: Sequence[str]
+    database: StoreDatabase, query: sa.Select[Any], run_ids: Sequence[str]
 ) -> Iterator[Sequence[Any]]:
     distinct = list(dict.fromkeys(run_ids))
     for start in range(0, len(distinct), _RUNS_AT_ONCE):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
+from mobilebench.reports.records.cell_key import CellKey
+
 Status = Literal[
     "ok",
     "wrong",
@@ -49,117 +51,208 @@ class Record:
 
     # identity
     run_id: str
-    started_at: str  # UTC, ISO 8601
+    """The run that measured it."""
+    started_at: str
+    """When the row was begun: UTC, ISO 8601."""
     variant: str
+    """The network's name, such as `mobilenet_v2_1.0_224`."""
     task: str
+    """`classify`, `detect` or `segment`."""
     width_multiplier: float
+    """By how much the channels of every layer are scaled."""
     expansion_factor: int
+    """How many times wider the inside of an inverted residual is than its input."""
     height: int
+    """Of the input, in pixels."""
     width: int
+    """Of the input, in pixels."""
     precision: str
+    """What weights and activations are stored in."""
     target: str
+    """The target's name in the catalogue."""
     device: str
+    """The device's own name; `any KEY` if no board of that key was ever reached."""
     emulated: bool
+    """Whether the device is an emulator, whose latency is no device's."""
     runtime: str
+    """`tvm`, or the inference runtime that it is compared with."""
     runtime_version: str
+    """The version of that runtime."""
     threads: int
+    """How many threads the runtime was given."""
     trials: int
-    optimize_for: str  # what the code is made for: latency or memory
+    """The most candidates that were measured for one kernel; 0 without tuning."""
+    optimize_for: str
+    """What the code is made for: `latency` or `memory`."""
     effort: str
+    """How thorough the measurement is: the name of a preset."""
     weights: str
+    """The checkpoint, or the seed of random weights."""
     status: Status
+    """`ok`, or the reason why it is not."""
     error: str = ""
-    warnings: str = ""  # separated by "; "
-    retries: int = 0  # on other boards, or later, after a board or the model had died
+    """The error's message; empty if there was none."""
+    warnings: str = ""
+    """Reasons to doubt the latency, separated by "; "."""
+    retries: int = 0
+    """How often it was tried again, after a board or the model had died."""
 
     # latency of one inference on the device
     latency_p50_ms: float | None = None
+    """Median."""
     latency_p90_ms: float | None = None
+    """90th percentile."""
     latency_p99_ms: float | None = None
+    """99th percentile."""
     latency_mean_ms: float | None = None
-    latency_ci95_low_ms: float | None = None  # bootstrap interval of the median
+    """Mean."""
+    latency_ci95_low_ms: float | None = None
+    """Lower end of the median's 95 % bootstrap interval."""
     latency_ci95_high_ms: float | None = None
-    latency_cv: float | None = None  # standard deviation / mean
+    """Upper end of the median's 95 % bootstrap interval."""
+    latency_cv: float | None = None
+    """Coefficient of variation: standard deviation over mean."""
     samples: int = 0
-    round_trip_ms: float | None = None  # input over RPC, one inference, output back; median
-    host_to_device_ms: float | None = None  # input from the CPU beside a GPU to it; median
-    device_to_host_ms: float | None = None  # output from a GPU to the CPU beside it; median
+    """How many inferences were timed."""
+    round_trip_ms: float | None = None
+    """Input over RPC, one inference, output back; median."""
+    host_to_device_ms: float | None = None
+    """Input from the CPU beside a GPU to the GPU; median."""
+    device_to_host_ms: float | None = None
+    """Output from a GPU to the CPU beside it; median."""
 
     # size
     macs: int
+    """Multiply-accumulate operations of one inference."""
     params_count: int
+    """Weights and biases of the network."""
     largest_tensor_bytes: int
+    """The largest activation, at float32."""
     params_bytes: int | None = None
-    arena_bytes: int | None = None  # planned activations, without input and output
-    base_rss_bytes: int | None = None  # of the fresh process before the model was loaded
+    """Constants as the network reads them."""
+    arena_bytes: int | None = None
+    """Planned activations, without input and output."""
+    base_rss_bytes: int | None = None
+    """Resident memory of the fresh process before the model was loaded."""
     peak_rss_bytes: int | None = None
+    """The most resident memory of the process that ran the model."""
     artifact_bytes: int | None = None
+    """Size of the compiled library."""
 
     # fidelity against PyTorch on the same inputs
     max_abs_error: float | None = None
+    """The largest absolute difference of an output."""
     relative_l2_error: float | None = None
-    top1_agreement: float | None = None  # of pixels, anchors or whole inputs, 0..1
-    max_box_error_px: float | None = None  # of a detector's decoded boxes, in the input's pixels
+    """L2 norm of the difference over that of PyTorch's output; the largest of all inputs."""
+    top1_agreement: float | None = None
+    """Share of whole inputs, anchors or pixels with PyTorch's top class."""
+    max_box_error_px: float | None = None
+    """The farthest a detector's decoded corner is from PyTorch's, in pixels of the input."""
     fidelity_inputs: int = 0
+    """How many inputs were compared."""
 
     # accuracy on data, of the task's kind; intervals are bootstraps over images
     top1_percent: float | None = None
+    """Share of images whose top class is right."""
     top5_percent: float | None = None
-    map_percent: float | None = None  # COCO's, mean over IoU 0.50 to 0.95
+    """Share of images whose class is among the top five."""
+    map_percent: float | None = None
+    """COCO's mean average precision, over IoU 0.50 to 0.95."""
     map_ci95_low_percent: float | None = None
+    """Lower end of its 95 % interval."""
     map_ci95_high_percent: float | None = None
-    map50_percent: float | None = None  # at IoU 0.50
+    """Upper end of its 95 % interval."""
+    map50_percent: float | None = None
+    """Mean average precision at IoU 0.50."""
     map50_ci95_low_percent: float | None = None
+    """Lower end of its 95 % interval."""
     map50_ci95_high_percent: float | None = None
+    """Upper end of its 95 % interval."""
     miou_percent: float | None = None
+    """Mean intersection over union."""
     miou_ci95_low_percent: float | None = None
+    """Lower end of its 95 % interval."""
     miou_ci95_high_percent: float | None = None
-    images_agreement: float | None = None  # share of images, detections or pixels as PyTorch, 0..1
+    """Upper end of its 95 % interval."""
+    images_agreement: float | None = None
+    """Share of images, detections or pixels that are as PyTorch's."""
     images: int = 0
-    data: str = ""  # which images
-    pytorch_top1_percent: float | None = None  # of the same weights, on the same images
+    """How many images were evaluated."""
+    data: str = ""
+    """The data set that they are from."""
+    pytorch_top1_percent: float | None = None
+    """PyTorch's top-1, with the same weights on the same images."""
     pytorch_top5_percent: float | None = None
+    """PyTorch's top-5, likewise."""
     pytorch_map_percent: float | None = None
+    """PyTorch's mean average precision, likewise."""
     pytorch_map50_percent: float | None = None
+    """PyTorch's mean average precision at IoU 0.50, likewise."""
     pytorch_miou_percent: float | None = None
+    """PyTorch's mean intersection over union, likewise."""
 
     # cost
     to_onnx_s: float | None = None
+    """Time to export the network from PyTorch to ONNX."""
     compile_s: float | None = None
-    tune_s: float | None = None
-    artifact_key: str = ""  # of the library in the cache of artifacts; empty but for TVM's
-    kernel_count: int | None = None  # kernels the compiler generated after fusion
+    """Time to compile the library; that of the first time if it was in the cache."""
+    artifact_key: str = ""
+    """Key of the library in the cache of artifacts; empty but for TVM's."""
+    kernel_count: int | None = None
+    """Kernels that the compiler generated after fusion."""
     database_hits: int | None = None
+    """Kernels that a tuned database has a schedule for."""
     database_misses: int | None = None
+    """Kernels that none has."""
 
     # environment
     tvm_version: str = ""
+    """Version of TVM."""
     tvm_ffi_version: str = ""
+    """Version of tvm-ffi."""
     torch_version: str = ""
+    """Version of PyTorch."""
     onnx_version: str = ""
+    """Version of ONNX."""
     python_version: str = ""
+    """Version of Python."""
     git_commit: str = ""
+    """Commit of this suite."""
     host: str = ""
+    """Name of the machine that the device belongs to."""
     os: str = ""
-    accelerator: str = ""  # the device, where that is not the CPU
+    """Its operating system and kernel."""
+    accelerator: str = ""
+    """The device, where that is not the CPU."""
     accelerator_driver: str = ""
+    """The driver of the accelerator."""
     cpu_model: str = ""
+    """Name of the CPU."""
     cpu_cores: int | None = None
+    """Cores that are online."""
     cpu_governor: str = ""
+    """Linux's frequency governor."""
     cpu_mhz: float | None = None
+    """Clock frequency before the measurement."""
     temperature_c: float | None = None
+    """Of the device, before the measurement."""
     load_1m: float | None = None
+    """Load average over one minute."""
     memory_total_bytes: int | None = None
+    """Memory of the device."""
     calibration_before_ms: float | None = None
+    """Time of a fixed kernel before the measurement."""
     calibration_after_ms: float | None = None
-    peak_macs_per_s: float | None = None  # in registers, on as many threads
-    read_bytes_per_s: float | None = None  # of memory, on as many threads
+    """Time of the same kernel after it: both are alike on a quiet device."""
+    peak_macs_per_s: float | None = None
+    """The most that the device multiplies in registers, on as many threads."""
+    read_bytes_per_s: float | None = None
+    """The most that it reads from memory, on as many threads."""
 
     @property
-    def key(self) -> tuple[str, str, str, int, str, str]:
-        """What a record is about; within a run no two records share it."""
-        model = (self.variant, self.target, self.runtime, self.threads)
-        return (*model, self.precision, self.weights)
+    def key(self) -> CellKey:
+        """What a record is about, on whichever device; within a run no two records share it."""
+        return CellKey.of(self).on_any_device
 
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Record))

@@ -1,4 +1,4 @@
-"""The tables of a store, their version, and how an older store becomes one of today."""
+"""The tables of a store, as they are today; `migrations` has how an older store gets there."""
 
 from dataclasses import Field, fields
 from types import NoneType
@@ -6,29 +6,20 @@ from typing import Any, get_args
 
 import sqlalchemy as sa
 
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import Record
 
-_ADDED = {
-    5: (
-        "max_box_error_px",
-        *("map_percent", "map_ci95_low_percent", "map_ci95_high_percent"),
-        *("map50_percent", "map50_ci95_low_percent", "map50_ci95_high_percent"),
-        *("miou_percent", "miou_ci95_low_percent", "miou_ci95_high_percent"),
-        *("pytorch_map_percent", "pytorch_map50_percent", "pytorch_miou_percent"),
-    ),
-    6: ("artifact_key",),
-}
-"""Columns of records that a schema has and the one before it has not.
-
-In rows of before they are empty, or where they must have a value, the field's default.
-"""
-SCHEMA_VERSION = max(_ADDED)
-OLDEST_VERSION = min(_ADDED) - 1  # that can be brought up to date
-
-KEY = ("run_id", "variant", "target", "runtime", "threads", "precision", "weights")
+SCHEMA_VERSION = 7
+"""The number of the newest migration: what `VERSION` has in a store of today."""
+KEY = ("run_id", *CellKey.planned_names())
 """What no two records share."""
+CONFIRMATION_KEY = ("base_run_id", *KEY)
+"""What no two confirmations share."""
 
+# Defaults of columns that must have a value and that dumps of older schemas lack.
+_LATE_COLUMNS = {"artifact_key": ""}
+_LATE_AXES = {"optimize_for": "latency"}  # of confirmations
 _TYPES: dict[type, Any] = {
     str: sa.Text,
     int: sa.BigInteger,
@@ -37,14 +28,12 @@ _TYPES: dict[type, Any] = {
 }
 
 
-def _column(field: Field[Any]) -> sa.Column[Any]:
+def _column(field: Field[Any], default: str | None = None) -> sa.Column[Any]:
     kinds = get_args(field.type) or (field.type,)
     optional = NoneType in kinds
     kind = next((k for k in kinds if k in _TYPES), str)  # a Literal of strings is text
     # Key columns need a length where the database indexes them.
     sql_type = sa.String(255) if field.name in KEY and kind is str else _TYPES[kind]
-    late = any(field.name in names for names in _ADDED.values())
-    default = str(field.default) if late and not optional else None
     return sa.Column(field.name, sql_type, nullable=optional, server_default=default)
 
 
@@ -64,8 +53,25 @@ def _beside_records(name: str, column: str) -> sa.Table:
     )
 
 
+def _confirmation_columns() -> list[sa.Column[Any]]:
+    found = []
+    for field in fields(Confirmation):
+        if field.name == "cell":
+            found += [_column(axis, _LATE_AXES.get(axis.name)) for axis in fields(CellKey)]
+        elif field.type is str:
+            kind = sa.String(255) if field.name in CONFIRMATION_KEY else sa.Text
+            found.append(sa.Column(field.name, kind, nullable=False))
+        else:
+            found.append(sa.Column(field.name, sa.JSON, nullable=False))
+    return found
+
+
 METADATA = sa.MetaData()
-VERSION = sa.Table("mobilebench_schema", METADATA, sa.Column("version", sa.Integer))
+VERSION = sa.Table(  # the columns are Alembic's
+    "mobilebench_version",
+    METADATA,
+    sa.Column("version_num", sa.String(32), primary_key=True),
+)
 RUNS = sa.Table(
     "runs",
     METADATA,
@@ -77,44 +83,22 @@ RECORDS = sa.Table(
     "records",
     METADATA,
     _number(),
-    *(_column(field) for field in fields(Record)),
-    sa.UniqueConstraint(*KEY),
+    *(_column(field, _LATE_COLUMNS.get(field.name)) for field in fields(Record)),
+    sa.Index("records_key", *KEY, unique=True),
 )
 SAMPLES = _beside_records("samples", "rounds_ms")
 KERNELS = _beside_records("kernels", "kernels")
 ACTIVATIONS = _beside_records("activations", "activations")
-_ROUNDS = ("base_rounds_ms", "head_rounds_ms")
 CONFIRMATIONS = sa.Table(
     "confirmations",
     METADATA,
     _number(),
-    sa.Column("base_run_id", sa.String(255), nullable=False),
-    *(
-        sa.Column(field.name, sa.JSON, nullable=False) if field.name in _ROUNDS else _column(field)
-        for field in fields(Confirmation)
-        if field.name != "base_run_id"
-    ),
-    sa.UniqueConstraint("base_run_id", *KEY),
+    *_confirmation_columns(),
+    sa.Index("confirmations_key", *CONFIRMATION_KEY, unique=True),
 )
 
 
 def create(connection: sa.Connection) -> None:
     """Make the tables of today in an empty database."""
     METADATA.create_all(connection)
-    connection.execute(VERSION.insert().values(version=SCHEMA_VERSION))
-
-
-def version_of(connection: sa.Connection) -> int | None:
-    """Return the version of a store's schema; None if the table of it is empty."""
-    return connection.scalar(sa.select(VERSION.c.version))
-
-
-def upgrade(connection: sa.Connection, version: int) -> None:
-    """Add what a store of an older schema lacks; its rows stay as they are."""
-    for step in range(version, SCHEMA_VERSION):
-        for name in _ADDED[step + 1]:
-            column = sa.schema.CreateColumn(RECORDS.c[name])
-            added = column.compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {RECORDS.name} ADD COLUMN {added}")
-    METADATA.create_all(connection)  # tables that there were none of
-    connection.execute(VERSION.update().values(version=SCHEMA_VERSION))
+    connection.execute(VERSION.insert().values(version_num=str(SCHEMA_VERSION)))

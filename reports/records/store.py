@@ -1,19 +1,21 @@
 """Where records are kept: one SQLite file by default, PostgreSQL where several hosts write."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from mobilebench.reports.errors import ReportError
 from mobilebench.reports.records.activations import Activations
 from mobilebench.reports.records.confirmation import Confirmation
-from mobilebench.reports.records.database import LOST_WAIT_S, Database, storable
+from mobilebench.reports.records.database import LOST_WAIT_S, StoreDatabase, storable
 from mobilebench.reports.records.record import COLUMNS, KernelTime, Record
 from mobilebench.reports.records.schema import (
     ACTIVATIONS,
+    CONFIRMATION_KEY,
     CONFIRMATIONS,
     KERNELS,
     KEY,
@@ -56,7 +58,7 @@ class Store:
         it cannot be opened, is no database of a schema that is known, or does not exist and
         `create` is off.
         """
-        self.database = Database(url, create, lost_wait_s)  # for the package's own modules
+        self.database = StoreDatabase(url, create, lost_wait_s)  # for the package's own modules
 
     @property
     def url(self) -> str:
@@ -101,7 +103,7 @@ class Store:
         record = Record(**{name: storable(value) for name, value in asdict(record).items()})
 
         def change(connection: sa.Connection, again: bool) -> None:
-            if again and _find(connection, RECORDS, record) == asdict(record):
+            if again and _find(connection, RECORDS, asdict(record)) == asdict(record):
                 return  # it had come through before the connection was lost
             insert = RECORDS.insert().values(**asdict(record)).returning(RECORDS.c.id)
             record_id = connection.scalar(insert)
@@ -123,14 +125,15 @@ class Store:
 
         Raises ReportError if it was compared with that base before.
         """
-        values = {name: storable(value) for name, value in asdict(confirmation).items()}
+        values = {name: storable(value) for name, value in confirmation.to_row().items()}
 
         def change(connection: sa.Connection, again: bool) -> None:
-            if again and _find(connection, CONFIRMATIONS, confirmation) == values:
+            if again and _find(connection, CONFIRMATIONS, values) == values:
                 return
             connection.execute(CONFIRMATIONS.insert().values(**values))
 
-        what = f"{confirmation.variant} on {confirmation.target} in {confirmation.runtime}"
+        cell = confirmation.cell
+        what = f"{cell.variant} on {cell.target} in {cell.runtime}"
         self._write_once(
             change,
             f"run {confirmation.run_id} has a confirmation of {what} against "
@@ -141,7 +144,7 @@ class Store:
         try:
             self.database.write(change)
         except ReportError as error:
-            if not isinstance(error.__cause__, sa.exc.IntegrityError):
+            if not isinstance(error.__cause__, exc.IntegrityError):
                 raise
             raise ReportError(
                 f"store {self.url}: {taken}; is another mobilebench at work on this run?"
@@ -246,12 +249,12 @@ class Store:
         table = CONFIRMATIONS
         query = table.select().where(table.c.run_id.in_(run_ids)).order_by(table.c.id)
         return [
-            Confirmation(**{name: value for name, value in row._mapping.items() if name != "id"})
+            Confirmation.from_row({n: v for n, v in row._mapping.items() if n != "id"})
             for row in self.database.ask(query)
         ]
 
     def _ids(self, record: Record) -> list[int]:
-        query = sa.select(RECORDS.c.id).where(*_is(RECORDS, record))
+        query = sa.select(RECORDS.c.id).where(*_is(RECORDS, vars(record)))
         return [row.id for row in self.database.ask(query)]
 
     def _beside(self, column: sa.Column[Any], ids: Iterable[int]) -> Iterator[tuple[int, Any]]:
@@ -261,12 +264,14 @@ class Store:
             yield from self.database.ask(sa.select(table.c.record_id, column).where(some))
 
 
-def _is(table: sa.Table, row: object) -> list[Any]:
-    names = [*KEY, "base_run_id"] if "base_run_id" in table.c else KEY
-    return [table.c[name] == getattr(row, name) for name in names]
+def _is(table: sa.Table, row: Mapping[str, Any]) -> list[Any]:
+    key = CONFIRMATION_KEY if table is CONFIRMATIONS else KEY
+    return [table.c[name] == row[name] for name in key]
 
 
-def _find(connection: sa.Connection, table: sa.Table, row: object) -> dict[str, Any] | None:
+def _find(
+    connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]
+) -> dict[str, Any] | None:
     """Return what the table has of a row's key, without its number."""
     found = connection.execute(table.select().where(*_is(table, row))).mappings().first()
     return {name: value for name, value in found.items() if name != "id"} if found else None

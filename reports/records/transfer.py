@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from mobilebench.reports.errors import ReportError
 from mobilebench.reports.records.database import storable
@@ -21,6 +22,7 @@ from mobilebench.reports.records.parquet import (
 )
 from mobilebench.reports.records.schema import (
     ACTIVATIONS,
+    CONFIRMATION_KEY,
     CONFIRMATIONS,
     KERNELS,
     KEY,
@@ -116,7 +118,7 @@ def _add(store: Store, layout: Layout, rows: list[Row]) -> int:
                 lambda connection, _: _add_missing(connection, layout, rows)
             )
         except ReportError as error:
-            collided = isinstance(error.__cause__, sa.exc.IntegrityError)
+            collided = isinstance(error.__cause__, exc.IntegrityError)
             if not collided or attempt == _COLLISIONS - 1:
                 raise
     raise AssertionError("not reached")
@@ -152,4 +154,4 @@ def _add_missing(connection: sa.Connection, layout: Layout, rows: Sequence[Row])
 def _key(table: sa.Table) -> tuple[str, ...]:
     if table is RUNS:
         return ("run_id",)
-    return (*KEY, "base_run_id") if table is CONFIRMATIONS else KEY
+    return CONFIRMATION_KEY if table is CONFIRMATIONS else KEY

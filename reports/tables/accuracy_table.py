@@ -28,7 +28,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Measure:
+class AccuracyMetrics:
     """How the accuracy of a task is told; the first figure is the main one."""
 
     task: str
@@ -40,8 +40,8 @@ class Measure:
     published: str
 
 
-MEASURES = (
-    Measure(
+METRICS = (
+    AccuracyMetrics(
         "classify",
         "Accuracy",
         "accuracy-by-latency",
@@ -50,7 +50,7 @@ MEASURES = (
         "images with the same top class",
         f"{SOURCE} (MobileNetV1: {PAPER}), on ImageNet's 50,000 validation images",
     ),
-    Measure(
+    AccuracyMetrics(
         "detect",
         "Accuracy of detectors",
         "map-by-latency",
@@ -59,7 +59,7 @@ MEASURES = (
         "detections with a score above 0.3 that both have, by category and at an IoU of 0.9",
         f"{PAPER}, on COCO's test-dev",
     ),
-    Measure(
+    AccuracyMetrics(
         "segment",
         "Accuracy of segmenters",
         "miou-by-latency",
@@ -86,7 +86,7 @@ def with_intervals(rows: pd.DataFrame, figure: Figure) -> pd.DataFrame:
     return rows.assign(percent=percent, **ends)
 
 
-def examined(rows: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+def examined(rows: pd.DataFrame, measure: AccuracyMetrics) -> pd.DataFrame:
     """Keep the rows of a task that were asked about images."""
     return rows[(rows["task"] == measure.task) & (rows["images"] > 0)]
 
@@ -101,7 +101,7 @@ class Accuracy:
     name: str  # for the title
 
 
-def published(rows: pd.DataFrame, measure: Measure) -> Accuracy:
+def published(rows: pd.DataFrame, measure: AccuracyMetrics) -> Accuracy:
     """Return the rows about which something was published, without intervals."""
     known = with_published(rows)
     known = known.assign(percent=known["published_percent"], **dict.fromkeys(_ENDS, float("nan")))
@@ -109,7 +109,7 @@ def published(rows: pd.DataFrame, measure: Measure) -> Accuracy:
     return Accuracy(known, f"{name}, %", measure.published, name)
 
 
-def measured(rows: pd.DataFrame, measure: Measure) -> Accuracy:
+def measured(rows: pd.DataFrame, measure: AccuracyMetrics) -> Accuracy:
     """Return rows that were asked about images."""
     figure, (images, data) = measure.figures[0], _which(rows)
     source = f"measured on {images} images ({data}), with 95 % {measure.interval} intervals"
@@ -122,12 +122,12 @@ def accuracy_tables(frame: pd.DataFrame) -> list[Table]:
     return [
         _table(setup, examined(rows, measure), measure)
         for setup, rows in setups(ok_rows(newest(frame)))
-        for measure in MEASURES
+        for measure in METRICS
         if len(examined(rows, measure))
     ]
 
 
-def _table(setup: Setup, rows: pd.DataFrame, measure: Measure) -> Table:
+def _table(setup: Setup, rows: pd.DataFrame, measure: AccuracyMetrics) -> Table:
     """Beside PyTorch's on the same images, and what was published for the variant."""
     names = [figure.name for figure in measure.figures]
     headers = ["variant", "runtime", "images", *(f"{name}, %" for name in names), "as PyTorch, %"]

@@ -4,17 +4,19 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mobilebench.reports.published.figures import find_in_paper, find_published
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.record import COLUMNS
 from mobilebench.reports.records.store import Store
 
 MAIN = "tvm"  # the runtime that the others are compared with
-_SETUP = ["target", "device", "threads", "precision", "optimize_for", "emulated"]
-_CELL = ["variant", *_SETUP, "runtime", "weights"]
+_SETUP = [*CellKey.setup_names(), "emulated"]
+_CELL = [*CellKey.names(), "emulated"]
 _NUMBERS = re.compile(r"_\d+\.\d+_\d+(x\d+)?(_t\d+)?")
 
 
@@ -22,21 +24,20 @@ _NUMBERS = re.compile(r"_\d+\.\d+_\d+(x\d+)?(_t\d+)?")
 class Setup:
     """What rows must share before their latencies may stand side by side."""
 
-    target: str
-    device: str
-    threads: int
-    precision: str
-    optimize_for: str
+    cell: CellKey  # empty in what differs from row to row
     emulated: bool
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What its rows have in common, by column."""
+        return {name: getattr(self.cell, name) for name in CellKey.setup_names()} | {
+            "emulated": self.emulated
+        }
 
     @property
     def title(self) -> str:
         """What headings call it."""
-        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        half = f", {self.precision}" if self.precision != "float32" else ""
-        memory = ", memory preferred" if self.optimize_for == "memory" else ""
-        emulated = ", emulated" if self.emulated else ""
-        return f"{self.target} on {self.device}, {threads}{half}{memory}{emulated}"
+        return f"{self.cell.place}{', emulated' if self.emulated else ''}"
 
 
 def gather(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
@@ -60,7 +61,7 @@ def newest(frame: pd.DataFrame) -> pd.DataFrame:
     A variant that was measured with several checkpoints is called by the checkpoint too.
     """
     kept = last_of_cells(frame)
-    checkpoints = kept.groupby([*_SETUP, "variant", "runtime"])["weights"].transform("nunique")
+    checkpoints = kept.groupby([n for n in _CELL if n != "weights"])["weights"].transform("nunique")
     several = set(kept.loc[checkpoints > 1, "variant"])
     named = kept["variant"] + " (" + kept["weights"] + ")"
     return kept.assign(variant=kept["variant"].where(~kept["variant"].isin(several), named))
@@ -74,7 +75,13 @@ def ok_rows(frame: pd.DataFrame) -> pd.DataFrame:
 def setups(frame: pd.DataFrame) -> Iterator[tuple[Setup, pd.DataFrame]]:
     """Yield the rows of each setup, smallest variant first."""
     for values, rows in frame.groupby(_SETUP, sort=False):
-        yield Setup(*values), rows.sort_values(["macs", "variant"], kind="stable")
+        shared: dict[str, Any] = dict.fromkeys(CellKey.names(), "")
+        shared |= dict(zip(_SETUP, values, strict=True))
+        emulated = shared.pop("emulated")
+        yield (
+            Setup(CellKey(**shared), emulated),
+            rows.sort_values(["macs", "variant"], kind="stable"),
+        )
 
 
 def runtimes_of(frame: pd.DataFrame) -> list[str]:

@@ -6,12 +6,13 @@ from dataclasses import fields
 import numpy as np
 import pandas as pd
 
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.record import KernelTime
 from mobilebench.reports.records.store import Store
 from mobilebench.reports.tables.frames import MAIN, Setup, newest, setups
 from mobilebench.reports.tables.table import Table
 
-_CELL = ["variant", "target", "device", "threads", "precision", "optimize_for"]
+_CELL = [name for name in CellKey.names() if name not in ("runtime", "weights")]
 _KERNEL = [field.name for field in fields(KernelTime)]
 _OF_RECORD = [
     *("run_id", *_CELL, "emulated", "runtime", "accelerator"),

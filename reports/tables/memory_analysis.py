@@ -1,7 +1,7 @@
 """What the activations of each network need, gathered from a store."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ def _account(
     rows = rows.sort_values("runtime", key=lambda names: names.map(order))
     needs = [known[index] for index in rows.index]
     plans = {name: nbytes for one in needs for name, nbytes in one.plans.items()}
-    merged = Activations(**(vars(needs[0]) | {"plans": plans}))
+    merged = replace(needs[0], plans=plans)
     return Account(setup, variant, str(rows["network"].iloc[0]), merged, rows)
 
 
@@ -60,7 +60,7 @@ def accounts_frame(accounts: Sequence[Account]) -> pd.DataFrame:
     """Return a row for each need and plan of each account, in bytes."""
     return pd.DataFrame(
         [
-            {"variant": account.variant, **asdict(account.setup), "what": what, "bytes": nbytes}
+            {"variant": account.variant, **account.setup.columns, "what": what, "bytes": nbytes}
             for account in accounts
             for what, nbytes in needs_and_plans(account.needs).items()
         ]

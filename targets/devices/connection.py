@@ -11,7 +11,8 @@ from mobilebench.targets.opencl.server import start_server
 from mobilebench.targets.rpc.local_server import HOST, LocalServer
 from mobilebench.targets.rpc.tracker import Grant, request
 
-_LOG_DELAY_S = 0.2  # until a server writes that its child has died
+_LOG_LIMIT_S = 30.0  # until a server has written that its child died
+_POLL_S = 0.05
 
 
 class Connection(Protocol):
@@ -39,9 +40,13 @@ class LocalConnection:
         self.session = rpc.connect(HOST, server.port, server.key)
 
     def ended(self) -> str | None:
-        """Return how the session's process died."""
-        time.sleep(_LOG_DELAY_S)
-        return self._server.session_end()
+        """Return how the session's process died, once the server has noticed."""
+        if _answers(self.session):
+            return None
+        end = time.monotonic() + _LOG_LIMIT_S
+        while (how := self._server.session_end()) is None and time.monotonic() < end:
+            time.sleep(_POLL_S)
+        return how or "the session ended, and its server does not say why"
 
     def close(self) -> None:
         """End the session: the last reference to it goes."""
@@ -71,18 +76,25 @@ class BoardConnection:
 
     def ended(self) -> str | None:
         """Ask the board for something small."""
-        try:
-            self.session.get_function("runtime.NumThreads")()
-        except Exception:
-            return (
-                f"the session on board {self.address} ended: the model crashed there, or the board "
-                "went away"
-            )
-        return None
+        if _answers(self.session):
+            return None
+        return (
+            f"the session on board {self.address} ended: the model crashed there, or the board "
+            "went away"
+        )
 
     def close(self) -> None:
         """End the session: the last reference to it goes."""
         del self.session
+
+
+def _answers(session: Any) -> bool:
+    """Whether a session can still be asked for something small."""
+    try:
+        session.get_function("runtime.NumThreads")()
+    except Exception:
+        return False
+    return True
 
 
 class Connector:

@@ -45,5 +45,5 @@ def find_farm(
         )
     raise BenchError(
         f"target {target.name}: it runs on boards of key {target.tracker_key}; give their tracker "
-        f"as --tracker HOST:PORT or in {TRACKER_VARIABLE} (docs/farm.md)"
+        f"as --tracker HOST:PORT or in {TRACKER_VARIABLE} (docs/guide/11-boards.md)"
     )

@@ -25,6 +25,7 @@ import psutil
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.emulated.running import Running, note_running, running_boards, running_file
 from mobilebench.targets.errors import BenchError
+from mobilebench.targets.processes.worker import START_LIMIT_S
 from mobilebench.targets.rpc.tracker import Tracker, boards_of
 
 Say = Callable[[str], None]
@@ -36,8 +37,7 @@ _PACKAGES = ("libpython3-stdlib", "libstdc++6", "python3-minimal")
 _REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 _CPU = "cortex-a72"  # qemu's, and what the target's code is made for
 _QEMU = ("qemu-aarch64-static", "qemu-aarch64")
-_START_LIMIT_S = 120.0  # importing TVM takes a quarter of a minute in the emulator
-_FAREWELL_S = 10.0
+_FAREWELL_S = 60.0
 _POLL_S = 0.2
 _READY = "ready"
 
@@ -190,7 +190,8 @@ def _require_loopback(host: str, insecure_bind: bool) -> None:
     if not loopback and not insecure_bind:
         raise BenchError(
             f"host {host}: whoever reaches it may execute code here, because TVM's RPC asks nobody "
-            "who they are; use a tunnel to 127.0.0.1 (docs/farm.md), or say --insecure-bind"
+            "who they are; use a tunnel to 127.0.0.1 (docs/guide/12-connect-boards-safely.md), or "
+            "say --insecure-bind"
         )
 
 
@@ -220,7 +221,7 @@ def _spawn(command: Sequence[str], log: Path) -> psutil.Process:
 def _until(
     ready: Callable[[], bool], processes: Sequence[psutil.Process], log: Path, complaint: str
 ) -> None:
-    end = time.monotonic() + _START_LIMIT_S
+    end = time.monotonic() + START_LIMIT_S
     while time.monotonic() < end:
         if ready():
             return

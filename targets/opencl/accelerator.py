@@ -79,7 +79,8 @@ def _as_tvm_tells(device: Any, target: Target, where: str) -> Accelerator:
     if not device.exist:
         raise BenchError(
             f"{where}: its TVM has no OpenCL device {target.device_index}; a phone's server must "
-            "be built with USE_OPENCL, a Linux board's must load the plug-in (docs/targets.md)"
+            "be built with USE_OPENCL, a Linux board's must load the plug-in "
+            "(docs/reference/opencl.md)"
         )
     known = target.limits or Limits()
     limits = Limits(

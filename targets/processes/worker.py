@@ -19,13 +19,14 @@ import psutil
 from mobilebench.targets.errors import BenchError, DeviceLostError, NoDeviceError
 from mobilebench.targets.processes.process import die_with_parent
 
-START_LIMIT_S = 120.0
+START_LIMIT_S = 300.0
+"""What a process that we start may take until it answers: minutes, for the machine may be busy."""
 WITHOUT_TORCH = ("torch",)
 """Blocked where TVM is and nobody needs PyTorch: tvm-ffi imports it where it finds it, which
 doubles the start of a process and its memory."""
 _LOG = "printed.log"
-_LAST_BREATH_S = 1.0
-_FAREWELL_S = 5.0
+_LAST_BREATH_S = 10.0
+_FAREWELL_S = 30.0
 
 
 class WorkerError(Exception):

@@ -19,8 +19,8 @@ from mobilebench.targets.errors import BenchError, NoDeviceError
 DEFAULT_PORT = 9190
 _MAGIC = 0x2F271  # tvm/rpc/base.py
 _SUCCESS, _REQUEST, _SUMMARY = 0, 4, 6  # TrackerCode there
-_CONNECT_LIMIT_S = 5.0
-_ANSWER_LIMIT_S = 10.0
+_CONNECT_LIMIT_S = 10.0
+_ANSWER_LIMIT_S = 30.0
 _LEAST_WAIT_S = 1.0
 _RETRY_S = 0.5
 # A host's name that is none, a connection that fails, and answers of another shape.

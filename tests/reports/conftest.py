@@ -18,11 +18,12 @@ from mobilebench.reports.records.activations import (
     PATTERN_PLAN,
     Activations,
     Largest,
-    Step,
+    OperatorMemory,
 )
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Run, Store
 from tests.postgres import PostgresServer, find_binaries
+from tests.waiting import HANG_S
 
 RecordMaker = Callable[..., Record]
 RUN = "20260102-030405-abcd"
@@ -98,7 +99,7 @@ def make_needs() -> Callable[..., Activations]:
             "input_bytes": 602_112,
             "output_bytes": 4000,
             "sizes": sizes or (Largest(8, 8, 96, 16, (16,)), Largest(1, 1, 1280, 1280, ())),
-            "steps": tuple(Step(f"pointwise {n}", n * 1_000_000) for n in (3, 4, 1)),
+            "steps": tuple(OperatorMemory(f"pointwise {n}", n * 1_000_000) for n in (3, 4, 1)),
             "total_bytes": 9_000_000,
             "offsets_bytes": 4_500_000,
             "plans": plans.get(runtime, {}),
@@ -166,7 +167,7 @@ def chromium(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]
             ],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=HANG_S,
             check=True,
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.schema import RECORDS
@@ -129,6 +129,6 @@ def beside(
     rounds = 3 * np.exp(generator.normal(0, 0.004, (2, 5, 20)))
     both = (rounds[0].tolist(), (ratio * rounds[1]).tolist())
     tonight = run_of(night)
-    return Confirmation.of(
-        Cell.of(record), run_of(base).run_id, tonight.run_id, tonight.started_at, both
+    return Confirmation(
+        tonight.run_id, run_of(base).run_id, CellKey.of(record), tonight.started_at, *both
     )

@@ -28,9 +28,9 @@ from mobilebench.targets.processes.worker import (
     WorkerError,
     WorkerTimedOutError,
 )
-from tests.farm import free_port, soon, start
+from tests.farm import free_port, start
+from tests.waiting import HANG_S, wait_until
 
-LIMIT_S = 300
 VARIANT = "mobilenet_v2_0.35_32_t1"
 
 
@@ -60,7 +60,7 @@ class RealCluster:
         port = self.address.rpartition(":")[2]
         self._start("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard",
                     cache=self.directory)  # fmt: skip
-        soon(self.listens)
+        wait_until(self.listens, "the scheduler to listen")
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -95,7 +95,7 @@ def cluster(scheduler: RealCluster, there: Path, cache_dir: Path) -> Iterator[Cl
             return False
         return True
 
-    soon(ready)
+    wait_until(ready, "the cluster to have a worker")
     with found[0] as made:
         yield made
 
@@ -104,12 +104,12 @@ def test_a_build_comes_back_with_its_files(
     cluster: Cluster, cache_dir: Path, there: Path, tmp_path: Path
 ) -> None:
     variant, target = parse_variant(VARIANT), find_target("x86-64-v3")
-    with BuildService(cache_dir, LIMIT_S, builders=cluster) as service:
+    with BuildService(cache_dir, HANG_S, builders=cluster) as service:
         exported = service.to_onnx(variant, Weights())
         built = service.build(variant, exported, target, 1, directories())
     assert built.directory.is_relative_to(cache_dir)
     assert find_artifact(built.key, there), "it was not built over there"
-    with BuildService(tmp_path, LIMIT_S) as service:
+    with BuildService(tmp_path, HANG_S) as service:
         here = service.build(variant, exported, target, 1, directories())
     assert here.key == built.key
     assert here.manifest.database_hits == built.manifest.database_hits > 0
@@ -119,14 +119,14 @@ def test_a_build_comes_back_with_its_files(
 def test_errors_are_as_they_are_here(cluster: Cluster) -> None:
     call = cluster.call
     with pytest.raises(BenchError, match="unknown variant"):
-        call("mobilebench.bench.models.variant", "parse_variant", "resnet_50", timeout_s=LIMIT_S)
+        call("mobilebench.bench.models.variant", "parse_variant", "resnet_50", timeout_s=HANG_S)
     with pytest.raises(WorkerError, match="ValueError"):
-        call("math", "sqrt", -1, timeout_s=LIMIT_S)
+        call("math", "sqrt", -1, timeout_s=HANG_S)
     with pytest.raises(WorkerCrashedError):
-        call("os", "abort", timeout_s=LIMIT_S)
+        call("os", "abort", timeout_s=HANG_S)
     with pytest.raises(WorkerTimedOutError):
         call("time", "sleep", 60, timeout_s=0.2)
-    assert call("math", "sqrt", 4, timeout_s=LIMIT_S) == 2
+    assert call("math", "sqrt", 4, timeout_s=HANG_S) == 2
 
 
 def test_another_version_is_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

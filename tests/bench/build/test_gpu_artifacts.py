@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.models.variant import parse_variant, published_grid
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import Target, all_targets
+from tests.waiting import HANG_S
 
 GPUS = [target for target in all_targets() if target.device_type == "opencl" and target.tracker_key]
 _WHOLE_GRID = ("adreno", "mali-linux")  # one of each family, and of each toolchain
@@ -21,8 +23,8 @@ _FEW = (
     "ssdlite_mobilenet_v2_1.0_320",
     "deeplabv3_mobilenet_v2_1.0_513",
 )
+_AT_ONCE = 2  # builds
 _AARCH64 = 183  # EM_AARCH64, elf.h
-_LIMIT_S = 300.0
 _KERNELS = re.compile(rb"// Function: [\n -~]*\}")
 _MACRO = re.compile(r"^#define (\w+)", re.MULTILINE)
 _CLANG = ["clang", "-x", "cl", "-cl-std=CL1.2", "-target", "spir64-unknown-unknown"]
@@ -54,17 +56,21 @@ def opencl_of(library: Path) -> str:
 @pytest.fixture(scope="module")
 def artifacts(cache_dir: Path) -> dict[tuple[str, str, str], Artifact]:
     """Return the artifact of every variant, precision and target."""
-    built = {}
-    with BuildService(cache_dir, _LIMIT_S) as service:
-        for target in GPUS:
-            for name, precision in cells(target):
-                variant = parse_variant(name)
-                exported = service.to_onnx(variant, Weights())
-                artifact = service.build(variant, exported, target, 1, (), precision)
-                assert len(artifact.manifest.kernels) == artifact.manifest.kernel_count
-                assert artifact.manifest.precision == precision
-                built[target.name, name, precision] = artifact
-    return built
+    wanted = [(target, *cell) for target in GPUS for cell in cells(target)]
+    with BuildService(cache_dir, HANG_S, _AT_ONCE) as service, ThreadPoolExecutor(_AT_ONCE) as pool:
+        networks = {name: parse_variant(name) for _, name, _ in wanted}
+        exported = {name: service.to_onnx(one, Weights()) for name, one in networks.items()}
+
+        def build(cell: tuple[Target, str, str]) -> Artifact:
+            target, name, precision = cell
+            return service.build(networks[name], exported[name], target, 1, (), precision)
+
+        artifacts = list(pool.map(build, wanted))
+    for artifact, (_, _, precision) in zip(artifacts, wanted, strict=True):
+        assert len(artifact.manifest.kernels) == artifact.manifest.kernel_count
+        assert artifact.manifest.precision == precision
+    cells_built = ((target.name, name, precision) for target, name, precision in wanted)
+    return dict(zip(cells_built, artifacts, strict=True))
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,7 @@ def assert_refused(done: Any, *parts: str) -> None:
         assert part in line
 
 
+@pytest.mark.slow
 def test_a_bundle_is_exported_measured_verified_and_run(mobilebench: Any, tmp_path: Path) -> None:
     done = mobilebench(*EXPORT, "--out", "bundle")
     assert done.returncode == 0, done.stderr
@@ -148,6 +149,7 @@ def test_a_wrong_library_is_not_written(
     assert not (tmp_path / "bundle").exists()
 
 
+@pytest.mark.slow
 def test_what_runs_elsewhere_is_exported_here(mobilebench: Any, tmp_path: Path) -> None:
     """Though nothing of it could be run or verified on this machine."""
     elsewhere = tmp_path / "elsewhere.toml"

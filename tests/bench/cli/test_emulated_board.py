@@ -15,6 +15,7 @@ from mobilebench.schedules.databases.database import DIRECTORY_VARIABLE
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.emulated.board import make_board
 from mobilebench.targets.emulated.running import running_file
+from tests.waiting import wait_until_ended
 
 VARIANTS = ("mobilenet_v2_0.35_32", "mobilenet_v2_0.35_96")
 SELECTED = [argument for name in VARIANTS for argument in ("--variant", name)]
@@ -103,8 +104,7 @@ def test_a_board_is_started_measured_tuned_and_stopped(
     try:
         done = mobilebench("board", "stop", "emulated-arm")
         assert done.returncode == 0, done.stderr
-        _, alive = psutil.wait_procs(running, timeout=10)
-        assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
+        wait_until_ended(*running)
         assert bystander.is_running()
     finally:
         bystander.kill()

@@ -26,7 +26,8 @@ from mobilebench.targets.catalog.target import read_target
 from mobilebench.targets.rpc import tracker
 from mobilebench.targets.rpc.tracker import Tracker
 from tests.bundles import reseal
-from tests.farm import KEY, RealFarm, free_port, soon
+from tests.farm import KEY, RealFarm, free_port
+from tests.waiting import HANG_S, wait_until
 
 VARIANTS = tuple(f"mobilenet_v2_0.35_{size}_t1" for size in (32, 64, 96, 48))  # quick to build
 UNKNOWN_KEY = "a-key-of-no-target"
@@ -74,7 +75,7 @@ def run(tracker: Tracker, *more: str, variants: Sequence[str] = VARIANTS) -> tup
 
 
 def finish(process: "subprocess.Popen[str]") -> None:
-    _, stderr = process.communicate(timeout=400)
+    _, stderr = process.communicate(timeout=HANG_S)
     assert process.returncode == 0, stderr
 
 
@@ -90,7 +91,7 @@ def check_every_row_is_there_once(
 
 def compile_beforehand(cache_dir: Path, directory: Path) -> None:
     target = read_target(directory / "board.toml")
-    with BuildService(cache_dir, 300) as service:
+    with BuildService(cache_dir, HANG_S) as service:
         for name in VARIANTS:
             variant = parse_variant(name)
             service.build(variant, service.to_onnx(variant, Weights()), target, 1, directories())
@@ -111,7 +112,7 @@ def test_two_boards_of_one_key_work_at_once(
             for board in (first, second)
         )
 
-    soon(both_busy, limit_s=120)
+    wait_until(both_busy, "both boards to be busy")
     finish(process)
     check_every_row_is_there_once(tmp_path)
     assert first.sessions() + second.sessions() == len(VARIANTS) + 1  # one was asked beforehand
@@ -123,8 +124,8 @@ def test_a_board_that_is_killed_loses_nothing(farm: RealFarm, start: Start, tmp_
     victim, survivor = farm.add_board(), farm.add_board()
     variants = VARIANTS[:3]
     process = start(*run(farm.tracker, variants=variants))
-    soon(lambda: victim.sessions() >= 1 and survivor.sessions() >= 1, limit_s=120)
-    soon(lambda: victim.sessions() + survivor.sessions() >= 3, limit_s=120)
+    wait_until(lambda: min(victim.sessions(), survivor.sessions()) >= 1, "a session on each board")
+    wait_until(lambda: victim.sessions() + survivor.sessions() >= 3, "three sessions")
     victim.kill()
     finish(process)
     found = check_every_row_is_there_once(tmp_path, variants)
@@ -137,16 +138,16 @@ def test_a_board_that_freezes_costs_its_time_limit_and_the_job_goes_elsewhere(
     farm: RealFarm, start: Start, tmp_path: Path
 ) -> None:
     victim = farm.add_board()
-    process = start(*run(farm.tracker, "--time-limit", "20"))
-    soon(lambda: len(records(tmp_path)) >= 1, limit_s=120)
+    process = start(*run(farm.tracker, "--time-limit", "60"))
+    wait_until(lambda: records(tmp_path), "the first row")
     before = victim.sessions()
-    soon(lambda: victim.sessions() > before, limit_s=120)
+    wait_until(lambda: victim.sessions() > before, "the next session")
     victim.freeze()  # with a job on it, and the tracker does not know
     farm.add_board()
     finish(process)
     found = check_every_row_is_there_once(tmp_path)
     (retried,) = (record for record in found if record.retries)
-    assert "within 20 s" in retried.warnings, retried.warnings
+    assert "within 60 s" in retried.warnings, retried.warnings
 
 
 @pytest.mark.slow
@@ -155,7 +156,7 @@ def test_a_tracker_that_goes_away_and_comes_back_is_survived(
 ) -> None:
     farm.add_board()
     process = start(*run(farm.tracker))
-    soon(lambda: len(records(tmp_path)) >= 1, limit_s=120)
+    wait_until(lambda: records(tmp_path), "the first row")
     farm.stop_tracker()
     farm.start_tracker()
     finish(process)
@@ -213,9 +214,9 @@ def test_a_board_lost_for_good_is_a_row_that_says_so(
 ) -> None:
     board = farm.add_board()
     process = start(*run(farm.tracker, "--wait", "2"))
-    soon(lambda: len(records(tmp_path)) >= 1, limit_s=120)
+    wait_until(lambda: records(tmp_path), "the first row")
     board.kill()
-    _, stderr = process.communicate(timeout=400)
+    _, stderr = process.communicate(timeout=HANG_S)
     assert process.returncode == 1, stderr
     found = records(tmp_path)
     assert sorted(record.variant for record in found) == sorted(VARIANTS)
@@ -228,7 +229,7 @@ def test_devices_tells_what_the_boards_say_of_themselves(
     quiet_farm: RealFarm, mobilebench: Any
 ) -> None:
     (board,) = quiet_farm.boards
-    arm = quiet_farm.add_board("emulated-arm")  # it is none: its machine is an x86
+    arm = quiet_farm.add_board("android-arm64")  # it is none: its machine is an x86
     done = mobilebench("devices", "--tracker", quiet_farm.tracker, COLUMNS="250")
     assert done.returncode == 0, done.stderr
     (row,) = (line for line in done.stdout.splitlines() if board.address in line)
@@ -275,7 +276,7 @@ def test_code_for_another_architecture_is_one_line(
     quiet_farm: RealFarm, mobilebench: Any, tmp_path: Path
 ) -> None:
     arm = _target(
-        UNKNOWN_KEY, "aarch64-linux", 'mtriple = "aarch64-linux-gnu"\nmcpu = "cortex-a72"'
+        UNKNOWN_KEY, "aarch64-android", 'mtriple = "aarch64-linux-android"\nmcpu = "cortex-a72"'
     )
     (tmp_path / "board.toml").write_text(arm)
     line = refused(mobilebench(*run(quiet_farm.tracker)))

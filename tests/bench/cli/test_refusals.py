@@ -104,6 +104,7 @@ def test_run_refuses_a_truncated_checkpoint(mobilebench: Any, tmp_path: Path) ->
     assert_refused(done, "weights.pth", "not a readable PyTorch state_dict")
 
 
+@pytest.mark.slow
 def test_run_refuses_a_checkpoint_of_another_multiplier(mobilebench: Any, tmp_path: Path) -> None:
     import torch
 
@@ -115,6 +116,7 @@ def test_run_refuses_a_checkpoint_of_another_multiplier(mobilebench: Any, tmp_pa
     assert_refused(done, "weights.pth", "width multiplier")
 
 
+@pytest.mark.slow
 def test_run_refuses_a_checkpoint_of_another_network(mobilebench: Any, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "weights.pth", parse_variant(TINY[1]))
     (tmp_path / "weights.toml").unlink()  # nothing is declared

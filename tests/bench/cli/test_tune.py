@@ -1,7 +1,6 @@
 """Tuning from end to end, and what a run makes of it."""
 
 import signal
-import time
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from mobilebench.bench.tuning.tuning import Tuning, tune
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Store
 from mobilebench.schedules.databases.database import read_database, write_database
+from tests.waiting import HANG_S, wait_until
 
 VARIANT, OTHER = "mobilenet_v2_0.35_32_t1", "mobilenet_v2_0.35_64_t1"
 
@@ -99,12 +99,12 @@ def test_an_interrupted_tuning_says_so_and_keeps_what_it_measured(
     out = tmp_path / "out"
     before = sum(path.stat().st_size for path in _histories(cache_dir))
     process = start("tune", "--variant", OTHER, "--trials", 2, "--out", out)
-    end = time.monotonic() + 120
-    while sum(path.stat().st_size for path in _histories(cache_dir)) == before:
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    wait_until(
+        lambda: sum(path.stat().st_size for path in _histories(cache_dir)) != before,
+        "the first measurement to be written down",
+    )
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=HANG_S)
     assert process.returncode == 130
     assert "the same command goes on" in stderr.splitlines()[-1]
     assert "Traceback" not in stderr

@@ -86,6 +86,14 @@ def assert_refused(done: Any, *parts: str) -> None:
         assert part in line
 
 
+def answers(done: Any) -> list[str]:
+    """Return the lines that the program wrote, of which there are some."""
+    assert done.returncode == 0, done.stderr
+    lines: list[str] = done.stdout.splitlines()
+    assert lines
+    return lines
+
+
 def test_it_stands_alone_with_two_libraries_of_tvm(installed: Path) -> None:
     assert {path.name for path in installed.iterdir()} == {
         "mobilenet",
@@ -121,13 +129,15 @@ def answers_of_run_py(bundle: Path, picture: Path) -> list[str]:
 
 
 def test_it_answers_as_run_py_does(bundle: Path, picture: Path, run: Run) -> None:
-    assert run(bundle, picture).stdout.splitlines() == answers_of_run_py(bundle, picture)
+    assert answers(run(bundle, picture)) == answers_of_run_py(bundle, picture)
 
 
 def test_labels_are_printed(tmp_path: Path, picture: Path, run: Run) -> None:
     names = tmp_path / "names.txt"
     names.write_text("".join(f"thing {index}\n" for index in range(1000)))
-    for line in run(export(tmp_path / "labelled", "--labels", names), picture).stdout.splitlines():
+    lines = answers(run(export(tmp_path / "labelled", "--labels", names), picture))
+    assert len(lines) == 5
+    for line in lines:
         share, percent, index, *label = line.split()
         assert 0 < float(share) < 100
         assert percent == "%"
@@ -147,10 +157,10 @@ def test_samples_are_written(bundle: Path, tmp_path: Path, run: Run) -> None:
 
 
 def test_a_cold_start_is_told_in_its_steps(bundle: Path, picture: Path, run: Run) -> None:
-    last = run(bundle, picture, "--cold").stdout.splitlines()[-1]
+    last = answers(run(bundle, picture, "--cold"))[-1]
     assert last.startswith("first result after ")
     assert last.split()[5::2] == ["files", "library", "input", "inference"]
-    last = run(bundle, "--cold", MOBILENET_STARTED="1").stdout.splitlines()[-1]
+    last = answers(run(bundle, "--cold", MOBILENET_STARTED="1"))[-1]
     assert "to main()" in last
 
 
@@ -251,13 +261,12 @@ def test_a_detector_and_a_segmenter_answer_too(
     assert_refused(run(bundle, picture), f"is 121x81, the network takes {size}x{size}")
     fitting = tmp_path / "fitting.ppm"
     Image.open(picture).resize((size, size)).save(fitting)
-    answers = run(bundle, fitting).stdout.splitlines()
-    assert answers
+    found = answers(run(bundle, fitting))
     expected = answers_of_run_py(bundle, fitting)
     if variant.startswith("deeplab"):  # here no class is left out but those of few pixels
-        answers = [one.removesuffix(" of the pixels") for one in answers][:5]
-        expected = expected[: len(answers)]
-    assert answers == expected
+        found = [one.removesuffix(" of the pixels") for one in found][:5]
+        expected = expected[: len(found)]
+    assert found == expected
 
 
 def truncate(path: Path) -> None:

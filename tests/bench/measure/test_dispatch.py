@@ -7,8 +7,7 @@ import pytest
 from mobilebench.bench.measure import dispatch
 from mobilebench.bench.measure.dispatch import Dispatcher, Job, in_order
 from mobilebench.targets.errors import BenchError
-
-LIMIT_S = 10
+from tests.waiting import HANG_S, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +30,7 @@ class Work:
                 self._now += 1
                 self.most = max(self.most, self._now)
             try:
-                self._barrier.wait(LIMIT_S)
+                self._barrier.wait(HANG_S)
                 time.sleep(0.005)  # for one too many to show
             finally:
                 with self._lock:
@@ -111,7 +110,7 @@ def test_a_board_has_its_next_job_ready_while_it_measures() -> None:
         return call
 
     def wait() -> int:
-        return int(prepared.acquire(timeout=LIMIT_S) and prepared.acquire(timeout=LIMIT_S))
+        return int(prepared.acquire(timeout=HANG_S) and prepared.acquire(timeout=HANG_S))
 
     assert list(measuring(prepare=prepare).run(jobs(wait, lambda: 2))) == [1, 2]
 
@@ -140,10 +139,7 @@ def test_what_is_ready_goes_to_a_board_by_its_length() -> None:
     begun: list[int] = []
 
     def until_ready(count: int) -> None:
-        deadline = time.monotonic() + LIMIT_S
-        while dispatcher.fleets()["pi"].ready < count:
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        wait_until(lambda: dispatcher.fleets()["pi"].ready >= count, f"{count} prepared jobs")
 
     def call(number: int) -> Call:
         def run() -> int:
@@ -157,7 +153,7 @@ def test_what_is_ready_goes_to_a_board_by_its_length() -> None:
 
     def prepare(job: Job[Call]) -> Call:
         if job.length:
-            assert busy.wait(LIMIT_S)
+            assert busy.wait(HANG_S)
             until_ready(int(job.length) - 1)
         return job.item
 
@@ -231,14 +227,15 @@ def test_a_board_that_leaves_gets_no_more_jobs() -> None:
         def run() -> int:
             counts["pi"] = 1
             both.job(number)()
-            time.sleep(0.1)  # until it is noticed
+            wait_until(lambda: dispatcher.fleets()["pi"].boards == 1, "the dispatcher to notice")
             return number
 
         return run
 
     todo = jobs(last_of_two(0), last_of_two(1), length=2.0)
     todo += jobs(*(late.job(number) for number in range(2, 6)))
-    assert sorted(measuring(lambda key: counts[key]).run(todo)) == list(range(6))
+    dispatcher = measuring(lambda key: counts[key])
+    assert sorted(dispatcher.run(todo)) == list(range(6))
     assert late.most == 1
 
 

@@ -36,7 +36,7 @@ def test_rounds_that_disagree_widen_the_interval() -> None:
 def test_the_interval_covers_the_true_median_as_often_as_it_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bench.latency._RESAMPLES", 400)
+    monkeypatch.setattr("mobilebench.bench.measure.latency._RESAMPLES", 400)
     generator = np.random.default_rng(2)
     hits = 0
     for _ in range(60):

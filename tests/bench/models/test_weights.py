@@ -50,12 +50,14 @@ def test_drawing_weights_leaves_the_global_generator_alone() -> None:
 
 
 def test_random_batch_norms_are_no_identity() -> None:
-    for module in load_model(TINY, Weights()).modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            assert module.running_mean is not None
-            assert module.running_var is not None
-            for values in (module.weight, module.bias, module.running_mean, module.running_var):
-                assert values.std() > 0.01
+    modules = load_model(TINY, Weights()).modules()
+    norms = [one for one in modules if isinstance(one, torch.nn.BatchNorm2d)]
+    assert len(norms) == 52  # one for each convolution
+    for norm in norms:
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+            assert values.std() > 0.01
 
 
 def test_activations_stay_near_unit_size_through_the_network() -> None:
@@ -72,7 +74,8 @@ def test_a_checkpoint_is_loaded(checkpoint: Path, tmp_path: Path) -> None:
 
 def test_a_checkpoint_may_lie_under_the_key_state_dict(checkpoint: Path, tmp_path: Path) -> None:
     torch.save({"epoch": 3, "state_dict": torch.load(checkpoint)}, checkpoint)
-    load_model(TINY, find_weights(str(checkpoint), tmp_path))
+    found = load_model(TINY, find_weights(str(checkpoint), tmp_path))
+    assert same(found, load_model(TINY, Weights(seed=7)))
 
 
 def test_a_manifest_declares_padding_multiplier_and_resolution(

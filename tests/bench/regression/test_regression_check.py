@@ -77,7 +77,7 @@ class Farm:
             for one in (base, head)
         ]
         when = "2026-01-01T00:00:00+00:00"
-        return Confirmation.of(pair.cell, base.run_id, head.run_id, when, rounds)
+        return Confirmation(head.run_id, base.run_id, pair.cell, when, *rounds)
 
 
 @pytest.fixture

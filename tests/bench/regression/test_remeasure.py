@@ -18,7 +18,7 @@ from mobilebench.bench.regression import remeasure as second_look
 from mobilebench.bench.regression.remeasure import remeasure
 from mobilebench.reports.history.outcomes import outcomes_of
 from mobilebench.reports.history.suspects import Library, LibraryPair
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.schedules.preference import MEMORY
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.farm import Farm
@@ -28,7 +28,7 @@ from mobilebench.targets.rpc.tracker import Tracker
 
 VARIANT = "mobilenet_v2_0.35_32_t1"
 HERE = local_device_name()
-CELL = Cell("native", HERE, 1, "float32", "latency", VARIANT, "random(seed 0)", "tvm")
+CELL = CellKey("native", HERE, 1, "float32", "latency", VARIANT, "random(seed 0)", "tvm")
 BRIEF = Effort("brief", warm_up_s=0.0, min_samples=12, min_duration_s=0.0, rounds=4)
 
 

@@ -5,6 +5,7 @@ import pytest
 from mobilebench.bench.memory.activations import activations_of
 from mobilebench.targets.processes.worker import Worker
 from tests.bench.networks import Network
+from tests.waiting import HANG_S
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -19,7 +20,7 @@ def chain(path: Path, height: int) -> Path:
 
 def measure(path: Path, height: int) -> tuple[int, int]:
     with Worker("mobilebench.bench.runtimes.onnxruntime_arena") as worker:
-        use = worker.call("measure", path, (1, 16, height, 32), 1, timeout_s=60)
+        use = worker.call("measure", path, (1, 16, height, 32), 1, timeout_s=HANG_S)
     return use.pattern_bytes, use.arena_bytes
 
 

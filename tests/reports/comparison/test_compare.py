@@ -11,6 +11,7 @@ from mobilebench.reports.comparison.compare import adjust, compare_runs, speed_v
 from mobilebench.reports.comparison.comparison import Comparison
 from mobilebench.reports.comparison.ratio import Pair, Ratio, ratios_of
 from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.store import Store
 from tests.reports.two_runs import BASE, HEAD, Nights, rounds_ms
@@ -197,7 +198,7 @@ def test_devices_are_never_held_against_each_other(nights: Nights) -> None:
 
 
 def test_what_does_not_compile_any_more_is_broken_on_the_board_that_ran_it(nights: Nights) -> None:
-    board = {"target": "raspberry-pi-4", "device": "board-1"}
+    board: dict[str, Any] = {"target": "raspberry-pi-4", "device": "board-1"}
     nights.add_both(**board)
     nights.add(BASE, rounds_ms(1), threads=2, **board)
     nights.add(HEAD, threads=2, **board | {"device": "any rpi4"}, status="compile_failed")
@@ -212,7 +213,7 @@ def test_what_does_not_compile_any_more_is_broken_on_the_board_that_ran_it(night
 
 
 def test_without_a_board_nothing_is_measured_and_nothing_is_broken(nights: Nights) -> None:
-    board = {"target": "raspberry-pi-4", "device": "board-1"}
+    board: dict[str, Any] = {"target": "raspberry-pi-4", "device": "board-1"}
     nights.add_both(**board)
     nights.add(BASE, rounds_ms(1), threads=2, **board)
     nights.add(
@@ -227,9 +228,10 @@ def test_without_a_board_nothing_is_measured_and_nothing_is_broken(nights: Night
 
 
 def confirmation(base_ms: Any, head_ms: Any, **others: Any) -> Confirmation:
-    place = ("mobilenet_v2_1.0_224", "native", "workbench", "tvm", 1, "float32", "random(seed 0)")
+    place = ("native", "workbench", 1, "float32", "latency")
+    cell = CellKey(*place, "mobilenet_v2_1.0_224", "random(seed 0)", "tvm")
     when = "2026-01-02T03:00:00+00:00"
-    made = Confirmation(HEAD.run_id, BASE.run_id, *place, when, base_ms, head_ms)
+    made = Confirmation(HEAD.run_id, BASE.run_id, cell, when, base_ms, head_ms)
     return replace(made, **others)
 
 

@@ -11,6 +11,7 @@ from junitparser import Failure, JUnitXml, Skipped, TestSuite
 from mobilebench.reports.comparison.comparison import SEVERITY, Comparison
 from mobilebench.reports.comparison.formats import JSON_VERSION, to_json, to_junit
 from mobilebench.reports.comparison.wording import to_markdown, to_text
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.store import Store
 from tests.reports.two_runs import BASE, HEAD, Nights, rounds_ms
@@ -29,13 +30,14 @@ def nights(store: Store, make_record: Any) -> Nights:
 @pytest.fixture
 def comparison(nights: Nights) -> Comparison:
     """Return one that has a cell of every kind."""
-    at = {name: {"variant": size} for name, size in SIZES.items()}
+    at: dict[str, dict[str, Any]] = {name: {"variant": size} for name, size in SIZES.items()}
     nights.add(BASE, rounds_ms(1), **at["broken"])
     nights.add(HEAD, **at["broken"], error="died of \x1b[31mSIGSEGV\x1b[0m\nin <main> | a&b")
     nights.add_both(1.2, 1, **at["slower"], git_commit="aaaa")
-    place = (SIZES["slower"], "native", "workbench", "tvm", 1, "float32", "random(seed 0)")
+    place = ("native", "workbench", 1, "float32", "latency")
+    cell = CellKey(*place, SIZES["slower"], "random(seed 0)", "tvm")
     nights.store.add_confirmation(
-        Confirmation(HEAD.run_id, BASE.run_id, *place, "", rounds_ms(3), rounds_ms(4, 1.2))
+        Confirmation(HEAD.run_id, BASE.run_id, cell, "", rounds_ms(3), rounds_ms(4, 1.2))
     )
     for run, arena in ((BASE, 1_000_000), (HEAD, 1_250_000)):
         nights.add(run, rounds_ms(3), arena_bytes=arena, **at["worse"])

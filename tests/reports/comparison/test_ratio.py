@@ -16,6 +16,7 @@ def made_up(
     seed: int,
     cells: int = CELLS,
     rounds: int = 5,
+    *,
     samples: int = 30,
     round_noise: float = 0.02,
     noise: float = 0.02,

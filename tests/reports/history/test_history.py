@@ -9,10 +9,10 @@ import pytest
 
 from mobilebench.reports.history.finding import Finding
 from mobilebench.reports.history.history import changes_of, find_suspects, judge, second_pairs
-from mobilebench.reports.history.outcomes import LEAST_CHANGE, Outcome, key_of, outcomes_of
+from mobilebench.reports.history.outcomes import LEAST_CHANGE, Outcome, outcomes_of
 from mobilebench.reports.history.suspects import LibraryPair, Suspect
 from mobilebench.reports.history.timeline import LATENCY, Timeline, read_timeline, recent_nights
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Run, Store
@@ -94,7 +94,7 @@ class Nights:
         return find_suspects(self.timeline, self.outcomes)
 
     def confirm(self, pair: LibraryPair, ratio: float) -> None:
-        key = key_of(pair.head.run_id, pair.cell)
+        key = (pair.head.run_id, pair.cell)
         self.outcomes[key] = Outcome(pair.bases[0].run_id, ratio, ratio - 0.01, ratio + 0.01)
 
     def night(self, latency_ms: float, ratio: float, last: float | None = None) -> list[Finding]:
@@ -295,8 +295,8 @@ def test_cells_keep_their_own_numbers(store: Store, make_record: Callable[..., R
     np.testing.assert_array_equal(latency["torch"], [5, 6, 7])
 
 
-def confirmation(cell: Cell, base: list[list[float]], head: list[list[float]]) -> Confirmation:
-    return Confirmation.of(cell, "before", "tonight", "2026-01-02T03:04:05+00:00", (base, head))
+def confirmation(cell: CellKey, base: list[list[float]], head: list[list[float]]) -> Confirmation:
+    return Confirmation("tonight", "before", cell, "2026-01-02T03:04:05+00:00", base, head)
 
 
 @pytest.mark.parametrize(
@@ -305,18 +305,18 @@ def confirmation(cell: Cell, base: list[list[float]], head: list[list[float]]) -
 def test_raw_samples_say_what_came_out(
     make_record: Callable[..., Record], times: float, verdict: str
 ) -> None:
-    cell = Cell.of(make_record())
+    cell = CellKey.of(make_record())
     generator = np.random.default_rng(0)
     base = (3 + generator.normal(0, 0.01, (5, 20))).tolist()
     head = (times * 3 + generator.normal(0, 0.01, (5, 20))).tolist()
     outcomes = outcomes_of([confirmation(cell, base, head)])
-    outcome = outcomes[key_of("tonight", cell)]
+    outcome = outcomes["tonight", cell]
     assert (outcome.base_run_id, outcome.verdict) == ("before", verdict)
     assert outcome.low < times < outcome.high
 
 
 def test_one_round_or_none_says_nothing(make_record: Callable[..., Record]) -> None:
-    cell = Cell.of(make_record())
+    cell = CellKey.of(make_record())
     (outcome,) = outcomes_of([confirmation(cell, [[3.0, 3.0]], [[4.0, 4.0]])]).values()
     assert outcome.verdict == "unclear"
     assert outcomes_of([confirmation(cell, [], [[4.0]])]) == {}

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -6,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mobilebench.reports.pages import operators_page
 from mobilebench.reports.pages.report_page import write_report
 from mobilebench.reports.records.record import KernelTime
 from mobilebench.reports.records.store import Store
@@ -179,8 +181,17 @@ def test_a_browser_shows_the_page_without_sideways_scrolling(
 def test_several_processes_draw_what_one_does(
     report: Path, store: Store, make_record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.pages.operators._WORTH_A_PROCESS", 1)
+    pools: list[ProcessPoolExecutor] = []
+
+    def open_pool(*arguments: Any) -> ProcessPoolExecutor:
+        pools.append(ProcessPoolExecutor(*arguments))
+        return pools[-1]
+
+    monkeypatch.setattr(operators_page, "ProcessPoolExecutor", open_pool)
+    monkeypatch.setattr(operators_page, "_WORTH_A_PROCESS", 1)
     monkeypatch.setattr("os.sched_getaffinity", lambda _process: {0, 1})
     again = write_report(store, [make_record().run_id], report.parent / "again").parent
+    assert len(pools) == 1
+    assert len(list(report.glob("operators-*.png"))) == 4
     for file in report.iterdir():
         assert file.read_bytes() == (again / file.name).read_bytes(), file.name

@@ -53,7 +53,7 @@ def test_the_page_needs_nothing_else(page: Path) -> None:
         found: ClassVar[list[str]] = []
 
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            self.found += [v or "" for k, v in attrs if k in ("src", "href")]
+            self.found.extend([v or "" for k, v in attrs if k in ("src", "href")])
 
     links = Links()
     links.feed(page.read_text())

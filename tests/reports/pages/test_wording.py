@@ -3,8 +3,8 @@ from collections.abc import Callable
 import pytest
 
 from mobilebench.reports.pages.rendering import file_names
-from mobilebench.reports.pages.wording import counted, names_of, settings_of, show_ratio, show_value
-from mobilebench.reports.records.cell_key import Cell
+from mobilebench.reports.pages.wording import counted, names_of, show_ratio, show_value
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.record import Record
 
 
@@ -38,14 +38,14 @@ def test_a_value_has_its_unit(column: str, value: float, text: str) -> None:
 
 
 def test_a_checkpoint_is_named_where_there_are_several(make_record: Callable[..., Record]) -> None:
-    first, second = (Cell.of(make_record(weights=weights)) for weights in ("a.pth", "b.pth"))
+    first, second = (CellKey.of(make_record(weights=weights)) for weights in ("a.pth", "b.pth"))
     assert names_of([first]) == {first: first.variant}
     assert names_of([first, second])[second] == f"{first.variant} (b.pth)"
 
 
 def test_settings_leave_out_where(make_record: Callable[..., Record]) -> None:
-    cell = Cell.of(make_record(threads=2, precision="float16", optimize_for="memory"))
-    assert settings_of(cell) == "2 threads, float16, memory preferred"
+    cell = CellKey.of(make_record(threads=2, precision="float16", optimize_for="memory"))
+    assert cell.settings == "2 threads, float16, memory preferred"
 
 
 def test_things_are_counted() -> None:

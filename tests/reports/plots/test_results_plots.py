@@ -93,6 +93,7 @@ def test_variants_of_another_expansion_are_lines_of_their_own(make_record: Any) 
     ((setup, rows),) = setups(frame)
     _, figure, _ = results._latency_by_macs(setup, rows)
     legend = figure.axes[0].get_legend()
+    assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["1.0, t4", "1.0"]
 
 
@@ -176,6 +177,7 @@ def test_networks_of_one_multiplier_are_lines_of_their_own(make_record: Any) -> 
     ((setup, rows),) = setups(frame_of([make_record(name) for name in names]))
     _, figure, _ = results._latency_by_macs(setup, rows)
     legend = figure.axes[0].get_legend()
+    assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == [
         "mobilenet_v1 1.0",
         "mobilenet_v2 1.0",

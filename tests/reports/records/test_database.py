@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from mobilebench.reports.errors import ReportError
 from mobilebench.reports.records.store import Run, Store
 from tests.postgres import PostgresServer
+from tests.waiting import wait_until
 
 
 def test_reading_does_not_make_a_store(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_store_that_is_locked_for_a_while_is_waited_for(
 def test_a_long_look_at_a_store_does_not_keep_others_from_writing(
     store: Store, make_record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.records.reading._ROWS_AT_ONCE", 1)
+    monkeypatch.setattr("mobilebench.reports.records.reading._ROWS_AT_ONCE", 1)
     for threads in (1, 2):
         store.add(make_record(threads=threads))
     with Store(f"{store.url}?timeout=0.2") as impatient:
@@ -238,13 +238,22 @@ def test_a_server_restarted_under_writers_costs_nothing_and_doubles_nothing(
                 written[run_id] += 1
 
     writers = [threading.Thread(target=write, args=(run_id,)) for run_id in written]
+
+    def await_five_rows_of_each() -> None:
+        aims = {run_id: rows + 5 for run_id, rows in written.items()}
+        wait_until(
+            lambda: (
+                all(written[run_id] >= aim for run_id, aim in aims.items())
+                or not all(writer.is_alive() for writer in writers)
+            ),
+            "both to write five rows",
+        )
+        assert all(writer.is_alive() for writer in writers)
+
     for writer in writers:
         writer.start()
     for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGINT, signal.SIGQUIT):
-        before = dict(written)
-        while any(written[run_id] < before[run_id] + 5 for run_id in written):
-            assert all(writer.is_alive() for writer in writers)
-            time.sleep(0.01)
+        await_five_rows_of_each()
         server.stop(how)
         server.start()
     enough.set()

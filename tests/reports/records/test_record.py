@@ -50,7 +50,6 @@ RELIED_ON = [
     "images",
     "to_onnx_s",
     "compile_s",
-    "tune_s",
     "database_hits",
     "database_misses",
 ]

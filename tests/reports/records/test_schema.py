@@ -1,17 +1,25 @@
 """Stores of other schemas: older ones are brought up to date, all others refused."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic.script import ScriptDirectory
 
 from mobilebench.reports.errors import ReportError
-from mobilebench.reports.records.schema import OLDEST_VERSION, SCHEMA_VERSION
+from mobilebench.reports.records import migrations
+from mobilebench.reports.records.cell_key import CellKey
+from mobilebench.reports.records.schema import RECORDS, SAMPLES, SCHEMA_VERSION
 from mobilebench.reports.records.store import Store
+from mobilebench.reports.records.upgrade import OLDEST_VERSION
+from mobilebench.reports.records.upgrade import version_of as stored_version
 
 VERSIONS = range(OLDEST_VERSION, SCHEMA_VERSION)
 NOW = f"this mobilebench reads {OLDEST_VERSION} to {SCHEMA_VERSION}"
@@ -36,7 +44,7 @@ def older(url: str, request: pytest.FixtureRequest) -> str:
 def version_of(url: str) -> int:
     engine = sa.create_engine(url)
     with engine.connect() as connection:
-        found = connection.scalar(sa.text("SELECT version FROM mobilebench_schema"))
+        found = stored_version(connection)
     engine.dispose()
     return int(found)
 
@@ -63,6 +71,50 @@ def test_an_older_store_is_brought_up_to_date_and_loses_nothing(
         )
         store.add(found)
         assert store.records([run.run_id])[-1] == found
+
+
+@pytest.mark.parametrize("older", [6], indirect=True)
+def test_what_a_store_of_schema_6_called_otherwise_has_the_names_of_today(older: str) -> None:
+    with Store(older) as store:
+        earlier, latest = store.runs()
+        done, failed = store.records([earlier.run_id])
+        (confirmation,) = store.confirmations([earlier.run_id])
+        assert store.rounds_ms(done) == [[3.5], [3.25]]
+    assert (done.optimize_for, done.effort, done.artifact_key) == ("memory", "quick", "a-b-c")
+    assert (failed.status, failed.error) == ("to_onnx_failed", "no ONNX of it")
+    assert None not in (done.kernel_count, done.to_onnx_s, done.params_count)
+    assert earlier.suite["optimize_for"] == "memory"
+    assert (earlier.suite["check_regressions"], latest.suite["effort"]) == (True, "quick")
+    assert set(latest.suite).isdisjoint({"prefer", "profile", "watch"})
+    assert confirmation.cell == CellKey.of(done)
+    assert confirmation.head_rounds_ms == [[3.5], [3.25]]
+
+
+@pytest.mark.parametrize("older", [6], indirect=True)
+def test_rows_of_an_upgraded_store_are_still_unique_and_removed_with_their_samples(
+    older: str,
+) -> None:
+    with Store(older) as store:
+        (done, _) = store.records([store.runs()[0].run_id])
+        with pytest.raises(ReportError, match="has a row of"):
+            store.add(done)
+        store.database.write(lambda link, _: link.execute(RECORDS.delete()))
+        samples = sa.select(sa.func.count()).select_from(SAMPLES)
+        assert store.database.read(lambda link: link.scalar(samples)) == 0
+
+
+def test_the_newest_migration_has_the_number_of_the_tables_of_today() -> None:
+    scripts = ScriptDirectory(str(files(migrations)))
+    assert scripts.get_heads() == [str(SCHEMA_VERSION)]
+
+
+def test_a_store_of_today_is_opened_without_alembic(tmp_path: Path) -> None:
+    program = (
+        "import sys; from mobilebench.reports.records.store import Store\n"
+        "for _ in range(2): Store(sys.argv[1]).close()\n"
+        "assert 'alembic' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program, tmp_path / "store.sqlite"], check=True)
 
 
 def test_an_older_store_has_the_tables_of_a_new_one_afterwards(
@@ -113,7 +165,7 @@ def test_another_schema_is_refused(url: str, version: int) -> None:
     Store(url).close()
     engine = sa.create_engine(url)
     with engine.begin() as connection:
-        connection.execute(sa.text(f"UPDATE mobilebench_schema SET version = {version}"))
+        connection.execute(sa.text(f"UPDATE mobilebench_version SET version_num = '{version}'"))
     engine.dispose()
     with pytest.raises(ReportError, match=f"has schema {version}, {NOW}"):
         Store(url)

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import COLUMNS, KernelTime
 from mobilebench.reports.records.store import Run, Store
 from tests.reports.conftest import RUN
+from tests.waiting import HANG_S
 
 ROOT = Path(__file__).parents[3]
 
@@ -58,13 +60,16 @@ def confirmation() -> Confirmation:
     return Confirmation(
         run_id="b",
         base_run_id="a",
-        variant="mobilenet_v2_1.0_224",
-        target="native",
-        device="workbench",
-        runtime="tvm",
-        threads=1,
-        precision="float32",
-        weights="random",
+        cell=CellKey(
+            variant="mobilenet_v2_1.0_224",
+            target="native",
+            device="workbench",
+            runtime="tvm",
+            threads=1,
+            precision="float32",
+            optimize_for="latency",
+            weights="random",
+        ),
         measured_at="2026-01-02T03:04:05+00:00",
         base_rounds_ms=[[3.0, 3.25], [3.5]],
         head_rounds_ms=[[3.25], [3.75, 4.0]],
@@ -184,8 +189,8 @@ def test_a_frame_has_the_columns_asked_for_in_the_order_of_writing(
 def test_a_frame_is_read_in_pieces(
     store: Store, make_record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.records.reading._ROWS_AT_ONCE", 2)
-    monkeypatch.setattr("reports.records.reading._RUNS_AT_ONCE", 1)
+    monkeypatch.setattr("mobilebench.reports.records.reading._ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("mobilebench.reports.records.reading._RUNS_AT_ONCE", 1)
     names = ["c", "a", "c", "b", "a"]
     for threads, name in enumerate(names):
         store.add(make_record(run_id=name, threads=threads))
@@ -197,7 +202,7 @@ def test_a_frame_is_read_in_pieces(
 def test_what_is_beside_records_is_found_by_the_frame_s_index(
     store: Store, make_record: Any, make_needs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.records.store._AT_ONCE", 2)
+    monkeypatch.setattr("mobilebench.reports.records.store._AT_ONCE", 2)
     kernel = KernelTime("pointwise", 1, 2, 3, 4.5)
     for threads in range(5):
         store.add(make_record(threads=threads), [[float(threads)]], [kernel], make_needs())
@@ -256,7 +261,7 @@ with Store(url) as store:
 def test_two_controllers_write_to_one_store_at_once(url: str, start_writer: Any) -> None:
     rows = 40
     writers = [start_writer(url, run_id, rows) for run_id in ("one", "two")]  # they make it too
-    assert [writer.wait(120) for writer in writers] == [0, 0]
+    assert [writer.wait(HANG_S) for writer in writers] == [0, 0]
     with Store(url) as store:
         assert store.tally() == {"one": (rows, rows), "two": (rows, rows)}
         assert len(store.rounds_of(store.frame([]).index)) == 2 * rows

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import KernelTime
 from mobilebench.reports.records.store import Run, Store
@@ -40,13 +41,16 @@ def full(store: Store, make_record: Any, make_needs: Any) -> Store:
         Confirmation(
             run_id="b",
             base_run_id=make_record().run_id,
-            variant="mobilenet_v2_1.0_224",
-            target="native",
-            device="workbench",
-            runtime="tvm",
-            threads=1,
-            precision="float32",
-            weights="random",
+            cell=CellKey(
+                variant="mobilenet_v2_1.0_224",
+                target="native",
+                device="workbench",
+                runtime="tvm",
+                threads=1,
+                precision="float32",
+                optimize_for="latency",
+                weights="random",
+            ),
             measured_at="2026-02-01T00:00:00+00:00",
             base_rounds_ms=[[0.1], [0.2, 0.3]],
             head_rounds_ms=[[1 / 3], []],
@@ -106,9 +110,9 @@ def test_an_import_adds_what_is_missing_and_nothing_twice(
 def test_it_goes_piece_by_piece(
     full: Store, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.records.transfer.ROWS_AT_ONCE", 2)
-    monkeypatch.setattr("reports.records.parquet.ROWS_AT_ONCE", 2)
-    monkeypatch.setattr("reports.records.parquet._GROUP_ROWS", 3)
+    monkeypatch.setattr("mobilebench.reports.records.transfer.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("mobilebench.reports.records.parquet.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("mobilebench.reports.records.parquet._GROUP_ROWS", 3)
     told: list[int] = []
     assert export_store(full, tmp_path / "export", told.append) == ROWS
     assert pq.ParquetFile(tmp_path / "export" / "records.parquet").num_row_groups == 2

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mobilebench.reports.tables.accuracy_table import MEASURES, accuracy_tables, measured, published
+from mobilebench.reports.tables.accuracy_table import METRICS, accuracy_tables, measured, published
 
 SSD, DEEPLAB = "ssdlite_mobilenet_v2_1.0_320", "deeplabv3_mobilenet_v2_1.0_513"
 CLASSES = {
@@ -116,8 +116,8 @@ def test_two_checkpoints_of_a_variant_keep_what_was_published(make_record: Any) 
 @pytest.mark.parametrize(
     ("measure", "record", "low", "high"),
     [
-        (MEASURES[0], ("mobilenet_v2_1.0_224", CLASSES), 74.2, 84.1),
-        (MEASURES[1], (SSD, BOXES), 18.1, 24.7),
+        (METRICS[0], ("mobilenet_v2_1.0_224", CLASSES), 74.2, 84.1),
+        (METRICS[1], (SSD, BOXES), 18.1, 24.7),
     ],
 )
 def test_what_is_plotted_has_the_interval_of_the_main_figure(
@@ -132,6 +132,6 @@ def test_what_is_plotted_has_the_interval_of_the_main_figure(
 
 def test_what_was_published_has_no_interval(make_record: Any) -> None:
     frame = frame_of([make_record(), make_record("mobilenet_v1_1.0_224"), make_record(SSD)])
-    accuracy = published(frame, MEASURES[0])
+    accuracy = published(frame, METRICS[0])
     assert list(accuracy.rows["percent"]) == [71.8, 70.6, 22.1]
     assert accuracy.rows[["low", "high"]].isna().all(axis=None)

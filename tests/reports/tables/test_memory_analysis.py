@@ -44,7 +44,7 @@ def test_each_setup_has_accounts_of_its_own_the_smallest_network_first(
             record = make_record(variant, optimize_for=optimize_for, run_id=run)
             store.add(record, activations=make_needs())
     accounts = gather_accounts(store, [f"{RUN}-latency", f"{RUN}-memory"])
-    assert [(one.setup.optimize_for, one.variant) for one in accounts] == [
+    assert [(one.setup.cell.optimize_for, one.variant) for one in accounts] == [
         ("latency", "mobilenet_v2_0.35_96"),
         ("latency", "mobilenet_v2_1.0_224"),
         ("memory", "mobilenet_v2_0.35_96"),

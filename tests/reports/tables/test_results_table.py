@@ -78,7 +78,7 @@ def test_memory_is_in_millions_of_bytes(make_record: Any) -> None:
 
 def test_the_environment_shows_a_range_where_it_moved(make_record: Any) -> None:
     frame = frame_of([make_record(load_1m=0.5), make_record(runtime="torch", load_1m=1.5)])
-    rows = dict(results.environment_table(frame).rows)
+    rows = {row[0]: row[1] for row in results.environment_table(frame).rows}
     assert rows["load, 1 min"] == "0.5 to 1.5"
     assert rows["CPU"] == "Imaginary CPU"
     assert rows["runtimes"] == "tvm 1.2.3, torch 1.2.3"

@@ -15,6 +15,7 @@ from mobilebench.targets.devices.probe import build_probe
 from mobilebench.targets.errors import DeviceLostError, NoDeviceError
 from mobilebench.targets.toolchains.toolchain import find_toolchain
 from tests.farm import KEY, Board, RealFarm
+from tests.waiting import HANG_S
 
 TARGET = dataclasses.replace(find_target("native"), tracker_key=KEY)
 
@@ -35,7 +36,7 @@ def board(farm: RealFarm) -> Board:
 @pytest.fixture
 def line(farm: RealFarm, board: Board) -> Connector:
     """Return the way to the board."""
-    return Connector(TARGET, 1, Farm(farm.tracker, wait_s=20), Path())
+    return Connector(TARGET, 1, Farm(farm.tracker, wait_s=HANG_S), Path())
 
 
 def library_that_dies(directory: Path) -> Path:
@@ -78,13 +79,13 @@ def test_a_board_that_went_away_after_it_was_granted_is_lost(
 ) -> None:
     other = dataclasses.replace(TARGET, tracker_key="short-lived")
     short_lived = farm.add_board(other.tracker_key)
-    line = Connector(other, 1, Farm(farm.tracker, wait_s=1), Path())
+    line = Connector(other, 1, Farm(farm.tracker, wait_s=HANG_S), Path())
     line.wait()
     short_lived.kill()
     with pytest.raises(DeviceLostError, match=f"board {short_lived.address} does not accept"):
         line.connect()
     with pytest.raises(NoDeviceError, match="no board with key short-lived"):
-        line.wait()
+        Connector(other, 1, Farm(farm.tracker, wait_s=1), Path()).wait()
 
 
 def test_a_device_is_let_cool(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +98,10 @@ def test_a_device_is_let_cool(monkeypatch: pytest.MonkeyPatch) -> None:
     assert next(readings) == 90.0  # it was cool enough before
 
 
-def test_what_tells_no_temperature_or_has_no_limit_is_not_waited_for() -> None:
+def test_what_tells_no_temperature_or_has_no_limit_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: pytest.fail("it waits"))
     cool_down(dataclasses.replace(TARGET, cool_below_c=60.0), lambda: None)
     cool_down(TARGET, lambda: 1000.0)
 

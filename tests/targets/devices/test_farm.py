@@ -92,8 +92,8 @@ def test_without_a_tracker_it_says_how_to_name_one(tmp_path: Path) -> None:
     with pytest.raises(BenchError) as refusal:
         find_farm(BOARD, None, tmp_path)
     assert str(refusal.value) == (
-        "target board: it runs on boards with key x; give their tracker as --tracker HOST:PORT or "
-        f"in {TRACKER_VARIABLE} (docs/farm.md)"
+        "target board: it runs on boards of key x; give their tracker as --tracker HOST:PORT or "
+        f"in {TRACKER_VARIABLE} (docs/guide/11-boards.md)"
     )
 
 

@@ -81,7 +81,7 @@ def test_a_session_is_told_the_times_of_its_kernels(
     main(x, out)
     told = times(take())
     assert [name for name, _ in told] == ["main_kernel", "main_kernel_1"] * 3
-    assert all(0 < nanoseconds < 10**9 for _, nanoseconds in told)
+    assert all(0 < nanoseconds < 60 * 10**9 for _, nanoseconds in told)
     np.testing.assert_allclose(out.numpy(), data / data.sum(1, keepdims=True), rtol=1e-5)
     assert take() == ""
 

@@ -23,6 +23,7 @@ from tests.targets.opencl.kernels import (
     scale,
     shares,
 )
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow  # a server for each
 
@@ -248,11 +249,9 @@ def test_a_stock_server_loads_it(plugin: Path, environment: dict[str, str], tmp_
         subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | environment) as server,
     ):
         try:
-            end = time.monotonic() + 60
-            while not (bound := re.search(r"bind to 127.0.0.1:(\d+)", log.read_text())):
-                assert time.monotonic() < end
-                time.sleep(0.1)
-            session = rpc.connect(HOST, int(bound[1]))
+            bound = re.compile(r"bind to 127.0.0.1:(\d+)")
+            wait_until(lambda: bound.search(log.read_text()), "the server to listen")
+            session = rpc.connect(HOST, int(bound.findall(log.read_text())[0]))
             device = session.device("opencl")
             assert device.exist
             out_tensor = on(device, np.zeros(8))

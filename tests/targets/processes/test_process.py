@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import psutil
 import pytest
 
 from mobilebench.targets.processes.process import heap_bytes, peak_resident_bytes, resident_bytes
+from tests.waiting import has_ended, wait_until_ended
 
 ROOT = Path(__file__).parents[3]
 MIB = 2**20
@@ -49,18 +49,6 @@ def family() -> Iterator[tuple[subprocess.Popen[str], psutil.Process]]:
         child.kill()
 
 
-def is_gone(process: psutil.Process, limit_s: float = 10) -> bool:
-    """Whether a process ends soon; where nobody reaps orphans it stays a zombie."""
-    end = time.monotonic() + limit_s
-    while time.monotonic() < end:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                time.sleep(0.02)
-                continue
-        return True
-    return False
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
 @pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
 def test_a_child_ends_with_a_parent_that_is_killed(
@@ -69,10 +57,10 @@ def test_a_child_ends_with_a_parent_that_is_killed(
     parent, child = family
     if stopped:
         child.suspend()
-    assert not is_gone(child, limit_s=0.2)
+    assert not has_ended(child)
     parent.kill()
     parent.wait()
-    assert is_gone(child)
+    wait_until_ended(child)
 
 
 def test_resident_memory_is_what_the_kernel_says() -> None:

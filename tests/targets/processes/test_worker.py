@@ -1,6 +1,5 @@
 import contextlib
 import os
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ from mobilebench.targets.processes.worker import (
     WorkerError,
     WorkerTimedOutError,
 )
+from tests.waiting import HANG_S, wait_until
 
 
 def living() -> set[psutil.Process]:
@@ -34,25 +34,25 @@ def worker() -> Iterator[Worker]:
 
 
 def test_a_call_returns_what_the_function_returns(worker: Worker) -> None:
-    assert worker.call("getpid", timeout_s=30) == worker.pid != os.getpid()
+    assert worker.call("getpid", timeout_s=HANG_S) == worker.pid != os.getpid()
 
 
 def test_a_worker_outlives_the_thread_that_had_it_started() -> None:
     with ThreadPoolExecutor(1) as thread:
         worker = thread.submit(Worker, "os").result()
     with worker:
-        assert worker.call("getpid", timeout_s=30) == worker.pid
+        assert worker.call("getpid", timeout_s=HANG_S) == worker.pid
 
 
 def test_a_class_is_made_with_its_arguments() -> None:
     with Worker("fractions:Fraction", 3, 4) as worker:
-        assert str(worker.call("limit_denominator", 4, timeout_s=30)) == "3/4"
+        assert str(worker.call("limit_denominator", 4, timeout_s=HANG_S)) == "3/4"
 
 
 def test_an_error_is_told_in_one_line_and_the_worker_lives_on(worker: Worker) -> None:
     with pytest.raises(WorkerError, match=r"^FileNotFoundError: .*nosuch'$"):
-        worker.call("stat", "/nosuch", timeout_s=30)
-    assert worker.call("getpid", timeout_s=30) == worker.pid
+        worker.call("stat", "/nosuch", timeout_s=HANG_S)
+    assert worker.call("getpid", timeout_s=HANG_S) == worker.pid
 
 
 def test_a_refusal_stays_a_refusal() -> None:
@@ -60,7 +60,7 @@ def test_a_refusal_stays_a_refusal() -> None:
         Worker("mobilebench.bench.models.variant") as worker,
         pytest.raises(BenchError, match="unknown variant"),
     ):
-        worker.call("parse_variant", "resnet", timeout_s=30)
+        worker.call("parse_variant", "resnet", timeout_s=HANG_S)
 
 
 def test_a_factory_that_fails_is_an_error() -> None:
@@ -70,25 +70,25 @@ def test_a_factory_that_fails_is_an_error() -> None:
 
 def test_a_crash_names_the_signal(worker: Worker) -> None:
     with pytest.raises(WorkerCrashedError, match="SIGABRT"):
-        worker.call("abort", timeout_s=30)
+        worker.call("abort", timeout_s=HANG_S)
     assert not worker.alive
     with pytest.raises(WorkerCrashedError):
-        worker.call("getpid", timeout_s=30)
+        worker.call("getpid", timeout_s=HANG_S)
 
 
 def test_an_exit_names_its_code(worker: Worker) -> None:
     with pytest.raises(WorkerCrashedError, match="ended with 3"):
-        worker.call("_exit", 3, timeout_s=30)
+        worker.call("_exit", 3, timeout_s=HANG_S)
 
 
 def test_an_orderly_exit_names_its_code_too() -> None:
     with Worker("sys") as worker, pytest.raises(WorkerCrashedError, match="ended with 3"):
-        worker.call("exit", 3, timeout_s=30)
+        worker.call("exit", 3, timeout_s=HANG_S)
 
 
 def test_a_result_that_cannot_be_sent_is_told() -> None:
     with Worker("threading") as worker, pytest.raises(WorkerError, match="cannot pickle"):
-        worker.call("Lock", timeout_s=30)
+        worker.call("Lock", timeout_s=HANG_S)
 
 
 @pytest.mark.parametrize("factory", ["nosuch_module", "mobilebench.bench.models.variant:Nosuch"])
@@ -98,10 +98,7 @@ def test_a_factory_that_fails_leaves_no_process(factory: str) -> None:
     before = living()
     with pytest.raises(WorkerError):
         Worker(factory)
-    end = time.monotonic() + 10
-    while living() - before and time.monotonic() < end:
-        time.sleep(0.02)
-    assert living() - before == set()
+    wait_until(lambda: not living() - before, "the worker's process to end")
 
 
 @pytest.mark.parametrize("method", ["getpid", "abort"])
@@ -112,19 +109,19 @@ def test_a_closed_worker_leaves_no_process(method: str) -> None:
     with Worker("os") as worker:
         assert living() - before
         with contextlib.suppress(WorkerCrashedError):
-            worker.call(method, timeout_s=30)
+            worker.call(method, timeout_s=HANG_S)
     assert living() - before == set()
 
 
 def test_the_last_words_of_a_process_are_told() -> None:
     with Worker("faulthandler") as worker, pytest.raises(WorkerCrashedError) as death:
-        worker.call("_fatal_error_c_thread", timeout_s=30)
+        worker.call("_fatal_error_c_thread", timeout_s=HANG_S)
     assert str(death.value).startswith("the process was killed by SIGABRT: ")
 
 
 def test_what_a_worker_prints_stays_with_it(capfd: pytest.CaptureFixture[str]) -> None:
     with Worker("builtins") as worker:
-        worker.call("print", "noise", timeout_s=30)
+        worker.call("print", "noise", timeout_s=HANG_S)
     assert "noise" not in "".join(capfd.readouterr())
 
 
@@ -133,16 +130,21 @@ def test_what_never_answers_is_killed_with_all_that_it_started(worker: Worker) -
     with pytest.raises(WorkerTimedOutError, match=r"no answer to system within 1 s"):
         worker.call("system", f"sleep {mine}", timeout_s=1)
     assert not psutil.pid_exists(worker.pid)
-    assert not [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", mine]]
+
+    def asleep() -> list[psutil.Process]:
+        every = psutil.process_iter(["cmdline"])
+        return [one for one in every if one.info["cmdline"] == ["sleep", mine]]
+
+    wait_until(lambda: not asleep(), "what it started to end")
 
 
 def test_a_paused_worker_does_nothing_until_it_is_resumed(worker: Worker) -> None:
-    worker.call("getpid", timeout_s=30)
+    worker.call("getpid", timeout_s=HANG_S)
     worker.pause()
-    time.sleep(0.1)
-    assert psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED
+    process = psutil.Process(worker.pid)
+    wait_until(lambda: process.status() == psutil.STATUS_STOPPED, "the process to stop")
     worker.resume()
-    assert worker.call("getpid", timeout_s=30) == worker.pid
+    assert worker.call("getpid", timeout_s=HANG_S) == worker.pid
 
 
 def test_a_paused_worker_can_be_closed(worker: Worker) -> None:
@@ -153,7 +155,7 @@ def test_a_paused_worker_can_be_closed(worker: Worker) -> None:
 
 def test_temporary_files_go_with_the_worker() -> None:
     with Worker("tempfile") as worker:
-        path = Path(worker.call("mkdtemp", timeout_s=30))
+        path = Path(worker.call("mkdtemp", timeout_s=HANG_S))
         assert path.is_dir()
     assert not path.parent.exists()
 
@@ -163,12 +165,12 @@ def test_blocked_modules_cannot_be_imported() -> None:
         Worker("importlib", blocked_modules=("fractions",)) as worker,
         pytest.raises(WorkerError, match="fractions"),
     ):
-        worker.call("import_module", "fractions", timeout_s=30)
+        worker.call("import_module", "fractions", timeout_s=HANG_S)
 
 
 def test_a_worker_that_finishes_runs_its_farewells(tmp_path: Path) -> None:
     with Worker("atexit") as worker:
-        worker.call("register", (tmp_path / "farewell").touch, timeout_s=30)
+        worker.call("register", (tmp_path / "farewell").touch, timeout_s=HANG_S)
         worker.finish()
     assert (tmp_path / "farewell").exists()
     assert not psutil.pid_exists(worker.pid)

@@ -8,8 +8,7 @@ import pytest
 
 from mobilebench.targets.processes.worker import WorkerCrashedError, WorkerError
 from mobilebench.targets.processes.worker_pool import LocalWorkerPool
-
-LIMIT_S = 60
+from tests.waiting import HANG_S
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +18,7 @@ def worker_pool() -> Iterator[LocalWorkerPool]:
 
 
 def test_a_process_is_kept_from_call_to_call(worker_pool: LocalWorkerPool) -> None:
-    pids = {worker_pool.call("os", "getpid", timeout_s=LIMIT_S) for _ in range(3)}
+    pids = {worker_pool.call("os", "getpid", timeout_s=HANG_S) for _ in range(3)}
     assert len(pids) == 1
 
 
@@ -31,7 +30,7 @@ def test_as_many_calls_are_computed_at_once_as_there_are_hands(
     os.mkfifo(pipe)
     with ThreadPoolExecutor(2) as threads:
         ends = [
-            threads.submit(worker_pool.call, "os", "open", str(pipe), flags, timeout_s=LIMIT_S)
+            threads.submit(worker_pool.call, "os", "open", str(pipe), flags, timeout_s=HANG_S)
             for flags in (os.O_RDONLY, os.O_WRONLY)
         ]
         assert all(end.result() > 0 for end in ends)
@@ -39,14 +38,14 @@ def test_as_many_calls_are_computed_at_once_as_there_are_hands(
 
 def test_a_process_that_died_is_replaced(worker_pool: LocalWorkerPool) -> None:
     with pytest.raises(WorkerCrashedError):
-        worker_pool.call("os", "abort", timeout_s=LIMIT_S)
-    assert worker_pool.call("os", "getpid", timeout_s=LIMIT_S)
+        worker_pool.call("os", "abort", timeout_s=HANG_S)
+    assert worker_pool.call("os", "getpid", timeout_s=HANG_S)
 
 
 def test_an_error_is_the_caller_s_own(worker_pool: LocalWorkerPool) -> None:
     with pytest.raises(WorkerError, match="ValueError"):
-        worker_pool.call("math", "sqrt", -1, timeout_s=LIMIT_S)
-    assert worker_pool.call("math", "sqrt", 4, timeout_s=LIMIT_S) == 2
+        worker_pool.call("math", "sqrt", -1, timeout_s=HANG_S)
+    assert worker_pool.call("math", "sqrt", 4, timeout_s=HANG_S) == 2
 
 
 def test_each_caller_waits_for_a_hand() -> None:
@@ -54,12 +53,12 @@ def test_each_caller_waits_for_a_hand() -> None:
     with LocalWorkerPool(1) as worker_pool:
 
         def call(number: int) -> None:
-            worker_pool.call("time", "sleep", 0.01, timeout_s=LIMIT_S)
+            worker_pool.call("time", "sleep", 0.01, timeout_s=HANG_S)
             order.append(number)
 
         threads = [threading.Thread(target=call, args=(number,)) for number in range(5)]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(LIMIT_S)
+            thread.join(HANG_S)
     assert sorted(order) == list(range(5))

@@ -2,8 +2,7 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +16,7 @@ from mobilebench.targets.devices.probe import build_probe
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.rpc.local_server import HOST, LocalServer
 from mobilebench.targets.toolchains.toolchain import find_toolchain
+from tests.waiting import wait_until, wait_until_ended
 
 
 @pytest.fixture
@@ -78,14 +78,6 @@ def upload(device: Device, directory: Path, statement: str) -> str:
     return library.name
 
 
-def soon(ask: Callable[[], str | None]) -> str | None:
-    """Return the first answer within ten seconds."""
-    end = time.monotonic() + 10
-    while (answer := ask()) is None and time.monotonic() < end:
-        time.sleep(0.05)
-    return answer
-
-
 def test_it_listens_on_loopback_only(server: LocalServer) -> None:
     listening = [
         connection.laddr.ip
@@ -105,8 +97,7 @@ def test_closing_ends_the_server_and_its_session_and_no_other(cache_dir: Path) -
         assert sessions
         with LocalServer() as other:
             server.close()
-            _, alive = psutil.wait_procs([first, *sessions], timeout=10)
-            assert not alive
+            wait_until_ended(first, *sessions)
             assert other.session_end() is None
             assert len(set(processes()) - before) == 1
         assert set(processes()) == before
@@ -128,8 +119,7 @@ def test_the_server_ends_with_the_process_that_started_it() -> None:
         process.stdout.readline()
         children = psutil.Process(process.pid).children(recursive=True)
         process.kill()
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert not alive
+    wait_until_ended(*children)
 
 
 def test_a_wrong_key_is_turned_away(server: LocalServer) -> None:
@@ -162,7 +152,8 @@ def test_a_session_that_dies_is_told_and_the_next_server_works(
     assert server.session_end() is None
     with pytest.raises(Exception, match=r".+"):
         die()
-    assert soon(server.session_end) == f"the process that ran the model ended {end}"
+    wait_until(server.session_end, "the server to notice")
+    assert server.session_end() == f"the process that ran the model ended {end}"
     with LocalServer() as following:
         probe = build_probe(find_toolchain("host"), cache_dir)
         again = Device(over(rpc.connect(HOST, following.port, following.key)), probe)

@@ -25,6 +25,7 @@ from mobilebench.targets.rpc.tracker import (
     queues,
     request,
 )
+from tests.waiting import HANG_S, wait_until
 
 LOOPBACK = "127.0.0.1"
 MAGIC = struct.pack("<i", 0x2F271)
@@ -42,7 +43,7 @@ class Board:
 
     def __init__(self, tracker: Tracker, key: str, port: int = 9090) -> None:
         self.grant = Grant(LOOPBACK, port, f"{key}:0.{port}")
-        self._connection = socket.create_connection((tracker.host, tracker.port), 10)
+        self._connection = socket.create_connection((tracker.host, tracker.port), HANG_S)
         self._connection.sendall(MAGIC)
         assert self._take(4) == MAGIC
         self._say([UPDATE_INFO, {"key": f"server:{key}", "addr": [None, port]}])
@@ -112,13 +113,6 @@ def answer_once(connection: socket.socket, value: Any) -> None:
         connection.sendall(frame(value))
 
 
-def until(ready: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not ready():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def listens(tracker: Tracker) -> bool:
     with contextlib.suppress(BenchError):
         queues(tracker)
@@ -135,7 +129,7 @@ def tracker() -> Iterator[Tracker]:
     """Return TVM's own tracker, running."""
     address = free_address()
     with tracker_process(address):
-        until(lambda: listens(address))
+        wait_until(lambda: listens(address), "the tracker to listen")
         yield address
 
 
@@ -212,7 +206,7 @@ def test_a_board_that_is_granted_is_registered_and_not_free(
     tracker: Tracker, register: Callable[..., Board], key: str
 ) -> None:
     board = register()
-    assert request(tracker, key, 10) == board.grant
+    assert request(tracker, key, HANG_S) == board.grant
     assert queue_of(tracker, key) == Queue(key, (f"{LOOPBACK}:9090",), 0, 0)
 
 
@@ -221,7 +215,8 @@ def test_a_board_that_went_away_is_not_told_any_more(
 ) -> None:
     register(9091)
     register(9092).close()
-    until(lambda: queue_of(tracker, key) == Queue(key, (f"{LOOPBACK}:9091",), 1, 0))
+    left = Queue(key, (f"{LOOPBACK}:9091",), 1, 0)
+    wait_until(lambda: queue_of(tracker, key) == left, "the board that left to be forgotten")
 
 
 def test_boards_are_granted_by_key(
@@ -229,8 +224,8 @@ def test_boards_are_granted_by_key(
 ) -> None:
     other = register(9091, key=f"{key}, another")
     mine = register(9092)
-    assert request(tracker, key, 10) == mine.grant
-    assert request(tracker, f"{key}, another", 10) == other.grant
+    assert request(tracker, key, HANG_S) == mine.grant
+    assert request(tracker, f"{key}, another", HANG_S) == other.grant
 
 
 def test_a_request_waits_for_a_board_that_registers_later(
@@ -239,18 +234,19 @@ def test_a_request_waits_for_a_board_that_registers_later(
     beside: Callable[..., Future[Grant]],
     key: str,
 ) -> None:
-    waiting = beside(tracker, key, 20)
-    until(lambda: queue_of(tracker, key) == Queue(key, (), 0, 1))
+    waiting = beside(tracker, key, HANG_S)
+    asked = Queue(key, (), 0, 1)
+    wait_until(lambda: queue_of(tracker, key) == asked, "the request to reach the tracker")
     assert not waiting.done()
     board = register()
-    assert waiting.result(10) == board.grant
+    assert waiting.result(HANG_S) == board.grant
 
 
 def test_without_a_board_the_wait_ends_with_where_to_look(tracker: Tracker, key: str) -> None:
     start = time.monotonic()
     with pytest.raises(NoDeviceError) as refusal:
         request(tracker, key, 0.3)
-    assert 0.3 <= time.monotonic() - start < 5
+    assert time.monotonic() - start >= 0.3
     assert str(refusal.value) == (
         f"no board with key {key} at tracker {tracker} within 0.3 s (none came free); see "
         f"`mobilebench devices --tracker {tracker}`"
@@ -264,20 +260,21 @@ def test_a_request_that_was_given_up_does_not_take_the_next_board(
         with pytest.raises(NoDeviceError):
             request(tracker, key, 0.1)
     board = register()
-    until(lambda: queue_of(tracker, key) == Queue(key, (f"{LOOPBACK}:9090",), 1, 0))
-    assert request(tracker, key, 10) == board.grant
+    free = Queue(key, (f"{LOOPBACK}:9090",), 1, 0)
+    wait_until(lambda: queue_of(tracker, key) == free, "the given-up requests to be forgotten")
+    assert request(tracker, key, HANG_S) == board.grant
 
 
 def test_a_tracker_that_is_away_may_come_up_within_the_wait(
     beside: Callable[..., Future[Grant]], key: str
 ) -> None:
     address = free_address()
-    waiting = beside(address, key, 30)
+    waiting = beside(address, key, HANG_S)
     with tracker_process(address):
-        until(lambda: listens(address))
+        wait_until(lambda: listens(address), "the tracker to listen")
         board = Board(address, key)
         try:
-            assert waiting.result(10) == board.grant
+            assert waiting.result(HANG_S) == board.grant
         finally:
             board.close()
 
@@ -291,31 +288,23 @@ def test_a_tracker_that_goes_away_meanwhile_may_come_back(key: str) -> None:
         answer_once(connection, [0, ["board", 9090, "a key"]] if visits > 1 else None)
 
     with listener(restarted_once) as address:
-        assert request(address, key, 20) == Grant("board", 9090, "a key")
+        assert request(address, key, HANG_S) == Grant("board", 9090, "a key")
     assert visits == 2
 
 
 def test_a_board_that_is_granted_late_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_RETRY_S", 0.3)
-    grants = 0
+    monkeypatch.setattr(client, "_LEAST_WAIT_S", HANG_S)
 
-    def away_at_first(connection: socket.socket) -> None:
-        nonlocal grants
+    def grant_after_the_wait(connection: socket.socket) -> None:
         connection.sendall(MAGIC)
         connection.recv(4)
-        if time.monotonic() > start + 0.2 and connection.recv(4096):
-            grants += 1
-            time.sleep(0.05)  # the way to the tracker and back
+        if connection.recv(4096):
+            wait_until(lambda: time.monotonic() > start + 0.1, "the wait to be over")
             connection.sendall(frame([0, ["board", 9090, "a key"]]))
 
     start = time.monotonic()
-    with listener(away_at_first) as address:
-        taken = 1
-        try:
-            request(address, "k", 0.1)
-        except NoDeviceError:
-            taken = 0
-    assert taken == grants
+    with listener(grant_after_the_wait) as address:
+        assert request(address, "k", 0.1) == Grant("board", 9090, "a key")
 
 
 def test_a_refused_connection_is_told_in_one_line() -> None:
