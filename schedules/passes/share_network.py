@@ -42,7 +42,7 @@ class ShareNetwork:
         functions = {name: f for name, f in mod.functions_items() if not name.same_as(network)}
         functions[tvm.ir.GlobalVar(PART)] = share(mod[network], self._machine.threads)
         shared = tvm.IRModule(functions, attrs=mod.attrs)
-        return rewrite_functions(shared, _Caller(shared, network))
+        return rewrite_functions(shared, _LaunchCaller(shared, network))
 
 
 def is_shared(mod: tvm.IRModule) -> bool:
@@ -104,7 +104,7 @@ def _sequence(statements: list[Any]) -> Any:
 
 
 @mutator
-class _Caller(PyExprMutator):
+class _LaunchCaller(PyExprMutator):
     """Calls the launcher by its name in the library."""
 
     def __init__(self, mod: tvm.IRModule, network: Any) -> None:
