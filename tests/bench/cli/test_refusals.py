@@ -286,7 +286,7 @@ def test_resume_takes_no_selection(mobilebench: Any) -> None:
 
 def test_a_command_in_the_tests_own_process_leaves_nothing_behind(mobilebench: Any) -> None:
     before = _state()
-    assert_refused(mobilebench("run", "--threads", "0", COLUMNS="70"), "--threads")
+    assert_refused(mobilebench("run", "--threads", "0", COLUMNS="70"), "--threads must be")
     assert _state() == before
 
 
