@@ -66,13 +66,15 @@ def write_once(directory: Path, fill: Callable[[Path], None]) -> None:
         raise BenchError(f"directory {directory}: {error.strerror or error}") from error
 
 
-def cached(directory: Path, fill: Callable[[Path], None]) -> Path:
+def cached(directory: Path, fill: Callable[[Path], None], *, again: bool = False) -> Path:
     """Return `directory`, filled by `fill` unless it is there already.
+
+    With `again`, `fill` is called in any case, and what it makes is kept if nothing was there.
 
     It is filled under another name and renamed when complete, so nothing half-filled is ever found
     here, and of two at once one wins. A killed `fill` leaves a directory `.making-*` beside it.
     """
-    if directory.is_dir():
+    if directory.is_dir() and not again:
         return directory
     with _beside(directory) as scratch:
         fill(scratch)

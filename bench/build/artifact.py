@@ -3,18 +3,18 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobilebench import schedules, targets
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
+from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.schedules.databases.database import TileDatabase, find_databases
 from mobilebench.schedules.machine import machine_of
-from mobilebench.schedules.objective import LATENCY
-from mobilebench.schedules.params_pool import EMBEDDED, EXTERNAL, PARAMS_FILE, ParamsPool
-from mobilebench.schedules.precision import FLOAT32
+from mobilebench.schedules.params_pool import EXTERNAL, PARAMS_FILE, ParamsPool
 from mobilebench.targets.catalog.target import CPU, Target
 from mobilebench.targets.catalog.tvm_target import resolve
 from mobilebench.targets.errors import BenchError
@@ -41,7 +41,7 @@ class Manifest:
     target: str
     tvm_target: dict[str, Any]  # with `native` resolved
     precision: str  # of weights and activations
-    optimize_for: str  # one of PREFERENCES: what it was made for
+    optimize_for: str  # one of OBJECTIVES: what it was made for
     params_storage: str  # one of PARAMS_STORAGES: where the weights are
     onnx_sha256: str
     library_sha256: str
@@ -89,70 +89,53 @@ class Artifact:
 
     @property
     def params_path(self) -> Path | None:
-        """The file of weights that are apart."""
+        """The file of external weights."""
         return self.directory / PARAMS_FILE if self.manifest.params_storage == EXTERNAL else None
 
 
-def build_artifact(
-    variant: str,
-    onnx_path: Path,
-    onnx_sha256: str,
-    target: Target,
-    threads: int,
-    databases: Sequence[Path],
-    cache_dir: Path,
-    precision: str = FLOAT32,
-    optimize_for: str = LATENCY,
-    instrumented: bool = False,
-    params_storage: str = EMBEDDED,
-) -> Artifact:
-    """Compile an ONNX file for a target and a number of threads, or find it compiled already.
+def build_artifact(model: OnnxModel, options: BuildOptions, cache_dir: Path) -> Artifact:
+    """Compile an ONNX file, or find it compiled already.
 
-    `databases` are the directories in which tuned tiles are looked for; without any, templates use
-    their best guesses. `precision` is one of PRECISIONS, `optimize_for` of OBJECTIVES and
-    `params_storage` of PARAMS_STORAGES; a GPU's weights are copied to it, and cannot be external.
-    An instrumented one tells how long each kernel takes; on a GPU every one does, through the
-    events of its driver.
+    With `dump_ir` it is compiled in any case. A GPU's weights are copied to its memory, so they
+    cannot be external.
     Raises BenchError if the target, the compiler or the file is refused.
     """
-    if params_storage == EXTERNAL and target.device_type != CPU:
+    target = options.target
+    if options.params_storage == EXTERNAL and target.device_type != CPU:
         raise BenchError(
             f"target {target.name}: a GPU's weights are copied to its memory, out of the library; "
             f"leave out --params-storage {EXTERNAL}"
         )
-    instrumented = instrumented and target.device_type == CPU
+    # A GPU's driver tells how long kernels take; there is nothing to add.
+    options = replace(options, instrumented=options.instrumented and target.device_type == CPU)
     toolchain = find_toolchain(target.toolchain)
-    tvm_target = resolve(target, threads)
-    tuned, _ = _databases(target, tvm_target, databases)
+    tvm_target = resolve(target, options.threads)
+    tuned, _ = _databases(target, tvm_target, options.databases)
     versions = _versions(toolchain)
     key = content_key(
-        onnx_sha256,
+        model.onnx_sha256,
         (sorted(tvm_target.items()), target.layout),
         versions,
         source_key(Path(schedules.__file__).parent, *_LINKING),
         tuned,
-        precision,
-        optimize_for,
-        instrumented,
-        params_storage,
+        options.key,
     )
 
     def fill(directory: Path) -> None:
         from mobilebench.schedules.databases.lookup import Lookup
 
         start = time.perf_counter()
-        lookup = Lookup(tuned, threads)
-        options = precision, optimize_for, instrumented, params_storage
-        sizes = _compile(onnx_path, target, tvm_target, lookup, toolchain, directory, *options)
+        lookup = Lookup(tuned, options.threads)
+        sizes = _compile(model.onnx_path, options, tvm_target, lookup, directory)
         library, external = directory / LIBRARY, directory / PARAMS_FILE
         manifest = Manifest(
-            variant=variant,
+            variant=model.name,
             target=target.name,
             tvm_target=tvm_target,
-            precision=precision,
-            optimize_for=optimize_for,
-            params_storage=params_storage,
-            onnx_sha256=onnx_sha256,
+            precision=options.precision,
+            optimize_for=options.optimize_for,
+            params_storage=options.params_storage,
+            onnx_sha256=model.onnx_sha256,
             library_sha256=file_sha256(library),
             params_sha256=file_sha256(external) if external.exists() else "",
             databases=[{"target": one.target, "sha256": one.sha256} for one in tuned],
@@ -168,8 +151,8 @@ def build_artifact(
         )
         (directory / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
 
-    directory = cached(cache_dir / ARTIFACTS / f"{variant}-{target.name}-{key}", fill)
-    return read_artifact(directory)
+    path = cache_dir / ARTIFACTS / f"{model.name}-{target.name}-{key}"
+    return read_artifact(cached(path, fill, again=options.dump_ir is not None))
 
 
 def find_artifact(key: str, cache_dir: Path) -> Artifact | None:
@@ -246,15 +229,10 @@ def _databases(
 
 def _compile(
     onnx_path: Path,
-    target: Target,
+    options: BuildOptions,
     tvm_target: dict[str, Any],
     lookup: "Lookup",
-    toolchain: Toolchain,
     directory: Path,
-    precision: str,
-    optimize_for: str,
-    instrumented: bool,
-    params_storage: str,
 ) -> dict[str, Any]:
     """Write the library into `directory`; return its sizes and kernels for the manifest."""
     import onnx
@@ -263,23 +241,28 @@ def _compile(
 
     from mobilebench.bench.memory.memory_plan import footprint
     from mobilebench.schedules import pipeline
+    from mobilebench.schedules.ir_dump import IRDump
     from mobilebench.schedules.native.native_code import INSTRUMENTATION, TEAM, link_library
     from mobilebench.schedules.passes.pool_params import take_params
     from mobilebench.schedules.passes.share_network import is_shared
     from mobilebench.schedules.templates.task import kernels_of
 
+    target, precision = options.target, options.precision
     imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
     tvm_handle = tvm.target.Target(tvm_target)
-    fused = pipeline.fuse(imported, target, tvm_handle, precision)
-    planned = pipeline.plan(fused, tvm_handle, lookup, optimize_for, instrumented)
+    dump = IRDump(options.dump_ir) if options.dump_ir else None
+    fused = pipeline.fuse(imported, target, tvm_handle, precision, dump=dump)
+    preferred = options.optimize_for, options.instrumented
+    planned = pipeline.plan(fused, tvm_handle, lookup, *preferred, dump=dump)
     code, content = take_params(planned)
-    if params_storage == EXTERNAL and not content:
+    if options.params_storage == EXTERNAL and not content:
         raise BenchError(
             f"{target.name}: TVM has kept the weights; leave out --params-storage {EXTERNAL}"
         )
-    executable = pipeline.build(code, tvm_handle)
+    executable = pipeline.build(code, tvm_handle, dump=dump)
     names = [TEAM] if is_shared(planned) else []
-    names += [INSTRUMENTATION] if instrumented else []
-    pool = ParamsPool(content, params_storage, precision) if content else None
+    names += [INSTRUMENTATION] if options.instrumented else []
+    pool = ParamsPool(content, options.params_storage, precision) if content else None
+    toolchain = find_toolchain(target.toolchain)
     link_library(executable, directory / LIBRARY, toolchain, names, pool=pool)
     return asdict(footprint(planned)) | {"kernels": kernels_of(fused, machine_of(tvm_handle))}

@@ -6,13 +6,11 @@ from typing import Any, Self
 
 from mobilebench.bench.accuracy.evaluation import Dataset, Evaluation, count_batches
 from mobilebench.bench.build.artifact import Artifact, RooflinePeaks
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.reports.records.activations import Activations
-from mobilebench.schedules.objective import LATENCY
-from mobilebench.schedules.params_pool import EMBEDDED
-from mobilebench.schedules.precision import FLOAT32
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.processes.worker import WITHOUT_TORCH
 from mobilebench.targets.processes.worker_pool import LocalWorkerPool, WorkerPool
@@ -27,8 +25,8 @@ _BLOCKED = {_COMPILE: WITHOUT_TORCH, _ACTIVATIONS: ("torch", "tvm")}
 class BuildService:
     """Makes ONNX files and artifacts; a crash or a hang there costs one of them.
 
-    PyTorch and TVM are imported once for each hand, and never in the suite's own process, so that
-    Ctrl-C is answered while they compute. Threads may share a workshop.
+    PyTorch and TVM are imported once by each worker, and never in the suite's own process, so that
+    Ctrl-C is answered while they compute. Threads may share a build service.
     """
 
     def __init__(
@@ -38,7 +36,7 @@ class BuildService:
         max_workers: int = 1,
         builders: WorkerPool | None = None,
     ) -> None:
-        """`hands` work at once here; `builders`, if given, compile instead of them."""
+        """`max_workers` processes work at once here; `builders`, if given, compile instead."""
         self._cache_dir = cache_dir
         self._time_limit_s = time_limit_s
         self._here = LocalWorkerPool(max_workers, _BLOCKED)
@@ -63,38 +61,15 @@ class BuildService:
         )
         return Evaluation(variant, dataset, preprocessing, path)
 
-    def build(
-        self,
-        variant: Variant,
-        exported: OnnxModel,
-        target: Target,
-        threads: int,
-        databases: Sequence[Path],
-        precision: str = FLOAT32,
-        optimize_for: str = LATENCY,
-        instrumented: bool = False,
-        params_storage: str = EMBEDDED,
-    ) -> Artifact:
-        """Return the variant's library for a target and a number of threads.
+    def build(self, model: OnnxModel, options: BuildOptions) -> Artifact:
+        """Return a network's library.
 
-        `databases` are the directories of tuned tiles; none for the templates' best guesses.
-        `precision` says what weights and activations are stored in, `prefer` what it is made for;
-        a marked one tells how long each kernel takes; `params_storage` where its weights are.
+        What is to be dumped is compiled on this machine, where the directory is.
         """
-        artifact: Artifact = self._call(
-            _COMPILE,
-            "build_artifact",
-            variant.name,
-            exported.onnx_path,
-            exported.onnx_sha256,
-            target,
-            threads,
-            databases,
-            self._cache_dir,
-            precision,
-            optimize_for,
-            instrumented,
-            params_storage,
+        worker_pool = self._here if options.dump_ir else self._builders
+        artifact: Artifact = worker_pool.call(
+            *(_COMPILE, "build_artifact", model, options, self._cache_dir),
+            timeout_s=self._time_limit_s,
         )
         return artifact
 

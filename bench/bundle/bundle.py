@@ -10,7 +10,7 @@ import numpy as np
 from mobilebench.bench.build.artifact import LIBRARY, Artifact, Manifest
 from mobilebench.bench.bundle.checksums import check_sums
 from mobilebench.bench.bundle.elf import architecture_of
-from mobilebench.bench.bundle.manifest import MANIFEST, BundleManifest, Tensor, read_manifest
+from mobilebench.bench.bundle.manifest import MANIFEST, BundleManifest, BundleTensor, read_manifest
 from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.outputs import Floats, Reference
 from mobilebench.bench.models.variant import Variant, parse_variant
@@ -49,7 +49,7 @@ class Bundle:
         outputs = tuple(self._floats(output) for output in self.manifest.outputs)
         return Reference(self._floats(image), outputs, self.manifest.outputs[0].stride)
 
-    def _floats(self, tensor: Tensor) -> Floats:
+    def _floats(self, tensor: BundleTensor) -> Floats:
         values = np.fromfile(self.directory / tensor.reference, "<f4")
         return values.reshape(tensor.reference_shape)
 

@@ -2,19 +2,24 @@
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
-from mobilebench.bench.bundle.typed import typed
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from mobilebench.bench.bundle.format_1 import from_format_1
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import Target
+from mobilebench.targets.validation import Place, type_name
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
+_JSON_TYPES = {"dataclass_type": "an object", "float_type": "float", "tuple_type": "tuple"}
 
 
 @dataclass(frozen=True)
-class Tensor:
+class BundleTensor:
     """An input or output of the network."""
 
     name: str
@@ -78,6 +83,8 @@ class Content:
 class BundleManifest:
     """Everything about a bundle but its bytes."""
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     format: int
     variant: str
     task: str
@@ -85,12 +92,12 @@ class BundleManifest:
     target: Target  # with the instruction sets without which the library traps
     threads: int  # that the library was made for
     precision: str  # what weights are stored in; on GPUs activations too
-    params_storage: str  # embedded in the library, or external
+    params_storage: str  # embedded in the library, or external: in a file beside it
     entry: str  # function of the Relax virtual machine
     tvm_version: str
     tvm_ffi_version: str
-    inputs: list[Tensor]
-    outputs: list[Tensor]
+    inputs: list[BundleTensor]
+    outputs: list[BundleTensor]
     preprocessing: Preprocessing
     labels: str | None  # file of one class a line
     anchors: str | None  # file of a detector's (n, 4) ymin, xmin, ymax, xmax; little-endian floats
@@ -114,14 +121,54 @@ class BundleManifest:
 
 
 def read_manifest(path: Path) -> BundleManifest:
-    """Read a file; raises ValueError saying what is wrong with it, OSError if there is none."""
+    """Read a file of this format or the one before.
+
+    Raises ValueError saying what is wrong with it, OSError if there is none.
+    """
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
     except RecursionError:
         raise ValueError(f"{MANIFEST} is nested too deeply") from None
     if not isinstance(table, dict) or "format" not in table:
         raise ValueError(f"{MANIFEST} is not a bundle's manifest")
+    if table["format"] == 1:
+        table = from_format_1(table)
     if table["format"] != FORMAT:
-        raise ValueError(f"its format is {table['format']!r}, this mobilebench reads {FORMAT}")
-    manifest: BundleManifest = typed(table, BundleManifest, MANIFEST)
-    return manifest
+        raise ValueError(
+            f"its format is {table['format']!r}, this mobilebench reads {FORMAT} and before"
+        )
+    try:
+        # As JSON, where a list may be a tuple.
+        return _adapter().validate_json(json.dumps(table), strict=True)
+    except ValidationError as error:
+        raise ValueError(_problem(error)) from error
+
+
+@cache
+def _adapter() -> TypeAdapter[BundleManifest]:
+    return TypeAdapter(BundleManifest)
+
+
+def _problem(error: ValidationError) -> str:
+    """Return one plain line about the first thing that is wrong."""
+    details = error.errors(include_url=False)[0]
+    kind, inside, value = details["type"], _name_of(details["loc"][:-1]), details["input"]
+    key = details["loc"][-1] if details["loc"] else ""
+    if kind == "unexpected_keyword_argument":
+        return f"{inside} has {key}, which is not known"
+    if kind == "missing" and isinstance(key, int):
+        return f"{inside} is {value!r:.60}, not tuple"
+    if kind == "missing":
+        return f"{inside} has no {key}"
+    if kind == "value_error":
+        return f"{inside}: {details['ctx']['error']}"
+    expected = _JSON_TYPES.get(kind) or type_name(kind)
+    if kind == "literal_error":
+        expected = str(details["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
+    return f"{_name_of(details['loc'])} is {value!r:.60}, not {expected or details['msg']}"
+
+
+def _name_of(place: Place) -> str:
+    """Return a place as in `manifest.json.inputs[0].name`."""
+    keys = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in place)
+    return MANIFEST + "".join(keys)

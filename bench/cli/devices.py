@@ -9,7 +9,8 @@ from rich.table import Table
 
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.cli.tables import make_table, or_dash, print_table
-from mobilebench.bench.measure.on_device import MeasurementConfig, open_device
+from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.sessions import open_device
 from mobilebench.targets.catalog.target import Target, all_targets, find_target
 from mobilebench.targets.devices.device import DeviceState
 from mobilebench.targets.devices.farm import TRACKER_VARIABLE, Farm, find_farm

@@ -13,7 +13,8 @@ from packaging.requirements import Requirement
 from rich.console import Console
 
 from mobilebench.bench.cache import cache_directory
-from mobilebench.bench.measure.on_device import MeasurementConfig, device_state
+from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.sessions import device_state
 from mobilebench.bench.runtimes.runtime import RUNTIMES
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.device import DeviceState

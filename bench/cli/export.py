@@ -6,14 +6,21 @@ from pathlib import Path
 from rich.console import Console
 
 from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.bundle.checksums import SUMS
 from mobilebench.bench.cache import cache_directory, file_sha256, write_once
 from mobilebench.bench.config.commands import ExportOptions
 from mobilebench.bench.config.effort import find_effort
 from mobilebench.bench.config.suite import Suite, make_suite
 from mobilebench.bench.export.latency import WrongResultError, measure
-from mobilebench.bench.export.write import for_others, make_bundle, read_labels
-from mobilebench.bench.measure.on_device import MeasurementConfig, probe_target
+from mobilebench.bench.export.write import (
+    BundleContents,
+    for_others,
+    make_bundle,
+    read_labels,
+)
+from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.sessions import probe_target
 from mobilebench.bench.models.outputs import Reference
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import find_weights
@@ -73,10 +80,16 @@ def export_command(options: ExportOptions) -> int:
             say("export")
             exported = service.to_onnx(variant, weights)
             say("compile")
-            how = (directories(), precision, suite.optimize_for)
-            artifact = service.build(
-                variant, exported, target, threads, *how, params_storage=params_storage
+            how = BuildOptions(
+                target=target,
+                threads=threads,
+                databases=directories(),
+                precision=precision,
+                optimize_for=suite.optimize_for,
+                params_storage=params_storage,
+                dump_ir=options.dump_ir,
             )
+            artifact = service.build(exported, how)
         figures = None
         if config:
             say("measure")
@@ -87,8 +100,17 @@ def export_command(options: ExportOptions) -> int:
         say(f"{error}; nothing was written")
         return 1
     target = for_others(target)
-    parts = variant, weights, exported, target, threads, artifact, labels, figures
-    write_once(out, lambda directory: make_bundle(directory, *parts))
+    contents = BundleContents(
+        variant=variant,
+        weights=weights,
+        model=exported,
+        target=target,
+        threads=threads,
+        artifact=artifact,
+        labels=labels,
+        measured=figures,
+    )
+    write_once(out, lambda directory: make_bundle(directory, contents))
     print(f"bundle: {out} (sha256 {file_sha256(out / SUMS)})")
     return 0
 

@@ -23,7 +23,7 @@ from mobilebench.bench.config.check import from_table
 from mobilebench.bench.config.commands import RunOptions
 from mobilebench.bench.config.suite import Suite, SuiteFile, make_suite
 from mobilebench.bench.config.suite_file import read_suite
-from mobilebench.bench.measure.plan import Context
+from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.measure.runner import run_suite
 from mobilebench.bench.models.variant import MOBILENET_V2, parse_variant
 from mobilebench.bench.models.weights import RANDOM, Weights, find_weights
@@ -78,7 +78,7 @@ def run_command(options: RunOptions) -> int:
     return 1 if regressed or any(record.status != "ok" for record in records) else 0
 
 
-def _watch(context: Context, store: Store, progress: RunDisplay) -> list[Finding]:
+def _watch(context: RunContext, store: Store, progress: RunDisplay) -> list[Finding]:
     """Return what the run has found beside the nights before."""
     from mobilebench.bench.regression.regression_check import (
         check_regressions,  # pandas: not before it is needed
@@ -87,13 +87,13 @@ def _watch(context: Context, store: Store, progress: RunDisplay) -> list[Finding
     return check_regressions(context, store, progress)
 
 
-def _new_run(chosen: dict[str, Any]) -> Context:
+def _new_run(chosen: dict[str, Any]) -> RunContext:
     cache_dir = cache_directory()
     if sources := chosen.pop("bundles", ()):
         bundles = open_bundles(sources)
         suite = bundle_suite(bundles, chosen)
         weights = tuple(bundle.weights for bundle in bundles)
-        return Context(_begin(suite), suite, weights, cache_dir, bundles=bundles)
+        return RunContext(_begin(suite), suite, weights, cache_dir, bundles=bundles)
     sources, seed = chosen.get("weights", (RANDOM,)), chosen.get("seed", 0)
     weights = tuple(find_weights(source, cache_dir, seed) for source in dict.fromkeys(sources))
     if "variants" not in chosen:
@@ -101,7 +101,7 @@ def _new_run(chosen: dict[str, Any]) -> Context:
     suite = make_suite(chosen)
     suite = suite.model_copy(update={"weights": tuple(one.pinned_source for one in weights)})
     _check_weights(suite, weights)
-    return Context(_begin(suite), suite, weights, cache_dir, _dataset(suite))
+    return RunContext(_begin(suite), suite, weights, cache_dir, _dataset(suite))
 
 
 def _begin(suite: Suite) -> Run:
@@ -149,7 +149,7 @@ def _dataset(suite: Suite) -> Dataset | None:
     return read_data(Path(suite.data), tasks[0])
 
 
-def _old_run(run: Run) -> Context:
+def _old_run(run: Run) -> RunContext:
     cache_dir = cache_directory()
     try:
         suite = from_table(Suite, run.suite, f"run {run.run_id}")
@@ -161,12 +161,12 @@ def _old_run(run: Run) -> Context:
     if suite.bundles:
         bundles = open_bundles(suite.bundles)
         weights = tuple(bundle.weights for bundle in bundles)
-        return Context(run, suite, weights, cache_dir, bundles=bundles)
+        return RunContext(run, suite, weights, cache_dir, bundles=bundles)
     weights = tuple(find_weights(source, cache_dir, suite.seed) for source in suite.weights)
-    return Context(run, suite, weights, cache_dir, _dataset(suite))
+    return RunContext(run, suite, weights, cache_dir, _dataset(suite))
 
 
-def _farewell(context: Context, store: Store) -> str:
+def _farewell(context: RunContext, store: Store) -> str:
     run_id = context.run.run_id
     if not any(run.run_id == run_id for run in store.runs()):
         return "interrupted before anything was measured"

@@ -5,8 +5,8 @@ from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.config.commands import VerifyOptions
 from mobilebench.bench.config.options import TIME_LIMIT_S
 from mobilebench.bench.export.verify import verify_outputs
+from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import TOLERANCE
-from mobilebench.bench.measure.on_device import MeasurementConfig
 from mobilebench.targets.devices.farm import find_farm
 from mobilebench.targets.errors import BenchError
 

@@ -99,7 +99,7 @@ class TargetsOptions(Options):
 class DevicesOptions(Options):
     """`mobilebench devices`."""
 
-    tracker: options.TrackerAddress = ""
+    tracker: options.ListedTracker = ""
 
 
 class DoctorOptions(Options):

@@ -3,9 +3,11 @@
 from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.bundle.manifest import Measured
 from mobilebench.bench.clock import utc_now
-from mobilebench.bench.measure.cell import CellResult, measure_cell
+from mobilebench.bench.measure.attempt import CellResult
+from mobilebench.bench.measure.cell import CellInputs, measure_cell
+from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.inference import workload_of
 from mobilebench.bench.measure.latency import Latency, warnings_for
-from mobilebench.bench.measure.on_device import MeasurementConfig, workload_of
 from mobilebench.bench.models.outputs import Reference
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.runtimes.runtime import TVM
@@ -25,7 +27,7 @@ def measure(
     Raises BenchError if it cannot be measured, WrongResultError if it computes something else.
     """
     workload = workload_of(variant, artifact)
-    result = measure_cell(config, [TVM], workload, reference)
+    result = measure_cell(config, CellInputs((TVM,), workload, reference))
     (attempt,) = result.attempts
     if attempt.status == "wrong":
         raise WrongResultError(attempt.error)

@@ -3,13 +3,10 @@
 from dataclasses import replace
 
 from mobilebench.bench.bundle.bundle import Bundle
+from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import Fidelity, compare
-from mobilebench.bench.measure.on_device import (
-    MeasurementConfig,
-    infer_on_device,
-    probe_target,
-    workload_of,
-)
+from mobilebench.bench.measure.inference import infer_on_device, workload_of
+from mobilebench.bench.measure.sessions import probe_target
 from mobilebench.bench.models.heads import CLASS_AXIS
 from mobilebench.targets.errors import BenchError, NoDeviceError
 from mobilebench.targets.processes.worker import WorkerError

@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path, PurePath
@@ -18,10 +18,10 @@ from mobilebench.bench.bundle.manifest import (
     FORMAT,
     MANIFEST,
     BundleManifest,
+    BundleTensor,
     Compiled,
     Content,
     Measured,
-    Tensor,
 )
 from mobilebench.bench.cache import file_sha256
 from mobilebench.bench.export.readme import write_readme
@@ -51,21 +51,27 @@ _INSTRUCTIONS = re.compile(  # Linux's names of them in /proc/cpuinfo: x86's, th
 _LICENSES = {"LICENSE": "apache-tvm-LICENSE", "NOTICE": "apache-tvm-NOTICE"}
 
 
-def make_bundle(
-    directory: Path,
-    variant: Variant,
-    weights: Weights,
-    exported: OnnxModel,
-    target: Target,
-    threads: int,
-    artifact: Artifact,
-    labels: Sequence[str],
-    measured: Measured | None,
-) -> None:
+@dataclass(frozen=True)
+class BundleContents:
+    """What a bundle is made of."""
+
+    variant: Variant
+    weights: Weights
+    model: OnnxModel
+    target: Target
+    threads: int  # that the library was built for
+    artifact: Artifact
+    labels: Sequence[str] = ()  # of the classes, in order
+    measured: Measured | None = None
+
+
+def make_bundle(directory: Path, contents: BundleContents) -> None:
     """Write a bundle into an empty directory.
 
-    The same inputs make the same bytes, but for what was measured.
+    The same contents make the same bytes, except for what was measured.
     """
+    variant, weights, target = contents.variant, contents.weights, contents.target
+    artifact, labels = contents.artifact, contents.labels
     shutil.copy(artifact.library, directory / LIBRARY)
     (directory / LIBRARY).chmod(0o755)
     if artifact.params_path:
@@ -74,7 +80,7 @@ def make_bundle(
         (directory / LABELS).write_text("".join(f"{one}\n" for one in labels), encoding="utf-8")
     if variant.task == DETECT:
         anchors_of(variant).astype("<f4").tofile(directory / ANCHORS)
-    inputs, outputs = _write_reference(directory, variant, exported)
+    inputs, outputs = _write_reference(directory, variant, contents.model)
     _copy_programs(directory, target)
     made = artifact.manifest
     manifest = BundleManifest(
@@ -83,7 +89,7 @@ def make_bundle(
         task=variant.task,
         architecture=architecture_of(artifact.library),
         target=target,
-        threads=threads,
+        threads=contents.threads,
         precision=made.precision,
         params_storage=made.params_storage,
         entry=ENTRY,
@@ -100,8 +106,8 @@ def make_bundle(
         arena_bytes=made.arena_bytes,
         macs=size_of(variant).macs,
         params_count=size_of(variant).params_count,
-        measured=measured,
-        onnx_sha256=exported.onnx_sha256,
+        measured=contents.measured,
+        onnx_sha256=contents.model.onnx_sha256,
         databases=made.databases,
         # Not where on this machine they lay.
         weights=replace(weights, source=PurePath(weights.source).name),
@@ -148,17 +154,19 @@ def read_labels(path: Path, task: str) -> list[str]:
 
 def _write_reference(
     directory: Path, variant: Variant, exported: OnnxModel
-) -> tuple[list[Tensor], list[Tensor]]:
+) -> tuple[list[BundleTensor], list[BundleTensor]]:
     """Write the first of the inputs that PyTorch was asked about, and its answers."""
     inputs, answers = exported.reference()
     stride = _STRIDE if variant.task == SEGMENT else 1
     thinned = thin(tuple(one[:1] for one in answers), stride)
     (directory / REFERENCE).mkdir()
 
-    def write(name: str, shape: Sequence[int], layout: str, values: Any, stride: int) -> Tensor:
+    def write(
+        name: str, shape: Sequence[int], layout: str, values: Any, stride: int
+    ) -> BundleTensor:
         file = f"{REFERENCE}/{name}.bin"
         values.astype("<f4").tofile(directory / file)
-        return Tensor(name, list(shape), "float32", layout, file, stride)
+        return BundleTensor(name, list(shape), "float32", layout, file, stride)
 
     image = write(INPUT_NAME, variant.input_shape, "NCHW", inputs[:1], 1)
     layout = "NCHW" if variant.task == SEGMENT else ""

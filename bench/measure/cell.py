@@ -1,342 +1,259 @@
 """One cell of a run: every runtime on one variant, device and thread count, side by side."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from mobilebench.bench.accuracy.detection import max_box_error_px
-from mobilebench.bench.accuracy.evaluation import Accuracy, Evaluation, predict, score
+from mobilebench.bench.accuracy.evaluation import Evaluation, predict, score
 from mobilebench.bench.build.artifact import Artifact, RooflinePeaks
-from mobilebench.bench.measure.fidelity import TOLERANCE, Fidelity, compare
+from mobilebench.bench.measure.attempt import Attempt, CellResult, KernelProfile, failing
+from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.fidelity import TOLERANCE, compare
 from mobilebench.bench.measure.latency import is_complete
-from mobilebench.bench.measure.on_device import (
-    MeasurementConfig,
-    close_device,
-    device_state,
-    open_device,
-    take_round,
-    time_kernels,
-)
+from mobilebench.bench.measure.sessions import close_device, device_state, open_device
+from mobilebench.bench.measure.timing import take_round, time_kernels
 from mobilebench.bench.models.heads import CLASS_AXIS
 from mobilebench.bench.models.outputs import Reference
 from mobilebench.bench.models.variant import DETECT
 from mobilebench.bench.runtimes.convert import convert_for
-from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM, Usage, Workload
+from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM, Workload
 from mobilebench.reports.records.record import KernelTime, Status
 from mobilebench.targets.catalog.target import CPU
 from mobilebench.targets.devices.device import DeviceState, require_flags
-from mobilebench.targets.errors import BenchError, NoDeviceError
-from mobilebench.targets.processes.worker import (
-    Worker,
-    WorkerCrashedError,
-    WorkerError,
-    WorkerTimedOutError,
-)
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.processes.worker import Worker, WorkerError
 
-_LOST: tuple[Status, ...] = ("crashed", "timed_out")  # a board's fault, it may be
-
-
-@dataclass
-class Attempt:
-    """How far one runtime got."""
-
-    runtime: str
-    status: Status = "ok"
-    error: str = ""
-    fidelity: Fidelity | None = None
-    usage: Usage | None = None
-    loaded: Usage | None = None  # the same before the first inference
-    round_trip_ms: float | None = None
-    copies_ms: tuple[float, float] | None = None  # input to the device, output back
-    accuracy: Accuracy | None = None
-    pytorch_accuracy: Accuracy | None = None  # on the same images
-    rounds_ms: list[list[float]] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)  # what a reader of the row should know
-    retries: int = 0
+_RETRIED: tuple[Status, ...] = ("crashed", "timed_out")  # possibly the board's fault
 
 
 @dataclass(frozen=True)
 class ProfilingInputs:
-    """What a look inside TVM's artifact needs."""
+    """What the kernels of TVM's artifact are timed with."""
 
     instrumented: Artifact
     roofline_peaks: RooflinePeaks
 
 
 @dataclass(frozen=True)
-class KernelProfile:
-    """What a look inside TVM's artifact found."""
+class CellInputs:
+    """What is measured in a cell, and what it is compared with."""
 
-    kernels: list[KernelTime]
-    peak_macs_per_s: float
-    read_bytes_per_s: float
-
-
-@dataclass(frozen=True)
-class CellResult:
-    """What became of a cell; a device state is None where the device could not be asked."""
-
-    attempts: list[Attempt]
-    kernel_profile: KernelProfile | None = None
-    before: DeviceState | None = None
-    after: DeviceState | None = None
+    runtimes: tuple[str, ...]
+    workload: Workload
+    reference: Reference
+    profiling: ProfilingInputs | None = None  # None: kernels are not timed
+    evaluation: Evaluation | None = None  # None: accuracy is not measured
 
 
-def measure_cell(
-    config: MeasurementConfig,
-    runtimes: Sequence[str],
-    workload: Workload,
-    reference: Reference,
-    profiling_inputs: ProfilingInputs | None = None,
-    evaluation: Evaluation | None = None,
-) -> CellResult:
-    """Validate every runtime against PyTorch, then time those that are right, round by round.
+def measure_cell(config: MeasurementConfig, inputs: CellInputs) -> CellResult:
+    """Compare every runtime with PyTorch, then time those that are right, round by round.
 
     On a farm, what a board or a model that died has spoilt is measured again, elsewhere or later.
     """
-    result = _measure_once(config, runtimes, workload, reference, profiling_inputs, evaluation)
+    result = _measure_once(config, inputs)
     for retries in range(1, config.retries + 1):
-        lost = [attempt.error for attempt in result.attempts if attempt.status in _LOST]
+        lost = [attempt.error for attempt in result.attempts if attempt.status in _RETRIED]
         if config.farm is None or not lost:
             break
-        result = _measure_once(config, runtimes, workload, reference, profiling_inputs, evaluation)
+        result = _measure_once(config, inputs)
         for attempt in result.attempts:
             attempt.retries = retries
             attempt.remarks.insert(0, f"measured again, because {lost[0]}")
     return result
 
 
-def _measure_once(
-    config: MeasurementConfig,
-    runtimes: Sequence[str],
-    workload: Workload,
-    reference: Reference,
-    profiling_inputs: ProfilingInputs | None,
-    evaluation: Evaluation | None,
-) -> CellResult:
-    """Each runtime has a process of its own, stopped while another is measured.
+def _measure_once(config: MeasurementConfig, inputs: CellInputs) -> CellResult:
+    with _CellMeasurement(config, inputs) as cell:
+        before = cell.open_device()
+        cell.load_and_compare()
+        cell.take_rounds()
+        cell.record_memory_and_copies()
+        cell.measure_accuracy()
+        kernel_profile = cell.profile_kernels()
+        after = cell.device_state()
+        cell.keep_session()
+    return CellResult(cell.attempts, kernel_profile, before, after)
 
-    Thread pools spin while they wait and would take the cores from each other. What fails costs its
-    own row only.
+
+class _CellMeasurement:
+    """A cell while it is measured; leaving it ends its workers.
+
+    Each runtime has a process of its own, stopped while another is measured: thread pools spin
+    while they wait and would take the cores from each other. What fails costs its own row only.
     """
-    attempts = [Attempt(name) for name in runtimes]
-    workers: dict[str, Worker] = {}
-    before: DeviceState | None = None
-    kernel_profile: KernelProfile | None = None
-    try:
-        for attempt in attempts:
+
+    def __init__(self, config: MeasurementConfig, inputs: CellInputs) -> None:
+        self.attempts = [Attempt(name) for name in inputs.runtimes]
+        self._config = config
+        self._inputs = inputs
+        self._workers: dict[str, Worker] = {}  # by runtime
+        self._expected_ms: dict[str, float] = {}  # of an inference, by runtime
+
+    def open_device(self) -> DeviceState | None:
+        """Open TVM's session if it runs; return the device's state before the measurement."""
+        before: DeviceState | None = None
+        for attempt in self.attempts:
             if attempt.runtime == TVM:
-                with _excusing(attempt, "load_failed"):
-                    workers[TVM], before = open_device(config)
-                    require_flags(config.target, before)
-                    workers[TVM].pause()
-        if before is None:
-            before = _state(config)
-        expected_ms: dict[str, float] = {}
-        for attempt in attempts:
-            _get_ready(attempt, workers, workload, reference, config, expected_ms)
-        _take_rounds(attempts, workers, expected_ms, config)
-        _take_stock(attempts, workers, workload, config)
-        if evaluation is not None:
-            _evaluate(attempts, workers, config, evaluation)
-        for attempt in attempts:
-            if attempt.runtime == TVM and attempt.status == "ok" and profiling_inputs is not None:
-                kernel_profile = _profile_kernels(
-                    attempt, workers[TVM], config, workload, profiling_inputs
-                )
-        after = _state(config, workers.get(TVM))
-        if all(attempt.status == "ok" for attempt in attempts) and TVM in workers:
-            close_device(config, workers.pop(TVM))
-    finally:
-        for worker in workers.values():
-            worker.close()
-    return CellResult(attempts, kernel_profile, before, after)
+                with failing(attempt, "load_failed"):
+                    self._workers[TVM], before = open_device(self._config)
+                    require_flags(self._config.target, before)
+                    self._workers[TVM].pause()
+        return before or self._state()
 
+    def load_and_compare(self) -> None:
+        """Load the model into each runtime, compare its outputs with PyTorch's, and warm it up."""
+        for attempt in self.attempts:
+            with failing(attempt, "load_failed"):
+                if not attempt.ok:
+                    continue
+                self._load(attempt)
+            if attempt.ok:
+                with failing(attempt):
+                    self._compare(attempt)
+                    if attempt.ok:
+                        self._expected_ms[attempt.runtime] = self._call(
+                            attempt, "warm_up", self._config.effort.warm_up_s
+                        )
+            self._pause(attempt)
 
-def _state(config: MeasurementConfig, device: Worker | None = None) -> DeviceState | None:
-    """Describe the device, through its session if there is one; another board is another device."""
-    try:
-        if device is not None and device.alive:
-            device.resume()
-            state: DeviceState = device.call("device_state", timeout_s=config.time_limit_s)
-            return state
-        return device_state(config) if config.farm is None else None
-    except (BenchError, WorkerError):
-        return None
+    def take_rounds(self) -> None:
+        """Time each runtime once a round; the one that begins changes from round to round."""
+        number = 0
+        while waiting := [
+            attempt
+            for attempt in self.attempts
+            if attempt.ok and not is_complete(self._config.effort, attempt.rounds_ms)
+        ]:
+            first = number % len(waiting)
+            for attempt in waiting[first:] + waiting[:first]:
+                worker, expected_ms = self._resumed(attempt), self._expected_ms[attempt.runtime]
+                with failing(attempt):
+                    attempt.rounds_ms.append(take_round(worker, self._config, expected_ms))
+                self._pause(attempt)
+            number += 1
 
+    def record_memory_and_copies(self) -> None:
+        """Record the memory of each process, and how long data takes to the device and back."""
+        shape = self._inputs.workload.variant.input_shape
+        for attempt in self.attempts:
+            if not self._is_alive(attempt):
+                continue
+            self._resumed(attempt)
+            with failing(attempt):
+                attempt.usage = self._call(attempt, "usage")
+                if attempt.runtime == TVM and attempt.ok:
+                    attempt.round_trip_ms = self._call(attempt, "round_trip_ms", shape)
+                    if self._config.target.device_type != CPU:
+                        attempt.copies_ms = self._call(attempt, "copies_ms", shape)
+            self._pause(attempt)
 
-def _get_ready(
-    attempt: Attempt,
-    workers: dict[str, Worker],
-    workload: Workload,
-    reference: Reference,
-    config: MeasurementConfig,
-    expected_ms: dict[str, float],
-) -> None:
-    """Load the model into a runtime, compare what it computes, and warm it up."""
-    with _excusing(attempt, "load_failed"):
-        if attempt.status != "ok":
+    def measure_accuracy(self) -> None:
+        """Have every runtime predict on the images; last, so that it disturbs no measurement."""
+        evaluation = self._inputs.evaluation
+        if evaluation is None:
             return
-        own = convert_for(
-            RUNTIMES[attempt.runtime], workload, config.cache_dir, config.time_limit_s
-        )
-        if attempt.runtime == TVM:
-            workers[TVM].resume()
-        else:
-            workers[attempt.runtime] = Worker(RUNTIMES[attempt.runtime].factory)
-        _call(workers, attempt, config, "load", own, config.threads)
-        attempt.loaded = _call(workers, attempt, config, "usage")
-    if attempt.status == "ok":
-        with _excusing(attempt):
-            _validate(workers, attempt, workload, reference, config)
-            if attempt.status == "ok":
-                expected_ms[attempt.runtime] = _call(
-                    workers, attempt, config, "warm_up", config.effort.warm_up_s
+        pytorch = score(evaluation, evaluation.reference())
+        for attempt in self.attempts:
+            if not attempt.ok:
+                continue
+            infer = partial(self._call, attempt, "infer")
+            self._resumed(attempt)
+            with failing(attempt):
+                answers = predict(
+                    evaluation.variant, evaluation.dataset, evaluation.preprocessing, infer
                 )
-    if attempt.runtime in workers and workers[attempt.runtime].alive:
-        workers[attempt.runtime].pause()
+                attempt.accuracy = score(evaluation, answers)
+                attempt.pytorch_accuracy = pytorch
+            self._pause(attempt)
 
+    def profile_kernels(self) -> KernelProfile | None:
+        """Time every kernel of TVM's artifact inside the network."""
+        inputs, config = self._inputs.profiling, self._config
+        attempt = next((one for one in self.attempts if one.runtime == TVM and one.ok), None)
+        if attempt is None or inputs is None:
+            return None
+        device = self._resumed(attempt)
+        instrumented = inputs.instrumented
+        try:
+            peak, read = self._call(attempt, "roofline_peaks", inputs.roofline_peaks)
+            (times,) = time_kernels(device, config, self._inputs.workload, [instrumented])
+        except (BenchError, WorkerError) as error:
+            attempt.remarks.append(f"kernels were not timed: {error}")
+            return None
+        kernels = [
+            KernelTime(**kernel, microseconds=taken)
+            for kernel, taken in zip(instrumented.manifest.kernels, times, strict=True)
+        ]
+        return KernelProfile(kernels, peak, read)
 
-def _profile_kernels(
-    attempt: Attempt,
-    device: Worker,
-    config: MeasurementConfig,
-    workload: Workload,
-    profiling_inputs: ProfilingInputs,
-) -> KernelProfile | None:
-    """Time every kernel of the marked artifact inside the network."""
-    device.resume()
-    try:
-        peak, read = device.call(
-            "roofline_peaks", profiling_inputs.roofline_peaks, timeout_s=config.time_limit_s
-        )
-        (microseconds,) = time_kernels(device, config, workload, [profiling_inputs.instrumented])
-    except (BenchError, WorkerError) as error:
-        attempt.remarks.append(f"kernels were not timed: {error}")
-        return None
-    times = [
-        KernelTime(**kernel, microseconds=taken)
-        for kernel, taken in zip(
-            profiling_inputs.instrumented.manifest.kernels, microseconds, strict=True
-        )
-    ]
-    return KernelProfile(times, peak, read)
+    def device_state(self) -> DeviceState | None:
+        """Describe the device as it is now, through TVM's session if there is one."""
+        return self._state(self._workers.get(TVM))
 
+    def keep_session(self) -> None:
+        """Give the session back to the pool if all went well."""
+        if all(attempt.ok for attempt in self.attempts) and TVM in self._workers:
+            close_device(self._config, self._workers.pop(TVM))
 
-def _call(
-    workers: dict[str, Worker], attempt: Attempt, config: MeasurementConfig, method: str, *args: Any
-) -> Any:
-    return workers[attempt.runtime].call(method, *args, timeout_s=config.time_limit_s)
-
-
-def _validate(
-    workers: dict[str, Worker],
-    attempt: Attempt,
-    workload: Workload,
-    reference: Reference,
-    config: MeasurementConfig,
-) -> None:
-    outputs = reference.thinned(_call(workers, attempt, config, "infer", reference.inputs))
-    variant, tolerance = workload.variant, TOLERANCE[workload.precision]
-    fidelity = compare(outputs, reference.outputs, CLASS_AXIS[variant.task])
-    if variant.task == DETECT:
-        error_px = max_box_error_px(outputs, reference.outputs, variant)
-        fidelity = replace(fidelity, max_box_error_px=error_px)
-    attempt.fidelity = fidelity
-    if not fidelity.relative_l2_error <= tolerance:
-        attempt.status = "wrong"
-        attempt.error = (
-            f"relative L2 error {fidelity.relative_l2_error:.2g} against PyTorch is above "
-            f"{tolerance:g}"
-        )
-
-
-def _take_rounds(
-    attempts: list[Attempt],
-    workers: dict[str, Worker],
-    expected_ms: dict[str, float],
-    config: MeasurementConfig,
-) -> None:
-    """Give each runtime a turn per round, first in another order each time."""
-    turn = 0
-    while waiting := [
-        attempt
-        for attempt in attempts
-        if attempt.status == "ok" and not is_complete(config.effort, attempt.rounds_ms)
-    ]:
-        first = turn % len(waiting)
-        for attempt in waiting[first:] + waiting[:first]:
-            worker = workers[attempt.runtime]
-            worker.resume()
-            with _excusing(attempt):
-                attempt.rounds_ms.append(take_round(worker, config, expected_ms[attempt.runtime]))
-            if worker.alive:
-                worker.pause()
-        turn += 1
-
-
-def _take_stock(
-    attempts: list[Attempt],
-    workers: dict[str, Worker],
-    workload: Workload,
-    config: MeasurementConfig,
-) -> None:
-    for attempt in attempts:
-        worker = workers.get(attempt.runtime)
-        if worker is None or not worker.alive:
-            continue
-        worker.resume()
-        with _excusing(attempt):
-            attempt.usage = _call(workers, attempt, config, "usage")
-            if attempt.runtime == TVM and attempt.status == "ok":
-                shape = workload.variant.input_shape
-                attempt.round_trip_ms = _call(workers, attempt, config, "round_trip_ms", shape)
-                if config.target.device_type != CPU:
-                    attempt.copies_ms = _call(workers, attempt, config, "copies_ms", shape)
-        if worker.alive:
-            worker.pause()
-
-
-def _evaluate(
-    attempts: list[Attempt],
-    workers: dict[str, Worker],
-    config: MeasurementConfig,
-    evaluation: Evaluation,
-) -> None:
-    """Ask every runtime about the images; last, so that it costs nothing that was measured."""
-    pytorch = score(evaluation, evaluation.reference())
-    for attempt in attempts:
-        if attempt.status != "ok":
-            continue
-        infer = partial(_call, workers, attempt, config, "infer")
-        workers[attempt.runtime].resume()
-        with _excusing(attempt):
-            answers = predict(
-                evaluation.variant, evaluation.dataset, evaluation.preprocessing, infer
-            )
-            attempt.accuracy = score(evaluation, answers)
-            attempt.pytorch_accuracy = pytorch
-        if workers[attempt.runtime].alive:
-            workers[attempt.runtime].pause()
-
-
-@contextmanager
-def _excusing(attempt: Attempt, otherwise: Status = "failed") -> Iterator[None]:
-    """Turn what a worker raises into the status of an attempt.
-
-    A process that died or did not answer has a status of its own; `otherwise` is for the rest.
-    """
-    try:
-        yield
-    except (BenchError, NoDeviceError, WorkerError) as error:
-        attempt.error = str(error)
-        if isinstance(error, NoDeviceError):
-            attempt.status = "no_device"
-        elif isinstance(error, WorkerCrashedError):
-            attempt.status = "crashed"
-        elif isinstance(error, WorkerTimedOutError):
-            attempt.status = "timed_out"
+    def _load(self, attempt: Attempt) -> None:
+        entry, config = RUNTIMES[attempt.runtime], self._config
+        workload = convert_for(entry, self._inputs.workload, config.cache_dir, config.time_limit_s)
+        if attempt.runtime == TVM:
+            self._workers[TVM].resume()
         else:
-            attempt.status = otherwise
+            self._workers[attempt.runtime] = Worker(entry.factory)
+        self._call(attempt, "load", workload, config.threads)
+        attempt.loaded = self._call(attempt, "usage")
+
+    def _compare(self, attempt: Attempt) -> None:
+        reference, workload = self._inputs.reference, self._inputs.workload
+        outputs = reference.thinned(self._call(attempt, "infer", reference.inputs))
+        variant, tolerance = workload.variant, TOLERANCE[workload.precision]
+        fidelity = compare(outputs, reference.outputs, CLASS_AXIS[variant.task])
+        if variant.task == DETECT:
+            error_px = max_box_error_px(outputs, reference.outputs, variant)
+            fidelity = replace(fidelity, max_box_error_px=error_px)
+        attempt.fidelity = fidelity
+        if not fidelity.relative_l2_error <= tolerance:
+            attempt.status = "wrong"
+            attempt.error = (
+                f"relative L2 error {fidelity.relative_l2_error:.2g} against PyTorch is above "
+                f"{tolerance:g}"
+            )
+
+    def _state(self, device: Worker | None = None) -> DeviceState | None:
+        """Describe the device; without a session only this machine: a board may be another one."""
+        config = self._config
+        try:
+            if device is not None and device.alive:
+                device.resume()
+                state: DeviceState = device.call("device_state", timeout_s=config.time_limit_s)
+                return state
+            return device_state(config) if config.farm is None else None
+        except (BenchError, WorkerError):
+            return None
+
+    def _call(self, attempt: Attempt, method: str, *args: Any) -> Any:
+        worker = self._workers[attempt.runtime]
+        return worker.call(method, *args, timeout_s=self._config.time_limit_s)
+
+    def _is_alive(self, attempt: Attempt) -> bool:
+        worker = self._workers.get(attempt.runtime)
+        return worker is not None and worker.alive
+
+    def _resumed(self, attempt: Attempt) -> Worker:
+        worker = self._workers[attempt.runtime]
+        worker.resume()
+        return worker
+
+    def _pause(self, attempt: Attempt) -> None:
+        if self._is_alive(attempt):
+            self._workers[attempt.runtime].pause()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        for worker in self._workers.values():
+            worker.close()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.build.build_service import BuildService
-from mobilebench.bench.measure.plan import Cell, Context
+from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.progress import RunProgress
+from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.reports.records.activations import (
@@ -31,9 +32,9 @@ _PLANS = {LATENCY: LATENCY_PLAN, MEMORY: MEMORY_PLAN}
 
 
 def analyse_memory(
-    context: Context,
+    context: RunContext,
     service: BuildService,
-    cell: Cell,
+    cell: PlannedCell,
     exported: OnnxModel | None,
     artifact: Artifact | None,
     progress: RunProgress,
@@ -65,7 +66,7 @@ def analyse_memory(
     return found
 
 
-def arena_use(context: Context, cell: Cell, onnx_path: Path) -> "ArenaUse":
+def arena_use(context: RunContext, cell: PlannedCell, onnx_path: Path) -> "ArenaUse":
     """Return what ONNX Runtime takes for a cell's activations."""
     with Worker(_ARENA) as worker:  # a fresh process, because it changes its process's arena
         args = (onnx_path, cell.variant.input_shape, cell.threads)
@@ -74,23 +75,21 @@ def arena_use(context: Context, cell: Cell, onnx_path: Path) -> "ArenaUse":
 
 
 def _tvm_plans(
-    context: Context, service: BuildService, cell: Cell, exported: OnnxModel, artifact: Artifact
+    context: RunContext,
+    service: BuildService,
+    cell: PlannedCell,
+    exported: OnnxModel,
+    artifact: Artifact,
 ) -> dict[str, int]:
-    """Return what TVM plans under both preferences; a GPU has one plan."""
+    """Return what TVM plans for both objectives; a GPU has one plan."""
     asked = context.suite.optimize_for
     plans = {}
     for objective, name in _PLANS.items():
         if objective == asked:
             plans[name] = artifact.manifest.arena_bytes
         elif cell.target.device_type == CPU:
-            built = service.build(
-                cell.variant,
-                exported,
-                cell.target,
-                cell.threads,
-                context.databases,
-                cell.precision,
-                objective,
-            )
+            options = context.build_options(cell)
+            options = replace(options, optimize_for=objective, dump_ir=None)
+            built = service.build(exported, options)
             plans[name] = built.manifest.arena_bytes
     return plans

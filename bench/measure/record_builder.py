@@ -4,11 +4,13 @@ from dataclasses import asdict, replace
 
 from mobilebench.bench.build.artifact import Artifact, Manifest
 from mobilebench.bench.clock import utc_now
-from mobilebench.bench.measure.cell import Attempt, CellResult
+from mobilebench.bench.measure.attempt import Attempt, CellResult
 from mobilebench.bench.measure.environment import tool_versions
 from mobilebench.bench.measure.latency import Latency, warnings_for
-from mobilebench.bench.measure.plan import Cell, Context, cell_key
-from mobilebench.bench.models.onnx_export import OnnxModel
+from mobilebench.bench.measure.plan import cell_key
+from mobilebench.bench.measure.planned_cell import PlannedCell
+from mobilebench.bench.measure.preparation import Prepared
+from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM
 from mobilebench.reports.records.record import COLUMNS, Record
@@ -17,14 +19,10 @@ from mobilebench.targets.rpc.local_server import local_device_name
 
 
 def make_record(
-    context: Context,
-    cell: Cell,
-    attempt: Attempt,
-    result: CellResult,
-    exported: OnnxModel | None,
-    artifact: Artifact | None,
+    context: RunContext, prepared: Prepared, attempt: Attempt, result: CellResult
 ) -> Record:
     """Return the row of one runtime; a failed one keeps what was known when it failed."""
+    cell, exported, artifact = prepared.cell, prepared.exported, prepared.artifact
     variant = cell.variant
     key = cell_key(context, cell, attempt.runtime)
     record = Record(
@@ -75,7 +73,7 @@ def make_record(
     return record
 
 
-def _device_name(cell: Cell, result: CellResult) -> str:
+def _device_name(cell: PlannedCell, result: CellResult) -> str:
     """Return the device's own name; of a farm's board that never answered there is only the key."""
     if not cell.target.tracker_key:
         return local_device_name()

@@ -27,6 +27,7 @@ _REFERENCE_SEED = 2018  # the year of the paper
 class OnnxModel:
     """An ONNX file and what PyTorch answers on seeded inputs."""
 
+    name: str  # of the variant
     onnx_path: Path
     onnx_sha256: str
     reference_path: Path  # .npz with `inputs` (N, 3, H, W) and each output by its name
@@ -55,14 +56,16 @@ def to_onnx(variant: Variant, weights: Weights, cache_dir: Path) -> OnnxModel:
     directory = cached(
         cache_dir / "onnx" / f"{variant.name}-{key}", lambda path: _fill(variant, weights, path)
     )
+    damaged = BenchError(f"export {directory}: is damaged; delete it to have it made again")
     try:
         facts = json.loads((directory / "facts.json").read_text())
-        complete = file_sha256(directory / "model.onnx") == facts["onnx_sha256"]
-    except (OSError, ValueError, KeyError):
-        complete = False
-    if not complete:
-        raise BenchError(f"export {directory}: is damaged; delete it to have it made again")
+        whole = file_sha256(directory / "model.onnx") == facts["onnx_sha256"]
+    except (OSError, ValueError, KeyError) as error:
+        raise damaged from error
+    if not whole:
+        raise damaged
     return OnnxModel(
+        name=variant.name,
         onnx_path=directory / "model.onnx",
         onnx_sha256=facts["onnx_sha256"],
         reference_path=directory / "reference.npz",

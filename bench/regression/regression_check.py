@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mobilebench.bench.config.effort import find_effort
-from mobilebench.bench.measure.on_device import MeasurementConfig
-from mobilebench.bench.measure.plan import Context
+from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.progress import RunProgress
-from mobilebench.bench.measure.runner import config_for
+from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.regression.remeasure import remeasure
 from mobilebench.reports.comparison.compare import compare_runs
 from mobilebench.reports.errors import ReportError
@@ -26,7 +25,7 @@ from mobilebench.targets.errors import BenchError
 EFFORT = "standard"  # of what is measured again: ten rounds tell more than five
 
 
-def check_regressions(context: Context, store: Store, progress: RunProgress) -> list[Finding]:
+def check_regressions(context: RunContext, store: Store, progress: RunProgress) -> list[Finding]:
     """Say what has changed in a run, beside the nights before it.
 
     Suspects are measured again, and the store keeps that. What could not be measured is no reason
@@ -47,7 +46,7 @@ def _outcomes(store: Store, timeline: Timeline) -> Outcomes:
     return outcomes_of(store.confirmations([run.run_id for run in timeline.nights]))
 
 
-def _without_history(context: Context, store: Store, timeline: Timeline) -> list[LibraryPair]:
+def _without_history(context: RunContext, store: Store, timeline: Timeline) -> list[LibraryPair]:
     """Return whom two nights alone make a suspect: the history is too short to know its scatter."""
     if len(timeline.nights) < 2:
         return []
@@ -96,7 +95,7 @@ def _pending(pairs: Sequence[LibraryPair], outcomes: Outcomes) -> list[Finding]:
 
 
 def _remeasure_all(
-    context: Context,
+    context: RunContext,
     store: Store,
     progress: RunProgress,
     timeline: Timeline,
@@ -122,6 +121,6 @@ def _remeasure_all(
     return _outcomes(store, timeline)
 
 
-def _config(context: Context, target: Target, cell: CellKey) -> MeasurementConfig:
-    config = config_for(context, target, cell.threads)
+def _config(context: RunContext, target: Target, cell: CellKey) -> MeasurementConfig:
+    config = context.measurement_config(target, cell.threads)
     return replace(config, effort=find_effort(EFFORT))

@@ -4,14 +4,11 @@ from functools import partial
 
 from mobilebench.bench.build.artifact import Artifact, find_artifact
 from mobilebench.bench.clock import utc_now
+from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.inference import workload_of
 from mobilebench.bench.measure.latency import is_complete
-from mobilebench.bench.measure.on_device import (
-    MeasurementConfig,
-    close_device,
-    open_device,
-    take_round,
-    workload_of,
-)
+from mobilebench.bench.measure.sessions import close_device, open_device
+from mobilebench.bench.measure.timing import take_round
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.reports.history.suspects import LibraryPair
 from mobilebench.reports.records.confirmation import Confirmation

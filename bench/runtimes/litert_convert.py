@@ -1,27 +1,21 @@
-"""The program that converts a PyTorch model for LiteRT, in the converter's own environment.
+"""The program that converts an exported PyTorch program for LiteRT.
 
-`python -m mobilebench.bench.runtimes.litert_convert DIRECTORY` reads `workload.pickle`
-there and writes `model.tflite` beside it.
+It runs in an environment of its own, which has PyTorch and litert-torch and nothing of this
+project: `python -I litert_convert.py PROGRAM.pt2 MODEL.tflite`.
 """
 
-import pickle
 import sys
-from pathlib import Path
 
 import litert_torch
 import torch
 
-from mobilebench.bench.models.weights import load_model
-
 
 def main() -> None:
-    """Convert; the input is NHWC, as LiteRT's kernels want it."""
-    directory = Path(sys.argv[1])
-    workload = pickle.loads((directory / "workload.pickle").read_bytes())
-    model = load_model(workload.variant, workload.weights)
-    image = torch.zeros(workload.variant.input_shape).permute(0, 2, 3, 1)
-    channels_last = litert_torch.to_channel_last_io(model, args=[0])
-    litert_torch.convert(channels_last.eval(), (image,)).export(str(directory / "model.tflite"))
+    """Convert a program that `torch.export.save` has written, for the inputs it was traced with."""
+    source, destination = sys.argv[1:]
+    program = torch.export.load(source)
+    inputs, _ = program.example_inputs
+    litert_torch.convert(program.module(), inputs).export(destination)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,17 @@
 """LiteRT (TensorFlow Lite) with XNNPACK on a flatbuffer converted from the PyTorch model."""
 
-import pickle
 import subprocess
 import sys
 import venv
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mobilebench.bench.cache import cached, content_key
 from mobilebench.bench.models.outputs import Floats, Outputs
+from mobilebench.bench.models.weights import load_model
 from mobilebench.bench.runtimes.in_process import InProcessRuntime
 from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.targets.errors import BenchError
@@ -23,7 +24,8 @@ def convert(workload: Workload, directory: Path, cache_dir: Path) -> None:
     """Write the flatbuffer into `directory`.
 
     The converter's requirements contradict TVM's, so it has an environment of its own, made the
-    first time (1 GB). Raises BenchError if that or the conversion fails.
+    first time (1 GB). What it is given is an exported PyTorch program, so that it needs nothing of
+    this project. Raises BenchError if making the environment or the conversion fails.
     """
     packages = (_CONVERTER, f"torch=={version('torch').partition('+')[0]}")
     environment = cache_dir / f"litert-converter-{content_key(packages, sys.version)}"
@@ -33,14 +35,35 @@ def convert(workload: Workload, directory: Path, cache_dir: Path) -> None:
         _run([str(scratch / "bin" / "python"), "-P", "-m", "pip", "install", "--quiet", *packages])
 
     python = cached(environment, fill) / "bin" / "python"
-    (directory / "workload.pickle").write_bytes(pickle.dumps(workload))
-    root = Path(__file__).parents[2]
-    _run([str(python), "-m", "mobilebench.bench.runtimes.litert_convert", str(directory)], cwd=root)
-    (directory / "workload.pickle").unlink()
+    program = directory / "program.pt2"
+    _export_channels_last(workload, program)
+    converter = Path(__file__).with_name("litert_convert.py")
+    _run([str(python), "-I", str(converter), str(program), str(directory / _MODEL)])
+    program.unlink()
 
 
-def _run(command: list[str], cwd: Path | None = None) -> None:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+def _export_channels_last(workload: Workload, path: Path) -> None:
+    """Write the PyTorch model with an input of (1, H, W, 3), as LiteRT's kernels want it."""
+    import torch
+
+    class ChannelsLast(torch.nn.Module):  # type: ignore[misc]
+        """A model whose input has its channels last."""
+
+        def __init__(self, model: torch.nn.Module) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, image: torch.Tensor) -> Any:
+            """Run the model on an image of (1, H, W, 3)."""
+            return self.model(image.permute(0, 3, 1, 2))
+
+    model = ChannelsLast(load_model(workload.variant, workload.weights)).eval()
+    image = torch.zeros(workload.variant.input_shape).permute(0, 2, 3, 1).contiguous()
+    torch.export.save(torch.export.export(model, (image,)), path)
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["no message"]
         raise BenchError(f"LiteRT's converter: {lines[-1]}")

@@ -12,14 +12,13 @@ from tempfile import TemporaryDirectory
 from mobilebench import schedules
 from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.build.cluster import Cluster
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import content_key, source_key
+from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import TOLERANCE, compare
-from mobilebench.bench.measure.on_device import (
-    MeasurementConfig,
-    device_state,
-    infer_on_device,
-    kernel_microseconds,
-)
+from mobilebench.bench.measure.inference import infer_on_device
+from mobilebench.bench.measure.sessions import device_state
+from mobilebench.bench.measure.timing import kernel_microseconds
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.variant import Variant, parse_variant
 from mobilebench.bench.models.weights import Weights
@@ -185,6 +184,7 @@ def _confirm(
     default: Counter[str] = Counter()  # microseconds in all networks, by kernel
     tuned: Counter[str] = Counter()
     calls: Counter[str] = Counter()
+    options = BuildOptions(config.target, config.threads, precision=request.precision)
     with TemporaryDirectory(prefix="mobilebench-") as directory:
         write_database(Path(directory) / _path(request).name, found)
         for number, (variant, one) in enumerate(exported.items(), 1):
@@ -192,15 +192,7 @@ def _confirm(
             workload = Workload(variant, Weights(), one.onnx_path, precision=request.precision)
             try:
                 artifacts = [
-                    service.build(
-                        variant,
-                        one,
-                        config.target,
-                        config.threads,
-                        databases,
-                        request.precision,
-                        instrumented=True,
-                    )
+                    service.build(one, replace(options, instrumented=True, databases=databases))
                     for databases in ((), (Path(directory),))
                 ]
                 times = kernel_microseconds(config, workload, artifacts)
@@ -235,14 +227,14 @@ def _agrees_with_pytorch(
     """Build every variant with a database that is not in its place yet, and compare outputs."""
     with TemporaryDirectory(prefix="mobilebench-") as directory:
         write_database(Path(directory) / _path(request).name, database)
-        databases = [Path(directory)]
+        options = BuildOptions(
+            config.target, config.threads, (Path(directory),), precision=request.precision
+        )
         for variant, one in exported.items():
             progress.say(f"{variant.name}: check against PyTorch")
             inputs, reference = one.reference()
             try:
-                artifact = service.build(
-                    variant, one, config.target, config.threads, databases, request.precision
-                )
+                artifact = service.build(one, options)
                 workload = Workload(
                     variant,
                     Weights(),

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.config.effort import Effort
+from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.latency import is_complete, round_size
-from mobilebench.bench.measure.on_device import MeasurementConfig, open_device
+from mobilebench.bench.measure.sessions import open_device
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
@@ -65,7 +67,7 @@ def main() -> None:
     effort = Effort("beside", 0.5, 50, arguments.seconds, arguments.rounds)
     with BuildService(cache, LIMIT_S) as service:
         exported = service.to_onnx(variant, Weights())
-        artifact = service.build(variant, exported, target, 1, [], "float32", "latency")
+        artifact = service.build(exported, BuildOptions(target))
     library = Path(artifact.library)
     workload = Workload(variant, Weights(), exported.onnx_path, library)
     config = MeasurementConfig(target, 1, LIMIT_S, cache, effort=effort)

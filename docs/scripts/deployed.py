@@ -23,7 +23,9 @@ from PIL import Image
 from mobilebench.bench.bundle.bundle import Bundle, open_bundle
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.config.effort import EFFORTS
-from mobilebench.bench.measure.on_device import MeasurementConfig, open_device, workload_of
+from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.inference import workload_of
+from mobilebench.bench.measure.sessions import open_device
 from mobilebench.reports.comparison.ratio import Pair, ratios_of
 
 LIMIT_S = 300.0

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
@@ -68,7 +69,7 @@ def main() -> None:
         for name in sys.argv[1:]:
             variant = parse_variant(name)
             exported = service.to_onnx(variant, Weights())
-            library = service.build(variant, exported, target, 1, ()).library
+            library = service.build(exported, BuildOptions(target)).library
             sides = [
                 _start(launcher, program, path, variant.input_shape, packages)
                 for program, path in ((_TVM, library), (_ONNXRUNTIME, exported.onnx_path))

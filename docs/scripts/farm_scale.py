@@ -65,7 +65,7 @@ def _run(tracker: str, boards: int, jobs: int, directory: Path) -> None:
     from mobilebench.bench.cli.progress import RunDisplay
     from mobilebench.bench.config.suite import make_suite
     from mobilebench.bench.measure import runner
-    from mobilebench.bench.measure.plan import Context
+    from mobilebench.bench.measure.run_context import RunContext
     from mobilebench.bench.models.weights import Weights
     from mobilebench.reports.records.store import Run, Store
 
@@ -81,7 +81,7 @@ def _run(tracker: str, boards: int, jobs: int, directory: Path) -> None:
     )
     cache = directory / "cache"
     cache.mkdir()
-    context = Context(Run("scale", "2026-01-01T00:00:00+00:00", suite.to_table()), suite,
+    context = RunContext(Run("scale", "2026-01-01T00:00:00+00:00", suite.to_table()), suite,
                       (Weights(),), cache)  # fmt: skip
     runner.BuildService = lambda *_args: Simulated(cache)  # type: ignore[assignment,misc]
     usage = Usage(skip=2 * boards)
@@ -180,9 +180,9 @@ class Simulated:
         reference = cache / "reference.npz"
         np.savez(reference, inputs=np.zeros((1, 3, 32, 32), np.float32),
                  output=np.ones((1, 1000), np.float32))  # fmt: skip
-        self._exported = OnnxModel(cache / "none.onnx", "", reference, 0.0)
+        self._exported = OnnxModel("none", cache / "none.onnx", "", reference, 0.0)
         given = {"variant": "", "target": KEY, "tvm_target": {}, "precision": "float32",
-                 "params": "", "databases": [], "kernels": []}  # fmt: skip
+                 "params_storage": "", "databases": [], "kernels": []}  # fmt: skip
         manifest = Manifest(**{field.name: 0 for field in fields(Manifest)} | given)
         self._artifact = Artifact(library.parent, manifest, "simulated")
 

@@ -16,8 +16,11 @@ import numpy as np
 from PIL import Image
 
 from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import cache_directory
-from mobilebench.bench.measure.on_device import MeasurementConfig, device_state, infer_on_device
+from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.inference import infer_on_device
+from mobilebench.bench.measure.sessions import device_state
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import find_weights, load_model
 from mobilebench.bench.runtimes.runtime import Workload
@@ -69,7 +72,7 @@ def main() -> None:
         with BuildService(cache, LIMIT_S) as service:
             exported = service.to_onnx(variant, weights)
             for precision in PRECISIONS:
-                artifact = service.build(variant, exported, config.target, 1, (), precision)
+                artifact = service.build(exported, BuildOptions(config.target, precision=precision))
                 workload = Workload(variant, weights, exported.onnx_path, artifact.library)
                 (outputs,) = infer_on_device(config, workload, inputs)
                 top1 = np.mean(outputs.argmax(1) == labels)

@@ -8,6 +8,7 @@ Libraries are stripped; their weights are a part of them, whose size is taken of
 import argparse
 
 from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.models.variant import paper_grid, published_grid
 from mobilebench.bench.models.weights import Weights
@@ -25,9 +26,10 @@ def main() -> None:
     with BuildService(cache_directory(), LIMIT_S) as service:
         for target in map(find_target, parser.parse_args().targets):
             sizes = []
+            options = BuildOptions(target, databases=directories())
             for variant in variants:
                 exported = service.to_onnx(variant, Weights())
-                made = service.build(variant, exported, target, 1, directories()).manifest
+                made = service.build(exported, options).manifest
                 sizes.append(made.artifact_bytes - made.params_bytes)
                 print(f"{variant.name:40} {sizes[-1] / 1000:7.1f} kB", flush=True)
             print(f"{target.name}: {min(sizes) / 1000:.1f} to {max(sizes) / 1000:.1f} kB")

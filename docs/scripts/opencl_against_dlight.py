@@ -21,6 +21,7 @@ from tvm.relax.frontend.onnx import from_onnx
 from tvm.runtime import vm
 
 from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.measure.fidelity import TOLERANCE, compare
 from mobilebench.bench.models.onnx_export import OnnxModel
@@ -57,7 +58,7 @@ def main() -> None:
             theirs = Path(directory) / f"{name}-dlight.so"
             _build_with_dlight(exported.onnx_path, target, theirs)
             ours = Path(directory) / f"{name}-ours.so"
-            built = service.build(variant, exported, target, THREADS, ()).library
+            built = service.build(exported, BuildOptions(target, THREADS)).library
             ours.write_bytes(built.read_bytes())
             sides = [_load(session, library, exported) for library in (theirs, ours)]
             dlight, own = _in_turns(sides, session.device(target.device_type))

@@ -56,7 +56,6 @@ LAYOUTS = (
 def import_pyarrow() -> Any:
     """Return pyarrow; raises ReportError naming the extra if it is not installed."""
     try:
-        import pyarrow
         import pyarrow.parquet
     except ImportError as error:
         raise ReportError("pyarrow is not installed; pip install 'mobilebench[parquet]'") from error

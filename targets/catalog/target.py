@@ -2,76 +2,106 @@
 
 import os
 import tomllib
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    TypeAdapter,
+    ValidationError,
+)
 
 from mobilebench.targets.errors import BenchError, unknown
 from mobilebench.targets.toolchains.toolchain import TOOLCHAINS
+from mobilebench.targets.validation import Place, first_problem, unknown_key
 
 CATALOG = Path(__file__).parent
 SEARCH_PATH_VARIABLE = "MOBILEBENCH_TARGETS"
 
 CPU, OPENCL = "cpu", "opencl"
-_DEVICES = (CPU, OPENCL)
-_LAYOUTS = ("NHWC", "NCHW")
 _TVM_KEYS = ("kind", "mcpu", "mattr", "mtriple", "keys")
+_NOT_IN_FILES = ("name", "processor")  # the file's name says the one, the live device the other
+_PARTS = {
+    "limits": "a whole number above 0",
+    "cores": "numbers of processors",
+    "cpu_flags": "strings",
+}
+_RENAMED = {"device": "device_type", "key": "tracker_key"}
+
+
+def _known_toolchain(name: str) -> str:
+    if name not in TOOLCHAINS:
+        raise ValueError(f"toolchain is {name!r}; allowed are {', '.join(TOOLCHAINS)}")
+    return name
+
+
+def _one_word(key: str) -> str:
+    if key and key.split() != [key]:
+        raise ValueError(f"tracker_key must be one word, not {key!r}")
+    return key
+
+
+def _temperature(degrees: float | None) -> float | None:
+    if degrees is not None and not 0 < degrees < 200:
+        raise ValueError("cool_below_c must be a temperature in degrees Celsius")
+    return degrees
+
+
+Layout = Literal["NHWC", "NCHW"]
+DeviceType = Literal["cpu", "opencl"]
+Limit = Annotated[int, Field(ge=1, strict=True)]
+Number = Annotated[int, Field(ge=0, strict=True)]
 
 
 @dataclass(frozen=True)
 class Limits:
     """What an OpenCL device bears; the defaults are what a device may be trusted with."""
 
-    work_group: int = 256  # most work items of a group
-    local_bytes: int = 16384  # that a group shares
-    subgroup: int = 1  # work items in step
-    vector_floats: int = 4  # that a work item loads at once
-    compute_units: int = 1
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    work_group: Limit = 256  # most work items of a group
+    local_bytes: Limit = 16384  # that a group shares
+    subgroup: Limit = 1  # work items in step
+    vector_floats: Limit = 4  # that a work item loads at once
+    compute_units: Limit = 1
 
 
 @dataclass(frozen=True)
 class Target:
     """A kind of processor, as the compiler and the runtime need to know it."""
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     name: str
     description: str
-    device_type: str  # device kind of TVM's runtime
+    device_type: DeviceType  # device kind of TVM's runtime
     tvm: dict[str, Any]  # TVM's target; mcpu "native" stands for this machine's CPU
     host: dict[str, Any] = field(default_factory=dict)  # and that of the CPU beside the device
     limits: Limits | None = None  # of an OpenCL device; None: asked of it when it is live
     processor: str = ""  # the live device's own name, where it is not the CPU
-    device_index: int = 0
-    layout: str = "NHWC"  # of convolutions
-    toolchain: str = "host"
-    cpu_flags: tuple[str, ...] = ()  # of /proc/cpuinfo, without which code traps
-    tracker_key: str = ""  # of its boards at an RPC tracker; empty: this machine is the device
-    cores: tuple[int, ...] = ()  # for an inference's threads, the best first; empty: TVM chooses
-    cool_below_c: float | None = None  # hottest that a board may be when a measurement begins
-    emulated: bool = False  # its times are an emulator's
+    device_index: Number = 0
+    layout: Layout = "NHWC"  # of convolutions
+    toolchain: Annotated[str, AfterValidator(_known_toolchain)] = "host"
+    # Instruction sets of /proc/cpuinfo without which the code traps.
+    cpu_flags: tuple[str, ...] = ()
+    # Of its boards at an RPC tracker; empty: this machine is the device.
+    tracker_key: Annotated[str, AfterValidator(_one_word)] = ""
+    # For an inference's threads, the best first; empty: TVM chooses.
+    cores: tuple[Number, ...] = ()
+    # Hottest that a board may be when a measurement begins.
+    cool_below_c: Annotated[StrictFloat | None, AfterValidator(_temperature)] = None
+    emulated: StrictBool = False  # its times are an emulator's
 
     @property
     def has_peers(self) -> bool:
         """Whether other runtimes than TVM can run on it: on this machine's CPU they can."""
         return self.device_type == CPU and not self.tracker_key
-
-
-_KINDS: dict[str, Any] = {
-    "description": str,
-    "device_type": str,
-    "tvm": dict,
-    "host": dict,
-    "limits": dict,
-    "device_index": int,
-    "layout": str,
-    "toolchain": str,
-    "cpu_flags": list,
-    "tracker_key": str,
-    "cores": list,
-    "cool_below_c": (int, float),
-    "emulated": bool,
-}
-_ALLOWED = {"device_type": _DEVICES, "layout": _LAYOUTS, "toolchain": TOOLCHAINS}
 
 
 def find_target(name: str) -> Target:
@@ -105,75 +135,70 @@ def read_target(path: Path) -> Target:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BenchError(f"target file {path}: {error}") from error
     try:
-        _check(table)
+        return _parse({"name": path.stem}, table)
     except ValueError as error:
         raise BenchError(f"target file {path}: {error}") from error
-    for key in ("cpu_flags", "cores"):
-        table[key] = tuple(table.get(key, ()))
-    if "limits" in table:
-        table["limits"] = Limits(**table["limits"])
-    return Target(name=path.stem, **table)
 
 
 def check_target_values(target: Target) -> None:
     """Raise ValueError for a target that no file could have described."""
-    given = {field.name: field.default for field in fields(Target)}
-    table = {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in asdict(target).items()
-        if key in _KINDS and value not in (given[key], {}, ())
-    }
-    _check(table)
+    try:
+        _adapter().validate_python(asdict(target))
+    except ValidationError as error:
+        raise ValueError(first_problem(error, _name_of, _unknown, _PARTS)) from error
 
 
-def _check(table: dict[str, Any]) -> None:
-    """Raise ValueError naming the first key that is wrong, and what is allowed."""
-    for key, value in table.items():
-        if key not in _KINDS:
-            raise ValueError(f"unknown key {key!r}; allowed are {', '.join(_KINDS)}")
-        kinds = _KINDS[key] if isinstance(_KINDS[key], tuple) else (_KINDS[key],)
-        if type(value) not in kinds:
-            names = " or ".join(kind.__name__ for kind in kinds)
-            raise ValueError(f"{key} must be of type {names}, not {value!r}")
-        if key in _ALLOWED and value not in _ALLOWED[key]:
-            raise ValueError(f"{key} is {value!r}; allowed are {', '.join(_ALLOWED[key])}")
-    for key in ("description", "device_type", "tvm"):
-        if key not in table:
-            raise ValueError(f"{key} is missing")
-    _check_keys(table, "tvm", _TVM_KEYS)
-    _check_keys(table, "host", _TVM_KEYS)
-    _check_keys(table, "limits", [field.name for field in fields(Limits)])
-    for name in ("tvm", "host") if table["device_type"] != CPU else ("tvm",):
-        if "kind" not in table.get(name, {}):
+def _parse(given: dict[str, str], table: dict[str, Any]) -> Target:
+    """Return the target of a file's table; raises ValueError for the first thing that is wrong."""
+    for key in table:
+        if key in _RENAMED:
+            raise ValueError(f"{key} is called {_RENAMED[key]} now")
+        if key in _NOT_IN_FILES:
+            raise ValueError(_unknown((key,)))
+    if table.get("tracker_key") == "":
+        raise ValueError("tracker_key must be one word, not ''")
+    try:
+        return _adapter().validate_python(given | table)
+    except ValidationError as error:
+        raise ValueError(first_problem(error, _name_of, _unknown, _PARTS)) from error
+
+
+@cache
+def _adapter() -> TypeAdapter[Target]:
+    return TypeAdapter(Annotated[Target, AfterValidator(_consistent)])
+
+
+def _consistent(target: Target) -> Target:
+    """Raise ValueError for keys that contradict each other."""
+    tables = {"tvm": target.tvm, "host": target.host}
+    for name, table in tables.items():
+        for key in table:
+            if key not in _TVM_KEYS:
+                raise ValueError(unknown_key(key, f"[{name}]", _TVM_KEYS))
+    for name in tables if target.device_type != CPU else ("tvm",):
+        if "kind" not in tables[name]:
             raise ValueError(f"kind is missing in [{name}]")
-    _check_values(table)
-
-
-def _check_keys(table: dict[str, Any], name: str, allowed: Sequence[str]) -> None:
-    for key in table.get(name, ()):
-        if key not in allowed:
-            raise ValueError(f"unknown key {key!r} in [{name}]; allowed are {', '.join(allowed)}")
-
-
-def _check_values(table: dict[str, Any]) -> None:
-    """Raise ValueError for a value of the right type that means nothing."""
-    for flag in table.get("cpu_flags", ()):
-        if not isinstance(flag, str):
-            raise ValueError(f"cpu_flags must be strings, not {flag!r}")
-    for core in table.get("cores", ()):
-        if type(core) is not int or core < 0:
-            raise ValueError(f"cores must be numbers of processors, not {core!r}")
-    for name, limit in table.get("limits", {}).items():
-        if type(limit) is not int or limit < 1:
-            raise ValueError(f"{name} in [limits] must be a whole number above 0, not {limit!r}")
-    if not 0 < table.get("cool_below_c", 1) < 200:
-        raise ValueError("cool_below_c must be a temperature in degrees Celsius")
-    if table.get("emulated") and "tracker_key" not in table:
+    if target.emulated and not target.tracker_key:
         raise ValueError("emulated boards have a tracker_key, which is missing")
-    if "tracker_key" in table and table["tracker_key"].split() != [table["tracker_key"]]:
-        raise ValueError(f"tracker_key must be one word, not {table['tracker_key']!r}")
-    if table.get("device_index", 0) < 0:
-        raise ValueError("device_index must be 0 or more")
+    return target
+
+
+def _name_of(place: Place) -> str:
+    """Return a key as a reader of the file finds it."""
+    match place:
+        case ():
+            return ""
+        case ("limits", str(key)):
+            return f"{key} in [limits]"
+        case (("limits" | "tvm" | "host") as table,):
+            return table
+    return str(place[0])
+
+
+def _unknown(place: Place) -> str:
+    inside, kind = ("[limits]", Limits) if len(place) > 1 else ("", Target)
+    names = [field.name for field in fields(kind) if field.name not in _NOT_IN_FILES]
+    return unknown_key(str(place[-1]), inside, names)
 
 
 def _files() -> dict[str, Path]:

@@ -31,7 +31,7 @@ Found = dict[str, Any]
 Floats: TypeAlias = "array[float]"  # of type "f"
 
 HERE = Path(__file__).resolve().parent
-FORMAT = 1
+FORMAT = 2
 LIBRARY = "libmodel.so"
 BIG_CORES, ONE_CORE_EACH = 1, -2  # TVM's affinity modes: the fastest first, those that are named
 POOLED = 2  # TVM's allocator of activations

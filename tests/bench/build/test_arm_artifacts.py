@@ -7,6 +7,7 @@ import pytest
 
 from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.models.variant import Variant, parse_variant, published_grid
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import Target, all_targets
@@ -32,7 +33,8 @@ def test_published_variants_compile_and_link(target: Target, cache_dir: Path) ->
     with BuildService(cache_dir, HANG_S, _AT_ONCE) as service, ThreadPoolExecutor(_AT_ONCE) as pool:
 
         def build(variant: Variant, threads: int = 1) -> Artifact:
-            return service.build(variant, service.to_onnx(variant, Weights()), target, threads, ())
+            exported = service.to_onnx(variant, Weights())
+            return service.build(exported, BuildOptions(target, threads))
 
         built = [*pool.map(build, variants), build(variants[0], 4)]
     assert [artifact.manifest.variant for artifact in built[:-1]] == [one.name for one in variants]

@@ -17,6 +17,7 @@ from mobilebench.bench.build import cluster as cluster_module
 from mobilebench.bench.build.artifact import find_artifact
 from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.build.cluster import Cluster
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import CACHE_VARIABLE
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
@@ -103,14 +104,15 @@ def cluster(scheduler: RealCluster, there: Path, cache_dir: Path) -> Iterator[Cl
 def test_a_build_comes_back_with_its_files(
     cluster: Cluster, cache_dir: Path, there: Path, tmp_path: Path
 ) -> None:
-    variant, target = parse_variant(VARIANT), find_target("x86-64-v3")
+    variant = parse_variant(VARIANT)
+    options = BuildOptions(find_target("x86-64-v3"), databases=directories())
     with BuildService(cache_dir, HANG_S, builders=cluster) as service:
         exported = service.to_onnx(variant, Weights())
-        built = service.build(variant, exported, target, 1, directories())
+        built = service.build(exported, options)
     assert built.directory.is_relative_to(cache_dir)
     assert find_artifact(built.key, there), "it was not built over there"
     with BuildService(tmp_path, HANG_S) as service:
-        here = service.build(variant, exported, target, 1, directories())
+        here = service.build(exported, options)
     assert here.key == built.key
     assert here.manifest.database_hits == built.manifest.database_hits > 0
     assert here.manifest.kernels == built.manifest.kernels

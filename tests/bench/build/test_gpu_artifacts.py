@@ -10,6 +10,7 @@ import pytest
 
 from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.models.variant import parse_variant, published_grid
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import Target, all_targets
@@ -63,7 +64,7 @@ def artifacts(cache_dir: Path) -> dict[tuple[str, str, str], Artifact]:
 
         def build(cell: tuple[Target, str, str]) -> Artifact:
             target, name, precision = cell
-            return service.build(networks[name], exported[name], target, 1, (), precision)
+            return service.build(exported[name], BuildOptions(target, precision=precision))
 
         artifacts = list(pool.map(build, wanted))
     for artifact, (_, _, precision) in zip(artifacts, wanted, strict=True):

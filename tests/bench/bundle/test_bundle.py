@@ -1,5 +1,6 @@
 """A bundle that is not whole, or not for here, is refused before anything of it is loaded."""
 
+import json
 import platform
 import subprocess
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from mobilebench.bench.bundle.elf import architecture_of
 from mobilebench.bench.bundle.manifest import MANIFEST
 from mobilebench.bench.cache import file_sha256
 from mobilebench.bench.export.verify import verify_outputs
-from mobilebench.bench.measure.on_device import MeasurementConfig
+from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.proc_files import cpu_flags
 from mobilebench.targets.errors import BenchError
@@ -104,7 +105,7 @@ def test_a_link_is_refused(copy: Path, tmp_path: Path) -> None:
         ({"tvm_version": "0.26.0"}, "built for apache-tvm 0.26.0, here is 0.27"),
         ({"tvm_ffi_version": "0.1.0"}, "pip install apache-tvm-ffi==0.1.0"),
         ({"architecture": "aarch64"}, "libmodel.so is x86_64 code, manifest.json says aarch64"),
-        ({"format": 2}, "its format is 2, this mobilebench reads 1"),
+        ({"format": 3}, "its format is 3, this mobilebench reads 2 and before"),
         ({"surprise": 1}, "manifest.json has surprise, which is not known"),
         ({"variant": "resnet50"}, "unknown variant 'resnet50'"),
         ({"variant": "mobilenet_v2_0.35_96"}, "inputs in manifest.json is not what the bundle has"),
@@ -123,10 +124,13 @@ def test_a_link_is_refused(copy: Path, tmp_path: Path) -> None:
         ({"files": {LIBRARY: {"sha256": "0" * 64}}}, "files in manifest.json is not"),
         ({"files": {"params.bin": MISSING}}, "manifest.json says nothing of params.bin"),
         ({"target": None}, "manifest.json.target is None, not an object"),
-        ({"target": {"device_type": "cuda"}}, "device_type is 'cuda'; allowed are cpu, opencl"),
+        (
+            {"target": {"device_type": "cuda"}},
+            "manifest.json.target.device_type is 'cuda', not cpu, opencl",
+        ),
         ({"target": {"tvm": None}}, "manifest.json.target.tvm is None, not"),
         ({"target": {"tracker_key": 5}}, "manifest.json.target.tracker_key is 5, not str"),
-        ({"target": {"cores": [-1]}}, "cores must be numbers of processors"),
+        ({"target": {"cores": [-1]}}, "manifest.json.target.cores[0] is -1, not "),
         ({"weights": {"padding": "none"}}, "padding is 'none', not symmetric, same"),
         ({"preprocessing": {"mean": [0, 0]}}, "preprocessing.mean is [0, 0], not tuple"),
         ({"measured": {"at": "now"}}, "manifest.json.measured has no device"),
@@ -141,6 +145,31 @@ def test_a_manifest_that_fits_its_hashes_and_not_this_machine_is_refused(
     with pytest.raises(BenchError, match=f"bundle {copy}: ") as refusal:
         open_bundle(copy)
     assert reason in str(refusal.value)
+
+
+def test_a_manifest_of_the_format_before_is_read(copy: Path, forged: Callable[..., Path]) -> None:
+    manifest = json.loads((copy / MANIFEST).read_text())
+    target, compiled = manifest["target"], manifest["compiled"]
+    old = {
+        "format": 1,
+        "params_storage": MISSING,
+        "params": "apart",
+        "target": {
+            "device_type": MISSING,
+            "device": target["device_type"],
+            "tracker_key": MISSING,
+            "key": target["tracker_key"],
+        },
+        "compiled": {
+            "optimize_for": MISSING,
+            "prefer": compiled["optimize_for"],
+            "kernel_count": MISSING,
+            "functions": compiled["kernel_count"],
+        },
+    }
+    new = open_bundle(copy)
+    assert new.manifest.params_storage == "external"
+    assert open_bundle(forged(**old)).manifest == new.manifest
 
 
 def test_a_manifest_that_is_nested_too_deeply_is_refused(copy: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.bundle.bundle import open_bundle
 from mobilebench.bench.bundle.manifest import MANIFEST
 from mobilebench.bench.models.variant import parse_variant
@@ -90,11 +91,11 @@ def check_every_row_is_there_once(
 
 
 def compile_beforehand(cache_dir: Path, directory: Path) -> None:
-    target = read_target(directory / "board.toml")
+    options = BuildOptions(read_target(directory / "board.toml"), databases=directories())
     with BuildService(cache_dir, HANG_S) as service:
         for name in VARIANTS:
             variant = parse_variant(name)
-            service.build(variant, service.to_onnx(variant, Weights()), target, 1, directories())
+            service.build(service.to_onnx(variant, Weights()), options)
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from PIL import Image
 
 from mobilebench.bench.build.artifact import MANIFEST, Artifact, build_artifact, find_artifact
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import file_sha256
 from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import DETECT, SEGMENT, parse_variant
@@ -39,6 +42,21 @@ def records_of(directory: Path) -> list[Record]:
         return []
     with Store(str(path)) as store:
         return store.records([run.run_id for run in store.runs()])
+
+
+@pytest.mark.slow
+def test_packages_in_the_user_s_folder_are_never_imported(tmp_path: Path) -> None:
+    for name in ("bench", "targets", "schedules", "reports", "mobilebench"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('imported')\n")
+    program = "from mobilebench.bench.cli.app import main; main()"
+    selected = ["run", "--variant", TWO[0], "--runtime", "tvm"]
+    # The installed command, like -P, has no folder of the user's on its path.
+    command = [sys.executable, "-P", "-c", program, *selected]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (record,) = records_of(tmp_path)
+    assert record.status == "ok"
 
 
 @pytest.mark.slow
@@ -288,10 +306,9 @@ def _sabotaged(artifact: Artifact, c_function: str) -> Iterator[None]:
 
 def _artifact(variant_name: str, cache_dir: Path) -> Artifact:
     """Return what a run builds of a variant for this machine."""
-    variant, native = parse_variant(variant_name), find_target("native")
-    exported = to_onnx(variant, Weights(), cache_dir)
-    onnx = (exported.onnx_path, exported.onnx_sha256)
-    return build_artifact(variant.name, *onnx, native, 1, directories(), cache_dir)
+    exported = to_onnx(parse_variant(variant_name), Weights(), cache_dir)
+    options = BuildOptions(find_target("native"), databases=directories())
+    return build_artifact(exported, options, cache_dir)
 
 
 def _is_server_in(directory: Path, process: psutil.Process) -> bool:

@@ -305,7 +305,7 @@ def test_what_is_damaged_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("values", "parts"),
     [
-        ({"format": 2}, ["has another format"]),
+        ({"format": 1}, ["has another format"]),
         ({"tvm_version": "0.26.0"}, ["is for TVM 0.26.0, this program for 0.27.0"]),
         ({"tvm_ffi_version": "0.2.0"}, ["is for tvm-ffi 0.2.0, libtvm_ffi.so is 0.1"]),
         ({"architecture": "riscv64"}, ["the manifest says riscv64"]),

@@ -21,7 +21,8 @@ from mobilebench.bench.accuracy.images import normalised
 from mobilebench.bench.accuracy.labels import LabelDataset, preprocess
 from mobilebench.bench.build.artifact import LIBRARY
 from mobilebench.bench.bundle.bundle import open_bundle
-from mobilebench.bench.measure.on_device import MeasurementConfig, infer_on_device, workload_of
+from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.inference import infer_on_device, workload_of
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import parse_variant
 from tests.bundles import MISSING, export, flip
@@ -181,7 +182,7 @@ def test_what_is_damaged_is_refused_in_one_line(
         ({"tvm_ffi_version": "0.1.0"}, ["pip install apache-tvm-ffi==0.1.0"]),
         ({"architecture": "riscv64"}, ["manifest says riscv64", platform.machine()]),
         ({"target": {"cpu_flags": ["amx_fp64"]}}, ["this processor lacks amx_fp64"]),
-        ({"format": 2}, ["its format is 2, this program reads 1"]),
+        ({"format": 1}, ["its format is 1, this program reads 2"]),
         ({"files": {LIBRARY: MISSING}}, [f"lacks '{LIBRARY}'"]),
         ({"files": {"params.bin": MISSING}}, ["lacks 'params.bin'"]),
         ({"labels": "none.txt"}, ["lacks 'none.txt'"]),

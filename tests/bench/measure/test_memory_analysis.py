@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.measure import memory_analysis
 from mobilebench.bench.measure.memory_analysis import analyse_memory
 from mobilebench.reports.records.activations import (
@@ -35,10 +36,10 @@ class FakeBuildService:
         self._fail("arena_use")
         return SimpleNamespace(pattern_bytes=600, arena_bytes=2048)
 
-    def build(self, *arguments: Any) -> Any:
+    def build(self, _model: Any, options: BuildOptions) -> Any:
         self._fail("build")
-        self.built.append(arguments[-1])
-        return artifact(300 if arguments[-1] == "latency" else 100)
+        self.built.append(options.optimize_for)
+        return artifact(300 if options.optimize_for == "latency" else 100)
 
     def _fail(self, name: str) -> None:
         if self.failing == name:
@@ -65,12 +66,16 @@ def artifact(arena_bytes: int) -> Any:
 def analyse_with(
     service: FakeBuildService, *, device: str = "cpu", built: Any = None, **suite: Any
 ) -> tuple[dict[str, Activations], list[str]]:
-    asked = {"memory": True, "optimize_for": "latency"} | suite
-    context: Any = SimpleNamespace(suite=SimpleNamespace(**asked), databases=())
+    asked: dict[str, Any] = {"memory": True, "optimize_for": "latency"} | suite
+    target: Any = SimpleNamespace(device_type=device)
+    options = BuildOptions(target, optimize_for=asked["optimize_for"])
+    context: Any = SimpleNamespace(
+        suite=SimpleNamespace(**asked), build_options=lambda _cell: options
+    )
     cell: Any = SimpleNamespace(
         title="network on target",
         variant=None,
-        target=SimpleNamespace(device_type=device),
+        target=target,
         threads=1,
         precision="float32",
         runtimes=("tvm", "onnxruntime", "torch"),

@@ -10,7 +10,8 @@ import pytest
 from mobilebench.bench.bundle.bundle import open_bundle
 from mobilebench.bench.config.bundle_suite import bundle_suite
 from mobilebench.bench.config.suite import Suite
-from mobilebench.bench.measure.plan import Context, open_cells
+from mobilebench.bench.measure.plan import open_cells
+from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.models.weights import Weights
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Run, Store
@@ -34,12 +35,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Context:
+def context(tmp_path: Path) -> RunContext:
     """Return a run of the suite."""
-    return Context(Run(RUN, "2026-01-02T03:04:05+00:00", {}), SUITE, (Weights(),), tmp_path)
+    return RunContext(Run(RUN, "2026-01-02T03:04:05+00:00", {}), SUITE, (Weights(),), tmp_path)
 
 
-def suite_with(context: Context, **others: Any) -> Suite:
+def suite_with(context: RunContext, **others: Any) -> Suite:
     """Return the suite, changed."""
     return context.suite.model_copy(update=others)
 
@@ -74,7 +75,7 @@ def record(**others: Any) -> Record:
     return Record(**(values | others))
 
 
-def open_of(context: Context, store: Store) -> list[tuple[str, str, int, str]]:
+def open_of(context: RunContext, store: Store) -> list[tuple[str, str, int, str]]:
     return [
         (cell.variant.name, cell.target.name, cell.threads, runtime)
         for cell in open_cells(context, store)
@@ -82,13 +83,13 @@ def open_of(context: Context, store: Store) -> list[tuple[str, str, int, str]]:
     ]
 
 
-def test_a_new_run_has_every_combination_once(context: Context, store: Store) -> None:
+def test_a_new_run_has_every_combination_once(context: RunContext, store: Store) -> None:
     cells = open_of(context, store)
     assert len(cells) == len(set(cells)) == 2 * 2 * 2 * 2
 
 
 def test_runtimes_of_a_cell_stay_together_variant_after_variant(
-    context: Context, store: Store
+    context: RunContext, store: Store
 ) -> None:
     cells = open_cells(context, store)
     assert all(cell.runtimes == ("tvm", "torch") for cell in cells)
@@ -100,7 +101,9 @@ def test_runtimes_of_a_cell_stay_together_variant_after_variant(
 
 
 @pytest.mark.parametrize("status", ["ok", "wrong", "crashed", "compile_failed"])
-def test_what_has_a_row_is_not_measured_again(context: Context, store: Store, status: str) -> None:
+def test_what_has_a_row_is_not_measured_again(
+    context: RunContext, store: Store, status: str
+) -> None:
     before = open_of(context, store)
     store.add(record(status=status))
     missing = set(before) - set(open_of(context, store))
@@ -108,25 +111,25 @@ def test_what_has_a_row_is_not_measured_again(context: Context, store: Store, st
     assert open_cells(context, store)[0].runtimes == ("torch",)
 
 
-def test_a_cell_whose_runtimes_all_have_rows_is_closed(context: Context, store: Store) -> None:
+def test_a_cell_whose_runtimes_all_have_rows_is_closed(context: RunContext, store: Store) -> None:
     for runtime in SUITE.runtimes:
         store.add(record(runtime=runtime))
     assert len(open_cells(context, store)) == 2 * 2 * 2 - 1
 
 
-def test_rows_of_other_runs_do_not_count(context: Context, store: Store) -> None:
+def test_rows_of_other_runs_do_not_count(context: RunContext, store: Store) -> None:
     store.add(record(run_id="another"))
     assert len(open_of(context, store)) == 2 * 2 * 2 * 2
 
 
-def test_boards_come_first_and_run_tvm_alone(context: Context, store: Store) -> None:
+def test_boards_come_first_and_run_tvm_alone(context: RunContext, store: Store) -> None:
     suite = suite_with(context, targets=("native", "raspberry-pi-4"))
     cells = open_cells(replace(context, suite=suite), store)
     assert [cell.target.name for cell in cells] == ["raspberry-pi-4"] * 4 + ["native"] * 4
     assert [cell.runtimes for cell in cells] == [("tvm",)] * 4 + [("tvm", "torch")] * 4
 
 
-def test_halves_are_measured_on_opencl_devices_alone(context: Context, store: Store) -> None:
+def test_halves_are_measured_on_opencl_devices_alone(context: RunContext, store: Store) -> None:
     suite = suite_with(
         context, targets=("native", "opencl"), precisions=("float32", "float16"), threads=(1,)
     )
@@ -143,7 +146,7 @@ def test_halves_are_measured_on_opencl_devices_alone(context: Context, store: St
     ]
 
 
-def test_a_row_in_one_precision_leaves_the_other_open(context: Context, store: Store) -> None:
+def test_a_row_in_one_precision_leaves_the_other_open(context: RunContext, store: Store) -> None:
     suite = suite_with(
         context, targets=("opencl",), precisions=("float32", "float16"), threads=(1,)
     )
@@ -153,7 +156,7 @@ def test_a_row_in_one_precision_leaves_the_other_open(context: Context, store: S
     assert (first.variant.name, first.precision) == ("mobilenet_v2_0.35_96", "float32")
 
 
-def test_a_row_counts_whichever_board_it_is_from(context: Context, store: Store) -> None:
+def test_a_row_counts_whichever_board_it_is_from(context: RunContext, store: Store) -> None:
     suite = suite_with(context, targets=("raspberry-pi-4",))
     store.add(record(target="raspberry-pi-4", device="the second pi"))
     assert len(open_of(replace(context, suite=suite), store)) == 3
@@ -172,11 +175,11 @@ def test_a_suite_of_another_version_is_refused_not_guessed(
 
     run = Run(RUN, "2026-01-02T03:04:05+00:00", {})
     with pytest.raises(BenchError, match=reason):
-        open_cells(Context(run, SUITE.model_copy(update=change), (Weights(),), tmp_path), store)
+        open_cells(RunContext(run, SUITE.model_copy(update=change), (Weights(),), tmp_path), store)
 
 
 def test_a_checkpoint_is_measured_with_the_variants_that_it_is_for(
-    context: Context, store: Store
+    context: RunContext, store: Store
 ) -> None:
     checkpoints = tuple(
         Weights(source=f"/tmp/{name}.pth", width_multiplier=multiplier, sha256=name)
@@ -194,7 +197,7 @@ def test_a_checkpoint_is_measured_with_the_variants_that_it_is_for(
 
 
 def test_a_bundle_is_a_cell_of_its_own_and_let_cool_as_asked(
-    context: Context, store: Store, exported_bundle: Path
+    context: RunContext, store: Store, exported_bundle: Path
 ) -> None:
     bundle = open_bundle(exported_bundle)
     suite = bundle_suite([bundle], {"cool_below_c": 55.0})

@@ -12,7 +12,7 @@ from rich.console import Console
 from mobilebench.bench.cli.events import EventLog
 from mobilebench.bench.cli.progress import RunDisplay
 from mobilebench.bench.config.suite import Suite
-from mobilebench.bench.measure.plan import Context
+from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.regression import regression_check as night
 from mobilebench.bench.regression.regression_check import check_regressions
@@ -59,7 +59,7 @@ class Farm:
 
     def judge(self, run: Run) -> list[str]:
         """Return the kinds of what is found in a night whose rows are there."""
-        context = Context(run, Suite(variants=(VARIANT,)), (Weights(),), self.directory)
+        context = RunContext(run, Suite(variants=(VARIANT,)), (Weights(),), self.directory)
         with RunDisplay(Console(quiet=True), EventLog(None)) as progress:
             progress.begin(1)
             self.found = check_regressions(context, self.store, progress)

@@ -10,8 +10,9 @@ import pytest
 
 from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.config.effort import Effort
-from mobilebench.bench.measure.on_device import MeasurementConfig
+from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.regression import remeasure as second_look
@@ -38,8 +39,8 @@ def libraries(cache_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
         variant, target = parse_variant(VARIANT), find_target("native")
         exported = service.to_onnx(variant, Weights())
         yield (
-            service.build(variant, exported, target, 1, ()),
-            service.build(variant, exported, target, 1, (), optimize_for=MEMORY),
+            service.build(exported, BuildOptions(target)),
+            service.build(exported, BuildOptions(target, optimize_for=MEMORY)),
         )
 
 

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from mobilebench.bench.build.artifact import build_artifact
+from mobilebench.bench.build.options import BuildOptions
+from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import compare
-from mobilebench.bench.measure.on_device import MeasurementConfig, infer_on_device
+from mobilebench.bench.measure.inference import infer_on_device
 from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
@@ -30,16 +32,8 @@ def test_fused_blocks_match_pytorch(
 ) -> None:
     variant, where = parse_variant(name), find_target(target)
     exported = to_onnx(variant, Weights(), cache_dir)
-    artifact = build_artifact(
-        name,
-        exported.onnx_path,
-        exported.onnx_sha256,
-        where,
-        built_for,
-        (),
-        cache_dir,
-        optimize_for=MEMORY,
-    )
+    options = BuildOptions(where, built_for, optimize_for=MEMORY)
+    artifact = build_artifact(exported, options, cache_dir)
     expansion = variant.height * variant.width // 4 * 48 * 4  # of the first block that has one
     assert artifact.manifest.arena_bytes < expansion
     inputs, reference = exported.reference()

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from mobilebench.bench.build.artifact import Artifact, build_artifact
+from mobilebench.bench.build.options import BuildOptions
+from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import compare
-from mobilebench.bench.measure.on_device import MeasurementConfig, infer_on_device
+from mobilebench.bench.measure.inference import infer_on_device
 from mobilebench.bench.models.onnx_export import OnnxModel, to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
@@ -29,11 +31,8 @@ def exported(cache_dir: Path) -> OnnxModel:
 
 
 def build(exported: OnnxModel, cache: Path, precision: str, params: str, threads: int) -> Artifact:
-    return build_artifact(
-        *(VARIANT.name, exported.onnx_path, exported.onnx_sha256, NATIVE, threads, (), cache),
-        precision=precision,
-        params_storage=params,
-    )
+    options = BuildOptions(NATIVE, threads, precision=precision, params_storage=params)
+    return build_artifact(exported, options, cache)
 
 
 def infer(exported: OnnxModel, artifact: Artifact, cache: Path, threads: int) -> Any:
@@ -151,9 +150,6 @@ def test_weights_too_large_for_float16_are_refused() -> None:
 
 
 def test_external_weights_are_refused_on_a_gpu(exported: OnnxModel, cache_dir: Path) -> None:
-    with pytest.raises(BenchError, match="leave out --params apart"):
-        build_artifact(
-            *(VARIANT.name, exported.onnx_path, exported.onnx_sha256, find_target("mali"), 1, ()),
-            cache_dir,
-            params_storage=EXTERNAL,
-        )
+    with pytest.raises(BenchError, match="leave out --params-storage external"):
+        options = BuildOptions(find_target("mali"), params_storage=EXTERNAL)
+        build_artifact(exported, options, cache_dir)

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from mobilebench.bench.build.artifact import build_artifact
+from mobilebench.bench.build.options import BuildOptions
+from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import compare
-from mobilebench.bench.measure.on_device import MeasurementConfig, infer_on_device
+from mobilebench.bench.measure.inference import infer_on_device
 from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
@@ -25,9 +27,7 @@ def test_shared_network_matches_pytorch_on_any_number_of_threads(
 ) -> None:
     variant = parse_variant("mobilenet_v2_0.35_64x96")
     exported = to_onnx(variant, Weights(), cache_dir)
-    artifact = build_artifact(
-        variant.name, exported.onnx_path, exported.onnx_sha256, NATIVE, built_for, (), cache_dir
-    )
+    artifact = build_artifact(exported, BuildOptions(NATIVE, built_for), cache_dir)
     inputs, reference = exported.reference()
     workload = Workload(variant, Weights(), exported.onnx_path, artifact.library)
     outputs = infer_on_device(MeasurementConfig(NATIVE, run_on, 60, cache_dir), workload, inputs)
@@ -97,9 +97,7 @@ def test_code_for_one_thread_has_no_barriers(cache_dir: Path) -> None:
     variant = parse_variant("mobilenet_v2_0.35_32_t1")
     exported = to_onnx(variant, Weights(), cache_dir)
     libraries = [
-        build_artifact(
-            variant.name, exported.onnx_path, exported.onnx_sha256, NATIVE, threads, (), cache_dir
-        ).library.read_bytes()
+        build_artifact(exported, BuildOptions(NATIVE, threads), cache_dir).library.read_bytes()
         for threads in (1, 2)
     ]
     assert [b"mobilebench_barrier" in library for library in libraries] == [False, True]

@@ -113,6 +113,13 @@ def test_an_unknown_target_names_the_nearest() -> None:
     [
         ("[tvm", "board.toml"),
         (GOOD + 'colour = "red"\n' + TVM, "unknown key 'colour'; allowed are description"),
+        (
+            GOOD + 'trackerkey = "pi"\n' + TVM,
+            "unknown key 'trackerkey'.*; did you mean tracker_key",
+        ),
+        (GOOD + 'name = "pi"\n' + TVM, "unknown key 'name'"),
+        (GOOD.replace("device_type", "device") + TVM, "device is called device_type now"),
+        (GOOD + 'key = "pi"\n' + TVM, "key is called tracker_key now"),
         (GOOD, "tvm is missing"),
         (TVM, "description is missing"),
         (GOOD + "[tvm]\n", r"kind is missing in \[tvm\]"),

@@ -136,7 +136,7 @@ class Bundle {
   explicit Bundle(const std::string& directory)
       : directory_(directory), manifest_(Fields::Read(directory + "/manifest.json")) {
     const std::string file = directory + "/manifest.json";
-    if (manifest_.Get<int>("format") != 1) {
+    if (manifest_.Get<int>("format") != 2) {
       throw Refusal(file +
                     ": has another format than this program knows; take the program of cpp/");
     }

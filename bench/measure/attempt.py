@@ -1,0 +1,80 @@
+"""What became of a cell: an attempt for each runtime, and what was learnt of the device."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from mobilebench.bench.accuracy.evaluation import Accuracy
+from mobilebench.bench.measure.fidelity import Fidelity
+from mobilebench.bench.runtimes.runtime import Usage
+from mobilebench.reports.records.record import KernelTime, Status
+from mobilebench.targets.devices.device import DeviceState
+from mobilebench.targets.errors import BenchError, NoDeviceError
+from mobilebench.targets.processes.worker import (
+    WorkerCrashedError,
+    WorkerError,
+    WorkerTimedOutError,
+)
+
+
+@dataclass
+class Attempt:
+    """How far one runtime got."""
+
+    runtime: str
+    status: Status = "ok"
+    error: str = ""
+    fidelity: Fidelity | None = None
+    usage: Usage | None = None
+    loaded: Usage | None = None  # the same before the first inference
+    round_trip_ms: float | None = None
+    copies_ms: tuple[float, float] | None = None  # input to the device, output back
+    accuracy: Accuracy | None = None
+    pytorch_accuracy: Accuracy | None = None  # on the same images
+    rounds_ms: list[list[float]] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)  # what a reader of the row should know
+    retries: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing has gone wrong so far."""
+        return self.status == "ok"
+
+
+@dataclass(frozen=True)
+class KernelProfile:
+    """How long the kernels of TVM's artifact take, and what the device does at best."""
+
+    kernels: list[KernelTime]
+    peak_macs_per_s: float
+    read_bytes_per_s: float
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What became of a cell; a device state is None where the device could not be asked."""
+
+    attempts: list[Attempt]
+    kernel_profile: KernelProfile | None = None
+    before: DeviceState | None = None
+    after: DeviceState | None = None
+
+
+@contextmanager
+def failing(attempt: Attempt, otherwise: Status = "failed") -> Iterator[None]:
+    """Turn what a worker raises into the status of an attempt.
+
+    A process that died or did not answer has a status of its own; `otherwise` is for the rest.
+    """
+    try:
+        yield
+    except (BenchError, NoDeviceError, WorkerError) as error:
+        attempt.error = str(error)
+        if isinstance(error, NoDeviceError):
+            attempt.status = "no_device"
+        elif isinstance(error, WorkerCrashedError):
+            attempt.status = "crashed"
+        elif isinstance(error, WorkerTimedOutError):
+            attempt.status = "timed_out"
+        else:
+            attempt.status = otherwise

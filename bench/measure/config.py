@@ -1,0 +1,23 @@
+"""Where and how thoroughly something is measured."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mobilebench.bench.config.effort import EFFORTS, Effort
+from mobilebench.bench.measure.session_pool import SessionPool
+from mobilebench.targets.catalog.target import Target
+from mobilebench.targets.devices.farm import Farm
+
+
+@dataclass(frozen=True)
+class MeasurementConfig:
+    """Where and how thoroughly something is measured."""
+
+    target: Target
+    threads: int
+    time_limit_s: float  # of each request
+    cache_dir: Path
+    farm: Farm | None = None  # where the target's boards are; None: this machine is the device
+    effort: Effort = EFFORTS["quick"]
+    retries: int = 0  # on other boards, or later, after a board or a model has died
+    sessions: SessionPool | None = None  # whose workers are used; None: a new one each time

@@ -1,0 +1,27 @@
+"""What an artifact computes on its device."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from mobilebench.bench.build.artifact import Artifact
+from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.sessions import open_device
+from mobilebench.bench.models.outputs import Floats, Outputs
+from mobilebench.bench.models.variant import Variant
+from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.runtimes.runtime import Workload
+
+
+def workload_of(variant: Variant, artifact: Artifact) -> Workload:
+    """Return what TVM alone needs to run an artifact."""
+    workload = Workload(variant, Weights(), Path(), artifact.library, artifact.params_path)
+    return replace(workload, precision=artifact.manifest.precision)
+
+
+def infer_on_device(config: MeasurementConfig, workload: Workload, inputs: Floats) -> Outputs:
+    """Return what an artifact computes on its device; raises what the worker raises."""
+    device, _ = open_device(config)
+    with device:
+        device.call("load", workload, config.threads, timeout_s=config.time_limit_s)
+        outputs: Outputs = device.call("infer", inputs, timeout_s=config.time_limit_s)
+        return outputs

@@ -1,0 +1,61 @@
+"""What would fail in every row is refused before a run begins."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.measure.planned_cell import PlannedCell
+from mobilebench.bench.measure.progress import RunProgress
+from mobilebench.bench.measure.run_context import RunContext
+from mobilebench.bench.measure.sessions import probe_target
+from mobilebench.schedules.precision import FLOAT16, FLOAT32
+from mobilebench.targets.catalog.target import Target
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.processes.worker import WorkerError
+
+
+def check_request(
+    context: RunContext,
+    service: BuildService,
+    cells: Sequence[PlannedCell],
+    progress: RunProgress,
+) -> list[PlannedCell]:
+    """Return the cells with the limits that live devices have reported.
+
+    Raises BenchError for a target, a device or weights that no cell could be measured with.
+    """
+    live = {cell.target.name: cell.target for cell in cells}
+    for target in live.values():
+        for refusal in service.check_target(target, context.databases):
+            progress.warn(refusal)
+        if target.tracker_key:
+            progress.say(f"{target.name}: wait for a board")
+        own = [cell for cell in cells if cell.target.name == target.name]
+        live[target.name] = _probe(context, target, own)
+    _check_weights(context, service, cells)
+    return [replace(cell, target=live[cell.target.name]) for cell in cells]
+
+
+def _probe(context: RunContext, target: Target, cells: Sequence[PlannedCell]) -> Target:
+    half = any(cell.precision == FLOAT16 for cell in cells)
+    exported = (one for one in context.bundles if one.target.name == target.name)
+    built_for = next((one.manifest.architecture for one in exported), "")
+    config = context.measurement_config(target, threads=1)
+    return probe_target(config, FLOAT16 if half else FLOAT32, built_for)
+
+
+def _check_weights(
+    context: RunContext, service: BuildService, cells: Sequence[PlannedCell]
+) -> None:
+    """Raise BenchError for a checkpoint that does not fit its network; bundles have their own."""
+    if context.bundles:
+        return
+    # Weights that fit a network at one size fit it at all.
+    models = {(c.weights, replace(c.variant, height=0, width=0)): c.variant for c in cells}
+    for (weights, _), variant in models.items():
+        if not weights.sha256:
+            continue
+        try:
+            service.check_weights(variant, weights)
+        except WorkerError as error:
+            raise BenchError(f"checkpoint {weights.source}: {error}") from error

@@ -1,0 +1,65 @@
+"""Times of inferences and of kernels on a device."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mobilebench.bench.build.artifact import Artifact
+from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.latency import round_size
+from mobilebench.bench.measure.sessions import open_device
+from mobilebench.bench.runtimes.runtime import Workload
+from mobilebench.targets.processes.worker import Worker
+
+
+def take_round(device: Worker, config: MeasurementConfig, expected_ms: float) -> list[float]:
+    """Return the samples of a round, in milliseconds, of the model that a worker has loaded."""
+    samples, round_s = _round_of(config, expected_ms)
+    device.call("time", 1, timeout_s=config.time_limit_s)  # fills caches, raises clocks
+    found: list[float] = device.call("time", samples, timeout_s=round_s)
+    return found
+
+
+def _round_of(config: MeasurementConfig, expected_ms: float) -> tuple[int, float]:
+    """Return how many samples a round has, and within how many seconds they must be there."""
+    samples = round_size(config.effort, expected_ms)
+    return samples, config.time_limit_s + 3 * samples * expected_ms / 1000
+
+
+def kernel_microseconds(
+    config: MeasurementConfig, workload: Workload, artifacts: Sequence[Artifact]
+) -> list[list[float]]:
+    """Return the median time of every kernel inside each artifact; artifacts take turns.
+
+    A CPU's must be instrumented.
+
+    Raises what the worker raises.
+    """
+    device, _ = open_device(config)
+    with device:
+        return time_kernels(device, config, workload, artifacts)
+
+
+def time_kernels(
+    device: Worker, config: MeasurementConfig, workload: Workload, artifacts: Sequence[Artifact]
+) -> list[list[float]]:
+    """Return the same as `kernel_microseconds`, through a session that is open."""
+    limit_s = config.time_limit_s
+    own = [replace(workload, library=artifact.library) for artifact in artifacts]
+    expected_ms = []
+    for one in own:
+        device.call("load", one, config.threads, timeout_s=limit_s)
+        expected_ms.append(device.call("warm_up", config.effort.warm_up_s, timeout_s=limit_s))
+    taken: list[list[list[float]]] = [[] for _ in artifacts]
+    for _ in range(config.effort.rounds):
+        for one, artifact, expected, seconds in zip(
+            own, artifacts, expected_ms, taken, strict=True
+        ):
+            samples, round_s = _round_of(config, expected)
+            kernels = len(artifact.manifest.kernels)
+            device.call("load", one, config.threads, timeout_s=limit_s)
+            device.call("time", 1, timeout_s=limit_s)  # fills caches, raises clocks
+            seconds.extend(device.call("kernel_seconds", kernels, samples, timeout_s=round_s))
+    return [
+        [1e6 * statistics.median(one) for one in zip(*seconds, strict=True)] for seconds in taken
+    ]
