@@ -38,16 +38,22 @@ _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 @contextmanager
-def compact_kernels() -> Iterator[None]:
-    """Have TVM write compact sources meanwhile, whatever else was to be done with them."""
+def compact_kernels() -> Iterator[list[str]]:
+    """Have TVM write compact sources meanwhile, whatever else was to be done with them.
+
+    Gives a list that is filled with the sources as they were before.
+    """
     import tvm_ffi
 
+    sources: list[str] = []
+
     def shorten(source: str, _target: Any) -> str:
+        sources.append(source)
         return compact(source)
 
     tvm_ffi.register_global_func(_CALLBACK, shorten, override=True)
     try:
-        yield
+        yield sources
     finally:
         tvm_ffi.registry.remove_global_func(_CALLBACK)
 

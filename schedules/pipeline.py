@@ -1,6 +1,7 @@
-"""The compiler, from an imported ONNX graph to a module that TVM can build.
+"""The compiler, from an imported ONNX graph to TVM's executable.
 
-Each function is one phase; the passes of a phase run in the order in which they stand.
+The passes run in the order in which they stand here, phase by phase; each is a class in a file of
+its own name in `passes/`, or one of TVM's. `IRDump` writes the module after every one of them.
 """
 
 from typing import Any
@@ -10,32 +11,32 @@ from tvm import relax
 from tvm.s_tir import dlight
 
 from mobilebench.schedules.databases.lookup import Lookup
-from mobilebench.schedules.machine import Gpu, Processor, machine_of
+from mobilebench.schedules.ir_dump import IRDump
+from mobilebench.schedules.machine import Gpu, Machine, Processor, machine_of
+from mobilebench.schedules.objective import LATENCY
 from mobilebench.schedules.opencl_source import compact_kernels
-from mobilebench.schedules.passes.flatten import explicit_loops, flat_buffers
+from mobilebench.schedules.passes.canonicalize_relu6 import CanonicalizeReLU6
+from mobilebench.schedules.passes.explicit_loops import explicit_loops
+from mobilebench.schedules.passes.flat_buffers import flat_buffers
 from mobilebench.schedules.passes.fold_layout import FoldLayout
 from mobilebench.schedules.passes.fuse_blocks import FuseBlocks
-from mobilebench.schedules.passes.instrument_kernels import MarkKernels
+from mobilebench.schedules.passes.instrument_kernels import InstrumentKernels
 from mobilebench.schedules.passes.integer_clamp import IntegerClamp
 from mobilebench.schedules.passes.lower_operators import LowerOperators
 from mobilebench.schedules.passes.merge_kernels import MergeKernels
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA, PlanArena
 from mobilebench.schedules.passes.pool_params import PoolParams
-from mobilebench.schedules.passes.relu6 import CanonicalizeReLU6
 from mobilebench.schedules.passes.schedule_kernels import ScheduleKernels
 from mobilebench.schedules.passes.share_network import PART, ShareNetwork, share, unshared
 from mobilebench.schedules.passes.skip_padding import SkipPadding
 from mobilebench.schedules.passes.split_concat import SplitConcat
 from mobilebench.schedules.passes.store_half import StoreHalf
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
-from mobilebench.schedules.preference import LATENCY
 from mobilebench.targets.catalog.target import Target
 
 KERNEL = "main"
 _CONVOLUTION_LAYOUTS = {"NHWC": ["NHWC", "HWIO"], "NCHW": ["NCHW", "OIHW"]}
-
-
-# Loops that a template marks are split into borders, with padding, and an interior without.
+# Loops that a template annotates are split into borders, with padding, and an interior without.
 _CONFIG = {
     "s_tir.LoopPartition": {
         "partition_const_loop": True,
@@ -44,24 +45,20 @@ _CONFIG = {
 }
 
 
-def graph_passes(target: Target) -> list[Any]:
-    """Phase 1. The imported graph becomes canonical operators in the target's layout."""
-    return [
-        CanonicalizeReLU6(),
-        SplitConcat(),
-        relax.transform.ConvertLayout({"relax.nn.conv2d": _CONVOLUTION_LAYOUTS[target.layout]}),
-        relax.transform.Normalize(),
-        FoldLayout(),
-    ]
-
-
-def fusion_passes(machine: Processor, precision: str) -> list[Any]:
-    """Phase 2. Operators become TIR; bias, ReLU6 and residual join their convolution.
+def fusion_passes(target: Target, machine: Processor, precision: str) -> list[Any]:
+    """Return the passes from the imported graph to fused kernels without a schedule.
 
     On a GPU half precision is that of weights and activations, on a CPU of stored weights alone.
     """
     stores_half = precision == FLOAT16 and isinstance(machine, Gpu)
     return [
+        # Phase 1. The imported graph becomes canonical operators in the target's layout.
+        CanonicalizeReLU6(),
+        SplitConcat(),
+        relax.transform.ConvertLayout({"relax.nn.conv2d": _CONVOLUTION_LAYOUTS[target.layout]}),
+        relax.transform.Normalize(),
+        FoldLayout(),
+        # Phase 2. Operators become TIR; bias, ReLU6 and residual join their convolution.
         LowerOperators(machine),
         relax.transform.LegalizeOps(),
         relax.transform.AnnotateTIROpPattern(),
@@ -72,49 +69,50 @@ def fusion_passes(machine: Processor, precision: str) -> list[Any]:
     ]
 
 
-def schedule_passes(
-    machine: Processor, lookup: Lookup, optimize_for: str, instrumented: bool
+def cpu_passes(
+    machine: Machine, lookup: Lookup, optimize_for: str, instrumented: bool
 ) -> list[Any]:
-    """Phase 3. Each kernel gets loops that fit the machine; marked, it tells when it is done.
-
-    On a GPU nothing is marked or merged: it launches kernels one by one, and tells their times.
-    """
-    if isinstance(machine, Gpu):
-        # What no template knows gets TVM's own schedule.
-        return [
-            ScheduleKernels(machine, lookup),
-            dlight.ApplyDefaultSchedule(dlight.gpu.Fallback()),
-        ]
+    """Return the passes that make one function of all kernels, in one piece of memory."""
     return [
+        # Phase 3. Each kernel gets loops that fit the machine, and all become one.
         ScheduleKernels(machine, lookup),
-        *([MarkKernels()] if instrumented else []),
+        *([InstrumentKernels()] if instrumented else []),
         MergeKernels(),
         explicit_loops(),
         SkipPadding(),
         IntegerClamp(machine),
         FuseBlocks(machine, optimize_for),
-    ]
-
-
-def memory_passes(machine: Processor) -> list[Any]:
-    """Phase 4. Calls write into buffers, which lie in one arena; a GPU's are used again whole.
-
-    Weights lie in one pool, a GPU's each by itself.
-    """
-    explicit = [
+        # Phase 4. Activations lie in one arena, weights in one pool; threads share the work.
         relax.transform.RewriteDataflowReshape(),
         relax.transform.ToNonDataflow(),
         relax.transform.RemovePurityChecking(),
         relax.transform.CallTIRRewrite(),
+        flat_buffers(),
+        PlanArena(machine),
+        PoolParams(),
+        ShareNetwork(machine),
     ]
-    if isinstance(machine, Gpu):
-        return [*explicit, relax.transform.StaticPlanBlockMemory()]
-    return [*explicit, flat_buffers(), PlanArena(machine), PoolParams(), ShareNetwork(machine)]
 
 
-def machine_passes() -> list[Any]:
-    """Phase 5. What is left becomes instructions of the Relax virtual machine."""
+def gpu_passes(machine: Gpu, lookup: Lookup) -> list[Any]:
+    """Return the passes for kernels that are launched one by one, and timed by the driver."""
     return [
+        # Phase 3. Each kernel gets its work items; what no template knows gets TVM's own schedule.
+        ScheduleKernels(machine, lookup),
+        dlight.ApplyDefaultSchedule(dlight.gpu.Fallback()),
+        # Phase 4. Buffers are used again whole.
+        relax.transform.RewriteDataflowReshape(),
+        relax.transform.ToNonDataflow(),
+        relax.transform.RemovePurityChecking(),
+        relax.transform.CallTIRRewrite(),
+        relax.transform.StaticPlanBlockMemory(),
+    ]
+
+
+def vm_passes() -> list[Any]:
+    """Return the passes from a planned module to one for the Relax virtual machine."""
+    return [
+        # Phase 5. What is left becomes the virtual machine's instructions.
         relax.transform.LowerAllocTensor(),
         relax.transform.KillAfterLastUse(),
         relax.transform.LowerRuntimeBuiltin(),
@@ -125,12 +123,20 @@ def machine_passes() -> list[Any]:
 
 
 def fuse(
-    mod: tvm.IRModule, target: Target, tvm_target: Any, precision: str = FLOAT32
+    mod: tvm.IRModule,
+    target: Target,
+    tvm_target: Any,
+    precision: str = FLOAT32,
+    *,
+    dump: IRDump | None = None,
 ) -> tvm.IRModule:
-    """Run phases 1 and 2: the module calls kernels that are not scheduled yet."""
-    passes = [*graph_passes(target), *fusion_passes(machine_of(tvm_target), precision)]
-    with tvm_target:
-        return tvm.transform.Sequential(passes)(mod)
+    """Run phases 1 and 2: the module calls kernels that are not scheduled yet.
+
+    `precision` is one of PRECISIONS. With a dump, the module is written after every pass.
+    """
+    if dump:
+        dump.write_module("import", mod)
+    return _run(fusion_passes(target, machine_of(tvm_target), precision), mod, tvm_target, dump)
 
 
 def plan(
@@ -139,23 +145,41 @@ def plan(
     lookup: Lookup,
     optimize_for: str = LATENCY,
     instrumented: bool = False,
+    *,
+    dump: IRDump | None = None,
 ) -> tvm.IRModule:
-    """Run phases 3 and 4: the module says which kernels run, in which order, in which storage."""
+    """Run phases 3 and 4: the module says which kernels run, in which order, in which storage.
+
+    `optimize_for` is one of OBJECTIVES. An instrumented network notes when each kernel is done; on
+    a GPU the driver tells it. With a dump, the module is written after every pass.
+    """
     machine = machine_of(tvm_target)
-    passes = [
-        *schedule_passes(machine, lookup, optimize_for, instrumented),
-        *memory_passes(machine),
-    ]
+    if isinstance(machine, Gpu):
+        passes = gpu_passes(machine, lookup)
+    else:
+        passes = cpu_passes(machine, lookup, optimize_for, instrumented)
+    return _run(passes, fused, tvm_target, dump)
+
+
+def build(planned: tvm.IRModule, tvm_target: Any, *, dump: IRDump | None = None) -> Any:
+    """Run phase 5 on a planned module and generate code for it; returns TVM's executable.
+
+    With a dump, the module is written after every pass, and then the generated code.
+    """
+    passes = dump.after_each(vm_passes()) if dump else vm_passes()
+    pipeline = tvm.transform.Sequential(passes)
+    with tvm.transform.PassContext(config=_CONFIG), compact_kernels() as sources:
+        executable = relax.build(planned, tvm_target, relax_pipeline=pipeline)
+    if dump:
+        dump.write_code(executable, sources)
+    return executable
+
+
+def _run(
+    passes: list[Any], mod: tvm.IRModule, tvm_target: Any, dump: IRDump | None
+) -> tvm.IRModule:
     with tvm_target:
-        return tvm.transform.Sequential(passes)(fused)
-
-
-def build(planned: tvm.IRModule, tvm_target: Any) -> Any:
-    """Run phase 5 on a planned module and generate code for it; returns TVM's executable."""
-    with tvm.transform.PassContext(config=_CONFIG), compact_kernels():
-        return relax.build(
-            planned, tvm_target, relax_pipeline=tvm.transform.Sequential(machine_passes())
-        )
+        return tvm.transform.Sequential(dump.after_each(passes) if dump else passes)(mod)
 
 
 def kernel_entry(machine: Processor) -> str:

@@ -67,11 +67,11 @@ def _read(machine: Processor) -> tirx.PrimFunc:
     memory = tirx.decl_buffer((parts * steps * _CHAINS * lanes,), "float32", "memory")
 
     def step(total: Any, at: Any, chain: Any, lane: Any) -> Any:
-        part, turn = at
+        part, index = at
         if isinstance(machine, Gpu) and machine.subgroup > 1:
-            vector = (turn * _CHAINS + chain) * parts + part
+            vector = (index * _CHAINS + chain) * parts + part
         else:
-            vector = (part * steps + turn) * _CHAINS + chain
+            vector = (part * steps + index) * _CHAINS + chain
         return total + memory[vector * lanes + lane]
 
     return _chains(machine, memory, steps, step)
@@ -81,7 +81,7 @@ def _chains(machine: Processor, source: Any, steps: int, step: Any) -> tirx.Prim
     """Return a kernel in which each part updates its sums so many times."""
     lanes, parts = machine.vector_floats, _parts(machine)
     sums = _CHAINS * lanes
-    turn = tirx.Var("turn", "int32")
+    index = tirx.Var("index", "int32")
     part, run = _work_items(machine) if isinstance(machine, Gpu) else _threads(machine)
     output = tirx.decl_buffer((parts * sums,), "float32", "output")
     local = tirx.decl_buffer((sums,), "float32", "sums", scope="local")
@@ -93,12 +93,12 @@ def _chains(machine: Processor, source: Any, steps: int, step: Any) -> tirx.Prim
         vector = tirx.For(lane, 0, lanes, tirx.ForKind.VECTORIZED, store)
         return tirx.For(chain, 0, _CHAINS, tirx.ForKind.UNROLLED, vector)
 
-    update = all_sums(lambda chain, lane, at: step(local[at], (part, turn), chain, lane), local, 0)
+    update = all_sums(lambda chain, lane, at: step(local[at], (part, index), chain, lane), local, 0)
     body = tirx.SeqStmt(
         [
             tirx.AllocBuffer(local),
             all_sums(lambda _chain, _lane, _at: tirx.const(0.0, "float32"), local, 0),
-            tirx.For(turn, 0, steps, tirx.ForKind.SERIAL, update),
+            tirx.For(index, 0, steps, tirx.ForKind.SERIAL, update),
             all_sums(lambda _chain, _lane, at: local[at], output, part * sums),
         ]
     )

@@ -12,9 +12,9 @@ from mobilebench import schedules, targets
 from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
 from mobilebench.bench.models.onnx_export import OnnxModel
-from mobilebench.schedules.databases.database import Database, find_databases
+from mobilebench.schedules.databases.database import TileDatabase, find_databases
 from mobilebench.schedules.machine import machine_of
-from mobilebench.schedules.params import EXTERNAL, PARAMS_FILE, Pool
+from mobilebench.schedules.params_pool import EXTERNAL, PARAMS_FILE, ParamsPool
 from mobilebench.targets.catalog.target import CPU, Target
 from mobilebench.targets.catalog.tvm_target import resolve
 from mobilebench.targets.errors import BenchError
@@ -89,7 +89,7 @@ class Artifact:
 
     @property
     def params_path(self) -> Path | None:
-        """The file of weights that are apart."""
+        """The file of external weights."""
         return self.directory / PARAMS_FILE if self.manifest.params_storage == EXTERNAL else None
 
 
@@ -220,7 +220,7 @@ def _versions(toolchain: Toolchain) -> tuple[str, str, str]:
 
 def _databases(
     target: Target, tvm_target: dict[str, Any], directories: Sequence[Path]
-) -> tuple[list[Database], list[str]]:
+) -> tuple[list[TileDatabase], list[str]]:
     import tvm
 
     machine = machine_of(tvm.target.Target(tvm_target))
@@ -241,7 +241,8 @@ def _compile(
 
     from mobilebench.bench.memory.memory_plan import footprint
     from mobilebench.schedules import pipeline
-    from mobilebench.schedules.native.native_code import MARKS, TEAM, link_library
+    from mobilebench.schedules.ir_dump import IRDump
+    from mobilebench.schedules.native.native_code import INSTRUMENTATION, TEAM, link_library
     from mobilebench.schedules.passes.pool_params import take_params
     from mobilebench.schedules.passes.share_network import is_shared
     from mobilebench.schedules.templates.task import kernels_of
@@ -249,17 +250,19 @@ def _compile(
     target, precision = options.target, options.precision
     imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
     tvm_handle = tvm.target.Target(tvm_target)
-    fused = pipeline.fuse(imported, target, tvm_handle, precision)
-    planned = pipeline.plan(fused, tvm_handle, lookup, options.optimize_for, options.instrumented)
+    dump = IRDump(options.dump_ir) if options.dump_ir else None
+    fused = pipeline.fuse(imported, target, tvm_handle, precision, dump=dump)
+    preferred = options.optimize_for, options.instrumented
+    planned = pipeline.plan(fused, tvm_handle, lookup, *preferred, dump=dump)
     code, content = take_params(planned)
     if options.params_storage == EXTERNAL and not content:
         raise BenchError(
             f"{target.name}: TVM has kept the weights; leave out --params-storage {EXTERNAL}"
         )
-    executable = pipeline.build(code, tvm_handle)
+    executable = pipeline.build(code, tvm_handle, dump=dump)
     names = [TEAM] if is_shared(planned) else []
-    names += [MARKS] if options.instrumented else []
-    pool = Pool(content, options.params_storage, precision) if content else None
+    names += [INSTRUMENTATION] if options.instrumented else []
+    pool = ParamsPool(content, options.params_storage, precision) if content else None
     toolchain = find_toolchain(target.toolchain)
     link_library(executable, directory / LIBRARY, toolchain, names, pool=pool)
     return asdict(footprint(planned)) | {"kernels": kernels_of(fused, machine_of(tvm_handle))}

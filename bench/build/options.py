@@ -3,9 +3,9 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from mobilebench.schedules.params import EMBEDDED
+from mobilebench.schedules.objective import LATENCY
+from mobilebench.schedules.params_pool import EMBEDDED
 from mobilebench.schedules.precision import FLOAT32
-from mobilebench.schedules.preference import LATENCY
 from mobilebench.targets.catalog.target import Target
 
 # What a target and databases come to is hashed instead: TVM's target, and the tiles.
@@ -19,7 +19,9 @@ class BuildOptions:
 
     target: Target
     threads: int = 1  # that one inference uses
-    databases: tuple[Path, ...] = ()  # directories of tuned tiles; none: the templates' guesses
+    databases: tuple[
+        Path, ...
+    ] = ()  # directories of tuned tiles; none: the templates' default tiles
     precision: str = FLOAT32  # one of PRECISIONS: of stored weights, on GPUs of activations too
     optimize_for: str = LATENCY  # one of OBJECTIVES
     instrumented: bool = False  # tells how long each kernel takes; a GPU's driver always does

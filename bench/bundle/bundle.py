@@ -15,7 +15,7 @@ from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.outputs import Floats, Reference
 from mobilebench.bench.models.variant import Variant, parse_variant
 from mobilebench.bench.models.weights import Weights
-from mobilebench.schedules.params import EXTERNAL, PARAMS_FILE, PARAMS_STORAGES
+from mobilebench.schedules.params_pool import EXTERNAL, PARAMS_FILE, PARAMS_STORAGES
 from mobilebench.schedules.precision import PRECISIONS
 from mobilebench.targets.catalog.target import Target, check_target_values
 from mobilebench.targets.devices.proc_files import cpu_flags

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 from rich.markup import escape
@@ -13,6 +13,16 @@ if TYPE_CHECKING:  # pydantic: not before a command is chosen
 
 _GROUPED = 6  # more options than this are listed under headings
 _OFF = "no_"
+
+
+class LazyCommand(TyperCommand):
+    """A command that is only a name and its help until it is the one that was chosen."""
+
+    declared: ClassVar[tuple[Callable[[Any], int | None], str]]  # function, model of its options
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Make the command with its options, and the context of that."""
+        return _make_command(*self.declared).make_context(*args, **extra)
 
 
 def add_command(
@@ -26,11 +36,8 @@ def add_command(
     """
 
     def add(function: Callable[[Any], int | None]) -> Callable[[Any], int | None]:
-        class Lazy(TyperCommand):
-            """Only a name and its help, until the command is the one that was chosen."""
-
-            def make_context(self, *args: Any, **extra: Any) -> Any:
-                return _make_command(function, model).make_context(*args, **extra)
+        class Lazy(LazyCommand):
+            declared = function, model
 
         group.command(
             name or function.__name__,

@@ -26,7 +26,7 @@ from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import find_weights
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.schedules.databases.database import directories
-from mobilebench.schedules.params import EMBEDDED, EXTERNAL
+from mobilebench.schedules.params_pool import EMBEDDED, EXTERNAL
 from mobilebench.schedules.precision import FLOAT32
 from mobilebench.targets.catalog.target import CPU, Target, find_target
 from mobilebench.targets.devices.farm import find_farm

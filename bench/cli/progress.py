@@ -168,9 +168,9 @@ class TuningDisplay(_Screen):
 
 
 def _gain(step: SearchStep) -> str:
-    if step.best_microseconds is None or step.guess_microseconds is None:
+    if step.best_microseconds is None or step.default_microseconds is None:
         return "nothing measured yet"
-    return f"best {step.best_microseconds:.1f} us, guess {step.guess_microseconds:.1f} us"
+    return f"best {step.best_microseconds:.1f} us, default {step.default_microseconds:.1f} us"
 
 
 def _outcome(record: Record) -> str:

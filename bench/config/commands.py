@@ -7,8 +7,8 @@ from mobilebench.bench.config.declaration import Options
 from mobilebench.bench.config.suite import SuiteFile
 from mobilebench.bench.models.weights import RANDOM
 from mobilebench.reports.records.store import DEFAULT_URL
+from mobilebench.schedules.objective import LATENCY
 from mobilebench.schedules.precision import FLOAT32
-from mobilebench.schedules.preference import LATENCY
 from mobilebench.targets.devices.farm import WAIT_S
 
 LOOPBACK = "127.0.0.1"
@@ -99,7 +99,7 @@ class TargetsOptions(Options):
 class DevicesOptions(Options):
     """`mobilebench devices`."""
 
-    tracker: options.TrackerAddress = ""
+    tracker: options.ListedTracker = ""
 
 
 class DoctorOptions(Options):

@@ -13,9 +13,9 @@ from mobilebench.bench.config.declaration import OneOf, Shown
 from mobilebench.bench.config.effort import EFFORTS
 from mobilebench.bench.models.variant import paper_grid, published_grid, small_grid
 from mobilebench.bench.runtimes.runtime import RUNTIMES
-from mobilebench.schedules.params import PARAMS_STORAGES
+from mobilebench.schedules.objective import OBJECTIVES
+from mobilebench.schedules.params_pool import PARAMS_STORAGES
 from mobilebench.schedules.precision import PRECISIONS
-from mobilebench.schedules.preference import OBJECTIVES
 
 GRIDS = {"published": published_grid, "small": small_grid, "paper": paper_grid}
 FORMATS = ("text", "markdown", "json", "junit")
@@ -26,8 +26,8 @@ WHAT, HOW, WHERE, RESULTS = "What", "How", "Where", "Results"
 
 _VARIANT = (
     "Network by name, e.g. mobilenet_v2_1.0_224, or a group of them: small (5 networks), "
-    "published (the 22 of the MobileNetV2 release) or paper (its detector, segmenter and "
-    "MobileNetV1 too)."
+    "published (the 22 whose weights were published) or paper (what the MobileNetV2 paper "
+    "measures: detector, segmenter and MobileNetV1 too)."
 )
 _TARGET = "What to compile for: a name that `mobilebench targets` lists, or a TOML file."
 
@@ -242,10 +242,16 @@ CoolBelow = Annotated[
 ]
 
 # Where it runs and compiles.
+_TRACKER = Field(
+    description="Address, HOST:PORT, of the TVM RPC tracker that the boards register with."
+)
 TrackerAddress = Annotated[
     str,
-    Field(description="Address, HOST:PORT, of the TVM RPC tracker that the boards register with."),
-    Shown(WHERE, "HOST:PORT", default="$MOBILEBENCH_TRACKER, or a board started here"),
+    _TRACKER,
+    Shown(WHERE, "HOST:PORT", default="of boards started here, or else $MOBILEBENCH_TRACKER"),
+]
+ListedTracker = Annotated[
+    str, _TRACKER, Shown(WHERE, "HOST:PORT", default="$MOBILEBENCH_TRACKER, or else this machine")
 ]
 Wait = Annotated[
     Seconds,

@@ -12,8 +12,8 @@ from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import RANDOM
 from mobilebench.bench.runtimes.runtime import TVM, default_runtimes, find_runtime
 from mobilebench.reports.records.store import DEFAULT_URL
+from mobilebench.schedules.objective import LATENCY
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
-from mobilebench.schedules.preference import LATENCY
 from mobilebench.targets.catalog.target import OPENCL, Target, find_target
 from mobilebench.targets.devices.farm import WAIT_S
 from mobilebench.targets.errors import BenchError

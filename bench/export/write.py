@@ -35,7 +35,7 @@ from mobilebench.bench.models.size import size_of
 from mobilebench.bench.models.variant import DETECT, SEGMENT, Variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import ENTRY
-from mobilebench.schedules.params import PARAMS_FILE
+from mobilebench.schedules.params_pool import PARAMS_FILE
 from mobilebench.targets.catalog.target import CPU, OPENCL, Target
 from mobilebench.targets.devices.proc_files import cpu_flags, cpu_model
 from mobilebench.targets.errors import BenchError

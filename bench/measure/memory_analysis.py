@@ -18,7 +18,7 @@ from mobilebench.reports.records.activations import (
     PATTERN_PLAN,
     Activations,
 )
-from mobilebench.schedules.preference import LATENCY, MEMORY
+from mobilebench.schedules.objective import LATENCY, MEMORY
 from mobilebench.targets.catalog.target import CPU
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import Worker, WorkerError

@@ -24,10 +24,16 @@ from mobilebench.bench.models.variant import Variant, parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.bench.tuning.progress import TuningProgress
-from mobilebench.schedules.databases.database import Database, Entry, read_database, write_database
+from mobilebench.schedules.databases.database import (
+    Entry,
+    TileDatabase,
+    read_database,
+    write_database,
+)
 from mobilebench.schedules.machine import Processor
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
 from mobilebench.schedules.tuning.candidates import BUILDER
+from mobilebench.schedules.tuning.search_settings import SearchSettings
 from mobilebench.targets.catalog.target import Target, find_target
 from mobilebench.targets.devices.device import DeviceState, require_flags, require_half, with_limits
 from mobilebench.targets.devices.farm import Farm
@@ -36,7 +42,7 @@ from mobilebench.targets.errors import BenchError, NoDeviceError
 from mobilebench.targets.processes.worker import WITHOUT_TORCH, Worker, WorkerError
 from mobilebench.targets.processes.worker_pool import LocalWorkerPool, WorkerPool
 
-_WORTH_KEEPING = 0.99  # of the guess's time; what is gained above it is noise
+_WORTH_KEEPING = 0.99  # of the default tile's time; what is gained above it is noise
 _TUNER = "mobilebench.schedules.tuning.tuner:Tuner"
 
 
@@ -86,7 +92,7 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
             exported[variant] = service.to_onnx(variant, Weights())
         machine, found = _search(request, target, exported, progress)
         emulated = target.emulated or state.emulated
-        new = Database(
+        new = TileDatabase(
             target.name,
             machine.vector_floats,
             machine.registers,
@@ -127,14 +133,16 @@ def _search(
     limit_s = request.time_limit_s
     with Worker(
         _TUNER,
-        target,
-        request.threads,
-        request.precision,
-        request.cache_dir,
-        _history(request, target),
-        limit_s,
+        SearchSettings(
+            target=target,
+            threads=request.threads,
+            precision=request.precision,
+            cache_dir=request.cache_dir,
+            history=_history(request, target),
+            time_limit_s=limit_s,
+            farm=request.farm,
+        ),
         _builders(request),
-        request.farm,
         blocked_modules=WITHOUT_TORCH,
     ) as tuner:
         for variant, one in exported.items():
@@ -153,7 +161,7 @@ def _search(
 
 
 def _builders(request: Tuning) -> Callable[[], WorkerPool]:
-    """Return what opens a crew of builders in the tuner's process."""
+    """Return what opens the pool of builders in the tuner's process."""
     if request.scheduler:
         return partial(Cluster, request.scheduler, request.cache_dir)
     return partial(LocalWorkerPool, os.cpu_count() or 1, {BUILDER: WITHOUT_TORCH})
@@ -163,17 +171,17 @@ def _confirm(
     request: Tuning,
     config: MeasurementConfig,
     exported: dict[Variant, OnnxModel],
-    found: Database,
+    found: TileDatabase,
     service: BuildService,
     progress: TuningProgress,
 ) -> list[Entry]:
-    """Return what holds where it counts: inside the networks, beside the best guesses.
+    """Return what holds where it counts: inside the networks, beside the default tiles.
 
     By itself a kernel has its caches and its strips of rows otherwise than in a network. Networks
-    of found and of guessed tiles take turns; where the found one is not at least 1 % faster, the
-    guess is the best that is known.
+    of found and of default tiles take turns; where the found one is not at least 1 % faster, the
+    default is the best that is known.
     """
-    guessed: Counter[str] = Counter()  # microseconds in all networks, by kernel
+    default: Counter[str] = Counter()  # microseconds in all networks, by kernel
     tuned: Counter[str] = Counter()
     calls: Counter[str] = Counter()
     options = BuildOptions(config.target, config.threads, precision=request.precision)
@@ -190,21 +198,21 @@ def _confirm(
                 times = kernel_microseconds(config, workload, artifacts)
             except (NoDeviceError, WorkerError) as failure:
                 raise BenchError(f"{variant.name}: {failure}; nothing is kept") from failure
-            for kernel, guess, best in zip(artifacts[0].manifest.kernels, *times, strict=True):
-                guessed[kernel["name"]] += guess
+            for kernel, before, best in zip(artifacts[0].manifest.kernels, *times, strict=True):
+                default[kernel["name"]] += before
                 tuned[kernel["name"]] += best
                 calls[kernel["name"]] += kernel["calls"]
-    return [_confirmed(e, *(c[e.kernel] for c in (guessed, tuned, calls))) for e in found.entries]
+    return [_confirmed(e, *(c[e.kernel] for c in (default, tuned, calls))) for e in found.entries]
 
 
-def _confirmed(entry: Entry, guessed: float, tuned: float, calls: int) -> Entry:
+def _confirmed(entry: Entry, default: float, tuned: float, calls: int) -> Entry:
     """Return an entry with times inside networks, and without a tile that is no better there."""
-    better = entry.tile is not None and tuned <= _WORTH_KEEPING * guessed
+    better = entry.tile is not None and tuned <= _WORTH_KEEPING * default
     return replace(
         entry,
         tile=entry.tile if better else None,
-        microseconds=round((tuned if better else guessed) / calls, 2),
-        guess_microseconds=round(guessed / calls, 2),
+        microseconds=round((tuned if better else default) / calls, 2),
+        default_microseconds=round(default / calls, 2),
     )
 
 
@@ -212,7 +220,7 @@ def _agrees_with_pytorch(
     request: Tuning,
     config: MeasurementConfig,
     exported: dict[Variant, OnnxModel],
-    database: Database,
+    database: TileDatabase,
     service: BuildService,
     progress: TuningProgress,
 ) -> bool:
@@ -252,7 +260,7 @@ def _path(request: Tuning) -> Path:
     return request.directory / f"{find_target(request.target).name}.json"
 
 
-def _old_database(request: Tuning) -> Database | None:
+def _old_database(request: Tuning) -> TileDatabase | None:
     """Return what was tuned before; None if there is nothing, or nothing of use."""
     try:
         return read_database(_path(request))

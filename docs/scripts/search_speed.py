@@ -7,6 +7,7 @@ Both take the same candidates of one kernel on this machine: all tiles of a poin
 
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,12 @@ from mobilebench.schedules.operators.pointwise import compute
 from mobilebench.schedules.templates.cpu.pointwise import pack
 from mobilebench.schedules.templates.space import design_space
 from mobilebench.schedules.templates.task import task_of
+from mobilebench.schedules.tuning.candidates import BUILDER
+from mobilebench.schedules.tuning.search_settings import SearchSettings
 from mobilebench.schedules.tuning.tuner import Tuner
 from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.processes.worker import WITHOUT_TORCH
+from mobilebench.targets.processes.worker_pool import LocalWorkerPool
 
 HEIGHT, WIDTH, INPUTS, OUTPUTS = 14, 14, 96, 576
 
@@ -34,7 +39,10 @@ def main() -> None:
     function = te.create_prim_func([data, weight, compute(data, weight, OUTPUTS)])
     module = tvm.IRModule({"main": function.with_attr("global_symbol", "main")})
     with tempfile.TemporaryDirectory() as directory:
-        tuner = Tuner(find_target("native"), 1, "float32", cache_directory(), Path(directory), 300)
+        settings = SearchSettings(
+            find_target("native"), 1, "float32", cache_directory(), Path(directory), 300
+        )
+        tuner = Tuner(settings, partial(LocalWorkerPool, 2, {BUILDER: WITHOUT_TORCH}))
         target = tuner._tvm_target
         spaces = design_space(
             task_of(function, tuner.machine()), tuner.machine()

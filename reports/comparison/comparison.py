@@ -82,8 +82,10 @@ class CellChange:
             "failed": not is_ok,
             "unclear": speed == "unclear",
         }
-        same: Verdict = "same"
-        return next((verdict for verdict, holds in true.items() if holds), same)
+        for verdict, holds in true.items():
+            if holds:
+                return verdict
+        return "same"
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Health:
     """One device over the nights of a timeline.
 
     nights: a row each where the device has rows, indexed by the night's number. Columns: rows, ok,
-    the COUNTS, `reasons` (failures by status, as text), and of every DeviceReading's column its
+    the COUNTS, `reasons` (failures by status, as text), and of the column of each of READINGS its
     median, and `_low` and `_high` behind its name.
     """
 

@@ -169,7 +169,8 @@ class Pen:
         shown = [finding for finding in findings if finding.kind != "dismissed"]
         tones: list[Tone] = [_TONES.get(finding.kind, "soft") for finding in shown]
         failed = [why for night, why in self._failed.get(number, []) if night == self._last]
-        tone: Tone = "bad" if failed else min(tones, default="soft")
+        soft: Tone = "soft"
+        tone: Tone = "bad" if failed else min(tones, default=soft)
         return Drawn(anchor, name, self._now(number, changes, shown, failed), tone, tuple(plots))
 
     def finding(self, finding: Finding) -> Markup | None:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from mobilebench.targets.errors import BenchError
 
 PACKAGED = Path(__file__).parent
 DIRECTORY_VARIABLE = "MOBILEBENCH_DATABASES"
-_FORMAT = 1
+_FORMAT = 2
+_NAMES_IN_FORMAT_1 = {"device": "device_type", "guess_microseconds": "default_microseconds"}
 
 
 @dataclass(frozen=True)
@@ -30,21 +31,21 @@ class Entry:
 
     kernel: str  # title and digest of the task
     threads: int
-    tile: dict[str, Any] | None  # None: nothing was better than the template's best guess
+    tile: dict[str, Any] | None  # None: nothing was better than the template's default tile
     microseconds: float  # of a call inside the networks that were tuned; median
-    guess_microseconds: float  # the same with the best guess, measured beside it
+    default_microseconds: float  # the same with the default tile, measured beside it
     trials: int  # candidates measured
 
 
 @dataclass(frozen=True)
-class Database:
+class TileDatabase:
     """The entries of one file."""
 
     target: str
     vector_floats: int
     registers: int
     cpu_model: str  # that the entries were measured on
-    device: str = "cpu"  # device kind of TVM's runtime
+    device_type: str = "cpu"  # as TVM's runtime calls it
     emulated: bool = False  # the times are an emulator's, and say nothing of other targets
     tvm_version: str = field(default_factory=lambda: version("apache-tvm"))
     entries: tuple[Entry, ...] = ()
@@ -56,14 +57,13 @@ class Database:
 
     def fits(self, machine: Processor) -> bool:
         """Whether code for that machine may use the entries."""
-        own = (self.device, self.vector_floats, self.registers)
+        own = (self.device_type, self.vector_floats, self.registers)
         return own == (machine.device_type, machine.vector_floats, machine.registers)
 
-    def updated(self, entries: Iterable[Entry]) -> "Database":
+    def updated(self, entries: Iterable[Entry]) -> "TileDatabase":
         """Return a database with these entries in place of those of the same kernels."""
         merged = {(one.kernel, one.threads): one for one in (*self.entries, *entries)}
-        values = asdict(self) | {"entries": tuple(merged[key] for key in sorted(merged))}
-        return Database(**values)
+        return replace(self, entries=tuple(merged[key] for key in sorted(merged)))
 
 
 def user_directory() -> Path:
@@ -79,16 +79,16 @@ def directories() -> tuple[Path, ...]:
 
 def find_databases(
     directories: Iterable[Path], target: Target, machine: Processor
-) -> tuple[list[Database], list[str]]:
+) -> tuple[list[TileDatabase], list[str]]:
     """Return the databases that serve a target, the most specific first, and what was refused.
 
     What was tuned on one OpenCL device serves no other, not even under the same target.
 
     A refusal is one line that says which file, why, and what to do; the code is then built with the
-    templates' best guesses.
+    templates' default tiles.
     """
-    own: list[Database] = []
-    kindred: list[Database] = []
+    own: list[TileDatabase] = []
+    kindred: list[TileDatabase] = []
     refused: list[str] = []
     for directory in directories:
         for path in sorted(directory.glob("*.json")):
@@ -106,35 +106,40 @@ def find_databases(
     return own + kindred, refused
 
 
-def _serves_others(database: Database) -> bool:
+def _serves_others(database: TileDatabase) -> bool:
     """Whether what was measured on one device may hold for another: not on GPUs, or emulated."""
-    return database.device == "cpu" and not database.emulated
+    return database.device_type == "cpu" and not database.emulated
 
 
-def read_database(path: Path) -> Database:
+def read_database(path: Path) -> TileDatabase:
     """Read a file; raises BenchError for one that is damaged or of another TVM version."""
     try:
         table = json.loads(path.read_text())
-        if table.pop("format") != _FORMAT:
+        if table.pop("format") not in (1, _FORMAT):
             raise ValueError("it has another format")
-        entries = tuple(Entry(**entry) for entry in table.pop("entries"))
-        database = Database(**table, entries=entries)
+        entries = tuple(Entry(**_renamed(entry)) for entry in table.pop("entries"))
+        database = TileDatabase(**_renamed(table), entries=entries)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise BenchError(
-            f"tuned database {path}: damaged ({reason}); best guesses are used instead; delete it "
-            "and run `mobilebench tune`"
+            f"tuned database {path}: damaged ({reason}); default tiles are used instead; delete "
+            "it and run `mobilebench tune`"
         ) from error
     here = version("apache-tvm")
     if database.tvm_version != here:
         raise BenchError(
-            f"tuned database {path}: made with TVM {database.tvm_version}, this is {here}; best "
-            "guesses are used instead; run `mobilebench tune`"
+            f"tuned database {path}: made with TVM {database.tvm_version}, this is {here}; default "
+            "tiles are used instead; run `mobilebench tune`"
         )
     return database
 
 
-def write_database(path: Path, database: Database) -> None:
+def _renamed(table: dict[str, Any]) -> dict[str, Any]:
+    """Return a table of a file with the names that format 2 has for its fields."""
+    return {_NAMES_IN_FORMAT_1.get(key, key): value for key, value in table.items()}
+
+
+def write_database(path: Path, database: TileDatabase) -> None:
     """Write a file at once and whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".writing")
@@ -142,7 +147,7 @@ def write_database(path: Path, database: Database) -> None:
     scratch.replace(path)
 
 
-def _text(database: Database) -> str:
+def _text(database: TileDatabase) -> str:
     """Return a file's text, a line per entry so that changes can be read."""
     head = asdict(database)
     entries = head.pop("entries")

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mobilebench.schedules.databases.database import Database, Entry
+from mobilebench.schedules.databases.database import Entry, TileDatabase
 from mobilebench.schedules.templates.task import Task
 
 
 class Lookup:
     """Answers from the first database that knows a kernel."""
 
-    def __init__(self, databases: Sequence[Database] = (), threads: int = 1) -> None:
+    def __init__(self, databases: Sequence[TileDatabase] = (), threads: int = 1) -> None:
         """Use the entries for so many threads; with no databases nothing counts as a miss."""
         self.hits = self.misses = 0
         self.trials = 0  # most candidates that were measured for one of the hits
@@ -20,7 +20,7 @@ class Lookup:
             self._entries |= {e.kernel: e for e in database.entries if e.threads == threads}
 
     def tile(self, task: Task) -> Any | None:
-        """Return the best known tile; None for the template's best guess.
+        """Return the best known tile; None for the template's default.
 
         A tile that its template has outgrown is a miss.
         """

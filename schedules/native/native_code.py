@@ -6,12 +6,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mobilebench.schedules.params import EMBEDDED, PARAMS_FILE, Pool
+from mobilebench.schedules.params_pool import EMBEDDED, PARAMS_FILE, ParamsPool
 from mobilebench.schedules.precision import FLOAT16
 from mobilebench.targets.toolchains.toolchain import Toolchain
 
 TEAM = "team"  # launches the network on several threads
-MARKS = "marks"  # notes when each kernel was done
+INSTRUMENTATION = "instrumentation"  # notes when each kernel was done
 _PARAMS = "params"  # gives the network its weights
 
 _SOURCES = Path(__file__).parent
@@ -22,7 +22,7 @@ def build_object(name: str, toolchain: Toolchain, directory: Path, *defines: str
     import tvm
     import tvm_ffi
 
-    includes = [tvm_ffi.libinfo.find_include_path(), Path(tvm.__file__).parent / "include"]
+    includes = [tvm_ffi.libinfo.find_include_path(), Path(tvm.__path__[0]) / "include"]
     output = directory / f"{name}.o"
     flags = [*(f"-I{path}" for path in includes), *(f"-D{define}" for define in defines)]
     toolchain.compile_object(output, _SOURCES / f"{name}.cc", flags)
@@ -35,12 +35,12 @@ def link_library(
     toolchain: Toolchain,
     names: Sequence[str] = (),
     objects: Sequence[Path] = (),
-    pool: Pool | None = None,
+    pool: ParamsPool | None = None,
 ) -> None:
     """Link what TVM has built into a shared library, with code of our own beside it.
 
-    `names` are TEAM and MARKS, to be compiled; `objects` have been already. A pool that is kept
-    apart is written beside the library.
+    `names` are TEAM and INSTRUMENTATION, to be compiled; `objects` have been already. A pool that
+    is external is written beside the library.
     """
     with TemporaryDirectory(prefix="mobilebench-") as directory:
         compiled = [build_object(name, toolchain, Path(directory)) for name in names]
@@ -53,7 +53,7 @@ def link_library(
         )
 
 
-def _build_pool(pool: Pool, beside: Path, toolchain: Toolchain, scratch: Path) -> Path:
+def _build_pool(pool: ParamsPool, beside: Path, toolchain: Toolchain, scratch: Path) -> Path:
     """Write a pool's file, and compile what gives it to the network; returns the object."""
     stored = pool.stored_bytes()
     defines = [f"MOBILEBENCH_POOL_BYTES={len(pool.content)}"]

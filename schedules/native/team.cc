@@ -29,20 +29,20 @@ struct alignas(64) Barrier {
   explicit Barrier(int threads) : threads(threads) {}
 
   void Wait() {
-    int turn = __atomic_load_n(&turns, __ATOMIC_RELAXED);
+    int round = __atomic_load_n(&rounds, __ATOMIC_RELAXED);
     if (__atomic_add_fetch(&arrived, 1, __ATOMIC_ACQ_REL) == threads) {
       __atomic_store_n(&arrived, 0, __ATOMIC_RELAXED);
-      __atomic_store_n(&turns, turn + 1, __ATOMIC_RELEASE);
+      __atomic_store_n(&rounds, round + 1, __ATOMIC_RELEASE);
       return;
     }
-    for (int polls = 0; __atomic_load_n(&turns, __ATOMIC_ACQUIRE) == turn; ++polls) {
+    for (int polls = 0; __atomic_load_n(&rounds, __ATOMIC_ACQUIRE) == round; ++polls) {
       polls < kPatience ? Relax() : static_cast<void>(sched_yield());
     }
   }
 
   const int threads;
   alignas(64) int arrived = 0;
-  alignas(64) int turns = 0;
+  alignas(64) int rounds = 0;
 };
 
 struct Call {

@@ -18,6 +18,7 @@ def compute(
     stride: tuple[int, int],
     padding: tuple[int, int, int, int],
     dilation: tuple[int, int],
+    *,
     skippable: bool,
 ) -> te.Tensor:
     """Return the convolution (1, H', W', outputs) of data (1, H, W, K) by packed weights.

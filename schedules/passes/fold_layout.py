@@ -7,7 +7,7 @@ from tvm import relax
 from tvm.ir import GenericConst, Op
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from mobilebench.schedules.passes.rewrite import rewrite_functions
+from mobilebench.schedules.ir.rewrite import rewrite_functions
 
 
 @tvm.transform.module_pass(opt_level=0, name="FoldLayout")

@@ -10,10 +10,10 @@ import tvm_ffi
 from tvm import tirx
 from tvm.ir.expr import TensorLoad
 
+from mobilebench.schedules.ir.chunks import find_chunk_loop, part_of, run_chunks
 from mobilebench.schedules.machine import Machine
-from mobilebench.schedules.passes.chunks import find_chunk_loop, part_of, run_chunks
+from mobilebench.schedules.objective import MEMORY
 from mobilebench.schedules.passes.merge_kernels import NETWORK
-from mobilebench.schedules.preference import MEMORY
 from mobilebench.schedules.templates.cpu.chunks import SPAN, Span
 from mobilebench.schedules.templates.task import tensor_bytes
 
@@ -22,10 +22,10 @@ _LENGTH = 3  # kernels of a block: expansion (or stem), depthwise, projection
 
 @dataclass(frozen=True)
 class _Stage:
-    """A kernel whose turns may be interleaved with those of its neighbours."""
+    """A kernel whose chunks may be interleaved with those of its neighbours."""
 
     statement: Any
-    marks: tuple[Any, ...]  # statements that belong to it
+    instrumentation: tuple[Any, ...]  # statements that belong to it
     output: Any  # the buffer that it writes
     span: Span
     chunks: int
@@ -46,18 +46,18 @@ class _Stage:
         return tensor_bytes(self.output) // self.height
 
     def aligned(self) -> bool:
-        """Whether turns begin where rows begin, or a number of them makes a row."""
+        """Whether chunks begin where rows begin, or a number of them makes a row."""
         pixels, width = self.span.pixels, self.width
         whole = self.chunks * pixels == self.height * width
         return whole and (pixels % width == 0 or width % pixels == 0)
 
     def rows(self, begin: Any, end: Any) -> tuple[Any, Any]:
-        """Return the rows that some turns write, whole or in part."""
+        """Return the rows that some chunks write, whole or in part."""
         pixels, width = self.span.pixels, self.width
         return begin * pixels // width, (end * pixels + width - 1) // width
 
     def needs(self, begin: Any, end: Any, height: int) -> tuple[Any, Any]:
-        """Return the rows, of so many, that some turns read."""
+        """Return the rows, of so many, that some chunks read."""
         first, last = self.rows(begin, end)
         span = self.span
         above = first * span.stride - span.padding
@@ -65,14 +65,14 @@ class _Stage:
         return _max(above, 0), _min(below, height)
 
     def chunks_for(self, first: Any, last: Any) -> tuple[Any, Any]:
-        """Return the turns that write some rows."""
+        """Return the chunks that write some rows."""
         pixels, width = self.span.pixels, self.width
         return first * width // pixels, (last * width + pixels - 1) // pixels
 
 
 @tvm.transform.module_pass(opt_level=0, name="FuseBlocks")
 class FuseBlocks:
-    """Interleave the turns of an expansion, a depthwise convolution and a projection.
+    """Interleave the chunks of an expansion, a depthwise convolution and a projection.
 
     Section 5.1 of the MobileNetV2 paper, by rows instead of channels: a strip of the projection's
     output is computed as soon as the rows that it needs are there, so the expanded tensors are as
@@ -80,14 +80,14 @@ class FuseBlocks:
     computed twice; but where the parts of two threads meet, each computes the rows that it needs.
 
     A block whose expanded tensor fits a core's own cache is as fast kernel by kernel; it is fused
-    only if memory is preferred to latency. Strips are then as low as they can be, else as high as
+    only if the code is optimized for memory. Strips are then as low as they can be, else as high as
     fits half of that cache.
 
     Runs on the merged network with explicit loops.
     """
 
     def __init__(self, machine: Machine, optimize_for: str) -> None:
-        """Take the machine, and which preference its code is made for."""
+        """Take the machine, and which objective its code is made for."""
         self._parts = machine.threads
         memory = optimize_for == MEMORY
         self._least_bytes = 0 if memory else machine.l2_bytes
@@ -162,17 +162,17 @@ def _interleaved(chain: list[_Stage], parts: int, strip_bytes: int) -> _Block:
         for tensor, buffer in zip(whole, buffers, strict=True):
             statement = _by_strips(statement, tensor, buffer, part)
         body.append(statement)
-        body += [tirx.IfThenElse(part == 0, mark, None) for mark in stage.marks]
+        body += [tirx.IfThenElse(part == 0, call, None) for call in stage.instrumentation]
     strips = (end - begin + chunks - 1) // chunks
     loop = tirx.For(strip, 0, strips, tirx.ForKind.SERIAL, tirx.SeqStmt(body))
     block = tirx.For(part, 0, parts, tirx.ForKind.PARALLEL, loop)
     # Waiting for the other parts counts as the last kernel's.
-    statements = [block, *(chain[-1].marks if parts > 1 else ())]
+    statements = [block, *(chain[-1].instrumentation if parts > 1 else ())]
     return _Block(statements, buffers, whole)
 
 
 def _ranges(chain: list[_Stage], is_first: Any, begin: Any, end: Any) -> list[tuple[Any, Any]]:
-    """Return the turns of each stage in a strip, given those of the last.
+    """Return the chunks of each stage in a strip, given those of the last.
 
     A stage goes on where it was in the strip before; in the first, it begins with what is needed.
     """
@@ -190,7 +190,7 @@ def _ranges(chain: list[_Stage], is_first: Any, begin: Any, end: Any) -> list[tu
 
 
 def _strip(chain: list[_Stage], parts: int, strip_bytes: int) -> tuple[int, list[int]]:
-    """Return how many turns of the last stage make a strip, and how many rows each buffer has.
+    """Return how many chunks of the last stage make a strip, and how many rows each buffer has.
 
     Strips are as high as so many bytes of buffers allow, and at least as high as one row.
     """
@@ -251,13 +251,13 @@ def _by_kernel(statements: Sequence[Any]) -> list[list[Any]]:
 
 
 def _stage(kernel: list[Any]) -> _Stage | None:
-    statement, *marks = kernel
+    statement, *instrumentation = kernel
     chunks = find_chunk_loop(statement)
     if chunks is None or SPAN not in chunks.annotations:
         return None
     (written,) = _written(chunks)
     span = Span(*(int(number) for number in chunks.annotations[SPAN]))
-    return _Stage(statement, tuple(marks), written, span, int(chunks.extent))
+    return _Stage(statement, tuple(instrumentation), written, span, int(chunks.extent))
 
 
 def _written(chunks: Any) -> list[Any]:

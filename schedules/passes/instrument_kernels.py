@@ -1,4 +1,4 @@
-"""Have every kernel tell when it is done."""
+"""Note when each kernel of a network is done."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from tvm import tirx
 
 from mobilebench.schedules.templates.task import kernel_calls
 
-_START, _DONE = "mobilebench_start", "mobilebench_done"  # in marks.cc
+_START, _DONE = "mobilebench_instrumentation_start", "mobilebench_instrumentation_done"
 
 
-@tvm.transform.module_pass(opt_level=0, name="MarkKernels")
-class MarkKernels:
-    """Call `marks.cc` when the network starts and after each kernel, with the kernel's number.
+@tvm.transform.module_pass(opt_level=0, name="InstrumentKernels")
+class InstrumentKernels:
+    """Call `instrumentation.cc` when the network starts and after each kernel, with its number.
 
     Kernels are numbered in the order in which `main` first calls them. The clock is read inside the
     network, so that a kernel's time is what it takes there, with the caches as they are there.

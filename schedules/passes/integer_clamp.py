@@ -6,8 +6,8 @@ from typing import Any
 import tvm
 from tvm import tirx
 
+from mobilebench.schedules.ir.rewrite import rewrite_kernels
 from mobilebench.schedules.machine import Machine
-from mobilebench.schedules.passes.rewrite import rewrite_kernels
 
 
 @tvm.transform.module_pass(opt_level=0, name="IntegerClamp")

@@ -7,6 +7,7 @@ from tvm import relax
 from tvm.ir import GenericConst, Op
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
+from mobilebench.schedules.ir.rewrite import rewrite_functions
 from mobilebench.schedules.machine import Processor
 from mobilebench.schedules.operators import (
     classifier,
@@ -18,7 +19,6 @@ from mobilebench.schedules.operators import (
     resize,
     stem,
 )
-from mobilebench.schedules.passes.rewrite import rewrite_functions
 from mobilebench.schedules.templates.registry import templates_of
 
 _OUT_ELEMENTWISE_FUSABLE = 4  # TVM's op pattern: what follows element by element may be fused
@@ -84,8 +84,11 @@ class _Lowerer(PyExprMutator):
         if attrs.groups == 1 and planar is None:
             template = self._templates.convolution
             packed = relax.const(template.pack(values, self._machine))
-            options = (stride, padding, dilation, template.SKIPS_PADDING)
-            return self._emit(convolution.compute, data, packed, outputs, *options)
+            window = (stride, padding, dilation)
+            skippable = template.SKIPS_PADDING
+            return self._emit(
+                convolution.compute, data, packed, outputs, *window, skippable=skippable
+            )
         return call
 
     def _mean(self, call: Any) -> Any:

@@ -5,7 +5,12 @@ from typing import Any
 import tvm
 from tvm import relax, tirx
 
-from mobilebench.schedules.passes.steps import Steps, is_constant, return_value, steps_of
+from mobilebench.schedules.ir.kernel_sequence import (
+    KernelSequence,
+    is_constant,
+    kernel_sequence_of,
+    return_value,
+)
 
 NETWORK = "network"
 KERNELS = "mobilebench.kernels"  # attribute: how many kernels were merged
@@ -22,7 +27,7 @@ class MergeKernels:
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
         """Rewrite `main`."""
-        steps = steps_of(mod["main"])
+        steps = kernel_sequence_of(mod["main"])
         if steps is None:
             return mod
         image = mod["main"].params[0]
@@ -48,7 +53,7 @@ class MergeKernels:
     def _write_network(
         self,
         builder: relax.BlockBuilder,
-        steps: Steps,
+        steps: KernelSequence,
         image: relax.Var,
         inner: list[relax.Var],
     ) -> None:
@@ -69,5 +74,5 @@ class MergeKernels:
             builder.emit_func_output(result)
 
 
-def _count(steps: Steps) -> int:
+def _count(steps: KernelSequence) -> int:
     return len({call.args[0].name_hint for call in steps.calls.values()})

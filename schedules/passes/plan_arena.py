@@ -34,7 +34,7 @@ class PlanArena:
             return mod
         network = names[NETWORK]
         placed, nbytes = _place_buffers(mod[network], self._machine.threads > 1)
-        caller = _Caller(mod, network, nbytes)
+        caller = _ArenaAllocator(mod, network, nbytes)
         caller.network_in_arena = caller.builder_.add_func(placed, NETWORK_IN_ARENA)
         caller.builder_.update_func(names["main"], caller.visit_expr(mod["main"]))
         functions = caller.builder_.get().functions_items()
@@ -74,7 +74,7 @@ def _place_buffers(function: tirx.PrimFunc, shared: bool) -> tuple[tirx.PrimFunc
 
 
 @mutator
-class _Caller(PyExprMutator):
+class _ArenaAllocator(PyExprMutator):
     """Allocates the arena where the network is called."""
 
     network_in_arena: Any

@@ -8,9 +8,9 @@ from tvm import relax, tirx
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from mobilebench.schedules.arena import ALIGNMENT
+from mobilebench.schedules.ir.kernel_sequence import is_constant
+from mobilebench.schedules.ir.rewrite import rewrite_functions
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA
-from mobilebench.schedules.passes.rewrite import rewrite_functions
-from mobilebench.schedules.passes.steps import is_constant
 
 NETWORK_PARAMS = "network_params"  # the function of `params.cc`
 _ALIGNED = ALIGNMENT // 4  # floats

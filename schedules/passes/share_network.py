@@ -6,10 +6,10 @@ import tvm
 from tvm import relax, tirx
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
+from mobilebench.schedules.ir.chunks import find_chunk_loop, part_of, run_chunks
+from mobilebench.schedules.ir.rewrite import rewrite_functions
 from mobilebench.schedules.machine import Machine
-from mobilebench.schedules.passes.chunks import find_chunk_loop, part_of, run_chunks
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA
-from mobilebench.schedules.passes.rewrite import rewrite_functions
 
 PART = "network_part"
 _BARRIER = "mobilebench_barrier"
@@ -42,7 +42,7 @@ class ShareNetwork:
         functions = {name: f for name, f in mod.functions_items() if not name.same_as(network)}
         functions[tvm.ir.GlobalVar(PART)] = share(mod[network], self._machine.threads)
         shared = tvm.IRModule(functions, attrs=mod.attrs)
-        return rewrite_functions(shared, _Caller(shared, network))
+        return rewrite_functions(shared, _LaunchCaller(shared, network))
 
 
 def is_shared(mod: tvm.IRModule) -> bool:
@@ -63,7 +63,7 @@ def share(network: tirx.PrimFunc, parts: int) -> tirx.PrimFunc:
         if isinstance(statement, tirx.DeclBuffer):
             body.append(statement)
             continue
-        if isinstance(statement, tirx.Evaluate):  # a mark, which nobody waits for
+        if isinstance(statement, tirx.Evaluate):  # of the instrumentation: nobody waits for it
             body.append(tirx.IfThenElse(thread == 0, statement, None))
             continue
         chunks = find_chunk_loop(statement)
@@ -86,7 +86,7 @@ def share(network: tirx.PrimFunc, parts: int) -> tirx.PrimFunc:
 
 
 def unshared(network: tirx.PrimFunc) -> tirx.PrimFunc:
-    """Return flat code with every kernel's turns taken one after the other."""
+    """Return flat code with every kernel's chunks run one after the other."""
     body = []
     for statement in _statements(network):
         chunks = find_chunk_loop(statement)
@@ -104,7 +104,7 @@ def _sequence(statements: list[Any]) -> Any:
 
 
 @mutator
-class _Caller(PyExprMutator):
+class _LaunchCaller(PyExprMutator):
     """Calls the launcher by its name in the library."""
 
     def __init__(self, mod: tvm.IRModule, network: Any) -> None:

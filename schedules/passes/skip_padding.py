@@ -8,7 +8,7 @@ from tvm import sym, tirx
 from tvm.ir import Op
 from tvm.ir.expr import Call
 
-from mobilebench.schedules.passes.rewrite import rewrite_kernels
+from mobilebench.schedules.ir.rewrite import rewrite_kernels
 from mobilebench.schedules.templates.annotations import SKIPPABLE
 
 _HOLDS_FOR_SOME: dict[type, Any] = {
@@ -72,13 +72,13 @@ def _loops_inside(loop: tirx.For) -> list[tirx.For]:
 
 
 def _for_some(comparison: Any, tile: list[tirx.For]) -> Any:
-    """Return whether a comparison holds for some turn of the loops of a tile."""
+    """Return whether a comparison holds for some iteration of the loops of a tile."""
     difference = comparison.a - comparison.b
     least = most = difference
     for loop in tile:
-        turns = loop.min, loop.min + loop.extent - 1
-        least = tirx.min(*(_at(least, loop.loop_var, turn) for turn in turns))
-        most = tirx.max(*(_at(most, loop.loop_var, turn) for turn in turns))
+        ends = loop.min, loop.min + loop.extent - 1
+        least = tirx.min(*(_at(least, loop.loop_var, end) for end in ends))
+        most = tirx.max(*(_at(most, loop.loop_var, end) for end in ends))
     analyzer = sym.Analyzer()
     return _HOLDS_FOR_SOME[type(comparison)](analyzer.simplify(least), analyzer.simplify(most))
 

@@ -7,7 +7,7 @@ from tvm import relax
 from tvm.ir import GenericConst, Op
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from mobilebench.schedules.passes.rewrite import rewrite_functions
+from mobilebench.schedules.ir.rewrite import rewrite_functions
 
 _CHANNELS = 1  # the axis, in NCHW
 _EVERYWHERE = ("relax.broadcast_to", "relax.image.resize2d")  # what makes many pixels of one

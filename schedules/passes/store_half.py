@@ -6,8 +6,8 @@ import numpy as np
 import tvm
 from tvm import relax, tirx
 
+from mobilebench.schedules.ir.kernel_sequence import is_constant, kernel_sequence_of, return_value
 from mobilebench.schedules.operators import half
-from mobilebench.schedules.passes.steps import is_constant, return_value, steps_of
 from mobilebench.targets.errors import BenchError
 
 _LARGE = 2  # dimensions longer than 1: weights have more, biases one
@@ -24,7 +24,7 @@ class StoreHalf:
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
         """Rewrite `main` and its kernels; raises BenchError if it is no sequence of kernels."""
-        steps = steps_of(mod["main"])
+        steps = kernel_sequence_of(mod["main"])
         if steps is None:
             raise BenchError("float16: the network is no plain sequence of kernels; use float32")
         kernels = {n: f for n, f in mod.functions_items() if isinstance(f, tirx.PrimFunc)}

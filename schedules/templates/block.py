@@ -36,7 +36,7 @@ def flatten_pixels(schedule: s_tir.Schedule, block: Block, width: int) -> None:
 
 
 def loops_inside(schedule: s_tir.Schedule, block: Block, outer: Loop) -> list[Loop]:
-    """Return the loops around a block that lie inside `outer`; those of one turn may be missing."""
+    """Return the loops around a block inside `outer`; those of one iteration may be missing."""
     loops = schedule.get_loops(block)
     depths = [schedule.get(loop).same_as(schedule.get(outer)) for loop in loops]
     inside: list[Loop] = loops[depths.index(True) + 1 :]
@@ -61,7 +61,7 @@ def finish(
     lanes: int,
     channels: int | None = None,
 ) -> None:
-    """Clear the sums and write the outputs of a turn of `loop`, a vector at a time.
+    """Clear the sums and write the outputs of an iteration of `loop`, a vector at a time.
 
     The output has a number of channels; None for one that vectors fill.
     """

@@ -12,13 +12,13 @@ Tile = Any  # a template's own frozen dataclass
 
 
 def tiles(task: Task, machine: Processor) -> list[Tile]:
-    """Return the tiles worth trying for a task, the best guess first."""
+    """Return the tiles worth trying for a task, the default first."""
     found: list[Tile] = task.template.tiles(s_tir.Schedule(task.function), machine)
     return found
 
 
-def best_guess(task: Task, machine: Processor) -> Tile:
-    """Return the tile that the template would take without measuring."""
+def default_tile(task: Task, machine: Processor) -> Tile:
+    """Return the tile that the template takes if nothing was tuned: the first of `tiles`."""
     return tiles(task, machine)[0]
 
 

@@ -13,9 +13,9 @@ from tvm.s_tir import meta_schedule as ms
 
 from mobilebench.targets.devices.probe import SETTLE
 
-_TURNS = 3
-_TURN_S = 0.006  # that a candidate is measured for in each turn, about
-_FEWEST, _MOST = 4, 60  # samples in a turn
+_ROUNDS = 3
+_ROUND_S = 0.006  # that a candidate is measured for in each round, about
+_FEWEST, _MOST = 4, 60  # samples in a round
 
 Connect = Callable[[], tuple[Any, Any]]
 """Opens a fresh session and returns it with TVM's handle of the processor to use."""
@@ -68,9 +68,9 @@ class InterleavedRunner(ms.runner.PyRunner):
             session.upload(str(path))
             kernels.append((session.load_module(path.name), self._entry))
         first = [_time(kernel, device, arguments, 2) for kernel in kernels]
-        samples = [int(np.clip(_TURN_S / min(times), _FEWEST, _MOST)) for times in first]
+        samples = [int(np.clip(_ROUND_S / min(times), _FEWEST, _MOST)) for times in first]
         found: list[list[float]] = [[] for _ in kernels]
-        for _ in range(_TURNS):
+        for _ in range(_ROUNDS):
             for seconds, kernel, count in zip(found, kernels, samples, strict=True):
                 seconds.extend(_time(kernel, device, arguments, count))
         return found

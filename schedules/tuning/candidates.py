@@ -1,4 +1,4 @@
-"""Candidates of a search, built by a crew."""
+"""Candidates of a search, built by a pool of workers."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,22 +13,22 @@ BUILDER = "mobilebench.schedules.tuning.candidate_builder"
 
 
 class Builders:
-    """Builds the candidates of a batch at once, as many as the crew has hands.
+    """Builds the candidates of a batch at once, as many as the pool has workers.
 
     MetaSchedule's own builder starts new processes for every batch, each of which imports TVM for
-    seconds before it builds for a tenth of one. A crew's stay; one that hangs is replaced.
+    seconds before it builds for a tenth of one. A pool's workers stay; one that hangs is replaced.
     """
 
     def __init__(
         self,
-        open_crew: Callable[[], WorkerPool],
+        open_pool: Callable[[], WorkerPool],
         time_limit_s: float,
         toolchain: str,
         directory: Path,
     ) -> None:
-        """Open the crew; libraries go to a directory."""
-        self._crew = open_crew()
-        self._threads = ThreadPoolExecutor(self._crew.max_workers)
+        """Open the pool; libraries go to a directory."""
+        self._pool = open_pool()
+        self._threads = ThreadPoolExecutor(self._pool.max_workers)
         self._limit_s = time_limit_s
         self._toolchain = toolchain
         self._directory = directory
@@ -41,7 +41,7 @@ class Builders:
 
         def build(module: str, number: int) -> Path | BenchError:
             try:
-                content: bytes = self._crew.call(
+                content: bytes = self._pool.call(
                     BUILDER,
                     "build_library",
                     module,
@@ -58,6 +58,6 @@ class Builders:
         return list(self._threads.map(build, modules, numbers))
 
     def close(self) -> None:
-        """End the crew."""
+        """End the pool."""
         self._threads.shutdown()
-        self._crew.close()
+        self._pool.close()

@@ -11,4 +11,4 @@ class SearchStep:
     done: int  # trials
     total: int
     best_microseconds: float | None
-    guess_microseconds: float | None
+    default_microseconds: float | None

@@ -18,12 +18,11 @@ from mobilebench.schedules.templates.task import Task, kernel_calls, task_of
 from mobilebench.schedules.tuning.candidate_runner import InterleavedRunner, median_seconds
 from mobilebench.schedules.tuning.candidates import Builders
 from mobilebench.schedules.tuning.progress import SearchStep
+from mobilebench.schedules.tuning.search_settings import SearchSettings
 from mobilebench.schedules.tuning.search_strategy import InOrder
-from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.catalog.tvm_target import resolve
 from mobilebench.targets.devices.connection import Connection, Connector
 from mobilebench.targets.devices.device import Device, cool_down
-from mobilebench.targets.devices.farm import Farm
 from mobilebench.targets.devices.probe import build_probe
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker_pool import WorkerPool
@@ -51,18 +50,18 @@ class _Search:
         return (not self.seconds, weighed / (1 + self.batches))
 
     def good(self) -> bool:
-        """Whether the best guess could be measured; what is better than it is then known."""
+        """Whether the default tile could be measured; what is better than it is then known."""
         return self.seconds.get(0, _FAILED) < _FAILED
 
     def entry(self, threads: int, machine: Processor) -> Entry:
-        """Return the best tile, with its time by itself and that of the best guess."""
+        """Return the best tile, with its time by itself and that of the default."""
         best = min(self.seconds, key=lambda number: self.seconds[number])
         return Entry(
             kernel=self.task.key,
             threads=threads,
             tile=asdict(tiles(self.task, machine)[best]) if best else None,
             microseconds=self.seconds[best] * 1e6,
-            guess_microseconds=self.seconds[0] * 1e6,
+            default_microseconds=self.seconds[0] * 1e6,
             trials=len(self.seconds),
         )
 
@@ -70,35 +69,24 @@ class _Search:
 class Tuner:
     """Measures candidates of every kernel until the budget is spent.
 
-    The history is kept in `directory`, as a database of MetaSchedule; begun with the same
-    directory again, the search goes on where it was.
+    The history is kept as a database of MetaSchedule; begun with the same one again, the search
+    goes on where it was.
     """
 
-    def __init__(
-        self,
-        target: Target,
-        threads: int,
-        precision: str,
-        cache_dir: Path,
-        directory: Path,
-        time_limit_s: float,
-        open_crew: Callable[[], WorkerPool],
-        farm: Farm | None = None,
-    ) -> None:
-        """Take where the target's device is, who builds, and the limit of one build or batch."""
-        self._target = target
-        self._threads = threads
-        self._precision = precision
-        self._limit_s = time_limit_s
+    def __init__(self, settings: SearchSettings, open_pool: Callable[[], WorkerPool]) -> None:
+        """Take what is searched for, and what opens the pool of workers that build."""
+        target, threads = settings.target, settings.threads
+        self._settings = settings
         self._tvm_target = tvm.target.Target(resolve(target, threads))
         self._machine = machine_of(self._tvm_target)
-        self._connector = Connector(target, threads, farm, cache_dir)
+        self._connector = Connector(target, threads, settings.farm, settings.cache_dir)
         self._connection: Connection | None = None
         toolchain = find_toolchain(target.toolchain)
-        self._probe = build_probe(toolchain, cache_dir)
+        self._probe = build_probe(toolchain, settings.cache_dir)
+        directory = settings.history
         libraries = directory / "libraries"
         libraries.mkdir(parents=True, exist_ok=True)
-        self._builder = Builders(open_crew, time_limit_s, target.toolchain, libraries)
+        self._builder = Builders(open_pool, settings.time_limit_s, target.toolchain, libraries)
         self._history = ms.database.JSONDatabase(
             str(directory / "workloads.json"), str(directory / "records.json")
         )
@@ -115,7 +103,8 @@ class Tuner:
     def add(self, onnx_path: Path) -> int:
         """Add the kernels of a network; returns how many different ones there are by now."""
         imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
-        fused = pipeline.fuse(imported, self._target, self._tvm_target, self._precision)
+        settings = self._settings
+        fused = pipeline.fuse(imported, settings.target, self._tvm_target, settings.precision)
         for name, calls in kernel_calls(fused["main"]).items():
             task = task_of(fused[name], self._machine)
             if task is not None:
@@ -143,9 +132,11 @@ class Tuner:
         return None
 
     def entries(self) -> list[Entry]:
-        """Return the best tile of every kernel whose best guess could be measured."""
+        """Return the best tile of every kernel whose default tile could be measured."""
         return [
-            one.entry(self._threads, self._machine) for one in self._searches.values() if one.good()
+            one.entry(self._settings.threads, self._machine)
+            for one in self._searches.values()
+            if one.good()
         ]
 
     def close(self) -> None:
@@ -231,19 +222,19 @@ class Tuner:
         self._connector.wait()
         self._connection = self._connector.connect()
         device = Device(self._connection, self._probe)
-        device.set_threads(self._threads, self._target.cores)
-        cool_down(self._target, device.temperature_c)
-        return device.session, device.tvm_device(self._target)
+        device.set_threads(self._settings.threads, self._settings.target.cores)
+        cool_down(self._settings.target, device.temperature_c)
+        return device.session, device.tvm_device(self._settings.target)
 
     def _progress(self, search: _Search) -> SearchStep:
         best = min(search.seconds.values(), default=None)
-        guess = search.seconds.get(0)
+        default = search.seconds.get(0)
         return SearchStep(
             search.task.title,
             self._trials,
             self._budget,
             best * 1e6 if best is not None else None,
-            guess * 1e6 if guess is not None else None,
+            default * 1e6 if default is not None else None,
         )
 
 

@@ -11,17 +11,17 @@ def places(lifetimes: list[Lifetime], shared: bool = False) -> list[tuple[int, i
     return [(at, at + one.size) for one, at in zip(lifetimes, offsets, strict=True)]
 
 
-def test_buffers_that_never_meet_share_their_place() -> None:
+def test_buffers_with_disjoint_lifetimes_share_memory() -> None:
     assert plan([Lifetime(640, 0, 1), Lifetime(640, 2, 3)]) == [0, 0]
 
 
-def test_a_chain_needs_its_largest_neighbours() -> None:
+def test_arena_of_a_chain_holds_its_two_largest_neighbours() -> None:
     sizes = [64, 640, 6400, 640, 64]
     chain = [Lifetime(size, step, step + 1) for step, size in enumerate(sizes)]
     assert total_bytes(chain, plan(chain)) == 6400 + 640
 
 
-def test_a_small_buffer_goes_into_the_tightest_gap() -> None:
+def test_a_buffer_goes_into_the_tightest_gap() -> None:
     lifetimes = [
         Lifetime(6400, 0, 9),
         Lifetime(3200, 0, 5),  # leaves a gap of 3200 behind the first
@@ -35,7 +35,7 @@ def test_a_small_buffer_goes_into_the_tightest_gap() -> None:
     assert offsets[5] == 11200
 
 
-def test_in_a_shared_arena_middles_lie_together() -> None:
+def test_middles_of_buffers_coincide_in_a_shared_arena() -> None:
     lifetimes = [Lifetime(6400, 0, 1), Lifetime(3200, 2, 3), Lifetime(640, 4, 5)]
     middles = {
         at + one.size // 2 for at, one in zip(plan(lifetimes, shared=True), lifetimes, strict=True)
@@ -46,7 +46,7 @@ def test_in_a_shared_arena_middles_lie_together() -> None:
 
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("seed", range(20))
-def test_what_lives_together_never_overlaps(seed: int, shared: bool) -> None:
+def test_buffers_alive_together_never_overlap(seed: int, shared: bool) -> None:
     draw = random.Random(seed)
     lifetimes = []
     for _ in range(40):
@@ -61,6 +61,6 @@ def test_what_lives_together_never_overlaps(seed: int, shared: bool) -> None:
     assert total_bytes(lifetimes, [start for start, _ in placed]) >= max(e for _, e in placed)
 
 
-def test_nothing_needs_nothing() -> None:
+def test_no_buffers_need_no_memory() -> None:
     assert plan([]) == []
     assert total_bytes([], []) == 0

@@ -59,7 +59,7 @@ def pointwise_assemblies(variant: str, target_name: str, cache_dir: Path) -> dic
 
     from mobilebench.schedules import pipeline
     from mobilebench.schedules.machine import machine_of
-    from mobilebench.schedules.templates.space import best_guess, schedule_task
+    from mobilebench.schedules.templates.space import default_tile, schedule_task
     from mobilebench.schedules.templates.task import kernel_calls, task_of
 
     exported = to_onnx(parse_variant(variant), Weights(), cache_dir)
@@ -72,7 +72,7 @@ def pointwise_assemblies(variant: str, target_name: str, cache_dir: Path) -> dic
     for name in kernel_calls(fused["main"]):
         task: Any = task_of(fused[name], machine)
         if task.title.startswith("pointwise"):
-            schedule = schedule_task(task, best_guess(task, machine), machine)
+            schedule = schedule_task(task, default_tile(task, machine), machine)
             kernel = schedule.mod["main"].with_attr("global_symbol", "main")
             built = pipeline.build_kernel(tvm.IRModule({"main": kernel}), handle)
             found[task.title] = built.mod.inspect_source("asm")
@@ -81,7 +81,7 @@ def pointwise_assemblies(variant: str, target_name: str, cache_dir: Path) -> dic
 
 @pytest.mark.parametrize("target", ["raspberry-pi-4", "raspberry-pi-5"])
 @pytest.mark.parametrize("variant", ["mobilenet_v2_0.35_96", "mobilenet_v2_1.0_224"])
-def test_pointwise_kernels_keep_their_sums_in_registers_and_mostly_multiply(
+def test_pointwise_loops_keep_sums_in_registers_and_mostly_multiply(
     variant: str, target: str, cache_dir: Path
 ) -> None:
     assemblies = pointwise_assemblies(variant, target, cache_dir)

@@ -44,7 +44,7 @@ def without_others(source: str) -> str:
     return re.sub(r"__kernel void \w+\([^{}]*\);", "", source)
 
 
-def test_the_preprocessor_undoes_it() -> None:
+def test_preprocessor_restores_the_tokens() -> None:
     short = compact(KERNEL)
     assert len(short) < 0.6 * len(KERNEL)
     assert "other" not in short
@@ -52,7 +52,7 @@ def test_the_preprocessor_undoes_it() -> None:
     assert tokens(short).count("pragma") == 10
 
 
-def test_no_macro_has_a_name_that_the_text_has() -> None:
+def test_macro_names_are_not_in_the_text() -> None:
     """`b_` would be the second of all names."""
     names = re.findall(r"^#define (\w+)", compact(KERNEL), re.MULTILINE)
     assert len(set(names)) == len(names) > 10
@@ -68,33 +68,33 @@ def test_no_macro_has_a_name_that_the_text_has() -> None:
         "int y_{n} = \\\n 5;",
     ],
 )
-def test_what_macros_would_break_stays_as_it_is(line: str) -> None:
+def test_text_that_macros_would_break_is_kept(line: str) -> None:
     source = "\n".join(line.replace("{n}", str(n)) for n in range(30))
     assert compact(source) == source
 
 
-def test_comments_keep_words_apart() -> None:
+def test_a_removed_comment_leaves_a_space() -> None:
     assert tokens(compact("int/* c */x; a +/* c */+ b; // the end")) == [
         *("int", "x", ";", "a", "+", "+", "b", ";"),
     ]
 
 
-def test_pragmas_do_not_hide_what_repeats() -> None:
+def test_repeats_between_pragmas_are_found() -> None:
     source = "#pragma unroll\nfor (;;) {\n}\n" * 50 + KERNEL
     assert len(compact(source)) < len("#pragma unroll\n") * 50 + 0.7 * len(KERNEL)
 
 
-def test_only_declarations_are_left_out() -> None:
+def test_only_kernel_declarations_are_removed() -> None:
     source = "__kernel void a(int x);\ntypedef float real;\n__kernel void b(int x);\n"
     assert tokens(compact(source)) == ["typedef", "float", "real", ";"]
 
 
 @pytest.mark.parametrize("source", ["", "\n", "int a;", "__kernel void one() {}"])
-def test_what_is_short_stays_as_it_is(source: str) -> None:
+def test_short_text_is_kept(source: str) -> None:
     assert tokens(compact(source)) == tokens(source)
 
 
-def test_a_network_is_written_in_a_quarter(
+def test_a_network_s_source_shrinks_to_a_quarter(
     cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mobilebench.schedules import pipeline

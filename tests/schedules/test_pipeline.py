@@ -38,6 +38,7 @@ def planned(
     cache_dir: Path,
     target_name: str = "native",
     threads: int = 1,
+    *,
     optimize_for: str = "latency",
     weights: Weights = RANDOM,
     precision: str = "float32",
@@ -68,7 +69,7 @@ def planned(
     ],
 )
 @pytest.mark.parametrize("target_name", ["native", "opencl"])
-def test_every_kernel_of_the_network_comes_from_a_template(
+def test_every_kernel_of_a_network_has_a_template(
     cache_dir: Path, variant: str, count: int, target_name: str
 ) -> None:
     import onnx
@@ -101,7 +102,7 @@ def names_of(fused: Any) -> list[str]:
     return [name.rstrip("0123456789") for name in names]
 
 
-def test_the_network_becomes_one_kernel_that_remembers_how_many_it_was(cache_dir: Path) -> None:
+def test_kernels_are_merged_into_one_and_counted(cache_dir: Path) -> None:
     from tvm import tirx
 
     from mobilebench.bench.memory.memory_plan import footprint
@@ -119,7 +120,7 @@ def test_the_network_becomes_one_kernel_that_remembers_how_many_it_was(cache_dir
         ("mobilenet_v2_0.35_96", 48 * 48 * 48 * 4 + 24 * 24 * 48 * 4),
     ],
 )
-def test_activations_take_what_two_neighbours_need_and_no_more(
+def test_arena_is_as_large_as_two_neighbouring_activations(
     cache_dir: Path, name: str, arena_bytes: int
 ) -> None:
     from mobilebench.bench.memory.memory_plan import footprint
@@ -128,11 +129,11 @@ def test_activations_take_what_two_neighbours_need_and_no_more(
     assert footprint(module).arena_bytes == arena_bytes
 
 
-def test_fused_blocks_take_less_than_their_expansion_and_least_if_memory_is_preferred(
+def test_fused_blocks_shrink_the_arena_most_when_optimized_for_memory(
     cache_dir: Path,
 ) -> None:
     from mobilebench.bench.memory.memory_plan import footprint
-    from mobilebench.schedules.preference import LATENCY, MEMORY
+    from mobilebench.schedules.objective import LATENCY, MEMORY
 
     default, least = (
         footprint(planned("mobilenet_v2_1.0_224", cache_dir, optimize_for=objective)[1]).arena_bytes
@@ -161,7 +162,7 @@ def distance_from_pytorch(exported: Any, module: Any, handle: Any) -> float:
     return compare(outputs, reference).relative_l2_error
 
 
-def test_an_input_that_is_not_compact_is_refused(cache_dir: Path) -> None:
+def test_a_strided_input_is_refused(cache_dir: Path) -> None:
     """It would be read as what it is not."""
     import torch
     import tvm
@@ -180,13 +181,11 @@ def test_an_input_that_is_not_compact_is_refused(cache_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "target"), CELLS)
-def test_the_compiled_network_computes_what_pytorch_computes(
-    cache_dir: Path, name: str, target: str
-) -> None:
+def test_compiled_network_matches_pytorch(cache_dir: Path, name: str, target: str) -> None:
     assert distance_from_pytorch(*planned(name, cache_dir, target)) < 1e-5
 
 
-def test_tensorflow_s_padding_is_compiled_too(cache_dir: Path) -> None:
+def test_network_with_tensorflow_padding_matches_pytorch(cache_dir: Path) -> None:
     same = Weights(padding="same")
     compiled = planned("mobilenet_v2_0.35_64_t1", cache_dir, weights=same)
     assert distance_from_pytorch(*compiled) < 1e-5

@@ -1,4 +1,4 @@
-"""Turns of a kernel's loop: what threads share, and what fused blocks take strip by strip."""
+"""Chunks of a kernel: what threads share, and what fused blocks take strip by strip."""
 
 from dataclasses import astuple, dataclass
 
@@ -13,7 +13,7 @@ _LEAST_ROWS = 4  # of an output, for each thread
 
 @dataclass(frozen=True)
 class Span:
-    """What one turn of a kernel's shared loop computes, and what it reads for that."""
+    """What one chunk, an iteration of a kernel's shared loop, computes, and what it reads."""
 
     pixels: int  # of the output, row by row
     stride: int = 1  # rows of the input from one row of the output to the next
@@ -25,12 +25,12 @@ SPAN = "mobilebench.span"  # annotation of a shared loop: the span's numbers
 
 
 def row_span(schedule: s_tir.Schedule, core: Block, pixels: int) -> Span:
-    """Return the span of a turn that computes some rows, with what `compute` said of them."""
+    """Return the span of a chunk that computes some rows, with what `compute` said of them."""
     return Span(pixels, *(int(number) for number in schedule.get(core).annotations[WINDOW]))
 
 
 def share_chunks(schedule: s_tir.Schedule, loop: Loop, span: Span | None = None) -> None:
-    """Allow that the turns of a loop, around which there are loops only, are taken apart.
+    """Allow the iterations of a loop, around which there are loops only, to be run as chunks.
 
     Threads share them; with a span, they may also be interleaved with those of neighbours.
     """

@@ -20,7 +20,7 @@ _LEAST_PANELS, _MOST_PANELS = 7, 12  # two multiply-adds a cycle, each of four c
 
 @dataclass(frozen=True)
 class Tile:
-    """How many input features one turn of the loop takes."""
+    """How many input features one iteration of the loop takes."""
 
     unroll: int
 
@@ -41,7 +41,7 @@ def pack(weight: NDArray[np.float32], machine: Machine) -> NDArray[np.float32]:
 
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
-    """Return the tiles worth trying, the best guess first."""
+    """Return the tiles worth trying, the default first."""
     return [Tile(unroll) for unroll in (4, 1, 2)]
 
 

@@ -24,7 +24,7 @@ SKIPS_PADDING = True
 
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
-    """Return the tiles worth trying, the best guess first."""
+    """Return the tiles worth trying, the default first."""
     core = schedule.get_sblock(CORE)
     extents = [int(schedule.get(loop).extent) for loop in schedule.get_loops(core)]
     _, height, width, channels, _, taps, _ = extents

@@ -25,7 +25,7 @@ class Tile:
 
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
-    """Return the tiles worth trying, the best guess first."""
+    """Return the tiles worth trying, the default first."""
     loops = schedule.get_loops(schedule.get_sblock(CORE))
     _, height, width, *_ = (int(schedule.get(loop).extent) for loop in loops)
     taps = int(schedule.get(loops[-2]).extent) * int(schedule.get(loops[-1]).extent)

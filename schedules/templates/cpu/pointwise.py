@@ -58,7 +58,7 @@ def pack(weight: NDArray[np.float32], machine: Machine) -> NDArray[np.float32]:
 
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
-    """Return the tiles worth trying, the best guess first."""
+    """Return the tiles worth trying, the default first."""
     loops = schedule.get_loops(schedule.get_sblock(CORE))
     _, height, width, channels, inputs = (int(schedule.get(loop).extent) for loop in loops)
     shape = (height * width, channels // machine.vector_floats, inputs)
@@ -112,6 +112,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     schedule.transform_layout(product, ("write", 0), lambda n, y, x, c: (y * width + x, c))
     pixels, panels, inputs = (int(schedule.get(one).extent) for one in schedule.get_loops(product))
     steps = _steps((pixels, panels // machine.vector_floats, inputs), tile.rows, machine)
+    values: Block | None = None
     if steps > 1:
         # Global scope is the stack, from where LLVM takes it into registers; "local" would be
         # allocated by a call, because single values are read of it too.
@@ -130,7 +131,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     k, step = schedule.split(k, [None, steps])
     schedule.reorder(*outer, k, step, row, channel_inner)
     schedule.reverse_compute_at(output, outer[-1])
-    if steps > 1:
+    if values is not None:
         schedule.compute_at(values, k)
         vectorize(schedule, loops_inside(schedule, values, k), steps)
     vectorize(schedule, [step, row, channel_inner], machine.vector_floats)
@@ -186,7 +187,7 @@ def _cycles(shape: tuple[int, int, int], tile: Tile, machine: Machine) -> float:
     arithmetic = max(tile.rows * tile.panels / 2, _LATENCY)  # two multiply-adds in a cycle
     values = tile.rows / _steps(shape, tile.rows, machine)
     loads = (values + tile.panels) / 2  # two loads in a cycle, from the nearest cache
-    # The loop inside goes through its weights again for every turn of the loop outside. Few enough
+    # Every iteration of the loop outside goes through the weights of the loop inside. Few enough
     # stay near; if not, they come from afar each time, and the first time from memory.
     read_again = panels if tile.pixels_outermost else tile.panels
     near = read_again * machine.vector_bytes * inputs < machine.l1_bytes / 2

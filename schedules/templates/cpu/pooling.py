@@ -21,7 +21,7 @@ class Tile:
 
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
-    """Return the tiles worth trying, the best guess first."""
+    """Return the tiles worth trying, the default first."""
     _, channel, *_ = schedule.get_loops(schedule.get_sblock(CORE))
     channels = int(schedule.get(channel).extent)
     lanes = lanes_for(channels, machine.vector_floats)

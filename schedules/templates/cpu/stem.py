@@ -34,7 +34,7 @@ def pack(weight: NDArray[np.float32], machine: Machine) -> NDArray[np.float32]:
 
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
-    """Return the tiles worth trying, the best guess first."""
+    """Return the tiles worth trying, the default first."""
     loops = schedule.get_loops(schedule.get_sblock(CORE))
     _, _, width, channels, *_ = (int(schedule.get(loop).extent) for loop in loops)
     panels = channels // machine.vector_floats

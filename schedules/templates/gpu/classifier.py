@@ -44,7 +44,7 @@ class Tile:
 
 
 def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
-    """Return the tiles worth trying, the best guess first."""
+    """Return the tiles worth trying, the default first."""
     _, channel, feature = schedule.get_loops(schedule.get_sblock(CORE))
     channels, features = (int(schedule.get(loop).extent) for loop in (channel, feature))
     lanes = vector_lanes(channels, machine)

@@ -31,7 +31,7 @@ __all__ = ["CORE", "SKIPS_PADDING", "Tile", "apply", "pack", "tiles"]
 
 
 def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
-    """Return the tiles worth trying, the best guess first."""
+    """Return the tiles worth trying, the default first."""
     loops = schedule.get_loops(schedule.get_sblock(CORE))
     _, height, width, channels, *_ = (int(schedule.get(loop).extent) for loop in loops)
     lanes = vector_lanes(channels, machine)
@@ -56,11 +56,10 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:
     _, y, x, channel, tap_y, tap_x, k = schedule.get_loops(product)
     lanes = vector_lanes(int(schedule.get(channel).extent), machine)
     step = STEP if int(schedule.get(k).extent) % STEP == 0 else 1
-    x, x_item, column = schedule.split(x, [None, tile.along, tile.columns])
-    group, item, lane = schedule.split(channel, [None, tile.across, tile.panels * lanes])
     k, k_inner = schedule.split(k, [None, step])
-    schedule.reorder(y, x, group, x_item, item, tap_y, tap_x, k, k_inner, column, lane)
-    bind_pixels(schedule, y, x, group, x_item, item)
+    item, column, lane = bind_pixels(
+        schedule, [y, x, channel], tile, tile.panels * lanes, [tap_y, tap_x, k, k_inner]
+    )
     schedule.reverse_compute_at(output, item)
     load_at(schedule, data, k, step)
     load_at(schedule, weight, k, lanes)

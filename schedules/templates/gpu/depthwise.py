@@ -39,7 +39,7 @@ class Tile:
 
 
 def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
-    """Return the tiles worth trying, the best guess first."""
+    """Return the tiles worth trying, the default first."""
     loops = schedule.get_loops(schedule.get_sblock(CORE))
     _, height, width, channels, *taps = (int(schedule.get(loop).extent) for loop in loops)
     vectors = channels // vector_lanes(channels, machine)
@@ -66,12 +66,10 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:
     _, y, x, channel, tap_y, tap_x = schedule.get_loops(core)
     lanes = vector_lanes(int(schedule.get(channel).extent), machine)
     y, row = schedule.split(y, [None, tile.rows])
-    x, x_item, column = schedule.split(x, [None, tile.along, tile.columns])
-    group, item, lane = schedule.split(channel, [None, tile.across, lanes])
-    schedule.reorder(y, x, group, x_item, item, tap_y, tap_x, row, column, lane)
-    bind_pixels(schedule, y, x, group, x_item, item)
+    inside = [tap_y, tap_x, row]
+    item, column, lane = bind_pixels(schedule, [y, x, channel], tile, lanes, inside)
     schedule.reverse_compute_at(output, item)
     load_at(schedule, window, item, lanes)
     load_at(schedule, weight, item, lanes)
-    vectorize(schedule, [tap_y, tap_x, row, column, lane], lanes)
+    vectorize(schedule, [*inside, column, lane], lanes)
     finish(schedule, schedule.decompose_reduction(core, tap_y), output, item, lanes)

@@ -1,7 +1,7 @@
 """How a kernel's outputs are dealt out to work items, and those to groups."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from tvm import s_tir
 
@@ -22,7 +22,7 @@ def divisors(number: int, largest: int) -> list[int]:
 
 
 def cheapest(found: Sequence[tuple[Any, Any]]) -> list[Any]:
-    """Return the tiles worth trying of pairs of a cost and a tile, the best guess first."""
+    """Return the tiles worth trying of pairs of a cost and a tile, the cheapest first."""
     return [tile for _, tile in sorted(found, key=lambda entry: entry[0])[:_MOST_TILES]]
 
 
@@ -83,10 +83,42 @@ def bind(schedule: s_tir.Schedule, axes: dict[str, Loop]) -> None:
         schedule.bind(loop, axis)
 
 
+class PixelTile(Protocol):
+    """What the tiles of templates for windows have in common."""
+
+    @property
+    def columns(self) -> int:
+        """Pixels of a row that a work item computes."""
+        ...
+
+    @property
+    def across(self) -> int:
+        """Work items of a group, by channels."""
+        ...
+
+    @property
+    def along(self) -> int:
+        """Work items of a group, by columns."""
+        ...
+
+
 def bind_pixels(
-    schedule: s_tir.Schedule, y: Loop, x: Loop, group: Loop, x_item: Loop, item: Loop
-) -> None:
-    """Bind loops over rows, columns and channels; items of a group take the last two."""
+    schedule: s_tir.Schedule,
+    loops: Sequence[Loop],
+    tile: PixelTile,
+    lanes: int,
+    inside: Sequence[Loop],
+) -> tuple[Loop, Loop, Loop]:
+    """Deal out the loops over rows, columns and channels of an image to work items.
+
+    An item computes `tile.columns` pixels of a row by so many lanes of channels; neighbours in a
+    group take neighbouring channels, then neighbouring columns. Loops `inside` an item go around
+    those. Returns the loop of items, and the item's own over columns and over lanes.
+    """
+    y, x, channel = loops
+    x, x_item, column = schedule.split(x, [None, tile.along, tile.columns])
+    group, item, lane = schedule.split(channel, [None, tile.across, lanes])
+    schedule.reorder(y, x, group, x_item, item, *inside, column, lane)
     bind(
         schedule,
         {
@@ -97,6 +129,7 @@ def bind_pixels(
             "threadIdx.x": item,
         },
     )
+    return item, column, lane
 
 
 def in_registers(schedule: s_tir.Schedule, core: Block, number: int) -> Block:

@@ -65,7 +65,7 @@ def pack(weight: NDArray[np.float32], machine: Gpu) -> NDArray[np.float32]:
 
 
 def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
-    """Return the tiles worth trying, the best guess first."""
+    """Return the tiles worth trying, the default first."""
     loops = schedule.get_loops(schedule.get_sblock(CORE))
     _, height, width, channels, _ = (int(schedule.get(loop).extent) for loop in loops)
     lanes = vector_lanes(channels, machine)

@@ -23,12 +23,12 @@ class Tile:
 
 
 def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
-    """Return the tiles worth trying, the best guess first."""
+    """Return the tiles worth trying, the default first."""
     channels = int(schedule.get(schedule.get_loops(schedule.get_sblock(CORE))[1]).extent)
     vectors = channels // vector_lanes(channels, machine)
-    guess, _ = group_shape(vectors, 1, machine)
-    others = [one for one in divisors(vectors, machine.work_group) if one != guess]
-    return [Tile(across) for across in (guess, *sorted(others, key=lambda one: abs(one - guess)))]
+    default, _ = group_shape(vectors, 1, machine)
+    sizes = divisors(vectors, machine.work_group)
+    return [Tile(across) for across in sorted(sizes, key=lambda size: (abs(size - default), size))]
 
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:

@@ -48,7 +48,7 @@ def pack(weight: NDArray[np.float32], machine: Gpu) -> NDArray[np.float32]:
 
 
 def tiles(schedule: s_tir.Schedule, machine: Gpu) -> list[Tile]:
-    """Return the tiles worth trying, the best guess first."""
+    """Return the tiles worth trying, the default first."""
     loops = schedule.get_loops(schedule.get_sblock(CORE))
     _, height, width, channels, *taps = (int(schedule.get(loop).extent) for loop in loops)
     lanes = vector_lanes(channels, machine)
@@ -74,11 +74,9 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Gpu) -> None:
     window = in_registers(schedule, product, 0)
     _, y, x, channel, tap_y, tap_x, k = schedule.get_loops(product)
     lanes = vector_lanes(int(schedule.get(channel).extent), machine)
-    x, x_item, column = schedule.split(x, [None, tile.along, tile.columns])
-    group, item, lane = schedule.split(channel, [None, tile.across, tile.panels * lanes])
-    schedule.reorder(y, x, group, x_item, item, tap_y, tap_x, k, column, lane)
-    bind_pixels(schedule, y, x, group, x_item, item)
+    inside = [tap_y, tap_x, k]
+    item, column, lane = bind_pixels(schedule, [y, x, channel], tile, tile.panels * lanes, inside)
     schedule.reverse_compute_at(output, item)
     load_at(schedule, window, item, 1)
-    vectorize(schedule, [tap_y, tap_x, k, column, lane], lanes)
+    vectorize(schedule, [*inside, column, lane], lanes)
     finish(schedule, schedule.decompose_reduction(product, tap_y), output, item, lanes)

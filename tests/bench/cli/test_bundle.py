@@ -18,7 +18,7 @@ from mobilebench.bench.bundle.manifest import MANIFEST
 from mobilebench.bench.cache import CACHE_VARIABLE
 from mobilebench.bench.measure.fidelity import TOLERANCE
 from mobilebench.reports.records.store import Store
-from mobilebench.schedules.params import PARAMS_FILE
+from mobilebench.schedules.params_pool import PARAMS_FILE
 from tests.bundles import reseal
 
 VARIANT = "mobilenet_v2_0.35_64x96"

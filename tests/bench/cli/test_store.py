@@ -29,7 +29,7 @@ def test_a_store_is_carried_to_another(mobilebench: Any, tmp_path: Path) -> None
     [
         (["dump", "out"], "no such file; `mobilebench run` makes one"),
         (["load", "nosuch"], "nosuch/runs.parquet: No such file or directory"),
-        (["load"], "Missing argument 'directory'"),
+        (["load"], "Missing argument 'DIRECTORY'"),
     ],
 )
 def test_a_bad_request_is_refused_in_one_line(

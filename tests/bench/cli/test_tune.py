@@ -43,7 +43,7 @@ def test_runs_use_what_was_tuned_without_being_asked(
     assert kernels > 20
     # With one trial there is nothing but the guess.
     assert all(entry.tile is None for entry in entries)
-    assert all(0 < one.microseconds == one.guess_microseconds for one in entries)
+    assert all(0 < one.microseconds == one.default_microseconds for one in entries)
     select = ("--variant", VARIANT, "--variant", OTHER, "--runtime", "tvm")
     done = mobilebench("run", *select, MOBILEBENCH_DATABASES=str(tuned))
     assert done.returncode == 0, done.stderr
@@ -74,7 +74,7 @@ def test_a_refused_database_is_said_and_the_run_goes_on(mobilebench: Any, tmp_pa
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if "damaged" in line]
     assert str(tmp_path / "native.json") in line
-    assert "best guesses are used instead" in line
+    assert "default tiles are used instead" in line
 
 
 @pytest.mark.slow

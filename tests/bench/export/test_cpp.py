@@ -18,7 +18,7 @@ from PIL import Image
 from mobilebench.bench.accuracy.boxes import Suppression, anchors_of, detect
 from mobilebench.bench.build.artifact import LIBRARY
 from mobilebench.bench.models.variant import parse_variant
-from mobilebench.schedules.params import PARAMS_FILE
+from mobilebench.schedules.params_pool import PARAMS_FILE
 from mobilebench.targets.devices.proc_files import cpu_flags
 from mobilebench.targets.emulated.board import make_board
 from mobilebench.targets.rpc.local_server import local_cpuinfo

@@ -20,7 +20,7 @@ from mobilebench.bench.regression.remeasure import remeasure
 from mobilebench.reports.history.outcomes import outcomes_of
 from mobilebench.reports.history.suspects import Library, LibraryPair
 from mobilebench.reports.records.cell_key import CellKey
-from mobilebench.schedules.preference import MEMORY
+from mobilebench.schedules.objective import MEMORY
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.farm import Farm
 from mobilebench.targets.errors import BenchError

@@ -199,10 +199,11 @@ def test_devices_are_never_held_against_each_other(nights: Nights) -> None:
 
 def test_what_does_not_compile_any_more_is_broken_on_the_board_that_ran_it(nights: Nights) -> None:
     board: dict[str, Any] = {"target": "raspberry-pi-4", "device": "board-1"}
+    unnamed: dict[str, Any] = {"device": "any rpi4"}
     nights.add_both(**board)
     nights.add(BASE, rounds_ms(1), threads=2, **board)
-    nights.add(HEAD, threads=2, **board | {"device": "any rpi4"}, status="compile_failed")
-    nights.add(BASE, threads=4, **board | {"device": "any rpi4"}, status="compile_failed")
+    nights.add(HEAD, threads=2, **(board | unnamed), status="compile_failed")
+    nights.add(BASE, threads=4, **(board | unnamed), status="compile_failed")
     nights.add(HEAD, rounds_ms(1), threads=4, **board)
     comparison = nights.compare()
     assert [(c.cell.threads, c.cell.device) for c in comparison.having("broken")] == [
@@ -214,11 +215,10 @@ def test_what_does_not_compile_any_more_is_broken_on_the_board_that_ran_it(night
 
 def test_without_a_board_nothing_is_measured_and_nothing_is_broken(nights: Nights) -> None:
     board: dict[str, Any] = {"target": "raspberry-pi-4", "device": "board-1"}
+    unnamed: dict[str, Any] = {"device": "any rpi4"}
     nights.add_both(**board)
     nights.add(BASE, rounds_ms(1), threads=2, **board)
-    nights.add(
-        HEAD, threads=2, **board | {"device": "any rpi4"}, status="no_device", error="none free"
-    )
+    nights.add(HEAD, threads=2, **(board | unnamed), status="no_device", error="none free")
     comparison = nights.compare()
     (gone,) = comparison.gone
     assert (gone.cell.threads, gone.cell.device, gone.status) == (2, "board-1", "ok")
@@ -264,7 +264,11 @@ def test_what_was_measured_again_for_others_decides_nothing(
     nights: Nights, other: dict[str, Any]
 ) -> None:
     nights.add_both(1.1)
-    nights.store.add_confirmation(replace(confirmation(rounds_ms(8), rounds_ms(9)), **other))
+    made = confirmation(rounds_ms(8), rounds_ms(9))
+    axes = {name: value for name, value in other.items() if name in CellKey.names()}
+    others = {name: value for name, value in other.items() if name not in axes}
+    made = replace(made, **others, cell=replace(made.cell, **axes))
+    nights.store.add_confirmation(made)
     change = nights.only()
     assert change.verdict == "slower"
     assert change.latency is not None

@@ -17,7 +17,7 @@ from mobilebench.reports.errors import ReportError
 from mobilebench.reports.records import migrations
 from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.schema import RECORDS, SAMPLES, SCHEMA_VERSION
-from mobilebench.reports.records.store import Store
+from mobilebench.reports.records.store import Run, Store
 from mobilebench.reports.records.upgrade import OLDEST_VERSION
 from mobilebench.reports.records.upgrade import version_of as stored_version
 
@@ -53,6 +53,7 @@ def version_of(url: str) -> int:
 def test_an_older_store_is_brought_up_to_date_and_loses_nothing(
     older: str, make_record: Any, create: bool
 ) -> None:
+    run = Run("none yet", "", {})
     for _ in range(2):  # it is done once
         with Store(older, create=create) as store:
             run = store.find_run("latest")

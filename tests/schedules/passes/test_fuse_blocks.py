@@ -13,7 +13,7 @@ from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
-from mobilebench.schedules.preference import MEMORY
+from mobilebench.schedules.objective import MEMORY
 from mobilebench.targets.catalog.target import find_target
 
 
@@ -27,7 +27,7 @@ from mobilebench.targets.catalog.target import find_target
         pytest.param("mobilenet_v2_0.35_160", 2, 1, "native", marks=pytest.mark.slow),
     ],
 )
-def test_blocks_by_strips_compute_what_pytorch_computes(
+def test_fused_blocks_match_pytorch(
     cache_dir: Path, name: str, built_for: int, run_on: int, target: str
 ) -> None:
     variant, where = parse_variant(name), find_target(target)
@@ -66,7 +66,7 @@ CHAINS = [
 def test_every_strip_finds_its_rows_and_none_is_computed_twice(
     make: Any, parts: int, chunks: int
 ) -> None:
-    from mobilebench.schedules.passes.chunks import part_of
+    from mobilebench.schedules.ir.chunks import part_of
     from mobilebench.schedules.passes.fuse_blocks import _depths, _ranges
 
     chain = make()

@@ -4,6 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.schedules.passes.run_pass import run_pass
+
 LENGTH = 1024
 EDGES = [0.0, -0.0, 1e-45, -1e-45, 1e-40, -1e-40, 0.5, -0.5, 3.0, 6.0, np.inf, -np.inf]
 NEAR = [np.nextafter(np.float32(6), np.float32(end)) for end in (0, 7)]
@@ -47,7 +49,8 @@ def rewritten(module: Any, wanted: bool = True) -> Any:
     from mobilebench.schedules.machine import Machine
     from mobilebench.schedules.passes.integer_clamp import IntegerClamp
 
-    return IntegerClamp(Machine(vector_floats=4, registers=16, integer_clamp=wanted))(module)
+    machine = Machine(vector_floats=4, registers=16, integer_clamp=wanted)
+    return run_pass(IntegerClamp(machine), module)
 
 
 def compares_integers(module: Any) -> bool:
@@ -69,7 +72,7 @@ def assert_same_bits(found: np.ndarray, expected: np.ndarray) -> None:
 
 @pytest.mark.parametrize("vectorized", [False, True], ids=["", "vectorized"])
 @pytest.mark.parametrize("high", [6.0, 0.1, 1e-45, float(np.finfo(np.float32).max)])
-def test_it_computes_the_same_bits_and_no_zero_has_a_sign(
+def test_integer_clamp_computes_the_same_bits_and_no_negative_zero(
     values: np.ndarray, high: float, vectorized: bool
 ) -> None:
     module = rewritten(kernel(clamp(0, high), vectorized))
@@ -78,7 +81,7 @@ def test_it_computes_the_same_bits_and_no_zero_has_a_sign(
     assert_same_bits(run(module, values), expected)
 
 
-def test_what_is_clamped_may_be_computed(values: np.ndarray) -> None:
+def test_an_expression_can_be_clamped(values: np.ndarray) -> None:
     from tvm import tirx
 
     finite = values[np.isfinite(values)]
@@ -89,7 +92,7 @@ def test_what_is_clamped_may_be_computed(values: np.ndarray) -> None:
     assert_same_bits(run(module, finite), expected)
 
 
-def test_clamps_inside_others_are_rewritten_too(values: np.ndarray) -> None:
+def test_nested_clamps_are_rewritten(values: np.ndarray) -> None:
     from tvm import tirx
 
     module = rewritten(kernel(lambda x: clamp(0, 3)(clamp(0, 6)(x) - tirx.const(1.0, "float32"))))
@@ -98,14 +101,14 @@ def test_clamps_inside_others_are_rewritten_too(values: np.ndarray) -> None:
     assert_same_bits(run(module, values), np.clip(inner, np.float32(0), np.float32(3)))
 
 
-def test_what_is_no_number_becomes_a_bound_by_its_sign() -> None:
+def test_nan_clamps_by_sign() -> None:
     x = np.full(LENGTH, np.nan, np.float32)
     x[::2] = np.copysign(x[::2], -1)
     found = run(rewritten(kernel(clamp(0, 6))), x)
     assert_same_bits(found, np.tile(np.array([0, 6], np.float32), LENGTH // 2))
 
 
-def test_it_does_nothing_for_machines_that_do_not_want_it() -> None:
+def test_integer_clamp_is_off_where_it_is_slower() -> None:
     import tvm
 
     module = kernel(clamp(0, 6))

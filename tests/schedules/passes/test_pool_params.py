@@ -16,7 +16,7 @@ from mobilebench.bench.models.onnx_export import OnnxModel, to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
-from mobilebench.schedules.params import EMBEDDED, EXTERNAL, PARAMS_FILE, Pool
+from mobilebench.schedules.params_pool import EMBEDDED, EXTERNAL, PARAMS_FILE, ParamsPool
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.errors import BenchError
@@ -45,27 +45,26 @@ def infer(exported: OnnxModel, artifact: Artifact, cache: Path, threads: int) ->
 
 
 @pytest.mark.parametrize(
-    ("params", "threads", "precision", "low", "high"),
+    ("storage", "threads", "precision", "bounds"),
     [
-        (EMBEDDED, 1, FLOAT32, 0, 1e-5),
-        (EXTERNAL, 2, FLOAT32, 0, 1e-5),
-        (EXTERNAL, 1, FLOAT16, 1e-5, 5e-3),
-        (EMBEDDED, 2, FLOAT16, 1e-5, 5e-3),
+        (EMBEDDED, 1, FLOAT32, (0, 1e-5)),
+        (EXTERNAL, 2, FLOAT32, (0, 1e-5)),
+        (EXTERNAL, 1, FLOAT16, (1e-5, 5e-3)),
+        (EMBEDDED, 2, FLOAT16, (1e-5, 5e-3)),
     ],
 )
-def test_weights_are_where_and_what_was_asked_for(
+def test_weights_are_stored_where_and_as_requested(
     exported: OnnxModel,
     cache_dir: Path,
-    params: str,
+    storage: str,
     threads: int,
     precision: str,
-    low: float,
-    high: float,
+    bounds: tuple[float, float],
 ) -> None:
-    artifact = build(exported, cache_dir, precision, params, threads)
+    artifact = build(exported, cache_dir, precision, storage, threads)
     stored = artifact.manifest.params_bytes // (2 if precision == FLOAT16 else 1)
     code = artifact.library.stat().st_size
-    if params == EXTERNAL:
+    if storage == EXTERNAL:
         assert artifact.params_path
         content = artifact.params_path.read_bytes()
         assert content[:64].decode() == hashlib.sha256(content[64:]).hexdigest()
@@ -74,10 +73,11 @@ def test_weights_are_where_and_what_was_asked_for(
         assert artifact.params_path is None
         code -= stored
     assert 0 < code < 1_000_000
+    low, high = bounds
     assert low <= infer(exported, artifact, cache_dir, threads).relative_l2_error < high
 
 
-def test_halves_are_widened_as_numpy_does_it(tmp_path: Path) -> None:
+def test_float16_weights_are_widened_as_by_numpy(tmp_path: Path) -> None:
     """All 65,536 of them, given back by a network that is nothing but its weights."""
     import tvm
     from tvm import relax, tirx
@@ -104,7 +104,9 @@ def test_halves_are_widened_as_numpy_does_it(tmp_path: Path) -> None:
     assert content == values.tobytes()
     executable = relax.build(code, "llvm")
     library = tmp_path / "halves.so"
-    link_library(executable, library, find_toolchain(HOST), pool=Pool(content, EMBEDDED, FLOAT16))
+    link_library(
+        executable, library, find_toolchain(HOST), pool=ParamsPool(content, EMBEDDED, FLOAT16)
+    )
     machine = relax.VirtualMachine(tvm.runtime.load_module(str(library)), tvm.cpu())
     found = machine["main"](tvm.runtime.tensor(np.zeros(1, np.float32))).numpy()
     np.testing.assert_array_equal(found, values)
@@ -119,7 +121,7 @@ def test_halves_are_widened_as_numpy_does_it(tmp_path: Path) -> None:
         (lambda file: file.unlink(), "No such file or directory"),
     ],
 )
-def test_other_weights_are_refused(
+def test_weights_of_another_network_are_refused(
     exported: OnnxModel, cache_dir: Path, tmp_path: Path, spoil: Any, reason: str
 ) -> None:
     import shutil
@@ -141,13 +143,13 @@ def test_other_weights_are_refused(
     assert machine["main"](image).numpy().shape == (1, 1000)
 
 
-def test_weights_beyond_half_precision_are_refused() -> None:
+def test_weights_too_large_for_float16_are_refused() -> None:
     whole = np.array([1e-9, 65504, 70000, np.inf], np.float32)
     with pytest.raises(BenchError, match="1 weights are too large for float16"):
-        Pool(whole.tobytes(), EXTERNAL, FLOAT16).stored_bytes()
+        ParamsPool(whole.tobytes(), EXTERNAL, FLOAT16).stored_bytes()
 
 
-def test_a_gpu_s_weights_cannot_be_external(exported: OnnxModel, cache_dir: Path) -> None:
+def test_external_weights_are_refused_on_a_gpu(exported: OnnxModel, cache_dir: Path) -> None:
     with pytest.raises(BenchError, match="leave out --params-storage external"):
         options = BuildOptions(find_target("mali"), params_storage=EXTERNAL)
         build_artifact(exported, options, cache_dir)

@@ -22,7 +22,7 @@ NATIVE = find_target("native")
     ("built_for", "run_on"),
     [(2, 2), (2, 1), (2, 3), pytest.param(3, 2, marks=pytest.mark.slow)],
 )
-def test_any_number_of_threads_computes_what_pytorch_computes(
+def test_shared_network_matches_pytorch_on_any_number_of_threads(
     cache_dir: Path, built_for: int, run_on: int
 ) -> None:
     variant = parse_variant("mobilenet_v2_0.35_64x96")
@@ -43,7 +43,7 @@ def loop(kind: str, buffer: Any) -> Any:
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 9])
-def test_every_turn_of_a_loop_is_one_thread_s(threads: int) -> None:
+def test_each_iteration_is_run_by_one_thread(threads: int) -> None:
     import tvm
     from tvm import tirx
 
@@ -63,7 +63,7 @@ def test_every_turn_of_a_loop_is_one_thread_s(threads: int) -> None:
 
 
 @pytest.mark.parametrize(("parts", "threads"), [(2, 1), (2, 3), (3, 2), (5, 2)])
-def test_parts_are_all_taken_whatever_the_number_of_threads(parts: int, threads: int) -> None:
+def test_all_parts_are_run_by_any_number_of_threads(parts: int, threads: int) -> None:
     import tvm
     from tvm import tirx
 
@@ -80,7 +80,7 @@ def test_parts_are_all_taken_whatever_the_number_of_threads(parts: int, threads:
     assert counts.numpy().tolist() == [2.0] * 7
 
 
-def test_kernels_end_with_a_barrier_and_serial_ones_are_the_first_thread_s() -> None:
+def test_kernels_end_with_a_barrier_and_the_first_thread_runs_serial_ones() -> None:
     from tvm import tirx
 
     from mobilebench.schedules.passes.share_network import share
@@ -93,7 +93,7 @@ def test_kernels_end_with_a_barrier_and_serial_ones_are_the_first_thread_s() -> 
     assert "mobilebench_barrier" in str(shared.body.seq[1])
 
 
-def test_code_for_one_thread_launches_nothing(cache_dir: Path) -> None:
+def test_code_for_one_thread_has_no_barriers(cache_dir: Path) -> None:
     variant = parse_variant("mobilenet_v2_0.35_32_t1")
     exported = to_onnx(variant, Weights(), cache_dir)
     libraries = [

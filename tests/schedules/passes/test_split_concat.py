@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.schedules.passes.run_pass import run_pass
+
 
 class Joined(torch.nn.Module):
     """A pointwise convolution of two maps, and of what is the same everywhere."""
@@ -52,11 +54,11 @@ def shapes(module: Any, operator: str) -> list[tuple[int, ...]]:
     return found
 
 
-def test_parts_are_convolved_one_by_one_and_what_is_everywhere_once(tmp_path: Any) -> None:
+def test_concatenated_parts_are_convolved_separately_and_broadcast_ones_once(tmp_path: Any) -> None:
     from mobilebench.schedules.passes.split_concat import SplitConcat
 
     module = imported(Joined(), tmp_path)
-    split = SplitConcat()(module)
+    split = run_pass(SplitConcat(), module)
     assert shapes(split, "relax.concat") == []
     of_parts = [shape for shape in shapes(split, "relax.nn.conv2d") if shape[1] == 8]
     assert sorted(of_parts) == [(1, 8, 1, 1), (1, 8, 7, 9), (1, 8, 7, 9)]
@@ -64,14 +66,14 @@ def test_parts_are_convolved_one_by_one_and_what_is_everywhere_once(tmp_path: An
     np.testing.assert_allclose(infer(split, x), infer(module, x), rtol=1e-4, atol=1e-5)
 
 
-def test_a_window_over_joined_channels_is_left_alone(tmp_path: Any) -> None:
+def test_a_larger_window_over_concatenated_channels_is_left_alone(tmp_path: Any) -> None:
     from mobilebench.schedules.passes.split_concat import SplitConcat
 
-    assert len(shapes(SplitConcat()(imported(Joined(3), tmp_path)), "relax.concat")) == 1
+    assert len(shapes(run_pass(SplitConcat(), imported(Joined(3), tmp_path)), "relax.concat")) == 1
 
 
 @pytest.mark.parametrize("size", [33, 65])
-def test_the_segmenter_s_head_has_no_concatenation_left(cache_dir: Any, size: int) -> None:
+def test_deeplab_head_has_no_concatenation_left(cache_dir: Any, size: int) -> None:
     import onnx
     from tvm.relax.frontend.onnx import from_onnx
 
@@ -82,5 +84,5 @@ def test_the_segmenter_s_head_has_no_concatenation_left(cache_dir: Any, size: in
 
     variant = parse_variant(f"deeplabv3_mobilenet_v2_0.35_{size}")
     model = onnx.load(to_onnx(variant, Weights(), cache_dir).onnx_path)
-    module = SplitConcat()(from_onnx(model, keep_params_in_input=False))
+    module = run_pass(SplitConcat(), from_onnx(model, keep_params_in_input=False))
     assert shapes(module, "relax.concat") == []

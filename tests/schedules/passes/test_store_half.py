@@ -10,6 +10,7 @@ from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.catalog.tvm_target import resolve
+from tests.schedules.passes.run_pass import run_pass
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def infer(module: Any, inputs: np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple(output.numpy() for output in several)
 
 
-def test_it_computes_nearly_the_same(exported: OnnxModel, half: Any) -> None:
+def test_float16_network_is_close_to_pytorch(exported: OnnxModel, half: Any) -> None:
     inputs, _ = exported.reference()
     whole, halved = (infer(one, inputs[:1]) for one in (fused(exported, "float32"), half))
     assert 1e-5 < compare(halved, whole).relative_l2_error < TOLERANCE["float16"]
@@ -56,7 +57,7 @@ def test_it_computes_nearly_the_same(exported: OnnxModel, half: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ssdlite_mobilenet_v2_0.1_32", "deeplabv3_mobilenet_v2_0.1_33"])
-def test_networks_with_heads_compute_nearly_the_same(cache_dir: Path, name: str) -> None:
+def test_float16_detectors_and_segmenters_are_close_to_pytorch(cache_dir: Path, name: str) -> None:
     exported = to_onnx(parse_variant(name), Weights(), cache_dir)
     inputs, _ = exported.reference()
     whole, halved = (infer(fused(exported, one), inputs[:1]) for one in ("float32", "float16"))
@@ -64,12 +65,12 @@ def test_networks_with_heads_compute_nearly_the_same(cache_dir: Path, name: str)
     assert 1e-5 < compare(halved, whole).relative_l2_error < TOLERANCE["float16"]
 
 
-def test_weights_and_activations_are_half_and_what_is_seen_or_small_is_not(half: Any) -> None:
-    from mobilebench.schedules.passes.steps import is_constant, steps_of
+def test_weights_and_activations_are_float16_but_not_biases_input_and_output(half: Any) -> None:
+    from mobilebench.schedules.ir.kernel_sequence import is_constant, kernel_sequence_of
 
     main = half["main"]
     assert str(main.params[0].ty.dtype) == str(main.ret_ty.dtype) == "float32"
-    steps = steps_of(main)
+    steps = kernel_sequence_of(main)
     assert steps is not None
     *inner, last = steps.calls.items()
     assert {str(variable.ty.dtype) for variable, _ in inner} == {"float16"}
@@ -81,12 +82,12 @@ def test_weights_and_activations_are_half_and_what_is_seen_or_small_is_not(half:
     assert kinds == {(True, "float16"), (False, "float32")}
 
 
-def test_a_network_that_is_no_sequence_of_kernels_is_refused(two_inputs: Any) -> None:
+def test_float16_is_refused_for_a_network_with_two_inputs(two_inputs: Any) -> None:
     from tvm import relax
 
     from mobilebench.schedules.passes.store_half import StoreHalf
 
     # On its way through TVM the error keeps its text alone.
     with pytest.raises(Exception, match="float16: the network is no plain sequence") as refusal:
-        StoreHalf()(relax.transform.LegalizeOps()(two_inputs))
+        run_pass(StoreHalf(), relax.transform.LegalizeOps()(two_inputs))
     assert len(str(refusal.value).splitlines()) == 1

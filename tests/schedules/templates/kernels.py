@@ -102,9 +102,12 @@ def convolution(
     convolved = _convolve(
         data.transpose(0, 3, 1, 2), weight.transpose(3, 2, 0, 1), stride=1, dilation=dilation
     )
-    window = ((1, 1), (dilation,) * 4, (dilation, dilation), template.SKIPS_PADDING)
+    padding = (dilation, dilation, dilation, dilation)
+    window = ((1, 1), padding, (dilation, dilation))
     return _kernel(
-        lambda d, w, b: _relu6(_sum(operator.compute(d, w, outputs, *window), b)),
+        lambda d, w, b: _relu6(
+            _sum(operator.compute(d, w, outputs, *window, skippable=template.SKIPS_PADDING), b)
+        ),
         [data, template.pack(weight, machine), bias],
         (convolved + bias).clip(0, 6),
         half,

@@ -1,12 +1,15 @@
 """The CPU templates of larger windows compute what PyTorch computes, with every kind of tile."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from mobilebench.schedules.machine import Machine, machine_of
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.catalog.tvm_target import resolve
+from mobilebench.targets.toolchains.toolchain import find_toolchain
 
 TARGETS = ["native", "x86-64-v3"]
 
@@ -21,12 +24,17 @@ def handle_of(target: str) -> Any:
     return tvm.target.Target(resolve(find_target(target)))
 
 
+def cpu_of(handle: Any) -> Machine:
+    machine = machine_of(handle)
+    assert isinstance(machine, Machine)
+    return machine
+
+
 def run_all_tiles(function: Any, handle: Any, *arrays: np.ndarray) -> list[np.ndarray]:
     """Return what a kernel writes, by tile."""
     import tvm
 
     from mobilebench.schedules import pipeline
-    from mobilebench.schedules.machine import machine_of
     from mobilebench.schedules.templates.space import schedule_task, tiles
     from mobilebench.schedules.templates.task import task_of
 
@@ -41,6 +49,34 @@ def run_all_tiles(function: Any, handle: Any, *arrays: np.ndarray) -> list[np.nd
         output = tvm.runtime.tensor(np.full(shape, np.nan, np.float32))
         built["main"](*map(tvm.runtime.tensor, arrays), output)
         found.append(output.numpy())
+    assert found
+    return found
+
+
+def run_on_two_threads(function: Any, directory: Path, *arrays: np.ndarray) -> np.ndarray:
+    """Return what a kernel with its default tile writes if threads share its chunks."""
+    import tvm
+
+    from mobilebench.schedules import pipeline
+    from mobilebench.schedules.native.native_code import TEAM, link_library
+    from mobilebench.schedules.templates.space import default_tile, schedule_task
+    from mobilebench.schedules.templates.task import task_of
+
+    target = find_target("native")
+    handle = tvm.target.Target(resolve(target, threads=2))
+    machine = machine_of(handle)
+    task = task_of(function, machine)
+    assert task is not None
+    kernel = schedule_task(task, default_tile(task, machine), machine).mod
+    assert "T.parallel(" in kernel.script()
+    library = directory / "kernel.so"
+    executable = pipeline.build_kernel(kernel, handle)
+    link_library(executable, library, find_toolchain(target.toolchain), [TEAM])
+    shape = [int(extent) for extent in function.params[-1].shape]
+    output = tvm.runtime.tensor(np.full(shape, np.nan, np.float32))
+    module = tvm.runtime.load_module(str(library))
+    module[pipeline.kernel_entry(machine)](*map(tvm.runtime.tensor, arrays), output)
+    found: np.ndarray = output.numpy()
     return found
 
 
@@ -53,26 +89,44 @@ def run_all_tiles(function: Any, handle: Any, *arrays: np.ndarray) -> list[np.nd
         pytest.param("x86-64-v3", (9, 8), 40, 2, 1, marks=pytest.mark.slow),
     ],
 )
-def test_a_convolution_of_every_tile(
+def test_every_convolution_tile_matches_pytorch(
     target: str, size: tuple[int, int], outputs: int, stride: int, dilation: int
 ) -> None:
+    handle = handle_of(target)
+    function, arrays, expected = convolution(handle, size, outputs, stride, dilation)
+    for found in run_all_tiles(function, handle, *arrays):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(9, 9), (3, 12)], ids=["rows", "channels"])
+def test_convolution_on_two_threads_matches_pytorch(tmp_path: Path, size: tuple[int, int]) -> None:
+    """They share rows, or channels where rows are few; the padded copy is a kernel before it."""
+    function, arrays, expected = convolution(handle_of("native"), size, 48, 1, 2)
+    found = run_on_two_threads(function, tmp_path, *arrays)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def convolution(
+    handle: Any, size: tuple[int, int], outputs: int, stride: int, dilation: int
+) -> tuple[Any, list[np.ndarray], np.ndarray]:
+    """Return a 3x3 convolution with bias and ReLU, its arguments, and what PyTorch computes."""
     import torch
     from tvm import te, topi
 
-    from mobilebench.schedules.machine import machine_of
     from mobilebench.schedules.operators import convolution as operator
     from mobilebench.schedules.templates.cpu import convolution as template
 
-    handle, inputs = handle_of(target), 12
+    inputs = 12
     data, weight, bias = noise(1, *size, inputs), noise(3, 3, inputs, outputs), noise(outputs)
-    packed = template.pack(weight, machine_of(handle))
-    padding = (dilation,) * 4
+    packed = template.pack(weight, cpu_of(handle))
+    padding = (dilation, dilation, dilation, dilation)
     arguments = [
         te.placeholder(one.shape, "float32", name=f"argument{number}")
         for number, one in enumerate((data, packed, bias))
     ]
-    window = ((stride, stride), padding, (dilation, dilation), template.SKIPS_PADDING)
-    product = operator.compute(arguments[0], arguments[1], outputs, *window)
+    window = ((stride, stride), padding, (dilation, dilation))
+    skippable = template.SKIPS_PADDING
+    product = operator.compute(arguments[0], arguments[1], outputs, *window, skippable=skippable)
     function = te.create_prim_func([*arguments, topi.nn.relu(topi.add(product, arguments[2]))])
     expected = torch.nn.functional.conv2d(
         torch.from_numpy(data).permute(0, 3, 1, 2),
@@ -82,27 +136,24 @@ def test_a_convolution_of_every_tile(
         dilation,
         dilation,
     )
-    for found in run_all_tiles(function, handle, data, packed, bias):
-        np.testing.assert_allclose(
-            found, expected.relu().permute(0, 2, 3, 1).numpy(), rtol=1e-4, atol=1e-4
-        )
+    return function, [data, packed, bias], expected.relu().permute(0, 2, 3, 1).numpy()
 
 
-def test_taps_beside_the_image_are_not_multiplied() -> None:
+def test_taps_outside_the_image_are_skipped() -> None:
     """With a dilation larger than the image only the middle tap sees it; others may be anything."""
     from tvm import te
 
-    from mobilebench.schedules.machine import machine_of
     from mobilebench.schedules.operators import convolution as operator
     from mobilebench.schedules.templates.cpu import convolution as template
 
     handle = handle_of("native")
     data, weight = noise(1, 6, 6, 8), np.full((3, 3, 8, 16), np.inf, np.float32)
     weight[1, 1] = noise(8, 16)
-    packed = template.pack(weight, machine_of(handle))
+    packed = template.pack(weight, cpu_of(handle))
     packed[np.isnan(packed)] = 0
     arguments = [te.placeholder(one.shape, "float32") for one in (data, packed)]
-    product = operator.compute(*arguments, 16, (1, 1), (12,) * 4, (12, 12), True)
+    window = ((1, 1), (12, 12, 12, 12), (12, 12))
+    product = operator.compute(arguments[0], arguments[1], 16, *window, skippable=True)
     function = te.create_prim_func([*arguments, product])
     for found in run_all_tiles(function, handle, data, packed):
         np.testing.assert_allclose(found, data @ weight[1, 1], rtol=1e-4, atol=1e-4)
@@ -120,13 +171,12 @@ def test_taps_beside_the_image_are_not_multiplied() -> None:
         ((4, 6), (4, 6)),
     ],
 )
-def test_enlarging_is_pytorch_s(
+def test_resize_matches_pytorch(
     target: str, align_corners: bool, size: tuple[int, int], out_size: tuple[int, int]
 ) -> None:
     import torch
     from tvm import te
 
-    from mobilebench.schedules.machine import machine_of
     from mobilebench.schedules.operators import resize as operator
 
     handle, data = handle_of(target), noise(1, *size, 21)
@@ -137,7 +187,8 @@ def test_enlarging_is_pytorch_s(
         te.placeholder(one.shape, str(one.dtype), name=f"argument{number}")
         for number, one in enumerate((data, *tables))
     ]
-    planes = operator.compute(*arguments, out_size[1], align_corners)
+    features, first, share, bands = arguments
+    planes = operator.compute(features, first, share, bands, out_size[1], align_corners)
     function = te.create_prim_func([*arguments, planes])
     expected = torch.nn.functional.interpolate(
         torch.from_numpy(data).permute(0, 3, 1, 2), out_size, mode="bilinear",
@@ -148,7 +199,7 @@ def test_enlarging_is_pytorch_s(
 
 
 @pytest.mark.parametrize("sizes", [[(4, 5, 3), (2, 3, 6), (1, 1, 6)], [(3, 3, 2)]])
-def test_joined_maps_lie_one_after_the_other(sizes: list[tuple[int, int, int]]) -> None:
+def test_concat_writes_maps_one_after_the_other(sizes: list[tuple[int, int, int]]) -> None:
     from tvm import te
 
     from mobilebench.schedules.operators import concat as operator
@@ -166,22 +217,21 @@ def test_joined_maps_lie_one_after_the_other(sizes: list[tuple[int, int, int]]) 
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_pointwise_tiles_that_end_with_rows(target: str) -> None:
+def test_pointwise_tries_tiles_that_end_with_rows(target: str) -> None:
     """Where no tile divides a row, tiles in rows are among those that are tried."""
     from tvm import te
 
-    from mobilebench.schedules.machine import machine_of
     from mobilebench.schedules.operators import pointwise as operator
     from mobilebench.schedules.templates.cpu import pointwise as template
     from mobilebench.schedules.templates.space import tiles
     from mobilebench.schedules.templates.task import task_of
 
     handle, size = handle_of(target), (1, 5, 37, 8)
-    machine = machine_of(handle)
+    machine = cpu_of(handle)
     data, weight = noise(*size), noise(8, 40)
     packed = template.pack(weight, machine)
     arguments = [te.placeholder(one.shape, "float32") for one in (data, packed)]
-    function = te.create_prim_func([*arguments, operator.compute(*arguments, 40)])
+    function = te.create_prim_func([*arguments, operator.compute(arguments[0], arguments[1], 40)])
     task = task_of(function, machine)
     assert task is not None
     assert any(tile.in_rows for tile in tiles(task, machine))

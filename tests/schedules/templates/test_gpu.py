@@ -61,13 +61,16 @@ def machine_of(handle: Any) -> Any:
 
 
 def scheduled(kernel: Kernel, handle: Any) -> Iterator[tuple[Any, Any]]:
-    """Return a kernel's tiles, the best guess first, each with the scheduled function."""
+    """Return a kernel's tiles, the default first, each with the scheduled function."""
     from mobilebench.schedules.templates.space import schedule_task, tiles
     from mobilebench.schedules.templates.task import task_of
 
     machine = machine_of(handle)
-    task: Any = task_of(kernel.function, machine)
-    for tile in tiles(task, machine):
+    task = task_of(kernel.function, machine)
+    assert task is not None
+    found = tiles(task, machine)
+    assert found
+    for tile in found:
         yield tile, schedule_task(task, tile, machine).mod["main"]
 
 
@@ -133,7 +136,7 @@ def check(device: Device, kernel: Kernel, handle: Any, directory: Path, toleranc
 
 @pytest.mark.parametrize("name", KERNELS)
 @pytest.mark.parametrize("limits", DEVICES, ids=label)
-def test_every_tile_computes_what_pytorch_computes(
+def test_every_tile_matches_pytorch(
     device: Device, limits: Limits, name: str, tmp_path: Path
 ) -> None:
     handle = handle_of(limits)
@@ -143,7 +146,9 @@ def test_every_tile_computes_what_pytorch_computes(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KERNELS)
-def test_every_tile_computes_it_from_halves(half_device: Device, name: str, tmp_path: Path) -> None:
+def test_every_tile_matches_pytorch_in_float16(
+    half_device: Device, name: str, tmp_path: Path
+) -> None:
     handle = handle_of(CPU)
     kernel = KERNELS[name](machine_of(handle), half=True)
     assert "float16" in {str(one.dtype) for one in kernel.arrays}
@@ -158,7 +163,7 @@ def real(name: str) -> Any:
 
 @pytest.mark.parametrize("target", CATALOGUE)
 @pytest.mark.parametrize("name", KERNELS)
-def test_no_tile_s_group_is_larger_than_the_device_bears(target: str, name: str) -> None:
+def test_work_groups_fit_the_device(target: str, name: str) -> None:
     handle = real(target)
     machine = machine_of(handle)
     for tile, function in scheduled(KERNELS[name](machine, half=False), handle):
@@ -168,7 +173,7 @@ def test_no_tile_s_group_is_larger_than_the_device_bears(target: str, name: str)
 @pytest.mark.parametrize("half", [False, True], ids=["float32", "float16"])
 @pytest.mark.parametrize("target", CATALOGUE)
 @pytest.mark.parametrize("name", [name for name in KERNELS if "1001" not in name])
-def test_a_guess_loads_vectors_and_keeps_what_it_computes_with_in_registers(
+def test_default_tile_loads_vectors_and_stays_in_registers(
     target: str, name: str, half: bool
 ) -> None:
     handle = real(target)
@@ -187,7 +192,7 @@ def test_a_guess_loads_vectors_and_keeps_what_it_computes_with_in_registers(
 
 
 @pytest.mark.parametrize(("target", "outputs"), [("mali-linux", 112), ("adreno-linux", 320)])
-def test_every_tile_has_its_weights_in_registers(target: str, outputs: int) -> None:
+def test_every_tile_keeps_weights_in_registers(target: str, outputs: int) -> None:
     handle = real(target)
     kernel = kernels.pointwise(machine_of(handle), half=False, size=(7, 7, 8, outputs))
     for tile, function in scheduled(kernel, handle):
@@ -202,7 +207,7 @@ def work_items(function: Any) -> int:
 
 @pytest.mark.parametrize("limits", [CPU, *OTHERS], ids=label)
 @pytest.mark.parametrize("outputs", [24, 112, 1000, 1001])
-def test_packed_weights_are_the_weights(limits: Limits, outputs: int) -> None:
+def test_packing_keeps_all_weights(limits: Limits, outputs: int) -> None:
     from mobilebench.schedules.templates.gpu import pointwise, stem
 
     machine = machine_of(handle_of(limits))

@@ -6,20 +6,21 @@ from mobilebench.schedules.machine import Machine
 MACHINE = Machine(16, 32)
 
 
-def test_names_do_not_make_another_task_but_shapes_do(pointwise_kernel: Callable[..., Any]) -> None:
+def test_tasks_differ_by_shape_but_not_by_name(pointwise_kernel: Callable[..., Any]) -> None:
     from mobilebench.schedules.templates.task import task_of
 
     one = task_of(pointwise_kernel(8, 6, 16, 32, "one"), MACHINE)
     renamed = pointwise_kernel(8, 6, 16, 32, "same").with_attr("global_symbol", "other")
     same = task_of(renamed, MACHINE)
     narrow = task_of(pointwise_kernel(8, 6, 8, 32), MACHINE)
+    assert one and same and narrow
     assert one.key == same.key
     assert one.key != narrow.key
     assert one.title == "pointwise 8x6x32 over 16"
     assert one.macs == 8 * 6 * 16 * 32
 
 
-def test_what_no_template_knows_is_no_task() -> None:
+def test_a_kernel_without_template_is_no_task() -> None:
     from tvm import te
 
     from mobilebench.schedules.templates.task import task_of

@@ -16,10 +16,12 @@ def context(function: Any) -> Any:
     from mobilebench.schedules.tuning.search_strategy import InOrder
 
     machine = Machine(16, 32)
+    task = task_of(function, machine)
+    assert task is not None
     return ms.TuneContext(
         tvm.IRModule({"main": function.with_attr("global_symbol", "main")}),
         target={"kind": "llvm", "num-cores": 1},
-        space_generator=design_space(task_of(function, machine), machine),
+        space_generator=design_space(task, machine),
         search_strategy=InOrder(),
     )
 
@@ -30,7 +32,7 @@ def numbers(candidates: list[Any]) -> list[int]:
     return [tile_number(one.sch.trace) for one in candidates]
 
 
-def test_a_space_is_walked_once_from_the_guess_on(pointwise_kernel: Callable[..., Any]) -> None:
+def test_tiles_are_tried_once_in_order_default_first(pointwise_kernel: Callable[..., Any]) -> None:
     walk = context(pointwise_kernel(8, 8, 16, 32))
     walk.pre_tuning(max_trials=5, num_trials_per_iter=2)
     batches = [walk.generate_measure_candidates() for _ in range(4)]
@@ -38,7 +40,7 @@ def test_a_space_is_walked_once_from_the_guess_on(pointwise_kernel: Callable[...
     assert batches[3] is None
 
 
-def test_what_the_database_has_is_not_measured_again(
+def test_measured_candidates_are_not_measured_again(
     pointwise_kernel: Callable[..., Any],
 ) -> None:
     from tvm.s_tir import meta_schedule as ms
@@ -55,7 +57,7 @@ def test_what_the_database_has_is_not_measured_again(
     assert numbers(again.generate_measure_candidates()) == [3, 4]
 
 
-def test_each_tile_makes_other_code_that_computes_the_same(
+def test_tiles_make_different_code_that_computes_the_same(
     pointwise_kernel: Callable[..., Any],
 ) -> None:
     import numpy as np

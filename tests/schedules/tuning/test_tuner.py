@@ -12,6 +12,7 @@ from mobilebench.bench.models.onnx_export import INPUT_NAME, to_onnx
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.schedules.tuning.candidates import BUILDER
+from mobilebench.schedules.tuning.search_settings import SearchSettings
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import WITHOUT_TORCH
@@ -19,7 +20,7 @@ from mobilebench.targets.processes.worker_pool import LocalWorkerPool
 
 NODES = 16  # of the ONNX file: the stem and three blocks
 
-open_crew = partial(LocalWorkerPool, 2, {BUILDER: WITHOUT_TORCH})
+open_pool = partial(LocalWorkerPool, 2, {BUILDER: WITHOUT_TORCH})
 
 pytestmark = pytest.mark.usefixtures("without_intrinsics")
 
@@ -34,13 +35,16 @@ def network(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return beginning
 
 
+def settings(cache_dir: Path, history: Path, threads: int = 1) -> SearchSettings:
+    return SearchSettings(find_target("native"), threads, "float32", cache_dir, history, 60)
+
+
 @pytest.fixture
 def tuner(cache_dir: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
     from mobilebench.schedules.tuning.tuner import Tuner
 
     threads = getattr(request, "param", 1)
-    history = tmp_path / "history"
-    made = Tuner(find_target("native"), threads, "float32", cache_dir, history, 60, open_crew)
+    made = Tuner(settings(cache_dir, tmp_path / "history", threads), open_pool)
     yield made
     made.close()
 
@@ -50,7 +54,7 @@ def steps(tuner: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("tuner", [pytest.param(1, marks=pytest.mark.slow), 2], indirect=True)
-def test_every_kernel_gets_a_tile_that_was_measured(tuner: Any, network: Path) -> None:
+def test_every_kernel_gets_a_measured_tile(tuner: Any, network: Path) -> None:
     kernels = tuner.add(network)
     assert tuner.add(network) == kernels  # the same network has nothing new
     assert tuner.begin(2) == 0
@@ -59,26 +63,18 @@ def test_every_kernel_gets_a_tile_that_was_measured(tuner: Any, network: Path) -
     entries = tuner.entries()
     assert len({entry.kernel for entry in entries}) == kernels
     for entry in entries:
-        assert 0 < entry.microseconds <= entry.guess_microseconds
+        assert 0 < entry.microseconds <= entry.default_microseconds
         assert 1 <= entry.trials <= 2
     assert not list(Path(tuner._builder._directory).glob("*.so"))
 
 
-def test_an_interrupted_search_goes_on(tuner: Any, network: Path, cache_dir: Path) -> None:
+def test_an_interrupted_search_resumes(tuner: Any, network: Path, cache_dir: Path) -> None:
     from mobilebench.schedules.tuning.tuner import Tuner
 
     tuner.add(network)
     tuner.begin(1)
     done = [tuner.step() for _ in range(5)][-1].done
-    again = Tuner(
-        find_target("native"),
-        1,
-        "float32",
-        cache_dir,
-        tuner._builder._directory.parent,
-        60,
-        open_crew,
-    )
+    again = Tuner(settings(cache_dir, tuner._builder._directory.parent), open_pool)
     try:
         again.add(network)
         assert again.begin(1) == done
@@ -87,7 +83,7 @@ def test_an_interrupted_search_goes_on(tuner: Any, network: Path, cache_dir: Pat
         again.close()
 
 
-def test_a_candidate_that_crashes_costs_itself_alone(tuner: Any, network: Path) -> None:
+def test_a_crashing_candidate_does_not_spoil_its_batch(tuner: Any, network: Path) -> None:
     """The batch is measured again one by one, on servers that are still alive."""
     import tvm
     from tvm.s_tir import meta_schedule as ms
@@ -108,7 +104,7 @@ def test_a_candidate_that_crashes_costs_itself_alone(tuner: Any, network: Path) 
     assert bad.error_msg
 
 
-def test_nothing_that_can_be_measured_is_an_error_with_the_reason(
+def test_search_fails_with_the_reason_if_nothing_can_be_measured(
     tuner: Any, network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def deaf() -> Any:

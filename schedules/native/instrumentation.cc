@@ -1,7 +1,8 @@
-// When each kernel of a network was done, for a look inside.
+// How long each kernel of a network takes.
 //
-// Linked into libraries whose kernels were marked. All calls come from one thread. Written against C's
-// library alone, as everything that goes to a board.
+// Linked into instrumented libraries, whose network calls this between kernels (InstrumentKernels).
+// All calls come from one thread. Written against C's library alone, as everything that goes to a
+// board.
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ int Refuse(const char* message) {
 
 }  // namespace
 
-extern "C" int32_t mobilebench_start(int32_t kernels) {
+extern "C" int32_t mobilebench_instrumentation_start(int32_t kernels) {
   if (inferences == capacity) {
     capacity = capacity ? 2 * capacity : 64;
     seconds = static_cast<double*>(realloc(seconds, capacity * kernels * sizeof(double)));
@@ -42,7 +43,7 @@ extern "C" int32_t mobilebench_start(int32_t kernels) {
   return 0;
 }
 
-extern "C" int32_t mobilebench_done(int32_t kernel) {
+extern "C" int32_t mobilebench_instrumentation_done(int32_t kernel) {
   double now = Now();
   seconds[(inferences - 1) * columns + kernel] += now - last;
   last = now;

@@ -1,7 +1,7 @@
-"""From blocks and tensors to loops over flat buffers."""
+"""From TVM's blocks to loops."""
 
 import tvm
-from tvm import s_tir, tirx
+from tvm import s_tir
 
 
 def explicit_loops() -> tvm.transform.Sequential:
@@ -17,12 +17,6 @@ def explicit_loops() -> tvm.transform.Sequential:
             s_tir.transform.StmtSimplify(),
             s_tir.transform.AnnotateIrregularLoop(),
             s_tir.transform.LowerOpaqueBlock(),
-        ]
-    )
-
-
-def flat_buffers() -> tvm.transform.Sequential:
-    """Return the steps after it: tensors get one dimension, and indices 32 bits."""
-    return tvm.transform.Sequential(
-        [tirx.transform.FlattenBuffer(), tirx.transform.NarrowDataType(32)]
+        ],
+        name="ExplicitLoops",
     )

@@ -8,7 +8,7 @@ from tvm.ir import GenericConst, Op
 
 
 @dataclass(frozen=True)
-class Steps:
+class KernelSequence:
     """The calls of kernels in their order, by the variable that each defines."""
 
     calls: dict[Any, relax.Call]
@@ -19,7 +19,7 @@ class Steps:
         return any(variable.same_as(output) for output in self.outputs)
 
 
-def steps_of(main: relax.Function) -> Steps | None:
+def kernel_sequence_of(main: relax.Function) -> KernelSequence | None:
     """Return the steps of a network; None if there is more to it than calls of kernels."""
     calls: dict[Any, relax.Call] = {}
     others: dict[Any, Any] = {}
@@ -37,7 +37,7 @@ def steps_of(main: relax.Function) -> Steps | None:
     arguments = [argument for call in calls.values() for argument in call.args[1]]
     plain = all(is_constant(argument) or argument in known for argument in arguments)
     whole = len(main.params) == 1 and all(output in calls for output in outputs)
-    return Steps(calls, outputs) if plain and whole and calls else None
+    return KernelSequence(calls, outputs) if plain and whole and calls else None
 
 
 def return_value(outputs: list[Any]) -> Any:

@@ -9,7 +9,7 @@ from tvm.ir import GenericConst, Op
 from tvm.ir.expr import TensorLoad
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from mobilebench.schedules.passes.rewrite import rewrite_functions
+from mobilebench.schedules.ir.rewrite import rewrite_functions
 
 _BOUNDS = {tirx.Max: relax.op.maximum, tirx.Min: relax.op.minimum}
 

@@ -14,7 +14,7 @@ PARAMS_STORAGES = (EMBEDDED, EXTERNAL)
 
 
 @dataclass(frozen=True)
-class Pool:
+class ParamsPool:
     """The weights of a network, and how they are kept."""
 
     content: bytes  # as the network reads them

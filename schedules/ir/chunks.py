@@ -1,4 +1,4 @@
-"""The loop of a kernel whose turns may be taken apart: by threads, or strip by strip."""
+"""The loop of a kernel whose iterations (chunks) are shared by threads, or run strip by strip."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def find_chunk_loop(statement: Any) -> Any | None:
 
 
 def run_chunks(statement: Any, begin: Any, end: Any) -> Any:
-    """Return the nest with its parallel loop run in order, from one turn up to another."""
+    """Return the nest with its parallel loop run in order, from one chunk up to another."""
     if isinstance(statement, tirx.AttrStmt):  # what a schedule noted about the loop inside
         body = run_chunks(statement.body, begin, end)
         return tirx.AttrStmt(statement.node, statement.attr_key, statement.value, body)
@@ -33,9 +33,9 @@ def run_chunks(statement: Any, begin: Any, end: Any) -> Any:
 
 
 def part_of(extent: Any, part: Any, parts: int) -> tuple[Any, Any]:
-    """Return where a part of so many turns begins and ends.
+    """Return where a part of so many chunks begins and ends.
 
-    Parts differ by one turn at most, and none is longer than the first.
+    Parts differ by one chunk at most, and none is longer than the first.
     """
     before = parts - 1  # rounds up
     return (extent * part + before) // parts, (extent * (part + 1) + before) // parts
