@@ -302,7 +302,7 @@ def test_a_night_that_shares_nothing_with_those_before_has_no_history(
         run = farm_nights.run_of(number)
         store.begin_run(run)
         store.add(make_record(variant, run_id=run.run_id))
-    assert not list(report_of(store, store.runs()[-1].run_id, tmp_path).glob("timeline*"))
+    assert not list(report_of(store, farm_nights.run_of(1).run_id, tmp_path).glob("timeline*"))
 
 
 def test_two_nights_are_enough(store: Store, make_record: Any, tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_two_nights_are_enough(store: Store, make_record: Any, tmp_path: Path) -
         run = farm_nights.run_of(number)
         store.begin_run(run)
         store.add(make_record(run_id=run.run_id))
-    report = report_of(store, store.runs()[-1].run_id, tmp_path)
+    report = report_of(store, farm_nights.run_of(1).run_id, tmp_path)
     text = Document(report / "index.html").text
     assert "Nothing is worse than in the night before; no row failed." in text
     assert "Latency is judged by its history from 6 nights on; this is night 2." in text
@@ -331,7 +331,7 @@ def test_what_differs_from_the_night_before_is_shown_where_nights_are_few(
     again = farm_nights.beside(make_record, 1, 0, SLOWER, 1.5)
     cell = replace(again.cell, target="native", device="workbench")
     store.add_confirmation(replace(again, cell=cell))
-    report = report_of(store, store.runs()[-1].run_id, tmp_path)
+    report = report_of(store, farm_nights.run_of(1).run_id, tmp_path)
     text = Document(report / "index.html").text
     assert "1 cell is worse than in the night before (1 measured again, beside each other)" in text
     (row,) = Document(report / "index.html").tables["Against the night before"][1:]
@@ -356,7 +356,7 @@ def test_of_very_many_findings_the_largest_are_shown_and_the_rest_is_counted(
         ]
         values = [asdict(row) for row in rows]
         store.database.write(lambda link, _, rows=values: link.execute(RECORDS.insert(), rows))
-    report = report_of(store, store.runs()[-1].run_id, tmp_path)
+    report = report_of(store, farm_nights.run_of(1).run_id, tmp_path)
     glance = Document(report / "index.html")
     shown = [name for name, text in glance.cards.items() if "arena" in text]
     assert len(shown) == 60
@@ -372,7 +372,7 @@ def test_nights_of_one_day_are_told_apart_by_the_hour(
         run = Run(f"night-{hour}", f"2026-01-01T{hour:02}:00:00+00:00", {})
         store.begin_run(run)
         store.add(make_record(run_id=run.run_id))
-    (page,) = report_of(store, store.runs()[-1].run_id, tmp_path).glob("timeline-*.html")
+    (page,) = report_of(store, "night-14", tmp_path).glob("timeline-*.html")
     assert [point[:16] for point in Document(page).points if "ms" in point] == [
         *("2026-01-01 02:00", "2026-01-01 14:00")
     ]
@@ -386,7 +386,7 @@ def test_a_night_in_which_no_board_answered_has_its_failures(
         store.begin_run(run)
         latency = None if others else 3.0
         store.add(make_record(run_id=run.run_id, latency_ms=latency, **others))
-    glance = Document(report_of(store, store.runs()[-1].run_id, tmp_path) / "index.html")
+    glance = Document(report_of(store, farm_nights.run_of(1).run_id, tmp_path) / "index.html")
     assert "1 row failed, 1 of them for the first time" in glance.text
     assert "Gone" not in glance.tables
 
@@ -398,7 +398,7 @@ def test_another_board_of_the_same_kind_is_neither_new_nor_gone(
         run = farm_nights.run_of(number)
         store.begin_run(run)
         store.add(make_record(run_id=run.run_id, device=f"board {number}"))
-    report = report_of(store, store.runs()[-1].run_id, tmp_path)
+    report = report_of(store, farm_nights.run_of(1).run_id, tmp_path)
     assert not {"New", "Gone"} & set(Document(report / "index.html").tables)
     rows = Document(report / "devices.html").tables["Devices"][1:]
     assert [row[0:2] for row in rows] == [["board 0", "-"], ["board 1", "1"]]
@@ -412,7 +412,7 @@ def test_two_names_that_differ_in_signs_alone_have_two_pages(
         store.begin_run(run)
         for threads, device in enumerate(("Board/1", "board 1", "///"), 1):
             store.add(make_record(run_id=run.run_id, device=device, threads=threads))
-    report = report_of(store, store.runs()[-1].run_id, tmp_path)
+    report = report_of(store, farm_nights.run_of(1).run_id, tmp_path)
     names = sorted(path.name for path in report.glob("device*.html"))
     assert names == ["device-board-1-2.html", "device-board-1.html", "device.html", "devices.html"]
 
