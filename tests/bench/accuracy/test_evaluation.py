@@ -115,9 +115,8 @@ def test_pytorch_answers_once(asked: Any, monkeypatch: pytest.MonkeyPatch) -> No
     one, _ = asked(SEGMENTER)
     folder = one.answers.parents[3]
     weights = find_weights(str(folder / "weights.pth"), folder)
-    monkeypatch.setattr(
-        "mobilebench.bench.models.onnx_export.load_model", None
-    )  # it would be called
+    # It would be called.
+    monkeypatch.setattr("mobilebench.bench.accuracy.pytorch_answers.load_model", None)
     again = partial(answers, SEGMENTER, weights, one.dataset, cache_dir=folder / "cache")
     assert again(one.preprocessing) == one.answers
     with pytest.raises(TypeError):
@@ -129,7 +128,7 @@ def test_every_image_is_shown_once_and_in_order(
     monkeypatch: pytest.MonkeyPatch, images: int
 ) -> None:
     monkeypatch.setattr(
-        classification, "show", lambda _data, batch, _how: np.array(batch, np.float32)[:, None]
+        classification, "preprocess", lambda _data, batch, _how: np.array(batch, np.float32)[:, None]
     )
     data = LabelDataset("some", (Path("x"),) * images, (0,) * images, "")
     how = Preprocessing(1, 1, None, (0, 0, 0), (1, 1, 1))
