@@ -34,16 +34,16 @@ def first_problem(
     key, and `parts` what the items of a list or table must be, e.g. "numbers of processors".
     """
     details = error.errors(include_url=False)[0]
-    place, kind = details["loc"], details["type"]
+    place, kind, context = details["loc"], details["type"], details.get("ctx", {})
     if kind == "unexpected_keyword_argument":
         return unknown(place)
     if kind in ("missing", "missing_argument"):
         return f"{name_of(place)} is missing"
     if kind == "literal_error":
-        known = str(details["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
+        known = str(context["expected"]).replace("'", "").replace(" or ", ", ")
         return f"{name_of(place)} is {details['input']!r:.60}; allowed are {known}"
     if kind == "value_error":
-        return str(details["ctx"]["error"])
+        return str(context["error"])
     expected = parts[str(place[0])] if len(place) > 1 and place[0] in parts else _expected(details)
     return f"{name_of(place)} must be {expected}, not {details['input']!r:.60}"
 

@@ -105,7 +105,8 @@ def encode(boxes: Floats, anchors: Floats) -> Floats:
     anchor_centres, anchor_sides = _centres_and_sides(anchors)
     sides, anchor_sides = sides + _SMALLEST, anchor_sides + _SMALLEST
     codes = [(centres - anchor_centres) / anchor_sides, np.log(sides / anchor_sides)]
-    return np.concatenate(codes, axis=1) * SCALE_FACTORS
+    # NumPy declares float64 for this product of float32.
+    return np.concatenate(codes, axis=1) * SCALE_FACTORS  # pyright: ignore[reportReturnType]
 
 
 def decode(encodings: Floats, anchors: Floats) -> Floats:
@@ -224,5 +225,7 @@ def _suppressor() -> Any:
 def _centres_and_sides(boxes: Floats) -> tuple[Floats, Floats]:
     """Return (y, x) and (height, width), each (n, 2)."""
     sides: Floats = boxes[:, 2:] - boxes[:, :2]
-    centres: Floats = boxes[:, :2] + np.float32(0.5) * sides
+    # NumPy declares float64 for this product of float32.
+    half = np.float32(0.5) * sides
+    centres: Floats = boxes[:, :2] + half  # pyright: ignore[reportAssignmentType]
     return centres, sides

@@ -29,18 +29,24 @@ Answers = np.ndarray
 class _Task(Protocol):
     """What the module of a task has."""
 
-    BATCH: int
+    @property
+    def BATCH(self) -> int:
+        """How many images are kept in memory at once."""
+        ...
 
     def read(self, path: Path) -> Any:
         """Return the images that a path names; raises BenchError for the first bad one."""
+        ...
 
     def preprocess(
-        self, dataset: Any, indices: Sequence[int], preprocessing: Preprocessing
+        self, dataset: Any, indices: Sequence[int], preprocessing: Preprocessing, /
     ) -> Floats:
         """Return inputs (N, 3, height, width) of some images."""
+        ...
 
-    def answer(self, outputs: Outputs, variant: Variant) -> Answers:
+    def answer(self, outputs: Outputs, variant: Variant, /) -> Answers:
         """Return what is kept of the outputs for N inputs: (N, ...)."""
+        ...
 
     def score(
         self,
@@ -48,8 +54,10 @@ class _Task(Protocol):
         reference: Any,
         dataset: Any,
         preprocessing: Preprocessing,
+        /,
     ) -> Any:
         """Compare answers, image by image, with the truth and with PyTorch's."""
+        ...
 
 
 _TASKS: dict[str, _Task] = {

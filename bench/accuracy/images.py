@@ -17,7 +17,7 @@ def normalised(pixels: np.ndarray, preprocessing: Preprocessing) -> Floats:
     mean = np.array(preprocessing.mean, np.float32)
     std = np.array(preprocessing.std, np.float32)
     scaled = (pixels.astype(np.float32) / 255 - mean) / std
-    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2), np.float32)
 
 
 def rgb(file: Path) -> Image.Image:

@@ -154,6 +154,7 @@ def _problem(error: ValidationError) -> str:
     details = error.errors(include_url=False)[0]
     kind, inside, value = details["type"], _name_of(details["loc"][:-1]), details["input"]
     key = details["loc"][-1] if details["loc"] else ""
+    context = details.get("ctx", {})
     if kind == "unexpected_keyword_argument":
         return f"{inside} has {key}, which is not known"
     if kind == "missing" and isinstance(key, int):
@@ -161,10 +162,10 @@ def _problem(error: ValidationError) -> str:
     if kind == "missing":
         return f"{inside} has no {key}"
     if kind == "value_error":
-        return f"{inside}: {details['ctx']['error']}"
+        return f"{inside}: {context['error']}"
     expected = _JSON_TYPES.get(kind) or type_name(kind)
     if kind == "literal_error":
-        expected = str(details["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
+        expected = str(context["expected"]).replace("'", "").replace(" or ", ", ")
     return f"{_name_of(details['loc'])} is {value!r:.60}, not {expected or details['msg']}"
 
 

@@ -192,9 +192,10 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        if not hasattr(error, "format_message"):  # not a usage error
+        format_message = getattr(error, "format_message", None)
+        if format_message is None:  # not a usage error
             raise
-        if message := error.format_message().rstrip("."):  # else the help was printed
+        if message := format_message().rstrip("."):  # else the help was printed
             _refuse(f"{message}. See `mobilebench --help`.")
         sys.exit(2)
     sys.exit(code or 0)

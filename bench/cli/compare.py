@@ -1,6 +1,7 @@
 """`mobilebench compare`."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from mobilebench.bench.config.commands import CompareOptions
@@ -13,13 +14,15 @@ def compare_command(options: CompareOptions) -> int:
     """Print how HEAD compares with BASE, or write it to a file; return 1 if anything got worse."""
     # NumPy and SciPy: not before they are needed.
     from mobilebench.reports.comparison.compare import compare_runs
+    from mobilebench.reports.comparison.comparison import Comparison
     from mobilebench.reports.comparison.formats import to_json, to_junit
     from mobilebench.reports.comparison.wording import summary, to_markdown, to_text
 
     with Store(options.store, create=False) as store:
         before, after = (store.find_run(name) for name in (options.base, options.head))
         comparison = compare_runs(store, before, after, options.threshold)
-    forms = dict(zip(FORMATS, (to_text, to_markdown, to_json, to_junit), strict=True))
+    writers = (to_text, to_markdown, to_json, to_junit)
+    forms: dict[str, Callable[[Comparison], str]] = dict(zip(FORMATS, writers, strict=True))
     text, out = forms[options.format](comparison), options.out
     if out is None:
         print(text, end="")

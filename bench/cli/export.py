@@ -54,7 +54,7 @@ def export_command(options: ExportOptions) -> int:
             "weights": (options.weights,),
         }
     )
-    if len(suite.variants) > 1:
+    if len(suite.variants) != 1:
         raise BenchError(f"variant {options.variant!r}: name one variant; a bundle is of one")
     (name,), (threads,) = suite.variants, suite.threads
     variant = parse_variant(name)

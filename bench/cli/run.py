@@ -47,15 +47,16 @@ def run_command(options: RunOptions) -> int:
     said = said.model_copy(update=options.given(SuiteFile))
     chosen, resume, out = said.given(Suite), options.resume, said.report_directory
     check_report_directory(out)
-    if resume is None:
-        context = _new_run(chosen)
-    elif options.suite_file or chosen:
+    if resume is not None and (options.suite_file or chosen):
         raise BenchError(
             "--resume goes on with the run's own suite; leave out the suite file and what selects"
         )
     with ExitStack() as stack:
-        store = stack.enter_context(Store(said.store, create=resume is None))
-        if resume is not None:
+        if resume is None:
+            context = _new_run(chosen)
+            store = stack.enter_context(Store(said.store, create=True))
+        else:
+            store = stack.enter_context(Store(said.store, create=False))
             context = _old_run(store.find_run(resume))
         builders = None
         if said.scheduler:

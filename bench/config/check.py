@@ -62,7 +62,7 @@ def _refusal(
     first = error.errors()[0]
     value, begin = first["input"], f"{where}: " if where else ""
     if first["type"] == "value_error":  # a sentence of our own
-        return BenchError(f"{begin}{first['ctx']['error']}")
+        return BenchError(f"{begin}{first.get('ctx', {})['error']}")
     place = first["loc"][0]
     option = next(one for one in options_of(model) if place in (one.key, one.attribute))
     expected = option.expected(one=not where)

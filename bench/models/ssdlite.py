@@ -1,6 +1,7 @@
 """The PyTorch reference: SSDLite on MobileNetV2, up to the raw predictions of every anchor."""
 
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,8 +45,9 @@ class SSDLite(nn.Module):
         Anchors go by feature map, row, column, and then by their number there.
         """
         before = self.features[: self.source](input)
-        expanded = self.features[self.source].expand(before)
-        rest = self.features[self.source].project(before, expanded)
+        source: Any = self.features[self.source]  # PyTorch declares it as any module
+        expanded = source.expand(before)
+        rest = source.project(before, expanded)
         maps = [expanded, self.features[self.source + 1 :](rest)]
         for extra in self.extras:
             maps.append(extra(maps[-1]))

@@ -14,6 +14,7 @@ def main() -> None:
     """Convert a program that `torch.export.save` has written, for the inputs it was traced with."""
     source, destination = sys.argv[1:]
     program = torch.export.load(source)
+    assert program.example_inputs, "every traced program has them"
     inputs, _ = program.example_inputs
     litert_torch.convert(program.module(), inputs).export(destination)
 

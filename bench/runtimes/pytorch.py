@@ -17,7 +17,8 @@ class TorchRuntime(InProcessRuntime):
         torch.set_grad_enabled(False)
         model = load_model(workload.variant, workload.weights)
         # oneDNN's convolutions run in this layout without reordering.
-        self._model = model.to(memory_format=torch.channels_last)
+        # PyTorch documents this way to call `to`, and does not declare it.
+        self._model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self._input = torch.zeros(workload.variant.input_shape)
 
     def set_input(self, image: Floats) -> None:

@@ -45,18 +45,23 @@ class Runtime(Protocol):
 
     def load(self, workload: Workload, threads: int) -> None:
         """Make the model ready to run on that many threads."""
+        ...
 
     def infer(self, inputs: Floats) -> Outputs:
         """Return outputs (N, ...) for inputs (N, 3, H, W), one at a time."""
+        ...
 
     def warm_up(self, seconds: float) -> float:
         """Run for about so long, three times at least; return the last median in milliseconds."""
+        ...
 
     def time(self, samples: int) -> list[float]:
         """Return the times of single inferences, in milliseconds."""
+        ...
 
     def usage(self) -> Usage:
         """Tell what memory the process took so far."""
+        ...
 
 
 def warm_up(time_samples: Callable[[int], list[float]], seconds: float) -> float:

@@ -167,10 +167,9 @@ class Pen:
             if self._moved(number, watched)
         ]
         shown = [finding for finding in findings if finding.kind != "dismissed"]
-        tones: list[Tone] = [_TONES.get(finding.kind, "soft") for finding in shown]
+        tones: list[Tone] = ["soft", *(_TONES.get(finding.kind, "soft") for finding in shown)]
         failed = [why for night, why in self._failed.get(number, []) if night == self._last]
-        soft: Tone = "soft"
-        tone: Tone = "bad" if failed else min(tones, default=soft)
+        tone: Tone = "bad" if failed else min(tones)
         return Drawn(anchor, name, self._now(number, changes, shown, failed), tone, tuple(plots))
 
     def finding(self, finding: Finding) -> Markup | None:

@@ -196,9 +196,10 @@ def _name_of(place: Place) -> str:
 
 
 def _unknown(place: Place) -> str:
+    key = str(place[-1])
     inside, kind = ("[limits]", Limits) if len(place) > 1 else ("", Target)
     names = [field.name for field in fields(kind) if field.name not in _NOT_IN_FILES]
-    return unknown_key(str(place[-1]), inside, names)
+    return unknown_key(key, inside, names)
 
 
 def _files() -> dict[str, Path]:

@@ -14,15 +14,18 @@ class WorkerPool(Protocol):
     @property
     def max_workers(self) -> int:
         """How many calls are computed at once."""
+        ...
 
     def call(self, factory: str, method: str, *args: Any, timeout_s: float) -> Any:
         """Return what the method of the object, or the function of the module, returns.
 
         The limit counts from when a hand is free. Raises what `Worker.call` raises.
         """
+        ...
 
     def close(self, *, at_once: bool = False) -> None:
         """End it."""
+        ...
 
 
 class LocalWorkerPool:
