@@ -105,8 +105,7 @@ def encode(boxes: Floats, anchors: Floats) -> Floats:
     anchor_centres, anchor_sides = _centres_and_sides(anchors)
     sides, anchor_sides = sides + _SMALLEST, anchor_sides + _SMALLEST
     codes = [(centres - anchor_centres) / anchor_sides, np.log(sides / anchor_sides)]
-    # NumPy declares float64 for this product of float32.
-    return np.concatenate(codes, axis=1) * SCALE_FACTORS  # pyright: ignore[reportReturnType]
+    return np.concatenate(codes, axis=1) * SCALE_FACTORS
 
 
 def decode(encodings: Floats, anchors: Floats) -> Floats:
@@ -115,7 +114,9 @@ def decode(encodings: Floats, anchors: Floats) -> Floats:
     codes = encodings / SCALE_FACTORS
     centres = codes[:, :2] * anchor_sides + anchor_centres
     sides = np.exp(np.minimum(codes[:, 2:], _LARGEST_EXPONENT)) * anchor_sides
-    return np.concatenate([centres - sides / 2, centres + sides / 2], axis=1)
+    corners = [centres - sides / 2, centres + sides / 2]
+    # NumPy declares float64 for a product of float32.
+    return np.concatenate(corners, axis=1)  # pyright: ignore[reportReturnType]
 
 
 def class_scores(logits: Floats, converter: ScoreConverter = "sigmoid") -> Floats:
@@ -225,7 +226,7 @@ def _suppressor() -> Any:
 def _centres_and_sides(boxes: Floats) -> tuple[Floats, Floats]:
     """Return (y, x) and (height, width), each (n, 2)."""
     sides: Floats = boxes[:, 2:] - boxes[:, :2]
-    # NumPy declares float64 for this product of float32.
+    # NumPy declares float64 for a product of float32.
     half = np.float32(0.5) * sides
     centres: Floats = boxes[:, :2] + half  # pyright: ignore[reportAssignmentType]
     return centres, sides
