@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobilebench import schedules, targets
-from mobilebench.bench.build.options import BuildOptions
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.schedules.databases.database import TileDatabase, find_databases

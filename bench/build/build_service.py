@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from mobilebench.bench.accuracy.evaluation import Dataset, Evaluation, count_batches
 from mobilebench.bench.build.artifact import Artifact, RooflinePeaks
-from mobilebench.bench.build.options import BuildOptions
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights

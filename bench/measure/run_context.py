@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mobilebench.bench.accuracy.evaluation import Dataset
-from mobilebench.bench.build.options import BuildOptions
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.bundle.bundle import Bundle
 from mobilebench.bench.config.effort import find_effort
 from mobilebench.bench.config.suite import Suite

@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mobilebench import schedules
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.build.cluster import Cluster
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import content_key, source_key
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import TOLERANCE, compare

@@ -128,7 +128,9 @@ def test_every_image_is_shown_once_and_in_order(
     monkeypatch: pytest.MonkeyPatch, images: int
 ) -> None:
     monkeypatch.setattr(
-        classification, "preprocess", lambda _data, batch, _how: np.array(batch, np.float32)[:, None]
+        classification,
+        "preprocess",
+        lambda _data, batch, _how: np.array(batch, np.float32)[:, None],
     )
     data = LabelDataset("some", (Path("x"),) * images, (0,) * images, "")
     how = Preprocessing(1, 1, None, (0, 0, 0), (1, 1, 1))

@@ -15,9 +15,9 @@ import pytest
 
 from mobilebench.bench.build import cluster as cluster_module
 from mobilebench.bench.build.artifact import find_artifact
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.build.cluster import Cluster
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import CACHE_VARIABLE
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights

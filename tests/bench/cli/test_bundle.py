@@ -169,7 +169,7 @@ def test_a_bundle_can_be_pinned(mobilebench: Any, bundle: Path) -> None:
     (bundle / "LICENSE.md").write_text("mine")
     reseal(bundle)
     assert mobilebench("verify", "bundle", "--no-run").returncode == 0
-    assert_refused(mobilebench(*pinned, digest), "it is another one")
+    assert_refused(mobilebench(*pinned, digest), "get the right bundle")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_foreign_bundle_is_refused(
         (["--kernels"], "leave out --kernels"),
         (["--check-regressions"], "leave out --check-regressions"),
         (["--effort", "hasty"], "unknown effort 'hasty'"),
-        (["--bundle", "other"], "rows could not tell them apart"),
+        (["--bundle", "other"], "their rows would look the same"),
     ],
 )
 def test_a_bundle_says_itself_what_it_is(
@@ -245,7 +245,7 @@ def test_a_bundle_says_itself_what_it_is(
             "leave out --params-storage external",
         ),
         (["--target", "raspberry-pi-5", "--measure"], "give their tracker"),
-        (["--out", "."], "exists already"),
+        (["--out", "."], "already exists"),
         (["--out", "/proc/nowhere/bundle"], "directory /proc/nowhere/bundle: "),
     ],
 )

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.bundle.bundle import open_bundle
 from mobilebench.bench.bundle.manifest import MANIFEST
 from mobilebench.bench.models.variant import parse_variant
@@ -234,7 +234,7 @@ def test_devices_tells_what_the_boards_say_of_themselves(
     done = mobilebench("devices", "--tracker", quiet_farm.tracker, COLUMNS="250")
     assert done.returncode == 0, done.stderr
     (row,) = (line for line in done.stdout.splitlines() if board.address in line)
-    assert "no target has this key" in row
+    assert "no target uses this key" in row
     assert "cannot load code for the target" in done.stdout
     arm.kill()
 
@@ -306,7 +306,7 @@ def test_peers_cannot_be_asked_of_boards(mobilebench: Any, tmp_path: Path) -> No
     (tmp_path / "board.toml").write_text(_target(KEY))
     nobody = Tracker("127.0.0.1", free_port())  # it is not even asked
     line = refused(mobilebench(*run(nobody, "--runtime", "torch")))
-    assert "boards and OpenCL devices run tvm alone" in line
+    assert "only tvm runs on boards and OpenCL devices" in line
 
 
 @pytest.mark.slow

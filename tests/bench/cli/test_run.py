@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from mobilebench.bench.build.artifact import MANIFEST, Artifact, build_artifact, find_artifact
-from mobilebench.bench.build.options import BuildOptions
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.cache import file_sha256
 from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import DETECT, SEGMENT, parse_variant

@@ -106,7 +106,7 @@ def test_an_interrupted_tuning_says_so_and_keeps_what_it_measured(
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=HANG_S)
     assert process.returncode == 130
-    assert "the same command goes on" in stderr.splitlines()[-1]
+    assert "the same command again to continue" in stderr.splitlines()[-1]
     assert "Traceback" not in stderr
     assert not out.exists()
 

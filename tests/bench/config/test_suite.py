@@ -106,14 +106,14 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         ({"effort": "slow"}, "unknown effort 'slow'; give quick, standard or rigorous"),
         ({"optimize_for": "speed"}, "unknown goal 'speed'; give latency or memory"),
         ({"precisions": ["float61"]}, "unknown precision 'float61'; did you mean float16"),
-        ({"precisions": ["float16"]}, "precision float16: only tvm on an OpenCL target"),
+        ({"precisions": ["float16"]}, "precision float16: needs tvm and an OpenCL target"),
         ({"precisions": ["float32", "float16"], "targets": ["raspberry-pi-4"]}, "float16"),
         (
             {"precisions": ["float16"], "targets": ["native", "opencl"], "runtimes": ["torch"]},
-            "precision float16: only tvm",
+            "precision float16: needs tvm",
         ),
-        ({"targets": ["opencl"], "runtimes": ["tvm", "torch"]}, "runtime 'torch': boards and Ope"),
-        ({"kernels": True, "runtimes": ("torch",)}, "kernels: only those of tvm"),
+        ({"targets": ["opencl"], "runtimes": ["tvm", "torch"]}, "runtime 'torch': only tvm runs"),
+        ({"kernels": True, "runtimes": ("torch",)}, "kernels: only tvm's kernels can be timed"),
         ({"threads": [0]}, "threads must be a whole number from 1 to 1024, not 0"),
         ({"threads": [5000]}, "threads must be a whole number from 1 to 1024, not 5000"),
         (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mobilebench.bench.build.options import BuildOptions
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.measure import memory_analysis
 from mobilebench.bench.measure.memory_analysis import analyse_memory
 from mobilebench.reports.records.activations import (

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mobilebench.bench.build.artifact import Artifact
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.config.effort import Effort
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.models.variant import parse_variant
