@@ -155,6 +155,6 @@ def test_no_scheduler_is_one_line(
     address: str, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster_module, "_CONNECT_LIMIT_S", 1.0)
-    with pytest.raises(BenchError, match=r"^scheduler .*: it does not answer; ") as refusal:
+    with pytest.raises(BenchError, match=r"^scheduler .*: no scheduler answers; ") as refusal:
         Cluster(address, cache_dir)
     assert "\n" not in str(refusal.value)

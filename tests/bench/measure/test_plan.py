@@ -215,7 +215,5 @@ def test_bundles_whose_targets_share_a_name_are_refused(exported_bundle: Path) -
     assert bundle_suite([bundle, other], {}).threads == (1, 2)
     target = replace(bundle.target, cores=(0,))
     other = replace(other, manifest=replace(other.manifest, target=target))
-    with pytest.raises(
-        BenchError, match="a different target of the name native"
-    ):
+    with pytest.raises(BenchError, match="a different target of the name native"):
         bundle_suite([bundle, other], {})
