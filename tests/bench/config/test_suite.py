@@ -20,7 +20,7 @@ def write(tmp_path: Path) -> Any:
     return write
 
 
-def test_nothing_chosen_is_a_small_suite_on_this_machine() -> None:
+def test_the_default_suite_is_small_and_for_this_machine() -> None:
     suite = make_suite({})
     assert len(suite.variants) >= 4
     assert suite.targets == ("native",)
@@ -54,7 +54,7 @@ def test_on_opencl_devices_alone_there_is_only_tvm(target: str) -> None:
     ("key", "name"),
     [("precisions", "float32"), ("threads", 1), ("targets", "native"), ("runtimes", "torch")],
 )
-def test_whatever_is_named_twice_is_measured_once(key: str, name: object) -> None:
+def test_repeated_names_are_measured_once(key: str, name: object) -> None:
     assert getattr(make_suite({key: (name, name)}), key) == (name,)
 
 
@@ -125,7 +125,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         ({"time_limit_s": 1e300}, "time_limit must be"),
     ],
 )
-def test_what_cannot_be_measured_is_refused(chosen: dict[str, Any], reason: str) -> None:
+def test_impossible_choices_are_refused(chosen: dict[str, Any], reason: str) -> None:
     with pytest.raises(BenchError, match=reason):
         make_suite(chosen)
 

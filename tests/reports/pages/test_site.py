@@ -122,7 +122,7 @@ def test_every_link_leads_somewhere(site: Path) -> None:
         assert {"index.html", "run.html", "timelines.html", "devices.html"} <= set(page.links), name
 
 
-def test_what_got_worse_is_said_with_its_size_and_reason(glance: Document) -> None:
+def test_regressions_are_listed_with_size_and_reason(glance: Document) -> None:
     assert "2 regressions called; 3 rows failed, 2 of them for the first time." in glance.text
     slower = glance.cards[SLOWER]
     assert re.search(r"latency \+12\.\d %", slower)
@@ -132,13 +132,13 @@ def test_what_got_worse_is_said_with_its_size_and_reason(glance: Document) -> No
     assert "arena × 2.00 (exact; worse) since 2026-01-24" in glance.cards[LARGER]
 
 
-def test_what_is_pending_and_what_got_better_are_apart(glance: Document) -> None:
+def test_pending_changes_and_improvements_have_their_own_sections(glance: Document) -> None:
     assert "the next night's library must agree" in glance.cards[PENDING].lower()
     assert re.search(r"latency \N{MINUS SIGN}1[12]\.\d %", glance.cards[FASTER])
     assert {"regression", "pending", "improvement", "failed", "cells"} <= glance.ids
 
 
-def test_failed_rows_say_since_when(glance: Document) -> None:
+def test_failed_rows_show_how_long_they_have_failed(glance: Document) -> None:
     head, *rows = glance.tables["Failed"]
     found = {(row[0], row[1]): row[head.index("failing for")] for row in rows}
     assert found == {
@@ -177,7 +177,7 @@ def test_thresholds_are_named(glance: Document) -> None:
     assert rows["peak memory"][0] == "10 % and 1 MB"
 
 
-def test_a_boards_name_and_an_error_are_only_text(site: Path) -> None:
+def test_board_names_and_errors_are_escaped(site: Path) -> None:
     for page in site.glob("*.html"):
         tags = Document(page).tags
         assert "script" not in tags
@@ -264,13 +264,13 @@ def test_a_devices_failures_and_retries_are_counted(site: Path) -> None:
     assert len(page.tables["Failed"]) == 3
 
 
-def test_what_found_no_board_has_a_row_and_no_page(site: Path, glance: Document) -> None:
+def test_a_key_without_boards_has_a_row_and_no_page(site: Path, glance: Document) -> None:
     rows = Document(site / "devices.html").tables["Devices"]
     assert rows[-1][0].startswith("any qemu")
     assert not list(site.glob("device-any*"))
 
 
-def test_markdown_says_the_same(site: Path) -> None:
+def test_markdown_has_the_same_content(site: Path) -> None:
     text = (site / "tonight.md").read_text(encoding="utf-8")
     titles = re.findall(r"^### (.*)$", text, re.MULTILINE)
     assert {"Got worse", "Pending", "Got better", "Failed", "New", "Gone"} <= set(titles)
@@ -365,7 +365,7 @@ def test_of_very_many_findings_the_largest_are_shown_and_the_rest_is_counted(
     assert (report / "tonight.md").read_text(encoding="utf-8").count("|arena|") == 71
 
 
-def test_nights_of_one_day_are_told_apart_by_the_hour(
+def test_nights_of_one_day_are_shown_with_the_time(
     store: Store, make_record: Any, tmp_path: Path
 ) -> None:
     for hour in (2, 14):
