@@ -1,4 +1,4 @@
-"""What pydantic found wrong with a value, in words."""
+"""Describes errors of pydantic in plain words."""
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
@@ -49,7 +49,7 @@ def first_problem(
 
 
 def unknown_key(key: str, where: str, allowed: Iterable[str]) -> str:
-    """Return what is said of a key that is not known, with the nearest one if any is near."""
+    """Return the message about an unknown key, with the nearest known key if one is similar."""
     names = list(allowed)
     inside = f" in {where}" if where else ""
     near = get_close_matches(key, names, n=1, cutoff=0.7)

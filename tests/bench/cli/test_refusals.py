@@ -39,7 +39,7 @@ def assert_refused(done: Any, *parts: str) -> None:
         (["store", "runs"], "no such file; `mobilebench run` makes one"),
         (["variants", "--variant", "resnet50"], "unknown variant 'resnet50'"),
         (["devices", "--tracker", "nowhere"], "tracker 'nowhere': give it as HOST:PORT"),
-        (["board", "start", "native"], "target native: it is no emulated board"),
+        (["board", "start", "native"], "target native: it is not an emulated board"),
         (["frobnicate"], "frobnicate"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

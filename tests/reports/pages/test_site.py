@@ -128,12 +128,12 @@ def test_regressions_are_listed_with_size_and_reason(glance: Document) -> None:
     assert re.search(r"latency \+12\.\d %", slower)
     assert "worse) since 2026-01-23" in slower
     assert f"tvm, raspberry-pi-4 on {FIRST_BOARD}, 1 thread" in slower
-    assert "the library of run 20260123-020000-cafe is as tonight's" in slower
+    assert "the library of run 20260123-020000-cafe is the same as tonight's" in slower
     assert "arena × 2.00 (exact; worse) since 2026-01-24" in glance.cards[LARGER]
 
 
 def test_pending_changes_and_improvements_have_their_own_sections(glance: Document) -> None:
-    assert "the next night's library must agree" in glance.cards[PENDING].lower()
+    assert "the next night's library must confirm it" in glance.cards[PENDING].lower()
     assert re.search(r"latency \N{MINUS SIGN}1[12]\.\d %", glance.cards[FASTER])
     assert {"regression", "pending", "improvement", "failed", "cells"} <= glance.ids
 
@@ -314,7 +314,7 @@ def test_two_nights_are_enough(store: Store, make_record: Any, tmp_path: Path) -
     text = Document(report / "index.html").text
     assert "Nothing is worse than in the night before; no row failed." in text
     assert "Latency is judged by its history from 6 nights on; this is night 2." in text
-    assert "beside the night before it" in text
+    assert "compared with the night before it" in text
 
 
 def test_what_differs_from_the_night_before_is_shown_where_nights_are_few(
@@ -334,7 +334,7 @@ def test_what_differs_from_the_night_before_is_shown_where_nights_are_few(
     report = report_of(store, farm_nights.run_of(1).run_id, tmp_path)
     text = Document(report / "index.html").text
     assert "1 cell is worse than in the night before (1 measured again, beside each other)" in text
-    (row,) = Document(report / "index.html").tables["Against the night before"][1:]
+    (row,) = Document(report / "index.html").tables["Compared with the night before"][1:]
     assert row[:2] == [SLOWER, "slower, confirmed"]
     assert row[2].startswith(("+49", "+50"))
     assert "<details open>" in (report / "index.html").read_text(encoding="utf-8")

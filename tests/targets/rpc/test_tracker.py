@@ -30,7 +30,7 @@ from tests.waiting import HANG_S, wait_until
 LOOPBACK = "127.0.0.1"
 MAGIC = struct.pack("<i", 0x2F271)
 PUT, UPDATE_INFO = 3, 5  # tvm/rpc/base.py
-NO_TRACKER = "what listens there is no TVM RPC tracker"
+NO_TRACKER = "the server there is no TVM RPC tracker"
 # tvm-ffi imports torch where it finds it.
 PROGRAM = (
     "import runpy, sys; sys.modules['torch'] = None; "
