@@ -25,7 +25,7 @@ from mobilebench.schedules.tuning.progress import SearchStep
 
 logger = logging.getLogger("mobilebench")
 _LOG_EVERY_S = 10.0
-_TOLD = (  # fields of a record that the event log has; the store has all of them
+_EVENT_FIELDS = (  # fields of a record that the event log has; the store has all of them
     *("run_id", "variant", "target", "device", "runtime", "threads", "precision", "weights"),
     *("status", "error", "warnings", "retries", "latency_p50_ms"),
 )
@@ -114,8 +114,8 @@ class RunDisplay(_Screen):
     def done(self, record: Record) -> None:
         """Count a finished record and show it in one line."""
         self._done += 1
-        told = {name: getattr(record, name) for name in _TOLD}
-        self._events.write("row", done=self._done, rows=self._total, **told)
+        fields = {name: getattr(record, name) for name in _EVENT_FIELDS}
+        self._events.write("row", done=self._done, rows=self._total, **fields)
         self._bar.advance(self._main)
         counted = "" if self._console.is_terminal else f"[{self._done}/{self._total}] "
         half = f"{record.precision}  " if record.precision != FLOAT32 else ""

@@ -39,7 +39,7 @@ def bundle_suite(bundles: Sequence[Bundle], chosen: dict[str, Any]) -> Suite:
     if decided := [key for key in chosen if key not in _FREE]:
         flag = next(one.flag for one in options_of(Suite) if one.attribute == decided[0])
         raise BenchError(f"--bundle measures what was exported, as it is; leave out {flag}")
-    told: dict[Any, Path] = {}
+    named: dict[Any, Path] = {}
     targets: dict[str, Target] = {}
     for bundle in bundles:
         if targets.setdefault(bundle.target.name, bundle.target) != bundle.target:
@@ -49,7 +49,7 @@ def bundle_suite(bundles: Sequence[Bundle], chosen: dict[str, Any]) -> Suite:
             )
         manifest = bundle.manifest
         cell = (manifest.variant, bundle.target.name, manifest.threads, manifest.precision)
-        other = told.setdefault((*cell, bundle.weights.label), bundle.directory)
+        other = named.setdefault((*cell, bundle.weights.label), bundle.directory)
         if other != bundle.directory:
             raise BenchError(
                 f"bundles {other} and {bundle.directory}: their rows would look the same; measure "

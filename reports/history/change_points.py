@@ -16,7 +16,7 @@ PENALTY = 16.0
 DRIFT_PENALTY = 6.0
 """The same for a slope, which has no night that could be chosen: what may be one is no step."""
 DRIFT_ERRORS = 3.0
-"""How many standard errors a slope must be from none to be told as a drift."""
+"""How many standard errors a slope must be from none to be reported as a drift."""
 OUTLIER = 3.0
 """How many scatters a night must lie off its neighbours' median to be an outlier."""
 USUAL_SCATTER = 0.02

@@ -186,8 +186,8 @@ class Pen:
         """Return what tonight's row of a cell warns of."""
         return str(self._warnings[self._numbers[cell], -1])
 
-    def _told(self, number: int) -> list[str]:
-        """Return what is said of each night beside its value."""
+    def _notes(self, number: int) -> list[str]:
+        """Return a note for each night, shown beside its value."""
         return [
             ", ".join(filter(None, (commit, f"{NOISY} {warning}" if warning else "")))
             for commit, warning in zip(self._commits, self._warnings[number], strict=True)
@@ -235,7 +235,7 @@ class Pen:
             low=low,
             high=high,
             form=lambda value: show_value(LATENCY, value),
-            told=self._told(number),
+            notes=self._notes(number),
             hollow=changes.outliers,
             crosses=self._failed.get(number, ()),
             lines=list(levels(values, changes)),
@@ -255,7 +255,7 @@ class Pen:
             low=nothing,
             high=nothing,
             form=lambda value: show_value(watched.column, value),
-            told=self._told(number),
+            notes=self._notes(number),
             crosses=self._failed.get(number, ()),
             ring=_ring(findings, watched.column) if np.isfinite(values[-1]) else None,
         )

@@ -165,7 +165,7 @@ class Device:
         return kib(status.get("VmRSS", "0")), kib(status.get("VmHWM", "0"))
 
     def heap_bytes(self) -> int | None:
-        """Return what the session's process has taken from malloc; None where that is not told."""
+        """Return what the session's process has taken from malloc; None where that is unknown."""
         taken = int(self._heap())
         return taken if taken >= 0 else None
 

@@ -45,11 +45,11 @@ def accelerator_of(session: Any, target: Target, where: str) -> Accelerator:
 def first_line(error: Exception) -> str:
     """Return the message of a plug-in error, without TVM's traces and most of a build log."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = next((n for n, line in enumerate(lines) if OPENCL_ERROR in line), None)
-    if told is None:
+    first = next((n for n, line in enumerate(lines) if OPENCL_ERROR in line), None)
+    if first is None:
         return lines[-1] if lines else type(error).__name__
-    said = lines[told][lines[told].index(OPENCL_ERROR) :]
-    return " ".join([said, *lines[told + 1 : told + 2]]) if said.endswith(":") else said
+    said = lines[first][lines[first].index(OPENCL_ERROR) :]
+    return " ".join([said, *lines[first + 1 : first + 2]]) if said.endswith(":") else said
 
 
 def _from_plugin(facts: dict[str, str]) -> Accelerator:

@@ -317,10 +317,10 @@ def relative_error(model: Model, manifest: dict[str, Any]) -> float:
     (image,) = manifest["inputs"]
     found = shaped(model((HERE / image["reference"]).read_bytes()), manifest)
     errors = []
-    for output, told in zip(found, manifest["outputs"], strict=True):
-        step = told["stride"]
+    for output, expected_output in zip(found, manifest["outputs"], strict=True):
+        step = expected_output["stride"]
         thinned = output[..., ::step, ::step] if output.ndim == 4 else output
-        expected = np.fromfile(HERE / told["reference"], "<f4").reshape(thinned.shape)
+        expected = np.fromfile(HERE / expected_output["reference"], "<f4").reshape(thinned.shape)
         errors.append(np.linalg.norm(thinned - expected) / np.linalg.norm(expected))
     return float(max(errors))
 

@@ -182,7 +182,7 @@ def test_a_manifest_that_is_nested_too_deeply_is_refused(copy: Path) -> None:
 def test_a_reference_of_another_shape_is_refused(copy: Path, forged: Callable[..., Path]) -> None:
     (copy / "reference" / "logits.bin").write_bytes(bytes(8))
     content = {"bytes": 8, "sha256": file_sha256(copy / "reference" / "logits.bin")}
-    with pytest.raises(BenchError, match=r"logits\.bin has not the shape"):
+    with pytest.raises(BenchError, match=r"logits\.bin does not have the shape"):
         open_bundle(forged(files={"reference/logits.bin": content}))
 
 

@@ -102,7 +102,7 @@ def timelines(site: Path, start: str) -> Path:
 def test_tonight_comes_first_and_the_runs_page_is_beside_it(site: Path, glance: Document) -> None:
     assert "Tonight at a glance" in glance.text
     assert f"Run {TONIGHT.run_id}" in glance.text
-    assert "beside the 23 nights before it" in glance.text
+    assert "compared with the 23 nights before it" in glance.text
     run_page = Document(site / "run.html")
     assert "MobileNetV2, compiled and measured" in run_page.text
     assert "Latency: raspberry-pi-4 on pi4 shelf 2, 1 thread" in run_page.tables
@@ -123,7 +123,7 @@ def test_every_link_leads_somewhere(site: Path) -> None:
 
 
 def test_regressions_are_listed_with_size_and_reason(glance: Document) -> None:
-    assert "2 regressions called; 3 rows failed, 2 of them for the first time." in glance.text
+    assert "2 regressions found; 3 rows failed, 2 of them for the first time." in glance.text
     slower = glance.cards[SLOWER]
     assert re.search(r"latency \+12\.\d %", slower)
     assert "worse) since 2026-01-23" in slower

@@ -39,7 +39,7 @@ def test_every_night_has_its_column_and_larger_is_higher() -> None:
 
 
 def test_a_point_shows_night_value_interval_and_note() -> None:
-    svg = drawn(series([3.0, 3.1], told=["commit a", ""]))
+    svg = drawn(series([3.0, 3.1], notes=["commit a", ""]))
     titles = [one.text for one in svg.iter("title")]
     assert titles == [
         "2026-01-01: 3.00 ms [2.97 ms, 3.06 ms], commit a",
@@ -89,7 +89,7 @@ def test_outliers_steps_and_failures_are_drawn_differently() -> None:
 def test_texts_are_escaped() -> None:
     hostile = "<script>alert(1)</script>"
     text = spark(
-        series([1.0, np.nan], title=f'"{hostile}', told=[hostile, ""], crosses=[(1, hostile)])
+        series([1.0, np.nan], title=f'"{hostile}', notes=[hostile, ""], crosses=[(1, hostile)])
     )
     assert "<script" not in text
     assert ElementTree.fromstring(text).attrib["aria-label"] == f'"{hostile}'
