@@ -248,7 +248,7 @@ def test_without_a_board_the_wait_ends_with_where_to_look(tracker: Tracker, key:
         request(tracker, key, 0.3)
     assert time.monotonic() - start >= 0.3
     assert str(refusal.value) == (
-        f"no board with key {key} at tracker {tracker} within 0.3 s (none came free); see "
+        f"no board with key {key} at tracker {tracker} within 0.3 s (none became free); see "
         f"`mobilebench devices --tracker {tracker}`"
     )
 
