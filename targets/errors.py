@@ -1,4 +1,4 @@
-"""What goes wrong: refused requests, and devices that go away."""
+"""Errors: refused requests, and devices that go away."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -23,4 +23,4 @@ class DeviceLostError(Exception):
 
 
 class NoDeviceError(Exception):
-    """No board of the target's key could be had within the wait; the text says where."""
+    """No board of the target's key was free within the wait; the text names the tracker."""

@@ -1,4 +1,4 @@
-"""What pydantic found wrong with a value, in words."""
+"""Describes errors of pydantic in plain words."""
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
@@ -33,7 +33,9 @@ def first_problem(
     `name_of` names a place as the reader finds it, `unknown` says what is wrong with an unknown
     key, and `parts` what the items of a list or table must be, e.g. "numbers of processors".
     """
-    details = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    # A misspelt key is told as that, and not as a missing one.
+    details = min(errors, key=lambda one: one["type"] != "unexpected_keyword_argument")
     place, kind, context = details["loc"], details["type"], details.get("ctx", {})
     if kind == "unexpected_keyword_argument":
         return unknown(place)
@@ -49,7 +51,7 @@ def first_problem(
 
 
 def unknown_key(key: str, where: str, allowed: Iterable[str]) -> str:
-    """Return what is said of a key that is not known, with the nearest one if any is near."""
+    """Return the message about an unknown key, with the nearest known key if one is similar."""
     names = list(allowed)
     inside = f" in {where}" if where else ""
     near = get_close_matches(key, names, n=1, cutoff=0.7)

@@ -88,28 +88,28 @@ def assert_no_cycle(graph: Graph) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_name)
-def test_a_file_imports_only_from_floors_below(path: Path) -> None:
+def test_a_file_imports_only_from_layers_below(path: Path) -> None:
     names = [name.split(".") for name in imported(ast.parse(path.read_text()))]
     assert not [parts for parts in names if parts[0] in MAY_IMPORT], "without mobilebench before it"
     ours = {parts[1] for parts in names if parts[0] == NAME and len(parts) > 1}
     assert ours <= MAY_IMPORT[path.relative_to(ROOT).parts[0]]
 
 
-def test_no_file_imports_itself_through_others() -> None:
+def test_files_have_no_import_cycle() -> None:
     graph = imports_of_modules()
     assert sum(map(len, graph.values())) > len(FILES)
     assert_no_cycle(graph)
 
 
 @pytest.mark.parametrize("folder", MAY_IMPORT)
-def test_the_rooms_of_a_folder_lie_one_above_the_other(folder: str) -> None:
+def test_packages_inside_a_folder_have_no_import_cycle(folder: str) -> None:
     rooms = imports_of_rooms(folder)
     assert len(rooms) > 5
     assert any(rooms.values())
     assert_no_cycle(rooms)
 
 
-def test_a_circle_is_noticed() -> None:
+def test_an_import_cycle_is_detected() -> None:
     with pytest.raises(pytest.fail.Exception, match="a circle of imports"):
         assert_no_cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
 

@@ -193,10 +193,10 @@ def _size(file: Path, image: dict[str, Any], path: Path) -> tuple[int, int]:
     """Return an image's height and width; the annotations, where they tell them, must agree."""
     with Image.open(file) as opened:
         width, height = opened.size
-    told = (image.get("width", width), image.get("height", height))
-    if told != (width, height):
+    declared = (image.get("width", width), image.get("height", height))
+    if declared != (width, height):
         raise BenchError(
             f"data {path}: image {file} is {width}x{height}, its annotations are of "
-            f"{told[0]}x{told[1]}"
+            f"{declared[0]}x{declared[1]}"
         )
     return height, width

@@ -1,4 +1,4 @@
-"""What a network answers about images, and what is right of it: each task in its own way."""
+"""Predicts on images and scores the predictions, for each task."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ def read_data(path: Path, task: str) -> Dataset:
 
 
 def count_batches(variant: Variant, dataset: Dataset) -> int:
-    """Return how many times a network is asked about the images."""
+    """Return in how many batches a network predicts on the images."""
     return ceil(len(dataset) / _TASKS[variant.task].BATCH)
 
 
@@ -102,7 +102,7 @@ def predict(
     preprocessing: Preprocessing,
     infer: Callable[[Floats], Outputs],
 ) -> Iterator[np.ndarray]:
-    """Yield what a network answers about each image; outputs of a batch are in memory at once."""
+    """Yield a network's prediction for each image; outputs of one batch are in memory at once."""
     task = _TASKS[variant.task]
     for start in range(0, len(dataset), task.BATCH):
         batch = range(start, min(start + task.BATCH, len(dataset)))

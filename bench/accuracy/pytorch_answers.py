@@ -1,4 +1,4 @@
-"""What PyTorch answers about the images of a data set, kept by content."""
+"""PyTorch's predictions on the images of a data set, cached by content."""
 
 from dataclasses import asdict
 from functools import partial

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobilebench import schedules, targets
-from mobilebench.bench.build.options import BuildOptions
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.schedules.databases.database import TileDatabase, find_databases
@@ -23,7 +23,7 @@ from mobilebench.targets.toolchains.toolchain import Toolchain, find_toolchain
 if TYPE_CHECKING:  # it imports TVM
     from mobilebench.schedules.databases.lookup import Lookup
 
-ARTIFACTS = "artifacts"  # where in the cache they are
+ARTIFACTS = "artifacts"  # directory of the cache
 LIBRARY = "libmodel.so"
 MANIFEST = "manifest.json"
 MULTIPLY, READ = "multiply.so", "read.so"
@@ -35,18 +35,18 @@ _LINKING = (
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a library was made from, with what, and how large it is."""
+    """What a library was built from, the versions that built it, and its sizes."""
 
     variant: str
     target: str
     tvm_target: dict[str, Any]  # with `native` resolved
     precision: str  # of weights and activations
-    optimize_for: str  # one of OBJECTIVES: what it was made for
+    optimize_for: str  # one of OBJECTIVES
     params_storage: str  # one of PARAMS_STORAGES: where the weights are
     onnx_sha256: str
     library_sha256: str
-    params_sha256: str  # of the file of weights that are apart; else empty
-    databases: list[dict[str, str]]  # target and SHA-256 of the tuned databases that were there
+    params_sha256: str  # of the file of external weights; else empty
+    databases: list[dict[str, str]]  # target and SHA-256 of the tuned databases that were used
     tvm_version: str
     tvm_ffi_version: str
     toolchain: str
@@ -54,16 +54,16 @@ class Manifest:
     arena_bytes: int
     params_bytes: int
     kernel_count: int
-    kernels: list[dict[str, Any]]  # a Kernel of schedules.templates.task each, as called first
-    database_hits: int  # kernels whose tile tuning had found
+    kernels: list[dict[str, Any]]  # Kernels of schedules.templates.task, by first call
+    database_hits: int  # kernels whose tile is in a tuned database
     database_misses: int
-    trials: int  # most candidates that were measured for one of them
-    compile_s: float | None  # None where that is not known any more
+    trials: int  # the most candidates that were measured for one kernel
+    compile_s: float | None  # None where that is no longer known
 
 
 @dataclass(frozen=True)
 class RooflinePeaks:
-    """Libraries that measure what no kernel can exceed."""
+    """Libraries that measure the device's peaks, which no kernel can exceed."""
 
     multiply: Path
     read: Path
@@ -80,7 +80,7 @@ class Artifact:
 
     directory: Path
     manifest: Manifest
-    key: str  # what `find_artifact` finds it by again
+    key: str  # key by which `find_artifact` finds it again
 
     @property
     def library(self) -> Path:
@@ -94,11 +94,11 @@ class Artifact:
 
 
 def build_artifact(model: OnnxModel, options: BuildOptions, cache_dir: Path) -> Artifact:
-    """Compile an ONNX file, or find it compiled already.
+    """Compile an ONNX file, or return the artifact that is in the cache.
 
-    With `dump_ir` it is compiled in any case. A GPU's weights are copied to its memory, so they
+    With `dump_ir` the file is always compiled. A GPU's weights are copied to its memory, so they
     cannot be external.
-    Raises BenchError if the target, the compiler or the file is refused.
+    Raises BenchError if TVM refuses the target or the file, or there is no compiler.
     """
     target = options.target
     if options.params_storage == EXTERNAL and target.device_type != CPU:
@@ -106,7 +106,7 @@ def build_artifact(model: OnnxModel, options: BuildOptions, cache_dir: Path) -> 
             f"target {target.name}: a GPU's weights are copied to its memory, out of the library; "
             f"leave out --params-storage {EXTERNAL}"
         )
-    # A GPU's driver tells how long kernels take; there is nothing to add.
+    # A GPU's driver times the kernels, so its code needs no instrumentation.
     options = replace(options, instrumented=options.instrumented and target.device_type == CPU)
     toolchain = find_toolchain(target.toolchain)
     tvm_target = resolve(target, options.threads)
@@ -161,12 +161,12 @@ def find_artifact(key: str, cache_dir: Path) -> Artifact | None:
     Raises BenchError if it is damaged.
     """
     directory = cache_dir / ARTIFACTS / key
-    inside = bool(key.strip(".")) and directory.name == key  # a store may come from anywhere
+    inside = bool(key.strip(".")) and directory.name == key  # stores may come from anywhere
     return read_artifact(directory) if inside and directory.is_dir() else None
 
 
 def build_roofline_peaks(target: Target, threads: int, cache_dir: Path) -> RooflinePeaks:
-    """Compile what measures how fast a device multiplies and reads, or find it compiled already."""
+    """Return the libraries that measure how fast a device multiplies and reads; cached."""
     toolchain = find_toolchain(target.toolchain)
     tvm_target = resolve(target, threads)
     key = content_key(
@@ -189,9 +189,9 @@ def build_roofline_peaks(target: Target, threads: int, cache_dir: Path) -> Roofl
 
 
 def check_target(target: Target, databases: Sequence[Path]) -> list[str]:
-    """Return a line for every tuned database that is refused.
+    """Return a warning for every tuned database that cannot be used.
 
-    Raises BenchError if TVM or LLVM does not know the target, or nothing here links for it.
+    Raises BenchError if TVM or LLVM does not know the target, or no toolchain here links for it.
     """
     find_toolchain(target.toolchain)
     return _databases(target, resolve(target), databases)[1]
@@ -208,7 +208,7 @@ def read_artifact(directory: Path) -> Artifact:
         raise BenchError(f"artifact {directory}: {error}; delete it to have it rebuilt") from error
     if (digest, params_digest) != (manifest.library_sha256, manifest.params_sha256):
         raise BenchError(
-            f"artifact {directory}: {LIBRARY} is not the one its manifest describes; delete it to "
+            f"artifact {directory}: {LIBRARY} does not match its manifest; delete it to "
             "have it rebuilt"
         )
     return artifact

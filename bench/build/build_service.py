@@ -1,4 +1,4 @@
-"""Export and compilation, in processes that are kept from variant to variant."""
+"""Export and compilation in worker processes that are used for many variants."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from mobilebench.bench.accuracy.evaluation import Dataset, Evaluation, count_batches
 from mobilebench.bench.build.artifact import Artifact, RooflinePeaks
-from mobilebench.bench.build.options import BuildOptions
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
@@ -23,10 +23,10 @@ _BLOCKED = {_COMPILE: WITHOUT_TORCH, _ACTIVATIONS: ("torch", "tvm")}
 
 
 class BuildService:
-    """Makes ONNX files and artifacts; a crash or a hang there costs one of them.
+    """Makes ONNX files and artifacts; a crash or a hang makes only one of them fail.
 
-    PyTorch and TVM are imported once by each worker, and never in the suite's own process, so that
-    Ctrl-C is answered while they compute. Threads may share a build service.
+    Each worker imports PyTorch and TVM once; the suite's own process never does, so it can react to
+    Ctrl-C while they compute. Threads may share a build service.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class BuildService:
         max_workers: int = 1,
         builders: WorkerPool | None = None,
     ) -> None:
-        """`max_workers` processes work at once here; `builders`, if given, compile instead."""
+        """Use at most `max_workers` processes here; `builders`, if given, compile instead."""
         self._cache_dir = cache_dir
         self._time_limit_s = time_limit_s
         self._here = LocalWorkerPool(max_workers, _BLOCKED)
@@ -53,7 +53,7 @@ class BuildService:
         self._call(_EXPORT, "check_weights", variant, weights)
 
     def evaluate(self, variant: Variant, weights: Weights, dataset: Dataset) -> Evaluation:
-        """Have PyTorch answer what the artifacts will be asked; each batch has the time limit."""
+        """Have PyTorch predict on the images; the time limit is for each batch."""
         preprocessing = weights.preprocessing(variant)
         path = self._call(
             *(_ANSWERS, "answers", variant, weights, dataset, preprocessing, self._cache_dir),
@@ -64,7 +64,7 @@ class BuildService:
     def build(self, model: OnnxModel, options: BuildOptions) -> Artifact:
         """Return a network's library.
 
-        What is to be dumped is compiled on this machine, where the directory is.
+        With `dump_ir` it is compiled on this machine, where the directory is.
         """
         worker_pool = self._here if options.dump_ir else self._builders
         artifact: Artifact = worker_pool.call(
@@ -74,21 +74,21 @@ class BuildService:
         return artifact
 
     def build_roofline_peaks(self, target: Target, threads: int) -> RooflinePeaks:
-        """Return what measures how fast a target's device multiplies and reads."""
+        """Return the libraries that measure how fast a target's device multiplies and reads."""
         roofline_peaks: RooflinePeaks = self._call(
             _COMPILE, "build_roofline_peaks", target, threads, self._cache_dir
         )
         return roofline_peaks
 
     def activations(self, onnx_path: Path, precision: str) -> Activations:
-        """Return what the activations of an exported network need, whoever runs it."""
+        """Return how much memory the activations of an exported network need in any runtime."""
         needs: Activations = self._call(_ACTIVATIONS, "activations_of", onnx_path, precision)
         return needs
 
     def check_target(self, target: Target, databases: Sequence[Path]) -> list[str]:
-        """Return a line for every tuned database that is refused.
+        """Return a warning for every tuned database that cannot be used.
 
-        Raises BenchError if TVM or LLVM does not know the target or nothing can link for it.
+        Raises BenchError if TVM or LLVM does not know the target or no toolchain links for it.
         """
         refused: list[str] = self._call(_COMPILE, "check_target", target, databases)
         return refused
@@ -101,5 +101,5 @@ class BuildService:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_exception: object) -> None:
-        """End the processes; by themselves unless something went wrong, then at once."""
+        """End the processes: let them finish, or kill them if an error was raised."""
         self._here.close(at_once=kind is not None)

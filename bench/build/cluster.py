@@ -1,4 +1,4 @@
-"""A Dask cluster as a crew: builds on several machines, over the same code as on this one."""
+"""A Dask cluster as a worker pool: builds on several machines with the code of this one."""
 
 import multiprocessing
 from functools import cache
@@ -25,12 +25,12 @@ _SAME = ("mobilebench", "apache-tvm", "apache-tvm-ffi")  # distributions
 class Cluster:
     """The workers of a Dask scheduler.
 
-    A call travels with the files that it names, and its result comes back with those that it has
-    made. On the other side it is computed as here, in a process of its own.
+    A call is sent with the files that it names, and its result comes back with the files that it
+    made. The cluster's worker computes it in a separate process, as on this machine.
     """
 
     def __init__(self, address: str, cache_dir: Path) -> None:
-        """Connect; raises BenchError if there is no scheduler, or no worker like this program."""
+        """Connect; raises BenchError if there is no scheduler or a worker has other versions."""
         self._cache_dir = cache_dir
         self._address = address
         self._client = _connect(address)
@@ -68,16 +68,16 @@ class Cluster:
 
     @property
     def max_workers(self) -> int:
-        """How many calls are computed at once: the threads of the workers, when it began."""
+        """How many calls are computed at once: the workers' threads at the time of connecting."""
         return self._max_workers
 
     def call(self, factory: str, method: str, *args: Any, timeout_s: float) -> Any:
-        """Return what the method of the factory's object returns there; see Crew."""
+        """Return what the method of the factory's object returns there; see WorkerPool."""
         pickled = pack((factory, method, args, timeout_s), self._cache_dir)
         future = self._client.submit(compute, pickled, pure=False, retries=1)
         try:
             outcome, result = future.result()
-        except Exception as error:  # of Dask: a worker died twice, the scheduler went away
+        except Exception as error:  # a worker died twice, the scheduler went away
             raise WorkerCrashedError(f"scheduler {self._address}: {error}") from error
         finally:
             future.release()
@@ -92,7 +92,7 @@ class Cluster:
         self.close(at_once=kind is not None)
 
     def close(self, *, at_once: bool = False) -> None:
-        """Leave the cluster; what is being computed for others goes on."""
+        """Disconnect from the cluster; it continues the calls of other clients."""
         self._client.close(*([0] if at_once else []))
 
 
@@ -103,18 +103,18 @@ _ERRORS: dict[str, type[Exception]] = {
 
 
 def compute(pickled: bytes) -> tuple[str, Any]:
-    """Compute a packed call in a process of this machine; runs on the cluster."""
+    """Compute a packed call in a process of this machine; Dask's workers call this."""
     cache_dir = cache_directory()
     factory, method, args, timeout_s = unpack(pickled, cache_dir)
     try:
-        result = _crew(factory).call(factory, method, *args, timeout_s=timeout_s)
+        result = _worker_pool(factory).call(factory, method, *args, timeout_s=timeout_s)
     except (BenchError, WorkerError) as error:
         return type(error).__name__, str(error)
     return "done", pack(result, cache_dir)
 
 
 @cache
-def _crew(factory: str) -> LocalWorkerPool:
+def _worker_pool(factory: str) -> LocalWorkerPool:
     # Dask marks its processes as unable to have children; ours end with their parent.
     multiprocessing.current_process().daemon = False
     threads = import_module("distributed").get_worker().state.nthreads
@@ -136,6 +136,6 @@ def _connect(address: str) -> Any:
         return client_class(address, timeout=_CONNECT_LIMIT_S, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise BenchError(
-            f"scheduler {address}: it does not answer; start `dask scheduler`, or give its "
+            f"scheduler {address}: no scheduler answers; start `dask scheduler`, or give its "
             "address as tcp://HOST:8786"
         ) from error

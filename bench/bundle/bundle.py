@@ -25,7 +25,7 @@ from mobilebench.targets.rpc.local_server import local_cpuinfo
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle that was found whole, and fit for the TVM that is installed here."""
+    """A bundle that was checked to be complete and to fit the installed TVM."""
 
     directory: Path
     sha256: str  # of its list of hashes, which stands for everything in it
@@ -117,7 +117,7 @@ def _check_consistency(manifest: BundleManifest, variant: Variant, sums: dict[st
     needed |= {one.reference for one in (*manifest.inputs, *manifest.outputs)}
     needed |= {name for name in (manifest.labels, manifest.anchors) if name}
     if missing := sorted(needed - set(manifest.files)):
-        raise ValueError(f"{MANIFEST} says nothing of {missing[0]}")
+        raise ValueError(f"{MANIFEST} does not list {missing[0]}")
     outputs = {name: list(shape) for name, shape in outputs_of(variant).items()}
     checks = {
         "files": {name: one.sha256 for name, one in manifest.files.items()} == sums,
@@ -130,11 +130,11 @@ def _check_consistency(manifest: BundleManifest, variant: Variant, sums: dict[st
         "library_bytes": manifest.library_bytes == manifest.files[LIBRARY].bytes,
     }
     if wrong := [key for key, right in checks.items() if not right]:
-        raise ValueError(f"{wrong[0]} in {MANIFEST} is not what the bundle has")
+        raise ValueError(f"{wrong[0]} in {MANIFEST} does not match the bundle")
     for one in (*manifest.inputs, *manifest.outputs):
         shape = one.reference_shape if one.stride >= 1 else [0]
         if manifest.files[one.reference].bytes != 4 * int(np.prod(shape)):
-            raise ValueError(f"{one.reference} has not the shape that {MANIFEST} tells")
+            raise ValueError(f"{one.reference} does not have the shape given in {MANIFEST}")
 
 
 def _check_architecture(library: Path, manifest: BundleManifest) -> None:

@@ -1,4 +1,4 @@
-"""What a bundle says of itself, for those who run it."""
+"""The manifest of a bundle, for the programs that run it."""
 
 import json
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""The command line. Each command imports what it needs, so that `--help` answers at once."""
+"""The command line. Each command imports what it needs by itself, so that `--help` is fast."""
 
 import os
 import signal
@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from mobilebench.bench.cli.command import add_command
+from mobilebench.bench.cli.command import PlainGroup, add_command
 from mobilebench.reports.errors import ReportError
 from mobilebench.targets.errors import BenchError
 
 if TYPE_CHECKING:
     from mobilebench.bench.config import commands
 
-MEASURE, DEPLOY, LIST, MANAGE = "Measure", "Deploy", "List what there is", "Manage"
+MEASURE, DEPLOY, LIST, MANAGE = "Measure", "Deploy", "List what is available", "Manage"
 
 app = typer.Typer(
     name="mobilebench",
+    cls=PlainGroup,
     help="Benchmark MobileNetV2 networks, compiled by TVM, against other inference runtimes.",
     no_args_is_help=True,
     add_completion=False,
@@ -89,7 +90,7 @@ def export(options: "commands.ExportOptions") -> int:
 
 @add_command(app, "VerifyOptions", section=DEPLOY)
 def verify(options: "commands.VerifyOptions") -> int:
-    """Check a bundle: its files, then the network's outputs; exit code 1 if those are wrong."""
+    """Check a bundle's files and the network's outputs; exit code 1 if the outputs are wrong."""
     from mobilebench.bench.cli.verify import verify_command
 
     return verify_command(options)
@@ -113,7 +114,7 @@ def targets(_options: "commands.TargetsOptions") -> None:
 
 @add_command(app, "DevicesOptions", section=LIST)
 def devices(options: "commands.DevicesOptions") -> None:
-    """List the devices that answer now: this machine, or the boards of a tracker."""
+    """List the devices that can be used now: this machine, or the boards of a tracker."""
     from mobilebench.bench.cli.devices import devices_command
 
     devices_command(options.tracker)
@@ -121,19 +122,21 @@ def devices(options: "commands.DevicesOptions") -> None:
 
 @add_command(app, "DoctorOptions", section=MANAGE)
 def doctor(_options: "commands.DoctorOptions") -> int:
-    """Check this machine: what is there, what is missing and how to get it."""
+    """Check what is installed on this machine, what is missing, and how to get it."""
     from mobilebench.bench.cli.doctor import doctor_command
 
     return doctor_command()
 
 
-board = typer.Typer(help="Start and stop emulated boards on this machine.", no_args_is_help=True)
+board = typer.Typer(
+    cls=PlainGroup, help="Start and stop emulated boards on this machine.", no_args_is_help=True
+)
 app.add_typer(board, name="board", rich_help_panel=MANAGE)
 
 
 @add_command(board, "BoardStartOptions", name="start")
 def board_start(options: "commands.BoardStartOptions") -> None:
-    """Start emulated boards and their tracker; the first time, download what they consist of."""
+    """Start emulated boards and their tracker; the first start downloads what they need."""
     from mobilebench.bench.cli.board import start_command
 
     start_command(options)
@@ -141,13 +144,15 @@ def board_start(options: "commands.BoardStartOptions") -> None:
 
 @add_command(board, "BoardStopOptions", name="stop")
 def board_stop(options: "commands.BoardStopOptions") -> None:
-    """Stop the boards that `board start` has started."""
+    """Stop the boards that `mobilebench board start` started."""
     from mobilebench.bench.cli.board import stop_command
 
     stop_command(options.target)
 
 
-store = typer.Typer(help="List, dump and load the results of a store.", no_args_is_help=True)
+store = typer.Typer(
+    cls=PlainGroup, help="List, dump and load the results of a store.", no_args_is_help=True
+)
 app.add_typer(store, name="store", rich_help_panel=MANAGE)
 
 
@@ -161,7 +166,7 @@ def store_runs(options: "commands.StoreRunsOptions") -> None:
 
 @add_command(store, "StoreDumpOptions", name="dump")
 def store_dump(options: "commands.StoreDumpOptions") -> None:
-    """Write all of a store as Parquet files."""
+    """Write all results of a store into a directory of Parquet files."""
     from mobilebench.bench.cli.store import dump_command
 
     dump_command(options.store, options.directory)
@@ -169,7 +174,7 @@ def store_dump(options: "commands.StoreDumpOptions") -> None:
 
 @add_command(store, "StoreLoadOptions", name="load")
 def store_load(options: "commands.StoreLoadOptions") -> None:
-    """Add the results of a dump to a store; what the store has already stays as it is."""
+    """Add the results of a dump to a store; results that the store already has stay unchanged."""
     from mobilebench.bench.cli.store import load_command
 
     load_command(options.store, options.directory)
@@ -177,7 +182,7 @@ def store_load(options: "commands.StoreLoadOptions") -> None:
 
 def main() -> NoReturn:
     """Run the command line; every refusal is one line on standard error and exit code 2."""
-    # No program that is started imports what lies in the user's folder.
+    # Python programs that are started must not import packages from the user's folder.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
     # A terminated run keeps its rows and closes its workers as an interrupted one does.
     signal.signal(signal.SIGTERM, _interrupt)

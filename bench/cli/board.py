@@ -9,7 +9,7 @@ from mobilebench.targets.emulated.board import start_boards, stop_boards
 
 
 def start_command(options: BoardStartOptions) -> None:
-    """Start boards, showing what is being done; raises BenchError for what cannot be started."""
+    """Start boards and show the progress; raises BenchError if they cannot be started."""
     console = Console(stderr=True)
     with console.status("starting") as status:
 
@@ -32,6 +32,6 @@ def start_command(options: BoardStartOptions) -> None:
 
 
 def stop_command(name: str) -> None:
-    """Stop what was started."""
+    """Stop the boards and the tracker that were started."""
     stopped = stop_boards(find_target(name), cache_directory())
     print(f"{name}: stopped" if stopped else f"{name}: was not running")

@@ -1,4 +1,7 @@
-"""Commands whose options are those of a pydantic model, which is imported when they are needed."""
+"""Commands whose options are the fields of a pydantic model.
+
+The models are imported only for the command that was chosen, so that `--help` answers at once.
+"""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -6,33 +9,50 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 from rich.markup import escape
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:  # pydantic: not before a command is chosen
     from mobilebench.bench.config.declaration import Option, Options
 
-_GROUPED = 6  # more options than this are listed under headings
+_GROUPED = 6  # a command with more options than this lists them under headings
 _OFF = "no_"
 
 
+class PlainGroup(TyperGroup):
+    """A group of commands whose help shows no type for flags."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, those of `--help` and other flags without a type."""
+        return _hide_types_of_flags(super().get_params(ctx))
+
+
+class PlainCommand(TyperCommand):
+    """A command whose help shows no type for flags."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, those of `--help` and other flags without a type."""
+        return _hide_types_of_flags(super().get_params(ctx))
+
+
 class LazyCommand(TyperCommand):
-    """A command that is only a name and its help until it is the one that was chosen."""
+    """A command whose options are only made when it is the one that was chosen."""
 
     declared: ClassVar[tuple[Callable[[Any], int | None], str]]  # function, model of its options
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
-        """Make the command with its options, and the context of that."""
+        """Make the command with its options, and return its context."""
         return _make_command(*self.declared).make_context(*args, **extra)
 
 
 def add_command(
     group: typer.Typer, model: str, name: str = "", section: str | None = None
 ) -> Callable[[Callable[[Any], int | None]], Callable[[Any], int | None]]:
-    """Return a decorator: the function becomes a command of `group`.
+    """Return a decorator that makes a function a command of `group`.
 
-    It is called with an instance of `model`, a class of `bench.config.commands`, made of the words
-    of the command line, and returns the exit code. Its docstring is the help; `name` is its own
-    unless given, and `section` the heading that `mobilebench --help` lists it under.
+    The function takes an instance of `model`, the name of a class of `bench.config.commands`, which
+    holds the values of the options, and returns the exit code. Its docstring is the help. The
+    command is called `name` (by default, the function's name), and `mobilebench --help` lists it
+    under the heading `section`.
     """
 
     def add(function: Callable[[Any], int | None]) -> Callable[[Any], int | None]:
@@ -69,14 +89,21 @@ def _make_command(function: Callable[[Any], int | None], model_name: str) -> Any
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {one.name: one.annotation for one in parameters}
     single = typer.Typer(add_completion=False)
-    single.command(help=inspect.getdoc(function))(call)
+    single.command(help=inspect.getdoc(function), cls=PlainCommand)(call)
     return typer.main.get_command(single)
 
 
-def _parameters(option: "Option", grouped: bool) -> Iterator[inspect.Parameter]:
-    """Yield an option as parameters of a function, as Typer reads them.
+def _hide_types_of_flags(parameters: list[Any]) -> list[Any]:
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    return parameters
 
-    Numbers stay text: the model reads them, and its refusals say what may be given.
+
+def _parameters(option: "Option", grouped: bool) -> Iterator[inspect.Parameter]:
+    """Yield an option as parameters of a function, in the form that Typer expects.
+
+    Typer passes numbers on as text: the model parses them, and its messages say what is allowed.
     """
     kind: Any = bool if option.kind is bool else str
     if option.repeated:
@@ -94,7 +121,7 @@ def _parameters(option: "Option", grouped: bool) -> Iterator[inspect.Parameter]:
             info = typer.Option(option.flag, metavar=option.metavar, **shown)
         elif option.on_by_default:
             info = typer.Option(f"{option.flag}/{off}", **shown)
-        else:  # what switches it off again is for suite files, and would take room in the help
+        else:  # only suite files switch it on, so the help does not show how to switch it off
             info = typer.Option(option.flag, **shown)
             yield _parameter(f"{_OFF}{option.attribute}", bool, typer.Option(off, hidden=True))
     yield _parameter(option.attribute, kind, info, option.required)

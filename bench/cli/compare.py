@@ -12,7 +12,7 @@ from mobilebench.targets.errors import BenchError
 
 def compare_command(options: CompareOptions) -> int:
     """Print how HEAD compares with BASE, or write it to a file; return 1 if anything got worse."""
-    # NumPy and SciPy: not before they are needed.
+    # Imported late because NumPy and SciPy are slow to import.
     from mobilebench.reports.comparison.compare import compare_runs
     from mobilebench.reports.comparison.comparison import Comparison
     from mobilebench.reports.comparison.formats import to_json, to_junit
@@ -33,7 +33,7 @@ def compare_command(options: CompareOptions) -> int:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file completely or not at all."""
     scratch = None
     try:
         with tempfile.NamedTemporaryFile(
@@ -41,12 +41,12 @@ def _write(path: Path, text: str) -> None:
         ) as file:
             scratch = Path(file.name)
             file.write(text)
-        scratch.chmod(0o644)  # as other files are; a temporary one is its owner's
+        scratch.chmod(0o644)  # a temporary file may only be read by its owner
         scratch.replace(path)
     except OSError as error:
         if scratch:
             scratch.unlink(missing_ok=True)
         reason = error.strerror or error
         raise BenchError(
-            f"--out {path}: {reason}; give a file in a directory that is there"
+            f"--out {path}: {reason}; give a file in a directory that exists"
         ) from error

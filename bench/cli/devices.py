@@ -1,4 +1,4 @@
-"""`mobilebench devices`: what answers now, as it describes itself."""
+"""`mobilebench devices`: the devices that can be used now, with their hardware and state."""
 
 import os
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from mobilebench.targets.opencl.accelerator import Accelerator
 from mobilebench.targets.processes.worker import START_LIMIT_S, Worker, WorkerError
 from mobilebench.targets.rpc.tracker import Queue, parse_tracker, queues
 
-_NO_TARGET = "no target has this key"
-_WAIT_S = 20.0  # for boards that the tracker has just called free
+_NO_TARGET = "no target uses this key"
+_WAIT_S = 20.0  # for boards that the tracker has just reported as free
 
 
 def devices_command(tracker: str) -> None:
@@ -33,7 +33,7 @@ def devices_command(tracker: str) -> None:
     device, state = open_device(config)
     device.close()
     state = replace(state, accelerator=_opencl())
-    table = make_table("device", "what it says of itself")
+    table = make_table("device", "description")
     for key, value in _describe(state).items():
         table.add_row(key, value)
     for target in all_targets():
@@ -61,7 +61,7 @@ def _emulated(target: Target) -> Farm | None:
 
 
 def _boards_table(tracker: str) -> Table:
-    table = make_table("key", "address", "state", "what it says of itself")
+    table = make_table("key", "address", "state", "description")
     found = queues(parse_tracker(tracker))
     for queue in found:
         for row in _rows(queue, tracker):
@@ -72,7 +72,7 @@ def _boards_table(tracker: str) -> Table:
 
 
 def _rows(queue: Queue, tracker: str) -> Iterator[list[str]]:
-    """Describe every board of a key: the free ones by asking them, all at once."""
+    """Describe every board of a key; all free ones are asked at the same time."""
     target = next((one for one in all_targets() if one.tracker_key == queue.key), None)
     described: dict[str, str] = {}
     if target is not None and queue.free:
@@ -80,7 +80,12 @@ def _rows(queue: Queue, tracker: str) -> Iterator[list[str]]:
         config = MeasurementConfig(target, 1, START_LIMIT_S, cache_directory(), farm)
         with ThreadPoolExecutor(queue.free) as pool:
             answers = list(pool.map(lambda _: _ask(config), range(queue.free)))
-        for worker, _ in answers:  # each was held until all had answered, or one would answer twice
+        for (
+            worker,
+            _,
+        ) in (
+            answers
+        ):  # each session stayed open until all had answered, or one board could answer twice
             if worker:
                 worker.close()
         for _, answer in answers:

@@ -1,4 +1,4 @@
-"""`mobilebench doctor`: what this machine has, what it lacks, and how to get that."""
+"""`mobilebench doctor`: what is installed here, what is missing, and how to get it."""
 
 import shutil
 import sys
@@ -27,15 +27,15 @@ from mobilebench.targets.toolchains.toolchain import (
     find_toolchain,
 )
 
-_ROOMY_BYTES = 4e9
+_ENOUGH_BYTES = 4e9
 
 Verdict = Literal["ok", "advice", "missing"]
 _STYLES: dict[Verdict, str] = {"ok": "green", "advice": "yellow", "missing": "bold red"}
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; `missing` means that nothing can be measured without it."""
+class CheckResult:
+    """One thing that was checked; without what is `missing` nothing can be measured."""
 
     verdict: Verdict
     what: str
@@ -44,10 +44,10 @@ class Finding:
 
 
 def doctor_command() -> int:
-    """Print one line per finding; return 1 if anything that a run needs is missing."""
+    """Print one line per check; return 1 if anything that a run needs is missing."""
     console = Console(highlight=False)
     ready = True
-    for finding in _evaluate():
+    for finding in _check_all():
         ready = ready and finding.verdict != "missing"
         style = _STYLES[finding.verdict]
         console.print(f"[{style}]{finding.verdict:<8}[/]", f"{finding.what:<16}", end="")
@@ -55,12 +55,12 @@ def doctor_command() -> int:
         if finding.remedy:
             console.print(" " * 26 + finding.remedy, markup=False, soft_wrap=True)
     if ready:
-        console.print("ready: mobilebench run")
+        console.print("Ready. Start with: mobilebench run")
     return 0 if ready else 1
 
 
-def _evaluate() -> Iterator[Finding]:
-    yield Finding("ok", "python", sys.version.split()[0])
+def _check_all() -> Iterator[CheckResult]:
+    yield CheckResult("ok", "python", sys.version.split()[0])
     yield from (_package(name) for name in ("apache-tvm", "apache-tvm-ffi", "torch", "onnx"))
     for entry in RUNTIMES.values():
         if entry.extra:
@@ -71,24 +71,26 @@ def _evaluate() -> Iterator[Finding]:
         yield _advised(name, partial(_toolchain_version, name))
     yield _attempted("cache", lambda: str(cache_directory()))
     free = shutil.disk_usage(Path.cwd()).free
-    yield Finding(
-        "ok" if free > _ROOMY_BYTES else "advice",
+    yield CheckResult(
+        "ok" if free > _ENOUGH_BYTES else "advice",
         "disk",
-        f"{free / 1e9:.1f} GB free here",
-        "" if free > _ROOMY_BYTES else "a full grid with its cache takes about 1 GB",
+        f"{free / 1e9:.1f} GB free in this directory",
+        ""
+        if free > _ENOUGH_BYTES
+        else "a run of all published networks needs about 1 GB, cache included",
     )
     state: list[DeviceState] = []
-    yield _attempted("this machine", lambda: _meet(state))
-    yield _advised("OpenCL", _meet_opencl)
+    yield _attempted("this machine", lambda: _probe_cpu(state))
+    yield _advised("OpenCL", _probe_opencl)
     for known in state:
-        yield from _quietness(known)
+        yield from _check_quiet(known)
 
 
-def _package(name: str) -> Finding:
+def _package(name: str) -> CheckResult:
     pinned, found = _requirement(name), _installed(name)
     if found and pinned.specifier.contains(found):
-        return Finding("ok", name, found)
-    return Finding("missing", name, found or "not installed", f"pip install '{pinned}'")
+        return CheckResult("ok", name, found)
+    return CheckResult("missing", name, found or "not installed", f"pip install '{pinned}'")
 
 
 def _installed(name: str) -> str | None:
@@ -100,50 +102,50 @@ def _installed(name: str) -> str | None:
 
 @cache
 def _requirement(name: str) -> Requirement:
-    """Return what this project's own metadata asks of a package."""
+    """Return which version of a package this project's metadata requires."""
     asked = (Requirement(line) for line in requires("mobilebench") or ())
     return next(one for one in asked if one.name == name)
 
 
-def _extra(name: str, installed: str | None, extra: str) -> Finding:
+def _extra(name: str, installed: str | None, extra: str) -> CheckResult:
     if installed:
-        return Finding("ok", name, installed)
-    return Finding("advice", name, "not installed", f"pip install 'mobilebench[{extra}]'")
+        return CheckResult("ok", name, installed)
+    return CheckResult("advice", name, "not installed", f"pip install 'mobilebench[{extra}]'")
 
 
-def _attempted(what: str, attempt: Callable[[], str]) -> Finding:
+def _attempted(what: str, attempt: Callable[[], str]) -> CheckResult:
     try:
-        return Finding("ok", what, attempt())
+        return CheckResult("ok", what, attempt())
     except (BenchError, WorkerError) as error:
-        # A refusal says what is wrong, where, and what to do, in that order.
+        # Messages of BenchError end with what to do, after a semicolon.
         problem, _, remedy = str(error).partition("; ")
-        return Finding("missing", what, problem, remedy)
+        return CheckResult("missing", what, problem, remedy)
 
 
 def _toolchain_version(name: str) -> str:
     return find_toolchain(name).version()
 
 
-def _advised(what: str, attempt: Callable[[], str]) -> Finding:
-    """Report what only some targets need."""
+def _advised(what: str, attempt: Callable[[], str]) -> CheckResult:
+    """Check something that only some targets need."""
     found = _attempted(what, attempt)
     return replace(found, verdict="advice") if found.verdict == "missing" else found
 
 
-def _meet(state: list[DeviceState]) -> str:
-    """Start the RPC server that every measurement goes through, and ask it what it runs on."""
+def _probe_cpu(state: list[DeviceState]) -> str:
+    """Start the RPC server that every measurement uses, and describe the processor it runs on."""
     found = device_state(
         MeasurementConfig(find_target("native"), 1, START_LIMIT_S, cache_directory())
     )
     state.append(found)
     return (
-        f"{found.cpu_model}, {found.cpu_cores} cores; its RPC server answers, calibration kernel "
+        f"{found.cpu_model}, {found.cpu_cores} cores; the RPC server works, calibration kernel "
         f"{found.calibration_ms:.2f} ms"
     )
 
 
-def _meet_opencl() -> str:
-    """Ask the same of the OpenCL device that target `opencl` is."""
+def _probe_opencl() -> str:
+    """Start the RPC server and describe the OpenCL device that target `opencl` stands for."""
     found = device_state(
         MeasurementConfig(find_target("opencl"), 1, START_LIMIT_S, cache_directory())
     )
@@ -152,18 +154,18 @@ def _meet_opencl() -> str:
     return f"{found.accelerator.name}, driver {found.accelerator.driver}, {half}"
 
 
-def _quietness(state: DeviceState) -> Iterator[Finding]:
+def _check_quiet(state: DeviceState) -> Iterator[CheckResult]:
     if state.cpu_governor not in ("", "performance"):
-        yield Finding(
+        yield CheckResult(
             "advice",
             "governor",
             state.cpu_governor,
-            "clocks will move: sudo cpupower frequency-set -g performance",
+            "the clock frequency will vary; fix it: sudo cpupower frequency-set -g performance",
         )
     if state.load_1m is not None and state.load_1m > 0.5:
-        yield Finding(
+        yield CheckResult(
             "advice",
             "load",
-            f"{state.load_1m:.2f} in the last minute",
-            "other work will show in the latencies; rows say so when it does",
+            f"{state.load_1m:.2f} on average in the last minute",
+            "other programs slow the measurements down; affected rows carry a warning",
         )

@@ -1,4 +1,4 @@
-"""What happened in a run, for programs: a file of JSON lines."""
+"""The event log of a run: a file of JSON lines for other programs."""
 
 import json
 import threading
@@ -10,14 +10,14 @@ from mobilebench.targets.errors import BenchError
 
 
 class EventLog:
-    """Appends one line for each event, whole and at once, so that `tail -f` may follow it.
+    """Appends one line for each event, in a single write, so that `tail -f` may follow it.
 
-    Each line is an object with `at` (UTC, ISO 8601, to the millisecond), `event`, and what belongs
-    to the event; docs/reference/events.md lists them. Threads may share it.
+    Each line is an object with `at` (UTC, ISO 8601, to the millisecond), `event`, and the fields of
+    that event, which docs/reference/events.md lists. Threads may share it.
     """
 
     def __init__(self, path: Path | None) -> None:
-        """Open the file; None writes nothing. Raises BenchError if it cannot be written."""
+        """Open the file; None writes nothing. Raises BenchError if it cannot be opened."""
         self._lock = threading.Lock()
         self._file: IO[str] | None = None
         if path is None:
@@ -31,7 +31,7 @@ class EventLog:
             ) from error
 
     def write(self, event: str, **what: Any) -> None:
-        """Append an event; a full disk costs the line, not the run."""
+        """Append an event; if the disk is full, the line is lost and the run goes on."""
         if self._file is None:
             return
         at = datetime.now(UTC).isoformat(timespec="milliseconds")

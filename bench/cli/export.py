@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.bundle.checksums import SUMS
 from mobilebench.bench.cache import cache_directory, file_sha256, write_once
 from mobilebench.bench.config.commands import ExportOptions
@@ -49,25 +49,27 @@ def export_command(options: ExportOptions) -> int:
             "targets": (options.target,),
             "runtimes": (TVM,),
             "threads": (options.threads,),
-            # On a CPU half precision is how weights are stored, which no run has.
+            # Runs have no float16 on CPUs; a bundle may store its weights in it.
             "precisions": (precision if target.device_type != CPU else FLOAT32,),
             "weights": (options.weights,),
         }
     )
     if len(suite.variants) != 1:
-        raise BenchError(f"variant {options.variant!r}: name one variant; a bundle is of one")
+        raise BenchError(
+            f"variant {options.variant!r}: name one variant; a bundle holds one network"
+        )
     (name,), (threads,) = suite.variants, suite.threads
     variant = parse_variant(name)
     usual_storage = EXTERNAL if target.device_type == CPU else EMBEDDED
     params_storage = options.params_storage or usual_storage
     if out.exists():
-        raise BenchError(f"directory {out}: exists already; remove it, or choose another --out")
-    write_once(out, lambda _: None)  # that it can be made is known before anything is compiled
+        raise BenchError(f"directory {out}: already exists; remove it, or choose another --out")
+    write_once(out, lambda _: None)  # fails before anything is compiled if it cannot be written
     out.rmdir()
     labels = read_labels(options.labels, variant.task) if options.labels else []
     cache_dir = cache_directory()
     weights = find_weights(options.weights, cache_dir, suite.seed)
-    config = _live_bench(suite, target, precision, cache_dir) if options.measure else None
+    config = _probed_config(suite, target, precision, cache_dir) if options.measure else None
     target = config.target if config else target
 
     def say(step: str) -> None:
@@ -115,8 +117,10 @@ def export_command(options: ExportOptions) -> int:
     return 0
 
 
-def _live_bench(suite: Suite, target: Target, precision: str, cache_dir: Path) -> MeasurementConfig:
-    """Return where the target is measured; raises BenchError if no device of it is live."""
+def _probed_config(
+    suite: Suite, target: Target, precision: str, cache_dir: Path
+) -> MeasurementConfig:
+    """Return where the target is measured; raises BenchError if no device of it can be reached."""
     farm = find_farm(target, suite.tracker, cache_dir, suite.wait_s)
     effort, threads = find_effort(suite.effort), suite.threads[0]
     config = MeasurementConfig(

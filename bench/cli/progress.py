@@ -1,4 +1,4 @@
-"""What a user sees of a run while it goes on."""
+"""The progress of a run or a search, as the user sees it."""
 
 import logging
 import time
@@ -25,14 +25,14 @@ from mobilebench.schedules.tuning.progress import SearchStep
 
 logger = logging.getLogger("mobilebench")
 _LOG_EVERY_S = 10.0
-_TOLD = (  # of a record in the log of events; all of it is in the store
+_EVENT_FIELDS = (  # fields of a record that the event log has; the store has all of them
     *("run_id", "variant", "target", "device", "runtime", "threads", "precision", "weights"),
     *("status", "error", "warnings", "retries", "latency_p50_ms"),
 )
 
 
 class _Screen:
-    """A bar on a terminal, lines of log elsewhere: what is done, how far it is, how long yet."""
+    """A progress bar on a terminal, log lines elsewhere: the step, how far it is, the time left."""
 
     def __init__(self, console: Console, unit: str) -> None:
         self._console = console
@@ -52,14 +52,14 @@ class _Screen:
         )
 
     def say(self, what: str) -> None:
-        """Say what is being done now."""
+        """Show what is being done now."""
         for task in self._bar.task_ids[:1]:
             self._bar.update(task, description=what)
         if not self._console.is_terminal:
             logger.info("%s", what)
 
     def warn(self, what: str) -> None:
-        """Say something that should be read."""
+        """Show a warning."""
         self._print(f"warning: {what}", logging.WARNING)
 
     def _print(self, line: str, level: int = logging.INFO) -> None:
@@ -77,45 +77,45 @@ class _Screen:
 
 
 class RunDisplay(_Screen):
-    """How far a run is: on the screen or in a plain log, and in the log of events."""
+    """The progress of a run: on the screen or in a plain log, and in the event log."""
 
     def __init__(self, console: Console, events: EventLog) -> None:
         super().__init__(console, "rows")
         self._events = events
         self._done = self._total = 0
         self._fleets: Callable[[], Mapping[str, Fleet]] = dict
-        self._lines: dict[str, TaskID] = {}  # of the screen, one for the boards of each key
+        self._lines: dict[str, TaskID] = {}  # the screen's line for the boards of each key
 
     def begin(self, rows: int) -> None:
-        """Say how many records there will be."""
+        """Set how many records there will be."""
         self._total = rows
         self._events.write("begin", rows=rows)
         self._main = self._bar.add_task("starting", total=rows)
 
     def watch(self, fleets: Callable[[], Mapping[str, Fleet]]) -> None:
-        """Show how boards are doing from now on, a line for each key."""
+        """Show from now on how many boards are busy, in one line for each key."""
         self._fleets = fleets
 
     def say(self, what: str) -> None:
-        """Say what is being done now."""
+        """Show what is being done now."""
         super().say(what)
         self._show_fleets()
 
     def stage(self, cell: str, stage: str) -> None:
-        """Say which step a cell is at."""
+        """Show which step of a cell begins."""
         self._events.write("stage", cell=cell, stage=stage)
         self.say(f"{cell}: {stage}")
 
     def warn(self, what: str) -> None:
-        """Say something that should be read."""
+        """Show a warning."""
         self._events.write("warning", text=what)
         super().warn(what)
 
     def done(self, record: Record) -> None:
         """Count a finished record and show it in one line."""
         self._done += 1
-        told = {name: getattr(record, name) for name in _TOLD}
-        self._events.write("row", done=self._done, rows=self._total, **told)
+        fields = {name: getattr(record, name) for name in _EVENT_FIELDS}
+        self._events.write("row", done=self._done, rows=self._total, **fields)
         self._bar.advance(self._main)
         counted = "" if self._console.is_terminal else f"[{self._done}/{self._total}] "
         half = f"{record.precision}  " if record.precision != FLOAT32 else ""
@@ -138,18 +138,20 @@ class RunDisplay(_Screen):
 
 
 class TuningDisplay(_Screen):
-    """How far a search is: kernels and trials, the best so far, and the time that is left."""
+    """The progress of a search: kernels and trials, the best tile so far, and the time left."""
 
     def __init__(self, console: Console, title: str) -> None:
         super().__init__(console, "done")
         self._title = title
         self._bar.add_task(title, total=None)
         self._began = time.monotonic()
-        self._first: int | None = None  # trials when the search began or went on
+        self._first: int | None = (
+            None  # trials that were already done when the search began or was resumed
+        )
         self._logged = 0.0
 
     def step(self, step: SearchStep) -> None:
-        """Show what a step of the search did."""
+        """Show the result of a step of the search."""
         if self._first is None:
             self._began, self._first = time.monotonic(), step.done
         what = f"{self._title}: {step.kernel}: {_gain(step)}"

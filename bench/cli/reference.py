@@ -1,4 +1,4 @@
-"""The reference pages of the command line and the suite file, written from the declarations.
+"""Writes the reference pages of the command line and the suite file from the declared options.
 
     python -m mobilebench.bench.cli.reference
 

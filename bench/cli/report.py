@@ -8,9 +8,9 @@ from mobilebench.targets.errors import BenchError
 
 
 def report_command(store_url: str, run_names: Sequence[str], out: Path) -> None:
-    """Write the report of those runs (`latest` is the newest) and say where it is."""
+    """Write the report of the named runs (`latest` is the newest) and print its path."""
     from mobilebench.reports.pages.report_page import (
-        write_report,  # pandas and matplotlib: not before they are needed
+        write_report,  # imported late because pandas and matplotlib are slow to import
     )
 
     check_report_directory(out)
@@ -21,7 +21,7 @@ def report_command(store_url: str, run_names: Sequence[str], out: Path) -> None:
 
 
 def check_report_directory(out: Path) -> None:
-    """Raise BenchError if a report cannot be put there; asked before anything is measured."""
+    """Raise BenchError if a report cannot be written there; called before anything is measured."""
     blocking = next((path for path in (out, *out.parents) if path.exists()), None)
     if blocking is not None and not blocking.is_dir():
         raise BenchError(f"report directory {out}: {blocking} is a file; give --out a directory")

@@ -34,11 +34,11 @@ from mobilebench.targets.errors import BenchError
 
 
 def run_command(options: RunOptions) -> int:
-    """Measure a suite and report it; options win over the suite file.
+    """Measure a suite and write its report; options override the suite file.
 
-    Returns the exit code: 0 if every row is ok, 1 if one is not or the check for regressions has
-    found one, 130 if interrupted. Raises BenchError or ReportError for a request that cannot be
-    met.
+    Returns the exit code: 0 if every row is ok, 1 if one is not or a regression was found,
+    130 if interrupted. Raises BenchError or ReportError if the
+    request cannot be met.
     """
     console = Console(stderr=True)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -49,7 +49,7 @@ def run_command(options: RunOptions) -> int:
     check_report_directory(out)
     if resume is not None and (options.suite_file or chosen):
         raise BenchError(
-            "--resume goes on with the run's own suite; leave out the suite file and what selects"
+            "--resume continues the run's own suite; leave out the suite file and what selects"
         )
     with ExitStack() as stack:
         if resume is None:
@@ -80,9 +80,9 @@ def run_command(options: RunOptions) -> int:
 
 
 def _watch(context: RunContext, store: Store, progress: RunDisplay) -> list[Finding]:
-    """Return what the run has found beside the nights before."""
+    """Return which regressions the run has, compared with earlier runs in the store."""
     from mobilebench.bench.regression.regression_check import (
-        check_regressions,  # pandas: not before it is needed
+        check_regressions,  # imported late because pandas is slow to import
     )
 
     return check_regressions(context, store, progress)
@@ -106,13 +106,13 @@ def _new_run(chosen: dict[str, Any]) -> RunContext:
 
 
 def _begin(suite: Suite) -> Run:
-    # The date makes runs readable in a list, the rest keeps two of one second apart.
+    # The date makes a list of runs readable, the rest makes the names of two runs differ.
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     return Run(run_id, utc_now(), suite.to_table())
 
 
 def _declared_variants(weights: Sequence[Weights]) -> dict[str, tuple[str, ...]]:
-    """Choose the variants that the checkpoints' manifests say they were trained as."""
+    """Return the variants that the manifests of the checkpoints declare."""
     names = [
         f"{one.architecture or MOBILENET_V2}_{one.width_multiplier}_{one.resolution}"
         for one in weights
@@ -122,17 +122,17 @@ def _declared_variants(weights: Sequence[Weights]) -> dict[str, tuple[str, ...]]
 
 
 def _check_weights(suite: Suite, weights: Sequence[Weights]) -> None:
-    """Raise BenchError if a variant has no weights, or reports could not tell two apart."""
+    """Raise BenchError if a variant has no weights, or two checkpoints have the same name."""
     for name in suite.variants:
         variant = parse_variant(name)
         if not any(one.fits(variant) for one in weights):
             raise BenchError(
-                f"variant {name}: no checkpoint is for {variant.family} of width multiplier "
+                f"variant {name}: no checkpoint fits {variant.family} of width multiplier "
                 f"{variant.width_multiplier} ({', '.join(one.label for one in weights)})"
             )
     for one in weights:
         if sum(other.label == one.label for other in weights) > 1:
-            raise BenchError(f"weights: two checkpoints are called {one.label}; rename one")
+            raise BenchError(f"weights: two checkpoints have the name {one.label}; rename one")
 
 
 def _dataset(suite: Suite) -> Dataset | None:
@@ -140,11 +140,13 @@ def _dataset(suite: Suite) -> Dataset | None:
     if not suite.data:
         return None
     if RANDOM in suite.weights:
-        raise BenchError(f"data {suite.data}: random weights know no classes; give --weights")
+        raise BenchError(
+            f"data {suite.data}: accuracy cannot be measured with random weights; give --weights"
+        )
     tasks = sorted({parse_variant(name).task for name in suite.variants})
     if len(tasks) > 1:
         raise BenchError(
-            f"data {suite.data}: the run's variants {' and '.join(tasks)}; images are for one of "
+            f"data {suite.data}: the run's variants {' and '.join(tasks)}; the images fit one of "
             "these tasks, so name the variants of one (--variant)"
         )
     return read_data(Path(suite.data), tasks[0])
@@ -156,7 +158,7 @@ def _old_run(run: Run) -> RunContext:
         suite = from_table(Suite, run.suite, f"run {run.run_id}")
     except BenchError as error:
         raise BenchError(
-            f"run {run.run_id}: it was begun by another version of mobilebench and cannot be "
+            f"run {run.run_id}: it was started by another version of mobilebench and cannot be "
             "resumed; start a new one"
         ) from error
     if suite.bundles:
@@ -173,6 +175,6 @@ def _farewell(context: RunContext, store: Store) -> str:
         return "interrupted before anything was measured"
     kept = len(store.records([run_id]))
     return (
-        f"interrupted; {kept} finished rows are kept. Go on with: mobilebench run "
+        f"interrupted; {kept} finished rows are kept. Continue with: mobilebench run "
         f"--resume {run_id} --store {store.url}"
     )

@@ -15,7 +15,7 @@ Transfer = Callable[[Store, Path, Callable[[int], None]], dict[str, int]]
 
 
 def dump_command(store_url: str, out: Path) -> None:
-    """Write a store into a new directory; raises ReportError if that cannot be done."""
+    """Write a store into a new directory; raises ReportError if that fails."""
     with Store(store_url, create=False) as store:
         total = sum(rows for rows, _ in store.tally().values())
         written = _watched(f"of {total} rows written", export_store, store, out)
@@ -23,11 +23,11 @@ def dump_command(store_url: str, out: Path) -> None:
 
 
 def load_command(store_url: str, directory: Path) -> None:
-    """Add what a store lacks of a dump; raises ReportError if it is none."""
+    """Add the rows of a dump that a store lacks; raises ReportError if the directory is no dump."""
     check_export(directory)
     with Store(store_url) as store:
         added = _watched("rows read", import_store, store, directory)
-        print(f"{store.url}: added {_listed(added)}; all else was there already")
+        print(f"{store.url}: added {_listed(added)}; all other rows were in the store already")
 
 
 def _watched(what: str, transfer: Transfer, store: Store, directory: Path) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""`mobilebench targets`: what can be compiled for."""
+"""`mobilebench targets`: the targets that networks can be compiled for."""
 
 from mobilebench.bench.cli.tables import make_table, print_table
 from mobilebench.targets.catalog.target import all_targets
@@ -6,7 +6,7 @@ from mobilebench.targets.catalog.target import all_targets
 
 def targets_command() -> None:
     """Print the catalogue of targets."""
-    table = make_table("target", "what it is", "CPU for LLVM", "needs", "boards' key")
+    table = make_table("target", "description", "CPU for LLVM", "needs", "key at the tracker")
     for target in all_targets():
         needs = ", ".join(target.cpu_flags) or "-"
         cpu = (target.host or target.tvm).get("mcpu", "-")

@@ -22,8 +22,8 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 def tune_command(options: TuneOptions) -> int:
     """Tune the kernels of variants for targets, built here or by a Dask scheduler's workers.
 
-    Returns the exit code: 0 if all is well, 1 if a variant came out wrong, 130 if interrupted.
-    Raises BenchError for a request that cannot be met.
+    Returns the exit code: 0 if all is well, 1 if a variant's outputs are wrong, 130 if interrupted.
+    Raises BenchError if the request cannot be met.
     """
     console = Console(stderr=True)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -33,14 +33,16 @@ def tune_command(options: TuneOptions) -> int:
     try:
         return 0 if tune_suite(suite, directory, options.scheduler, console) else 1
     except KeyboardInterrupt:
-        console.print("interrupted; what was measured is kept: the same command goes on from here")
+        console.print(
+            "interrupted; the measurements are kept: run the same command again to continue"
+        )
         return INTERRUPTED
 
 
 def tune_suite(suite: Suite, directory: Path, scheduler: str, console: Console) -> bool:
-    """Tune every target and thread count of a suite; returns whether all came out right.
+    """Tune for every target and thread count of a suite; return whether all outputs were right.
 
-    The suite must say how many trials.
+    The suite must set the number of trials.
     """
     assert suite.trials
     good = True

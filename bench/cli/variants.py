@@ -1,4 +1,4 @@
-"""`mobilebench variants`: the networks there are, with their size and published figures."""
+"""`mobilebench variants`: the known networks with their size and published figures."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from mobilebench.reports.published.figures import find_in_paper, find_published
 
 
 def variants_command(names: Sequence[str]) -> None:
-    """Print variants with their size, counted, and with what was published about them."""
+    """Print variants with their computed size and the figures published about them."""
     table = make_table("variant", right=["MMAC", "params, M", "top-1 %", "top-5 %", "Pixel 1, ms"])
     for name in expand_variants(names):
         variant = parse_variant(name)
@@ -25,8 +25,8 @@ def variants_command(names: Sequence[str]) -> None:
             row += [or_dash(top1, ".1f"), "-", "-"]
         table.add_row(*row)
     table.caption = (
-        "MACs and params are counted on the architecture (params with batch norm's scale and "
-        "shift); top-1, top-5 (ImageNet) and Pixel 1's large core are TF-slim's published figures, "
-        "MobileNetV1's the paper's."
+        "MACs and parameters are computed from the architecture (with batch norm's scale and "
+        "shift); top-1, top-5 (ImageNet) and the latency on a Pixel 1 are published by TF-slim,  "
+        "those of MobileNetV1 by its paper."
     )
     print_table(table)

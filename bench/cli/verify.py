@@ -12,16 +12,17 @@ from mobilebench.targets.errors import BenchError
 
 
 def verify_command(options: VerifyOptions) -> int:
-    """Check a bundle's files, then, unless `run` is off, what it computes on a device.
+    """Check a bundle's files, then, unless `run` is off, the network's outputs on a device.
 
-    Returns the exit code: 1 if it computes something else than PyTorch did. Raises BenchError for a
-    bundle that is not whole, or another than `sha256` identifies.
+    Returns the exit code: 1 if the outputs differ from PyTorch's. Raises BenchError if the bundle
+    is incomplete or damaged, or its checksum is not `sha256`.
     """
     directory, digest, tracker = options.bundle, options.sha256, options.tracker
     bundle = open_bundle(directory)
     if digest and digest.removeprefix("sha256:").lower() != bundle.sha256:
         raise BenchError(
-            f"bundle {directory}: its SHA-256 is {bundle.sha256}, not {digest}; it is another one"
+            f"bundle {directory}: its SHA-256 is {bundle.sha256}, not {digest}; get the "
+            "right bundle"
         )
     manifest = bundle.manifest
     print(
@@ -34,11 +35,11 @@ def verify_command(options: VerifyOptions) -> int:
     farm = find_farm(bundle.target, tracker, cache_dir, options.wait_s)
     if tracker and farm is None:
         raise BenchError(
-            f"bundle {directory}: it is for this machine; leave out --tracker {tracker}"
+            f"bundle {directory}: it was made for this machine; leave out --tracker {tracker}"
         )
     config = MeasurementConfig(bundle.target, manifest.threads, TIME_LIMIT_S, cache_dir, farm)
     error = verify_outputs(config, bundle).relative_l2_error
-    tolerance = TOLERANCE[manifest.precision]  # the suite's own, whatever the bundle says
+    tolerance = TOLERANCE[manifest.precision]  # the suite's tolerance, not the bundle's
     good = error <= tolerance
     print(
         f"outputs: relative L2 error {error:.2g} against PyTorch, tolerance {tolerance:g}: "

@@ -1,4 +1,4 @@
-"""A run of bundles: what each says of itself is what is measured."""
+"""A run of bundles, which are measured as they were exported."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,9 +16,9 @@ _FREE = ("effort", "time_limit_s", "tracker", "wait_s", "retries", "cool_below_c
 
 
 def open_bundles(sources: Sequence[str]) -> tuple[Bundle, ...]:
-    """Open bundles by their paths, each of which may end in `#sha256=` and what identifies it.
+    """Open bundles by their paths, each of which may end in `#sha256=` and the bundle's checksum.
 
-    Raises BenchError for one that is not whole, or another than was named.
+    Raises BenchError if one is incomplete or damaged, or its checksum differs.
     """
     bundles = []
     for source in dict.fromkeys(sources):
@@ -33,26 +33,26 @@ def open_bundles(sources: Sequence[str]) -> tuple[Bundle, ...]:
 def bundle_suite(bundles: Sequence[Bundle], chosen: dict[str, Any]) -> Suite:
     """Return the suite that measures bundles as they are.
 
-    Raises BenchError for an option that a bundle has decided already, and for two bundles that
-    rows could not tell apart.
+    Raises BenchError for an option that a bundle fixes, and for two bundles whose rows would have
+    the same key.
     """
     if decided := [key for key in chosen if key not in _FREE]:
         flag = next(one.flag for one in options_of(Suite) if one.attribute == decided[0])
         raise BenchError(f"--bundle measures what was exported, as it is; leave out {flag}")
-    told: dict[Any, Path] = {}
+    named: dict[Any, Path] = {}
     targets: dict[str, Target] = {}
     for bundle in bundles:
         if targets.setdefault(bundle.target.name, bundle.target) != bundle.target:
             raise BenchError(
-                f"bundle {bundle.directory}: another bundle's target of the name "
-                f"{bundle.target.name} is another one; measure each in a run of its own"
+                f"bundle {bundle.directory}: another bundle has a different target of the name "
+                f"{bundle.target.name}; measure each in a run of its own"
             )
         manifest = bundle.manifest
         cell = (manifest.variant, bundle.target.name, manifest.threads, manifest.precision)
-        other = told.setdefault((*cell, bundle.weights.label), bundle.directory)
+        other = named.setdefault((*cell, bundle.weights.label), bundle.directory)
         if other != bundle.directory:
             raise BenchError(
-                f"bundles {other} and {bundle.directory}: rows could not tell them apart; measure "
+                f"bundles {other} and {bundle.directory}: their rows would look the same; measure "
                 "each in a run of its own"
             )
     suite = make_suite(chosen | {"runtimes": (TVM,)})
@@ -70,5 +70,5 @@ def bundle_suite(bundles: Sequence[Bundle], chosen: dict[str, Any]) -> Suite:
 
 
 def _each(values: Iterable[Any]) -> tuple[Any, ...]:
-    """Return values in their order, each once."""
+    """Return the values in order without repetitions."""
     return tuple(dict.fromkeys(values))

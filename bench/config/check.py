@@ -1,4 +1,4 @@
-"""Options from what a user wrote; each bad one is refused in one plain sentence."""
+"""Makes options from what a user wrote; a bad one is refused in one plain sentence."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ M = TypeVar("M", bound=Options)
 
 
 def from_command_line(model: type[M], words: Mapping[str, Any]) -> M:
-    """Return options of the words of a command line, by attribute; raises BenchError."""
+    """Return options from the values of a command line, by attribute; raises BenchError."""
     try:
         return model.model_validate(words)
     except ValidationError as error:
@@ -22,7 +22,7 @@ def from_command_line(model: type[M], words: Mapping[str, Any]) -> M:
 
 
 def from_values(model: type[M], values: Mapping[str, Any]) -> M:
-    """Return options of a program's values, by attribute; raises BenchError."""
+    """Return options from a program's values, by attribute; raises BenchError."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -30,9 +30,9 @@ def from_values(model: type[M], values: Mapping[str, Any]) -> M:
 
 
 def from_table(model: type[M], table: Mapping[str, Any], where: str) -> M:
-    """Return options of a table that was read from a file, by key.
+    """Return options from a table that was read from a file, by key.
 
-    Raises BenchError, which begins with `where`, for an unknown key and for a bad value.
+    Raises BenchError for an unknown key and for a bad value; its text begins with `where`.
     """
     keys = [option.key for option in options_of(model)]
     for key in table:
@@ -58,10 +58,10 @@ def _refusal(
     name_of: Callable[[Option], str],
     where: str = "",
 ) -> BenchError:
-    """Say what is wrong first; in a file (`where`) a list is a value, else each of its members."""
+    """Describe the first error; in a file (`where`) a list is one value, else its members are."""
     first = error.errors()[0]
     value, begin = first["input"], f"{where}: " if where else ""
-    if first["type"] == "value_error":  # a sentence of our own
+    if first["type"] == "value_error":  # the message of a check of this project
         return BenchError(f"{begin}{first.get('ctx', {})['error']}")
     place = first["loc"][0]
     option = next(one for one in options_of(model) if place in (one.key, one.attribute))

@@ -1,4 +1,4 @@
-"""Which command has which options, and with what defaults."""
+"""The options of each command and their defaults."""
 
 from pathlib import Path
 

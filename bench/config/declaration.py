@@ -1,4 +1,4 @@
-"""What an option is: a field of a pydantic model, told in plain words.
+"""What an option is: a field of a pydantic model with a description.
 
 From the model's fields come the command line (`bench.cli.command`), the suite file
 (`bench.config.suite_file`), the checks of both (`bench.config.check`) and the reference pages
@@ -23,7 +23,7 @@ class Shown:
 
     group: str = "Options"  # heading in `--help`
     metavar: str = ""  # what stands for its value: NAME, SECONDS
-    default: str = ""  # in words, where the default value does not say it
+    default: str = ""  # default in words, where the value itself would not be understood
     positional: bool = False  # an argument without a flag
 
 
@@ -51,19 +51,19 @@ class OneOf:
 class Options(BaseModel):
     """The options of a command, or a part of them.
 
-    A field is called as code reads best, `variants` or `wait_s`; its alias is the option's name,
-    `variant` or `wait`, wherever a user meets it.
+    A field has the name that reads best in code, such as `variants` or `wait_s`; its alias is the
+    name that users see, such as `variant` or `wait`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     def given(self, part: "type[Options] | None" = None) -> dict[str, Any]:
-        """Return the fields that were given a value, those of `part` alone if it is named."""
+        """Return the fields that were given a value; with `part`, only those that it has too."""
         names = (part or type(self)).model_fields
         return {name: getattr(self, name) for name in names if name in self.model_fields_set}
 
     def values_of(self, part: "type[Options]") -> dict[str, Any]:
-        """Return the fields that `part` has too, defaults included."""
+        """Return the values of the fields that `part` also has, defaults included."""
         mine = type(self).model_fields
         return {name: getattr(self, name) for name in part.model_fields if name in mine}
 
@@ -74,7 +74,7 @@ class Options(BaseModel):
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a model, in the terms of those who show or read it."""
+    """One option of a model, as the command line, suite files and reference pages need it."""
 
     attribute: str  # of the model
     key: str  # in a suite file: time_limit
@@ -82,7 +82,7 @@ class Option:
     kind: type  # str, int, float, bool or Path: of one value
     repeated: bool  # a list in a suite file
     required: bool
-    default: str  # in words; empty if there is none to tell
+    default: str  # in words; empty if there is no default
     limits: str  # of a number: from 1 to 1024
     choices: tuple[str, ...]
     shown: Shown
@@ -99,7 +99,7 @@ class Option:
 
     @property
     def metavar(self) -> str:
-        """What stands for its value in help."""
+        """The placeholder of the value in the help, such as COUNT."""
         if self.choices:
             return "|".join(self.choices)
         if self.shown.positional:
@@ -109,7 +109,7 @@ class Option:
         )
 
     def expected(self, one: bool = False) -> str:
-        """Say what may be given, as the end of a sentence; of a list, or of `one` of its values."""
+        """Describe the allowed values, of a list or of `one` of its members, as a phrase."""
         number = {int: "whole number", float: "number"}.get(self.kind)
         if self.kind is bool:
             return "true or false"
@@ -121,7 +121,7 @@ class Option:
 
 
 def options_of(model: type[Options]) -> list[Option]:
-    """Return the options that a model declares, in their order."""
+    """Return the options that a model declares, in order."""
     return [_option(name, field) for name, field in model.model_fields.items()]
 
 
@@ -145,7 +145,7 @@ def _option(attribute: str, field: FieldInfo) -> Option:
 
 
 def _unwrap(annotation: Any, constraints: Iterable[Any]) -> tuple[type, bool, list[Any]]:
-    """Return the type of one value, whether there may be several, and one value's constraints."""
+    """Return the type of a single value, whether there may be several, and its constraints."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         found: list[Any] = []

@@ -7,13 +7,13 @@ from mobilebench.targets.errors import unknown
 
 @dataclass(frozen=True)
 class Effort:
-    """How thoroughly to measure. A measurement satisfies both minima."""
+    """How thoroughly to measure: at least so many samples and at least so many seconds."""
 
     name: str
     warm_up_s: float
     min_samples: int
     min_duration_s: float
-    rounds: int  # turns that each runtime gets, interleaved with the others'
+    rounds: int  # how often each runtime is measured, in turn with the others
 
 
 EFFORTS = {
@@ -30,7 +30,7 @@ EFFORTS = {
 
 
 def find_effort(name: str) -> Effort:
-    """Return a profile by name; raises BenchError for an unknown one."""
+    """Return an effort by name; raises BenchError for an unknown name."""
     if name not in EFFORTS:
         raise unknown("effort", name, EFFORTS)
     return EFFORTS[name]

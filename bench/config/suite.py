@@ -25,11 +25,11 @@ T = TypeVar("T")
 class Suite(Options):
     """The cells to measure: every variant on every target with every runtime and thread count.
 
-    All plain data, so that the store can keep it and a resumed run can read it back.
+    Only plain data, so that the store can keep it and a resumed run can read it back.
     """
 
     variants: options.Variants = ("small",)
-    bundles: options.Bundles = ()  # if any, they decide the other fields of their group
+    bundles: options.Bundles = ()  # if there are any, they set the other fields of this group
     targets: options.Targets = ("native",)
     runtimes: options.Runtimes = ()
     threads: options.Threads = (1,)
@@ -52,7 +52,7 @@ class Suite(Options):
 
 
 class Places(Options):
-    """Where a run gets help and leaves things: of the machine that it is started on, not of it."""
+    """Addresses and paths on the machine that starts a run; a resumed run may change them."""
 
     scheduler: options.Scheduler = ""
     store: options.StoreUrl = DEFAULT_URL
@@ -61,24 +61,24 @@ class Places(Options):
 
     @property
     def report_directory(self) -> Path:
-        """The report's directory, today."""
+        """The report's directory, with today's date filled in."""
         return Path(datetime.now().astimezone().strftime(self.out))
 
 
 class SuiteFile(Places, Suite):
-    """What a suite file may say."""
+    """The keys of a suite file."""
 
 
 def make_suite(chosen: Mapping[str, Any]) -> Suite:
-    """Return a suite of what was chosen, with defaults for the rest, each name checked.
+    """Return the suite of the chosen options, with defaults for the others; all names are checked.
 
-    A variant may also be the name of a grid (`published`, `small`, `paper`). Raises BenchError for
-    the first thing that cannot be measured.
+    A variant may also be the name of a group (`published`, `small`, `paper`). Raises BenchError for
+    the first choice that cannot be measured.
     """
     chosen = {key: value for key, value in chosen.items() if value not in (None, (), [])}
     asked = from_values(Suite, chosen)
     check_names(asked)
-    # What is named twice is measured once.
+    # Names that are given twice are measured once.
     lists = {key: _each(value) for key, value in asked if isinstance(value, tuple)}
     lists["variants"] = expand_variants(asked.variants)
     lists["runtimes"] = lists["runtimes"] or tuple(default_runtimes())
@@ -89,12 +89,12 @@ def make_suite(chosen: Mapping[str, Any]) -> Suite:
     _check_installed(suite.runtimes)
     _check_precisions(suite, targets)
     if suite.kernels and TVM not in suite.runtimes:
-        raise BenchError(f"kernels: only those of {TVM} can be timed; add it to the runtimes")
+        raise BenchError(f"kernels: only {TVM}'s kernels can be timed; add it to the runtimes")
     return suite
 
 
 def check_names(suite: Suite) -> None:
-    """Raise BenchError for a variant, target, runtime or tracker that there cannot be."""
+    """Raise BenchError for an unknown variant, target or runtime, or a bad tracker address."""
     expand_variants(suite.variants)
     for name in suite.targets:
         find_target(name)
@@ -113,28 +113,28 @@ def _check_installed(runtimes: Sequence[str]) -> None:
 
 
 def _tvm_alone(runtimes: Sequence[str], named: bool) -> tuple[str, ...]:
-    """Return what can run on boards and GPUs; raises BenchError for another that was named."""
+    """Return the runtimes for boards and GPUs; raises BenchError if any other was named."""
     others = [name for name in runtimes if name != TVM]
     if named and others:
         raise BenchError(
-            f"runtime {others[0]!r}: boards and OpenCL devices run {TVM} alone; leave it out, or "
-            "add --target native"
+            f"runtime {others[0]!r}: only {TVM} runs on boards and OpenCL devices; leave it "
+            "out, or add --target native"
         )
     return (TVM,)
 
 
 def _check_precisions(suite: Suite, targets: Sequence[Target]) -> None:
-    """Raise BenchError for a precision that no target has."""
+    """Raise BenchError for a precision that no target supports."""
     halves = any(target.device_type == OPENCL for target in targets)
     if FLOAT16 in suite.precisions and not (halves and TVM in suite.runtimes):
         raise BenchError(
-            f"precision {FLOAT16}: only {TVM} on an OpenCL target stores half-precision floats; "
-            "add one, e.g. --target opencl, or leave it out"
+            f"precision {FLOAT16}: needs {TVM} and an OpenCL target; "
+            "add them, e.g. --target opencl, or leave it out"
         )
 
 
 def expand_variants(names: Sequence[str]) -> tuple[str, ...]:
-    """Return variants' names with grids (`published`, `small`, `paper`) spelt out, each checked."""
+    """Return checked names of variants, each group (`published`, `small`, `paper`) expanded."""
     expanded = []
     for name in names:
         if name in options.GRIDS:
@@ -145,5 +145,5 @@ def expand_variants(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _each(values: Iterable[T]) -> tuple[T, ...]:
-    """Return values in their order, each once."""
+    """Return the values in order without repetitions."""
     return tuple(dict.fromkeys(values))

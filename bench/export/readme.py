@@ -9,7 +9,7 @@ _NAMES = ("README.md", "LICENSE.md")
 
 
 def write_readme(directory: Path, manifest: BundleManifest) -> None:
-    """Write what people read first."""
+    """Write the README and the licence note into the bundle."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

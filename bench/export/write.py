@@ -1,4 +1,4 @@
-"""Put together what is deployed: the library, what it needs, and what tells people of it."""
+"""Writes a bundle: the library, what it needs to run, and its description."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""What became of a cell: an attempt for each runtime, and what was learnt of the device."""
+"""The result of measuring a cell: an attempt for each runtime, and the device's state."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,18 +32,18 @@ class Attempt:
     accuracy: Accuracy | None = None
     pytorch_accuracy: Accuracy | None = None  # on the same images
     rounds_ms: list[list[float]] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)  # what a reader of the row should know
+    remarks: list[str] = field(default_factory=list)  # warnings for readers of the row
     retries: int = 0
 
     @property
     def ok(self) -> bool:
-        """Whether nothing has gone wrong so far."""
+        """Whether no step has failed so far."""
         return self.status == "ok"
 
 
 @dataclass(frozen=True)
 class KernelProfile:
-    """How long the kernels of TVM's artifact take, and what the device does at best."""
+    """How long the kernels of TVM's artifact take, and the device's roofline peaks."""
 
     kernels: list[KernelTime]
     peak_macs_per_s: float
@@ -52,7 +52,7 @@ class KernelProfile:
 
 @dataclass(frozen=True)
 class CellResult:
-    """What became of a cell; a device state is None where the device could not be asked."""
+    """The result of measuring a cell; a device state is None where it could not be read."""
 
     attempts: list[Attempt]
     kernel_profile: KernelProfile | None = None
@@ -62,9 +62,9 @@ class CellResult:
 
 @contextmanager
 def failing(attempt: Attempt, otherwise: Status = "failed") -> Iterator[None]:
-    """Turn what a worker raises into the status of an attempt.
+    """Turn an error of a worker into the status of an attempt.
 
-    A process that died or did not answer has a status of its own; `otherwise` is for the rest.
+    A process that crashed or timed out has its own status; all other errors get `otherwise`.
     """
     try:
         yield

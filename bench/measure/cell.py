@@ -1,4 +1,4 @@
-"""One cell of a run: every runtime on one variant, device and thread count, side by side."""
+"""Measures one cell of a run: every runtime on one variant, device and thread count."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,7 +29,7 @@ _RETRIED: tuple[Status, ...] = ("crashed", "timed_out")  # possibly the board's 
 
 @dataclass(frozen=True)
 class ProfilingInputs:
-    """What the kernels of TVM's artifact are timed with."""
+    """The artifacts with which the kernels of TVM's artifact are timed."""
 
     instrumented: Artifact
     roofline_peaks: RooflinePeaks
@@ -37,7 +37,7 @@ class ProfilingInputs:
 
 @dataclass(frozen=True)
 class CellInputs:
-    """What is measured in a cell, and what it is compared with."""
+    """What is measured in a cell, and the reference it is compared with."""
 
     runtimes: tuple[str, ...]
     workload: Workload
@@ -49,7 +49,7 @@ class CellInputs:
 def measure_cell(config: MeasurementConfig, inputs: CellInputs) -> CellResult:
     """Compare every runtime with PyTorch, then time those that are right, round by round.
 
-    On a farm, what a board or a model that died has spoilt is measured again, elsewhere or later.
+    After a crash of a board or a model, the cell is measured again, on another board or later.
     """
     result = _measure_once(config, inputs)
     for retries in range(1, config.retries + 1):
@@ -59,7 +59,7 @@ def measure_cell(config: MeasurementConfig, inputs: CellInputs) -> CellResult:
         result = _measure_once(config, inputs)
         for attempt in result.attempts:
             attempt.retries = retries
-            attempt.remarks.insert(0, f"measured again, because {lost[0]}")
+            attempt.remarks.insert(0, f"measured again because of: {lost[0]}")
     return result
 
 
@@ -77,10 +77,10 @@ def _measure_once(config: MeasurementConfig, inputs: CellInputs) -> CellResult:
 
 
 class _CellMeasurement:
-    """A cell while it is measured; leaving it ends its workers.
+    """A cell that is being measured; leaving the context ends its workers.
 
-    Each runtime has a process of its own, stopped while another is measured: thread pools spin
-    while they wait and would take the cores from each other. What fails costs its own row only.
+    Each runtime has its own process, which is paused while another is measured: waiting thread
+    pools spin and would slow each other down. If one runtime fails, only its own row fails.
     """
 
     def __init__(self, config: MeasurementConfig, inputs: CellInputs) -> None:
@@ -91,7 +91,7 @@ class _CellMeasurement:
         self._expected_ms: dict[str, float] = {}  # of an inference, by runtime
 
     def open_device(self) -> DeviceState | None:
-        """Open TVM's session if it runs; return the device's state before the measurement."""
+        """Open TVM's session if TVM is measured; return the device's state before measuring."""
         before: DeviceState | None = None
         for attempt in self.attempts:
             if attempt.runtime == TVM:
@@ -118,7 +118,7 @@ class _CellMeasurement:
             self._pause(attempt)
 
     def take_rounds(self) -> None:
-        """Time each runtime once a round; the one that begins changes from round to round."""
+        """Time each runtime once per round; each round begins with another runtime."""
         number = 0
         while waiting := [
             attempt
@@ -134,7 +134,7 @@ class _CellMeasurement:
             number += 1
 
     def record_memory_and_copies(self) -> None:
-        """Record the memory of each process, and how long data takes to the device and back."""
+        """Record the memory of each process, and the time to copy data to the device and back."""
         shape = self._inputs.workload.variant.input_shape
         for attempt in self.attempts:
             if not self._is_alive(attempt):
@@ -149,7 +149,7 @@ class _CellMeasurement:
             self._pause(attempt)
 
     def measure_accuracy(self) -> None:
-        """Have every runtime predict on the images; last, so that it disturbs no measurement."""
+        """Have every runtime predict on the images; done last, to disturb no latency."""
         evaluation = self._inputs.evaluation
         if evaluation is None:
             return
@@ -188,7 +188,7 @@ class _CellMeasurement:
         return KernelProfile(kernels, peak, read)
 
     def device_state(self) -> DeviceState | None:
-        """Describe the device as it is now, through TVM's session if there is one."""
+        """Return the device's state now, read through TVM's session if there is one."""
         return self._state(self._workers.get(TVM))
 
     def keep_session(self) -> None:
@@ -223,7 +223,7 @@ class _CellMeasurement:
             )
 
     def _state(self, device: Worker | None = None) -> DeviceState | None:
-        """Describe the device; without a session only this machine: a board may be another one."""
+        """Return the device's state; without a session only this machine's, since boards differ."""
         config = self._config
         try:
             if device is not None and device.alive:

@@ -15,9 +15,9 @@ class MeasurementConfig:
 
     target: Target
     threads: int
-    time_limit_s: float  # of each request
+    time_limit_s: float  # time limit of each request
     cache_dir: Path
     farm: Farm | None = None  # where the target's boards are; None: this machine is the device
     effort: Effort = EFFORTS["quick"]
-    retries: int = 0  # on other boards, or later, after a board or a model has died
-    sessions: SessionPool | None = None  # whose workers are used; None: a new one each time
+    retries: int = 0  # how often, on other boards or later, after a board or a model crashed
+    sessions: SessionPool | None = None  # its workers are used; None: a new worker each time

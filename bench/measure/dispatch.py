@@ -1,4 +1,4 @@
-"""Jobs for devices: prepared ahead here, the longest first, each device with its next one ready."""
+"""Assigns jobs to devices; jobs are prepared ahead, so that no device waits for its next one."""
 
 import heapq
 import queue
@@ -20,9 +20,9 @@ _POLL_S = 1.0
 
 @dataclass(frozen=True)
 class Job(Generic[Item]):
-    """A job, the key of the boards that may do it (empty: this machine), and how long it is.
+    """A job, the key of the boards that may run it (empty: this machine), and its length.
 
-    The length has no unit: it puts jobs in order.
+    The length has no unit: it only orders jobs.
     """
 
     item: Item
@@ -32,20 +32,20 @@ class Job(Generic[Item]):
 
 @dataclass(frozen=True)
 class Fleet:
-    """How the boards of a key are doing."""
+    """The boards of a key and the state of their jobs."""
 
-    boards: int  # that are registered
-    busy: int  # jobs on them
-    ready: int  # prepared jobs that wait for one
+    boards: int  # registered at the tracker
+    busy: int  # boards that run a job
+    ready: int  # prepared jobs that wait for a board
     left: int  # jobs that are not prepared yet
 
 
 class Dispatcher(Generic[Item, Ready, Result]):
-    """Prepares and measures jobs: on boards at once as many of a key as it has boards.
+    """Prepares and measures jobs, for each key as many at once as it has boards.
 
-    Which board a job gets is the tracker's decision. This machine measures its own jobs last, one
-    after the other, when nothing else is going on. Threads end with the process: their workers
-    are killed with it.
+    The tracker decides which board a job gets. This machine measures its own jobs last, one after
+    the other, when nothing else runs. The threads are daemons, and their workers are killed when
+    the process ends.
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class Dispatcher(Generic[Item, Ready, Result]):
         boards: Callable[[str], int],
         max_workers: int,
     ) -> None:
-        """`hands` jobs are prepared at once; `boards` tells how many boards a key has now.
+        """Prepare at most `max_workers` jobs at once; `boards` returns how many boards a key has.
 
-        It may raise BenchError: while the tracker is away, what it said last holds.
+        `boards` may raise BenchError while the tracker is away: its last result is used then.
         """
         self._prepare = prepare
         self._measure = measure
         self._boards = boards
         self._max_workers = max_workers
         self._changed = threading.Condition()
-        self._raw: list[Job[Item]] = []  # to be prepared; the next one last
+        self._raw: list[Job[Item]] = []  # jobs to be prepared; the next one is last
         self._ready: dict[str, list[tuple[float, int, Ready]]] = defaultdict(list)
         self._busy: dict[str, int] = defaultdict(int)
         self._known: dict[str, int] = defaultdict(int)
@@ -74,7 +74,7 @@ class Dispatcher(Generic[Item, Ready, Result]):
         self._closing = False
 
     def run(self, jobs: Sequence[Job[Item]]) -> Iterator[Result]:
-        """Yield each job's result as soon as there is one; raises what a job raised."""
+        """Yield each job's result as soon as it is there; raises what a job raised."""
         self._raw = list(reversed(in_order(jobs)))
         own = [job.key for job in jobs].count("")
         for key in {job.key for job in jobs if job.key}:
@@ -92,7 +92,7 @@ class Dispatcher(Generic[Item, Ready, Result]):
                 self._changed.notify_all()
 
     def fleets(self) -> Mapping[str, Fleet]:
-        """Tell how the boards of each key are doing."""
+        """Return the state of each key's boards."""
         with self._changed:
             left = [job.key for job in self._raw]
             return {
@@ -101,7 +101,7 @@ class Dispatcher(Generic[Item, Ready, Result]):
             }
 
     def _next(self) -> Result:
-        """Wait for a board's result; meanwhile boards may come."""
+        """Wait for a board's result; boards that register meanwhile get jobs."""
         while True:
             if time.monotonic() > self._counted + _POLL_S:
                 for key in list(self._known):
@@ -116,7 +116,7 @@ class Dispatcher(Generic[Item, Ready, Result]):
             return result
 
     def _own(self) -> Result:
-        """Measure a job of this machine, once everything is prepared that is to be."""
+        """Measure a job of this machine after all its jobs have been prepared."""
         with self._changed:
             while self._raw or not self._ready[""] or self._preparing:
                 if not self._done.empty():  # a preparation has failed
@@ -143,7 +143,7 @@ class Dispatcher(Generic[Item, Ready, Result]):
             with self._changed:
                 self._preparing -= 1
                 if ready is not None:
-                    # This machine keeps the order that was asked for.
+                    # This machine's jobs keep the order of the request.
                     first = -job.length if job.key else -number
                     heapq.heappush(self._ready[job.key], (first, -number, ready))
                 self._changed.notify_all()
@@ -157,7 +157,7 @@ class Dispatcher(Generic[Item, Ready, Result]):
         self._fill(key)
 
     def _fill(self, key: str) -> None:
-        """Put ready jobs on boards while there are any; the first always, to find out why not."""
+        """Start ready jobs on free boards; the first even without a board, to get the error."""
         with self._changed:
             while (
                 self._ready[key]
@@ -169,7 +169,7 @@ class Dispatcher(Generic[Item, Ready, Result]):
                 threading.Thread(target=self._work, args=(key, ready), daemon=True).start()
 
     def _work(self, key: str, ready: Ready) -> None:
-        """Measure one job after the other as long as there are boards for them."""
+        """Measure one job after the other as long as the key has enough boards."""
         while True:
             try:
                 result: Result | BaseException = self._measure(ready)
@@ -187,9 +187,9 @@ class Dispatcher(Generic[Item, Ready, Result]):
 def in_order(jobs: Iterable[Job[Item]]) -> list[Job[Item]]:
     """Return jobs in the order in which they are prepared.
 
-    Boards come first, this machine, in its own order, last. Of each key the longest job goes first,
-    so that no long one is left over for the end, and keys take turns, so that none waits long for
-    its first.
+    Jobs of boards come first, those of this machine last and in the given order. Each key begins
+    with its longest job, so that none is left for the end; keys alternate, so that every key's
+    first job is ready soon.
     """
     by_key: dict[str, list[Job[Item]]] = defaultdict(list)
     for job in jobs:

@@ -1,4 +1,4 @@
-"""With which tools a run was made."""
+"""The versions of the tools that a run uses."""
 
 import json
 import platform
@@ -14,7 +14,7 @@ from mobilebench import bench
 
 @dataclass(frozen=True)
 class Tools:
-    """The columns of a record that tell versions and the project's commit."""
+    """The columns of a record with versions and the project's commit."""
 
     tvm_version: str
     tvm_ffi_version: str
@@ -26,7 +26,7 @@ class Tools:
 
 @cache
 def tool_versions() -> Tools:
-    """Return the versions that run here."""
+    """Return the versions that are installed here."""
     return Tools(
         tvm_version=version("apache-tvm"),
         tvm_ffi_version=version("apache-tvm-ffi"),
@@ -38,7 +38,7 @@ def tool_versions() -> Tools:
 
 
 def _git_commit() -> str:
-    """Return the commit of the checkout that runs, or that was installed from; else empty."""
+    """Return the commit of the checkout that is used or was installed; else an empty string."""
     for directory in (Path(bench.__file__).parent, _installed_from()):
         if directory is None:
             continue

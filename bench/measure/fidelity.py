@@ -1,4 +1,4 @@
-"""Whether a runtime computes what PyTorch computes."""
+"""How far a runtime's outputs are from PyTorch's."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ wrong padding, layout or activation by more than 1e-2."""
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How far outputs are from PyTorch's on the same inputs."""
+    """The difference of outputs from PyTorch's on the same inputs."""
 
     max_abs_error: float
     relative_l2_error: float  # the largest over the inputs; infinite if an output is not finite

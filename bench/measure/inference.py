@@ -1,4 +1,4 @@
-"""What an artifact computes on its device."""
+"""Runs an artifact on its device."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +13,13 @@ from mobilebench.bench.runtimes.runtime import Workload
 
 
 def workload_of(variant: Variant, artifact: Artifact) -> Workload:
-    """Return what TVM alone needs to run an artifact."""
+    """Return the workload that TVM needs to run an artifact."""
     workload = Workload(variant, Weights(), Path(), artifact.library, artifact.params_path)
     return replace(workload, precision=artifact.manifest.precision)
 
 
 def infer_on_device(config: MeasurementConfig, workload: Workload, inputs: Floats) -> Outputs:
-    """Return what an artifact computes on its device; raises what the worker raises."""
+    """Return the outputs of an artifact on its device; raises what the worker raises."""
     device, _ = open_device(config)
     with device:
         device.call("load", workload, config.threads, timeout_s=config.time_limit_s)

@@ -1,4 +1,4 @@
-"""How long inference takes: profiles, raw samples and what is derived from them."""
+"""The latency of inference: statistics of raw samples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 SPREAD_LIMIT = 0.10  # pyperf warns at a standard deviation of 10 % of the mean
 DRIFT_LIMIT = 0.10
 _RESAMPLES = 2000
-_SAMPLES_AT_ONCE = 100_000  # of resamples; what they take fits a core's cache
+_SAMPLES_AT_ONCE = 100_000  # resamples at once; they fit a core's cache
 
 
 @dataclass(frozen=True)
 class Latency:
-    """What raw samples of one-inference times amount to, in milliseconds."""
+    """Statistics of the times of single inferences, in milliseconds."""
 
     p50_ms: float
     p90_ms: float
@@ -33,7 +33,7 @@ class Latency:
 
     @staticmethod
     def from_rounds(rounds_ms: Sequence[Sequence[float]]) -> "Latency":
-        """Summarise samples, a list per round.
+        """Compute the statistics of samples (milliseconds), a list per round.
 
         The interval is a two-level bootstrap of the median: rounds are drawn, then samples within
         them. Samples of one round share the state of the machine, so drawing samples alone would
@@ -75,8 +75,8 @@ def _resampled_medians(rounds_ms: Sequence[Sequence[float]]) -> "NDArray[np.floa
         many = sizes[drawn][..., None]
         places = generator.integers(many, size=(*drawn.shape, table.shape[1]))
         found = table[drawn[..., None], places]
-        found[np.arange(table.shape[1]) >= many] = np.nan  # a short round gives fewer
-        ranked = np.sort(found.reshape(resamples, -1), axis=1)  # what is none comes last
+        found[np.arange(table.shape[1]) >= many] = np.nan  # short rounds have fewer
+        ranked = np.sort(found.reshape(resamples, -1), axis=1)  # NaN is sorted to the end
         samples = many.sum(axis=1)
         middle = np.concatenate([(samples - 1) // 2, samples // 2], axis=1)
         medians.append(np.take_along_axis(ranked, middle, axis=1).mean(axis=1))
@@ -84,13 +84,13 @@ def _resampled_medians(rounds_ms: Sequence[Sequence[float]]) -> "NDArray[np.floa
 
 
 def round_size(effort: Effort, expected_ms: float) -> int:
-    """Return how many samples one round takes if an inference takes `expected_ms`."""
+    """Return how many samples a round needs if an inference takes `expected_ms`."""
     for_duration = effort.min_duration_s * 1000 / max(expected_ms, 1e-3)
     return ceil(max(effort.min_samples, for_duration) / effort.rounds)
 
 
 def is_complete(effort: Effort, rounds_ms: Sequence[Sequence[float]]) -> bool:
-    """Whether the samples satisfy the profile."""
+    """Whether there are as many samples and seconds as the effort requires."""
     samples = list(chain.from_iterable(rounds_ms))
     return (
         len(rounds_ms) >= effort.rounds
@@ -104,7 +104,7 @@ def warnings_for(
     calibration_before_ms: float | None,
     calibration_after_ms: float | None,
 ) -> list[str]:
-    """Say what makes a measurement doubtful; nothing where it looks steady."""
+    """Return the reasons to doubt a measurement; none if it was steady."""
     found = []
     if latency.cv >= SPREAD_LIMIT:
         found.append(f"spread: standard deviation is {latency.cv:.0%} of the mean")

@@ -1,4 +1,4 @@
-"""What the runtimes of a cell plan for activations, beside what its graph needs."""
+"""The memory that runtimes plan for activations, beside the memory that the graph needs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,9 +39,9 @@ def analyse_memory(
     artifact: Artifact | None,
     progress: RunProgress,
 ) -> dict[str, Activations]:
-    """Return needs and plans by runtime; nothing unless the suite asks for memory.
+    """Return needs and plans by runtime; empty unless the suite asks for memory.
 
-    What cannot be found out costs a warning, and its plan only.
+    If a plan cannot be determined, only this plan is left out, with a warning.
     """
     if not context.suite.memory or exported is None:
         return {}
@@ -67,8 +67,8 @@ def analyse_memory(
 
 
 def arena_use(context: RunContext, cell: PlannedCell, onnx_path: Path) -> "ArenaUse":
-    """Return what ONNX Runtime takes for a cell's activations."""
-    with Worker(_ARENA) as worker:  # a fresh process, because it changes its process's arena
+    """Return how much memory ONNX Runtime uses for a cell's activations."""
+    with Worker(_ARENA) as worker:  # in a new process, because it changes the arena of its process
         args = (onnx_path, cell.variant.input_shape, cell.threads)
         use: ArenaUse = worker.call("measure", *args, timeout_s=context.suite.time_limit_s)
         return use

@@ -1,4 +1,4 @@
-"""Which cells a run still has to measure."""
+"""The cells that a run still has to measure."""
 
 from dataclasses import replace
 from itertools import product
@@ -15,9 +15,9 @@ from mobilebench.targets.catalog.target import OPENCL
 
 
 def open_cells(context: RunContext, store: Store) -> list[PlannedCell]:
-    """Return the cells of the suite, without what has a record in this run already.
+    """Return the cells of the suite, without those that have a record in this run already.
 
-    On boards and GPUs only TVM runs, and half precision only on GPUs. Boards come first, so that
+    Only TVM runs on boards and GPUs, and only GPUs run half precision. Boards come first, so that
     this machine has nothing else to do when it is measured itself.
     """
     suite = context.suite
@@ -51,7 +51,7 @@ def _cell_of(bundle: Bundle, context: RunContext) -> PlannedCell:
 
 
 def cell_key(context: RunContext, cell: PlannedCell, runtime: str) -> CellKey:
-    """Return what a cell's row of a runtime is about, on whichever device."""
+    """Return the key of a cell's row of a runtime, on any device."""
     objective = context.suite.optimize_for
     if cell.bundle:
         objective = cell.bundle.manifest.compiled.optimize_for

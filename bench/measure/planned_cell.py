@@ -19,11 +19,11 @@ class PlannedCell:
     precision: str
     weights: Weights
     runtimes: tuple[str, ...]
-    bundle: Bundle | None = None  # what is measured, if it was exported before
+    bundle: Bundle | None = None  # measured instead of a new build
 
     @property
     def title(self) -> str:
-        """What progress calls it."""
+        """Its name in progress messages."""
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         half = f", {self.precision}" if self.precision != FLOAT32 else ""
         named = f", {self.weights.label}" if self.weights.sha256 else ""
@@ -31,7 +31,7 @@ class PlannedCell:
 
     @property
     def file_name(self) -> str:
-        """What a directory of it is called; no other cell of a run has the same."""
+        """The name of its directory, unique among the cells of a run."""
         named = f"-{self.weights.label}" if self.weights.sha256 else ""
         built_for = f"{self.target.name}-{self.threads}-{self.precision}"
         return f"{self.variant.name}-{built_for}{named}"

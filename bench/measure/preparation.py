@@ -1,4 +1,4 @@
-"""All that is made for a cell before a device is needed: ONNX, artifact, reference, images."""
+"""Prepares a cell before a device is needed: ONNX file, artifact, reference, images."""
 
 from dataclasses import dataclass, field, replace
 
@@ -23,7 +23,7 @@ from mobilebench.targets.processes.worker import WorkerError
 
 @dataclass(frozen=True)
 class Prepared:
-    """A cell with all that is made for it before a device is needed; None for what failed."""
+    """A cell with all that was prepared for it; None for parts that failed."""
 
     cell: PlannedCell
     exported: OnnxModel | None = None
@@ -36,7 +36,7 @@ class Prepared:
 
 
 class Preparation:
-    """Prepares cells; what fails becomes a failed attempt. Threads may share it."""
+    """Prepares cells; a failure becomes a failed attempt. Threads may share it."""
 
     def __init__(self, context: RunContext, service: BuildService, progress: RunProgress) -> None:
         self._context = context
@@ -76,9 +76,9 @@ class Preparation:
     def _build(
         self, cell: PlannedCell, exported: OnnxModel | None
     ) -> tuple[Artifact | None, ProfilingInputs | None, list[Attempt]]:
-        """Return the artifact and, if kernels are to be timed, what they are timed with.
+        """Return the artifact and, if kernels are to be timed, the inputs for that.
 
-        Nothing where TVM does not run; its failed attempt where the build fails.
+        None where TVM does not run; a failed attempt of TVM if the build fails.
         """
         if exported is None or TVM not in cell.runtimes:
             return None, None, []
@@ -96,7 +96,7 @@ class Preparation:
         return artifact, profiling_inputs, []
 
     def _evaluation(self, cell: PlannedCell) -> Evaluation | None:
-        """Return the images with PyTorch's answers; None without data."""
+        """Return the images with PyTorch's predictions; None without data."""
         dataset = self._context.dataset
         if dataset is None:
             return None
@@ -104,12 +104,12 @@ class Preparation:
         try:
             return self._service.evaluate(cell.variant, cell.weights, dataset)
         except WorkerError as error:
-            self._progress.warn(f"{cell.title}: no accuracy: {error}")
+            self._progress.warn(f"{cell.title}: accuracy is not measured: {error}")
             return None
 
 
 def _take_bundle(cell: PlannedCell, bundle: Bundle) -> Prepared:
-    """Return what was exported before, if the bundle has not changed since the run began."""
+    """Return the bundle's artifact if the bundle has not changed since the run began."""
     try:
         if check_sums(bundle.directory).sha256 != bundle.sha256:
             raise ValueError("it has changed since the run began")

@@ -1,4 +1,4 @@
-"""What a run tells of itself while it goes on, to whoever shows or logs it."""
+"""What a run reports about its progress, for whoever shows or logs it."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -11,19 +11,19 @@ class RunProgress(Protocol):
     """Shows how far a run is."""
 
     def begin(self, rows: int) -> None:
-        """Say how many records there will be."""
+        """Set how many records there will be."""
 
     def watch(self, fleets: Callable[[], Mapping[str, Fleet]]) -> None:
-        """Show how boards are doing from now on, a line for each key."""
+        """Show from now on how many boards are busy, in one line for each key."""
 
     def say(self, what: str) -> None:
-        """Say what is being done now."""
+        """Show what is being done now."""
 
     def stage(self, cell: str, stage: str) -> None:
-        """Say which step a cell is at."""
+        """Show which step of a cell begins."""
 
     def warn(self, what: str) -> None:
-        """Say something that should be read."""
+        """Show a warning."""
 
     def done(self, record: Record) -> None:
         """Count a finished record and show it in one line."""

@@ -1,4 +1,4 @@
-"""From what a cell yielded to the rows that the store keeps."""
+"""Makes the rows that the store keeps from the results of a cell."""
 
 from dataclasses import asdict, replace
 
@@ -21,7 +21,7 @@ from mobilebench.targets.rpc.local_server import local_device_name
 def make_record(
     context: RunContext, prepared: Prepared, attempt: Attempt, result: CellResult
 ) -> Record:
-    """Return the row of one runtime; a failed one keeps what was known when it failed."""
+    """Return the row of one runtime; a failed row keeps all that was known when it failed."""
     cell, exported, artifact = prepared.cell, prepared.exported, prepared.artifact
     variant = cell.variant
     key = cell_key(context, cell, attempt.runtime)
@@ -74,7 +74,7 @@ def make_record(
 
 
 def _device_name(cell: PlannedCell, result: CellResult) -> str:
-    """Return the device's own name; of a farm's board that never answered there is only the key."""
+    """Return the device's name; a board that never answered is named by its key."""
     if not cell.target.tracker_key:
         return local_device_name()
     return result.before.name if result.before else f"any {cell.target.tracker_key}"
@@ -120,7 +120,7 @@ def _with_artifact(record: Record, artifact: Artifact) -> Record:
 
 
 def _untuned(manifest: Manifest) -> str:
-    """Say how much of a tuned artifact is not tuned."""
+    """Return a warning if some kernels of a tuned artifact are not tuned."""
     kernels = manifest.database_hits + manifest.database_misses
     if not manifest.database_misses:
         return ""
@@ -129,7 +129,7 @@ def _untuned(manifest: Manifest) -> str:
 
 
 def _with_accuracy(record: Record, attempt: Attempt, data: str) -> Record:
-    """Take each figure, and PyTorch's where the record has a column for it."""
+    """Add each figure, and PyTorch's where the record has a column for it."""
     assert attempt.accuracy is not None
     assert attempt.pytorch_accuracy is not None
     pytorch = {f"pytorch_{name}": v for name, v in asdict(attempt.pytorch_accuracy).items()}

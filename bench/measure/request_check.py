@@ -1,4 +1,4 @@
-"""What would fail in every row is refused before a run begins."""
+"""Refuses a run whose every row would fail, before it begins."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,9 +20,9 @@ def check_request(
     cells: Sequence[PlannedCell],
     progress: RunProgress,
 ) -> list[PlannedCell]:
-    """Return the cells with the limits that live devices have reported.
+    """Return the cells with the limits that the devices reported.
 
-    Raises BenchError for a target, a device or weights that no cell could be measured with.
+    Raises BenchError for a target, a device or weights with which no cell could be measured.
     """
     live = {cell.target.name: cell.target for cell in cells}
     for target in live.values():
@@ -50,7 +50,7 @@ def _check_weights(
     """Raise BenchError for a checkpoint that does not fit its network; bundles have their own."""
     if context.bundles:
         return
-    # Weights that fit a network at one size fit it at all.
+    # Whether weights fit does not depend on the input size.
     models = {(c.weights, replace(c.variant, height=0, width=0)): c.variant for c in cells}
     for (weights, _), variant in models.items():
         if not weights.sha256:

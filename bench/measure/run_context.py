@@ -1,10 +1,10 @@
-"""What every step of a run needs to know."""
+"""What every step of a run needs: the run, its suite, and its inputs."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mobilebench.bench.accuracy.evaluation import Dataset
-from mobilebench.bench.build.options import BuildOptions
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.bundle.bundle import Bundle
 from mobilebench.bench.config.effort import find_effort
 from mobilebench.bench.config.suite import Suite
@@ -19,38 +19,38 @@ from mobilebench.targets.devices.farm import Farm, find_farm
 
 @dataclass(frozen=True)
 class RunContext:
-    """A run, its suite, and what was read for it before it began."""
+    """A run, its suite, and what was read before it began."""
 
     run: Run
     suite: Suite
     weights: tuple[Weights, ...]
     cache_dir: Path
     dataset: Dataset | None = None
-    bundles: tuple[Bundle, ...] = ()  # measured as they are, instead of what the suite would build
+    bundles: tuple[Bundle, ...] = ()  # measured instead of the suite's variants
 
     @property
     def databases(self) -> tuple[Path, ...]:
-        """Where tuned tiles are looked for: nowhere if best guesses were asked for."""
+        """Directories of tuned tiles; none if the templates' default tiles were asked for."""
         return () if self.suite.trials == 0 else directories()
 
     @property
     def targets(self) -> list[Target]:
-        """What is measured on."""
+        """The targets that are measured."""
         exported = {one.target.name: one.target for one in self.bundles}
         return [self.cooled(exported.get(name) or find_target(name)) for name in self.suite.targets]
 
     def cooled(self, target: Target) -> Target:
-        """Return a target that is let cool as far as the suite says."""
+        """Return a target with the suite's temperature limit, if it has one."""
         cool_below_c = self.suite.cool_below_c
         return target if cool_below_c is None else replace(target, cool_below_c=cool_below_c)
 
     def farm(self, target: Target) -> Farm | None:
-        """Return where a target's boards are; None if this machine is its device."""
+        """Return the farm of a target's boards; None if this machine is its device."""
         suite = self.suite
         return find_farm(target, suite.tracker, self.cache_dir, suite.wait_s)
 
     def build_options(self, cell: PlannedCell) -> BuildOptions:
-        """Return how a cell's network is built; each cell has its own directory of a dump."""
+        """Return how a cell's network is built; each cell has its own directory for a dump."""
         dump_ir = self.suite.dump_ir
         return BuildOptions(
             target=cell.target,
@@ -62,7 +62,7 @@ class RunContext:
         )
 
     def measurement_config(self, target: Target, threads: int) -> MeasurementConfig:
-        """Return where a target is measured, and how thoroughly the suite asks for it."""
+        """Return where a target is measured, and how thoroughly."""
         return MeasurementConfig(
             target=target,
             threads=threads,

@@ -32,7 +32,7 @@ from mobilebench.targets.processes.worker_pool import WorkerPool
 from mobilebench.targets.rpc.tracker import boards_of
 
 _MOST_WORKERS = 4
-_WORKER_BYTES = 2_000_000_000  # PyTorch, TVM and a network in each
+_WORKER_BYTES = 2_000_000_000  # memory of a worker: PyTorch, TVM and a network
 
 
 def run_suite(
@@ -40,9 +40,9 @@ def run_suite(
 ) -> None:
     """Take each cell from PyTorch through ONNX and TVM to records in the store.
 
-    What has a record in this run already is left out, so an interrupted run can be resumed. What
-    fails becomes a row that says so. `builders` compile instead of this machine. Raises BenchError
-    only for what is wrong with the request, and then nothing is written to the store.
+    Cells that have a record in this run already are left out, so an interrupted run can be resumed.
+    A failure becomes a failed row. `builders` compile instead of this machine. Raises BenchError
+    only if the request is wrong, and then nothing is written to the store.
     """
     cells = open_cells(context, store)
     progress.begin(sum(len(cell.runtimes) for cell in cells))
@@ -69,7 +69,7 @@ def _job(cell: PlannedCell) -> Job[PlannedCell]:
 
 
 def _max_workers(cells: Sequence[PlannedCell]) -> int:
-    """Return how many cells are prepared here at once: as processors and memory allow."""
+    """Return how many cells are prepared here at once, limited by processors and memory."""
     fitting = psutil.virtual_memory().available // _WORKER_BYTES
     return max(1, min(len(cells), os.cpu_count() or 1, _MOST_WORKERS, fitting))
 
@@ -105,7 +105,7 @@ def _measure(
         evaluation=prepared.evaluation,
     )
     config = context.measurement_config(cell.target, cell.threads)
-    if config.farm:  # this machine's own get a fresh process, as every other runtime does
+    if config.farm:  # on this machine TVM gets a new process, as every other runtime does
         config = replace(config, sessions=sessions)
     result = measure_cell(config, inputs)
     return prepared, replace(result, attempts=[*prepared.failed, *result.attempts])

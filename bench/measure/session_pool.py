@@ -1,4 +1,4 @@
-"""Processes that hold sessions to boards, kept from cell to cell."""
+"""A pool of processes that hold sessions to boards, used for one cell after the other."""
 
 import queue
 from typing import Self
@@ -18,7 +18,7 @@ class SessionPool:
         self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()
 
     def take(self) -> Worker:
-        """Return a worker that has no session: an idle one, or a new one."""
+        """Return a worker without a session: an idle one or a new one."""
         while True:
             try:
                 session = self._idle.get_nowait()
@@ -28,7 +28,7 @@ class SessionPool:
                 return session
 
     def give_back(self, session: Worker, time_limit_s: float) -> None:
-        """End a worker's session and keep the worker; one that cannot do that is ended itself."""
+        """End a worker's session and keep the worker; kill the worker if that fails."""
         try:
             session.resume()
             session.call("release", timeout_s=time_limit_s)

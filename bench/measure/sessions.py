@@ -1,4 +1,4 @@
-"""Sessions to a target's device: opened, closed, and asked what the device is."""
+"""Opens and closes sessions on a target's device, and describes the device."""
 
 from functools import partial
 
@@ -38,7 +38,7 @@ def open_device(config: MeasurementConfig) -> tuple[Worker, DeviceState]:
 
 
 def close_device(config: MeasurementConfig, device: Worker) -> None:
-    """End a session that all went well with."""
+    """End a session after a measurement without errors."""
     if config.sessions and device.alive:
         config.sessions.give_back(device, config.time_limit_s)
     else:
@@ -46,17 +46,17 @@ def close_device(config: MeasurementConfig, device: Worker) -> None:
 
 
 def device_state(config: MeasurementConfig) -> DeviceState:
-    """Describe a target's device; raises what `open_device` raises."""
+    """Return the state of a target's device; raises what `open_device` raises."""
     device, state = open_device(config)
     close_device(config, device)
     return state
 
 
 def probe_target(config: MeasurementConfig, precision: str, architecture: str = "") -> Target:
-    """Return the config's target with the limits that its live device has reported.
+    """Return the config's target with the limits that its device reports.
 
-    Raises BenchError if there is no device, or code for the target (at that precision, and of an
-    `architecture` if one is named) cannot run on it.
+    Raises BenchError if no device can be reached, or if the device cannot run code for the target
+    (at that precision, and of the `architecture` if one is given).
     """
     target = config.target
     try:

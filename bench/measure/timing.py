@@ -1,4 +1,4 @@
-"""Times of inferences and of kernels on a device."""
+"""Times inferences and kernels on a device."""
 
 import statistics
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from mobilebench.targets.processes.worker import Worker
 
 
 def take_round(device: Worker, config: MeasurementConfig, expected_ms: float) -> list[float]:
-    """Return the samples of a round, in milliseconds, of the model that a worker has loaded."""
+    """Return one round of samples, in milliseconds, of the model that a worker has loaded."""
     samples, round_s = _round_of(config, expected_ms)
     device.call("time", 1, timeout_s=config.time_limit_s)  # fills caches, raises clocks
     found: list[float] = device.call("time", samples, timeout_s=round_s)
@@ -21,7 +21,7 @@ def take_round(device: Worker, config: MeasurementConfig, expected_ms: float) ->
 
 
 def _round_of(config: MeasurementConfig, expected_ms: float) -> tuple[int, float]:
-    """Return how many samples a round has, and within how many seconds they must be there."""
+    """Return how many samples a round has, and the time limit for them in seconds."""
     samples = round_size(config.effort, expected_ms)
     return samples, config.time_limit_s + 3 * samples * expected_ms / 1000
 
@@ -29,9 +29,9 @@ def _round_of(config: MeasurementConfig, expected_ms: float) -> tuple[int, float
 def kernel_microseconds(
     config: MeasurementConfig, workload: Workload, artifacts: Sequence[Artifact]
 ) -> list[list[float]]:
-    """Return the median time of every kernel inside each artifact; artifacts take turns.
+    """Return the median time of every kernel in each artifact, measured in turns.
 
-    A CPU's must be instrumented.
+    Artifacts for CPUs must be instrumented.
 
     Raises what the worker raises.
     """
@@ -43,7 +43,7 @@ def kernel_microseconds(
 def time_kernels(
     device: Worker, config: MeasurementConfig, workload: Workload, artifacts: Sequence[Artifact]
 ) -> list[list[float]]:
-    """Return the same as `kernel_microseconds`, through a session that is open."""
+    """Return the same as `kernel_microseconds`, using a session that is already open."""
     limit_s = config.time_limit_s
     own = [replace(workload, library=artifact.library) for artifact in artifacts]
     expected_ms = []

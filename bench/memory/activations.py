@@ -1,4 +1,4 @@
-"""What the activations of an exported network need, whoever runs it."""
+"""The memory that the activations of an exported network need in any runtime."""
 
 from math import prod
 from pathlib import Path

@@ -11,7 +11,7 @@ CLASS_AXIS = {CLASSIFY: 1, DETECT: 2, SEGMENT: 1}
 
 @dataclass(frozen=True)
 class Prediction:
-    """Where a detector looks: one of its feature maps."""
+    """One of the feature maps on which a detector predicts boxes."""
 
     channels: int
     height: int

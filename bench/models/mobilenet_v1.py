@@ -1,4 +1,4 @@
-"""The PyTorch reference: MobileNetV1, the paper's own yardstick."""
+"""The PyTorch reference of MobileNetV1, with which the paper compares MobileNetV2."""
 
 from torch import Tensor, nn
 

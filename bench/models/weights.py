@@ -70,7 +70,7 @@ class Weights:
 
     @property
     def label(self) -> str:
-        """What reports call these weights."""
+        """The name of these weights in reports."""
         return f"random(seed {self.seed})" if self.source == RANDOM else Path(self.source).name
 
 

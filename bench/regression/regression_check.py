@@ -1,4 +1,4 @@
-"""After a night's rows: who looks changed, measured again before it is called."""
+"""Checks a run for regressions: cells that seem to have changed are measured again."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,14 +22,14 @@ from mobilebench.reports.records.store import Store
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.errors import BenchError
 
-EFFORT = "standard"  # of what is measured again: ten rounds tell more than five
+EFFORT = "standard"  # of a repeated measurement: ten rounds give a narrower interval than five
 
 
 def check_regressions(context: RunContext, store: Store, progress: RunProgress) -> list[Finding]:
-    """Say what has changed in a run, beside the nights before it.
+    """Return what has changed in a run, compared with earlier runs.
 
-    Suspects are measured again, and the store keeps that. What could not be measured is no reason
-    to fail: the finding says so.
+    Suspects are measured again, and the store keeps the result. If that is impossible, the check
+    does not fail; the finding gives the reason.
     """
     timeline = read_timeline(store, recent_nights(store, context.run))
     outcomes = _outcomes(store, timeline)
@@ -47,7 +47,7 @@ def _outcomes(store: Store, timeline: Timeline) -> Outcomes:
 
 
 def _without_history(context: RunContext, store: Store, timeline: Timeline) -> list[LibraryPair]:
-    """Return whom two nights alone make a suspect: the history is too short to know its scatter."""
+    """Return suspects from two runs alone, where the history is too short to know its scatter."""
     if len(timeline.nights) < 2:
         return []
     nights = timeline.texts("artifact_key")
@@ -55,7 +55,7 @@ def _without_history(context: RunContext, store: Store, timeline: Timeline) -> l
     last, tonight = timeline.nights[-2:]
     try:
         changes = compare_runs(store, last, tonight).cells
-    except ReportError:  # they have nothing in common
+    except ReportError:  # the two runs have no cell in common
         return []
     pairs = []
     for change in changes:
@@ -71,13 +71,13 @@ def _without_history(context: RunContext, store: Store, timeline: Timeline) -> l
 
 
 def _pending(pairs: Sequence[LibraryPair], outcomes: Outcomes) -> list[Finding]:
-    """Say what measuring again has shown of them; the next night must agree before it is called."""
+    """Return a finding for each repeated measurement; the next nightly run must confirm it."""
     findings = []
     for pair in pairs:
         outcome = outcomes.get((pair.head.run_id, pair.cell))
         if outcome is None or outcome.verdict not in CHANGES:
             continue
-        why = f"measured beside run {outcome.base_run_id}'s library; the next night's must agree"
+        why = f"measured beside run {outcome.base_run_id}'s library; the next run must confirm it"
         finding = Finding(
             kind="pending",
             cell=pair.cell,
@@ -101,9 +101,9 @@ def _remeasure_all(
     timeline: Timeline,
     pairs: Sequence[LibraryPair],
 ) -> Outcomes:
-    """Measure pairs of libraries, one after the other; return what is known after that.
+    """Measure pairs of libraries, one after the other; return all outcomes known after that.
 
-    The worst suspects come first. What an interrupted run has measured is not measured again.
+    The worst suspects come first. Pairs that an interrupted run measured are not measured again.
     """
     targets = {target.name: target for target in context.targets}
     known = _outcomes(store, timeline)

@@ -1,4 +1,4 @@
-"""Libraries of two nights, measured again beside each other on one device."""
+"""Measures the libraries of two runs again, in turns on one device."""
 
 from functools import partial
 
@@ -18,10 +18,10 @@ from mobilebench.targets.rpc.tracker import boards_of
 
 
 def remeasure(config: MeasurementConfig, pair: LibraryPair) -> Confirmation:
-    """Measure a cell's library of tonight and one of before, in turns, in one session.
+    """Measure a cell's new library and an earlier one, in turns, in one session.
 
-    Raises BenchError, in one line, if a library is gone from the cache, no device is free or one of
-    the libraries fails there.
+    Raises BenchError if a library is no longer in the cache, no device is free, or one of the
+    libraries fails there.
     """
     head = find_artifact(pair.head.artifact_key, config.cache_dir)
     kept = ((one, find_artifact(one.artifact_key, config.cache_dir)) for one in pair.bases)
@@ -47,7 +47,7 @@ def remeasure(config: MeasurementConfig, pair: LibraryPair) -> Confirmation:
 def _in_turns(
     config: MeasurementConfig, pair: LibraryPair, sides: tuple[Artifact, Artifact]
 ) -> list[list[list[float]]]:
-    """Return the samples of both, in rounds; who begins changes from round to round."""
+    """Return the samples of both, in rounds; each round begins with the other library."""
     device = _device_of(config, pair.cell.device)
     with device:
         variant = parse_variant(pair.cell.variant)
@@ -68,9 +68,9 @@ def _in_turns(
 
 
 def _device_of(config: MeasurementConfig, name: str) -> Worker:
-    """Return a session on the cell's own board; if it is gone, on another one of its key.
+    """Return a session on the cell's own board; if it is gone, on another board of its key.
 
-    The tracker says which board one gets: what is not the right one is held until it is found.
+    The tracker chooses the board: wrong boards are kept reserved until the right one is granted.
     """
     boards = boards_of(config.farm.tracker, config.target.tracker_key) if config.farm else ()
     others: list[Worker] = []

@@ -44,19 +44,19 @@ def measure(onnx_path: Path, shape: tuple[int, ...], threads: int) -> ArenaUse:
         onnxruntime.set_default_logger_severity(_INFO)
         with _log():
             session = open_session(onnx_path, _options(threads))
-        with _log() as told:
+        with _log() as log:
             for _ in range(2):
                 session.run(None, feed)
-        arena_bytes = sum(_numbers(_GROWTH, told))
+        arena_bytes = sum(_numbers(_GROWTH, log))
         del session
         with _log():
             session = open_session(onnx_path, _in_own_arena(_options(threads)))
             session.run(None, feed, _giving_back())
-        with _log() as told:
+        with _log() as log:
             session.run(None, feed, _giving_back())
     finally:
         onnxruntime.set_default_logger_severity(_ERRORS)
-    requests = _numbers(_REQUEST, told)
+    requests = _numbers(_REQUEST, log)
     if not requests or not arena_bytes:
         raise BenchError(
             f"onnxruntime {onnxruntime.__version__}: its log does not tell what its arena takes"

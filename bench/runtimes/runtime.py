@@ -1,4 +1,4 @@
-"""What a runtime is to the suite, and which runtimes there are."""
+"""The interface of runtimes, and the list of all runtimes."""
 
 import statistics
 import time
@@ -23,7 +23,7 @@ class Workload:
     weights: Weights
     onnx_path: Path
     library: Path | None = None  # of the artifact; for TVM
-    params_path: Path | None = None  # its weights, where they are apart
+    params_path: Path | None = None  # its external weights, if it has any
     converted: Path | None = None  # directory of the model in the runtime's own form
     precision: str = FLOAT32  # of the artifact
 

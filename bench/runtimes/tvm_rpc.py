@@ -175,7 +175,7 @@ class TvmRuntime:
     def kernel_seconds(self, kernels: int, inferences: int) -> list[list[float]]:
         """Return the seconds that each kernel took, a list per inference.
 
-        A CPU's artifact must be a marked one. Raises BenchError for a device whose driver has not
+        A CPU's artifact must be instrumented. Raises BenchError for a device whose driver has not
         counted as many kernels.
         """
         with self._noticing_loss():

@@ -1,4 +1,4 @@
-"""What a search for tiles tells of itself while it goes on."""
+"""What a search for tiles reports about its progress."""
 
 from typing import Protocol
 
@@ -9,10 +9,10 @@ class TuningProgress(Protocol):
     """Shows how far a search is."""
 
     def say(self, what: str) -> None:
-        """Say what is being done now."""
+        """Show what is being done now."""
 
     def warn(self, what: str) -> None:
-        """Say something that should be read."""
+        """Show a warning."""
 
     def step(self, step: SearchStep) -> None:
-        """Show what a step of the search did."""
+        """Show the result of a step of the search."""

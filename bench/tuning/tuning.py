@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mobilebench import schedules
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.build.cluster import Cluster
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import content_key, source_key
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import TOLERANCE, compare
@@ -111,7 +111,7 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
 
 
 def _ask(config: MeasurementConfig, precision: str) -> DeviceState:
-    """Return what the device is; refuse now what would fail in every measurement."""
+    """Return the device's state; raise BenchError if every measurement would fail."""
     try:
         state = device_state(config)
     except (NoDeviceError, WorkerError) as error:
@@ -175,11 +175,11 @@ def _confirm(
     service: BuildService,
     progress: TuningProgress,
 ) -> list[Entry]:
-    """Return what holds where it counts: inside the networks, beside the default tiles.
+    """Return the tiles that are faster than the default tiles inside the networks.
 
-    By itself a kernel has its caches and its strips of rows otherwise than in a network. Networks
-    of found and of default tiles take turns; where the found one is not at least 1 % faster, the
-    default is the best that is known.
+    A kernel that runs alone uses caches and strips of rows differently than in a network. So
+    networks with found and with default tiles are timed in turns; where the found tile is not at
+    least 1 % faster, the default tile is kept.
     """
     default: Counter[str] = Counter()  # microseconds in all networks, by kernel
     tuned: Counter[str] = Counter()

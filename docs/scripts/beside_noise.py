@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.config.effort import Effort
 from mobilebench.bench.measure.config import MeasurementConfig

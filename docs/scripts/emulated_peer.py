@@ -13,8 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights

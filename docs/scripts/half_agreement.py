@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.inference import infer_on_device

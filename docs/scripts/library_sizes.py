@@ -7,8 +7,8 @@ Libraries are stripped; their weights are a part of them, whose size is taken of
 
 import argparse
 
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.models.variant import paper_grid, published_grid
 from mobilebench.bench.models.weights import Weights

@@ -20,8 +20,8 @@ from tvm import rpc
 from tvm.relax.frontend.onnx import from_onnx
 from tvm.runtime import vm
 
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.measure.fidelity import TOLERANCE, compare
 from mobilebench.bench.models.onnx_export import OnnxModel

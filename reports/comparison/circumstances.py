@@ -1,4 +1,4 @@
-"""What was not the same when two runs were made, beside what was meant to differ."""
+"""Finds differences between two runs other than in the measured code."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -11,7 +11,7 @@ _DRIFT = 0.10  # of the calibration kernel, as in the warnings of a row
 
 
 def differences(base: Sequence[Record], head: Sequence[Record]) -> list[Difference]:
-    """Return the versions and settings that are others in HEAD, those of runtimes included."""
+    """Return the versions and settings that differ in HEAD, versions of runtimes included."""
     found = []
     for what, column in (VERSIONS | PARTS | SETTINGS).items():
         before, after = (
@@ -24,7 +24,7 @@ def differences(base: Sequence[Record], head: Sequence[Record]) -> list[Differen
 
 
 def _runtimes(base: Sequence[Record], head: Sequence[Record]) -> list[Difference]:
-    """Return other versions of runtimes that both have."""
+    """Return runtimes that both runs have in different versions."""
     before, after = (
         {record.runtime: record.runtime_version for record in records if record.runtime_version}
         for records in (base, head)
@@ -37,19 +37,19 @@ def _runtimes(base: Sequence[Record], head: Sequence[Record]) -> list[Difference
 
 
 def remarks(pairs: Sequence[tuple[Record, Record]]) -> list[str]:
-    """Say what holds for all rows: that the host itself was slower or faster."""
+    """Return remarks about all rows: whether the machine itself was slower or faster."""
     drifts = [drift for before, after in pairs if (drift := _drift(before, after)) is not None]
     middle = median(drifts) if drifts else 1.0
     if not _is_far(middle):
         return []
     return [
-        f"the calibration kernel, which no change of ours touches, took {middle - 1:+.0%} in HEAD "
-        f"(median of {len(drifts)} cells): these machines were not in the same state"
+        f"the calibration kernel, which is always the same code, took {middle - 1:+.0%} in HEAD "
+        f"(median of {len(drifts)} cells): the machines were not equally fast"
     ]
 
 
 def doubts(before: Record, after: Record) -> list[str]:
-    """Say what makes a comparison of two rows doubtful."""
+    """Return the reasons to doubt a comparison of two rows."""
     found = [
         f"{side}: {record.warnings}"
         for side, record in (("BASE", before), ("HEAD", after))

@@ -1,4 +1,4 @@
-"""Two runs held against each other, cell by cell."""
+"""Compares two runs, cell by cell."""
 
 from collections.abc import Sequence
 
@@ -30,12 +30,12 @@ THRESHOLD_PERCENT = 5.0
 def compare_runs(
     store: Store, base: Run, head: Run, threshold_percent: float = THRESHOLD_PERCENT
 ) -> Comparison:
-    """Hold HEAD against BASE.
+    """Compare HEAD with BASE.
 
-    Raises ReportError if they are the same run, or have no cell in common.
+    Raises ReportError if they are the same run or have no cell in common.
     """
     if base.run_id == head.run_id:
-        raise ReportError(f"BASE and HEAD are both run {base.run_id}; give two runs")
+        raise ReportError(f"BASE and HEAD are both run {base.run_id}; name two different runs")
     rows: dict[str, list[Row]] = {base.run_id: [], head.run_id: []}
     for record, rounds_ms in store.measurements(list(rows)):
         rows[record.run_id].append((record, rounds_ms))
@@ -81,7 +81,7 @@ def adjust(p: Sequence[float]) -> list[float]:
 
 
 def speed_verdict(ratio: Ratio, p_adjusted: float, threshold_percent: float) -> Speed:
-    """Say what a ratio amounts to.
+    """Return the verdict on a ratio.
 
     `same` if the whole interval is within the threshold; `slower` (`faster`) if the ratio is beyond
     it, the whole interval above (below) 1 and the adjusted p below ALPHA; else `unclear`. Within

@@ -1,4 +1,4 @@
-"""What comes out when two runs are compared: plain data, and what is derived from it."""
+"""The result of comparing two runs: plain data, and what is derived from it."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -68,7 +68,7 @@ class CellChange:
 
     @property
     def verdict(self) -> Verdict:
-        """What became of the cell, in a word."""
+        """The verdict on the cell, one of the words above."""
         was_ok, is_ok = self.base_status == "ok", self.head_status == "ok"
         changes = {figure.change for figure in self.figures}
         speed = self.latency.verdict if self.latency else "unclear"
@@ -90,7 +90,7 @@ class CellChange:
 
 @dataclass(frozen=True)
 class Lone:
-    """A cell that one run has alone, or that in the other found no board."""
+    """A cell that only one run has, or that found no board in the other run."""
 
     cell: CellKey
     emulated: bool
@@ -109,7 +109,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Difference:
-    """Something about the two runs that is not the same, such as a version."""
+    """A difference between the two runs, such as a version."""
 
     what: str
     base: str
@@ -118,7 +118,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs held against each other."""
+    """The comparison of two runs."""
 
     base: Side
     head: Side

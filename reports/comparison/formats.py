@@ -1,4 +1,4 @@
-"""A comparison as programs read it: JSON of our own, and JUnit's XML."""
+"""A comparison for programs: JSON, and JUnit's XML."""
 
 import json
 import re
@@ -81,5 +81,5 @@ def _numbers(change: CellChange) -> str:
 
 
 def _clean(text: str) -> str:
-    """Leave out what XML has no way to say: control characters in what a library printed."""
+    """Remove characters that XML does not allow: control characters that a library printed."""
     return _NOT_IN_XML.sub("", text)

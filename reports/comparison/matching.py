@@ -25,11 +25,11 @@ class Matched:
 
 
 def match(base: Sequence[Row], head: Sequence[Row]) -> Matched:
-    """Match rows by cell; nothing is ever held against another device.
+    """Match rows by cell; different devices are never compared.
 
-    What found no board was not measured, and is as if it was not there. What failed before it had a
-    board, in the compiler for example, has no device: it is held against the other run's row on
-    whichever board, by status alone, for a failed row has nothing else.
+    Rows that found no board are ignored. A row that failed before it had a board, for example in
+    the compiler, has no device: it is compared with the other run's row on any board, by status
+    only, because a failed row has nothing else.
     """
     before, after = _measured(base), _measured(head)
     pairs = {cell: (before[cell], row) for cell, row in after.items() if cell in before}
@@ -43,7 +43,7 @@ def match(base: Sequence[Row], head: Sequence[Row]) -> Matched:
 
 
 def nothing_shared(base: Sequence[Row], head: Sequence[Row]) -> str:
-    """Say in what no row of BASE is like one of HEAD."""
+    """Return the reason why no row of BASE matches one of HEAD."""
     for name in CellKey.names():
         values = [sorted({str(getattr(row[0], name)) for row in rows}) for rows in (base, head)]
         if not set(values[0]) & set(values[1]):

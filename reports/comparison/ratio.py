@@ -1,4 +1,4 @@
-"""How many times as long: the ratio of two measurements, how sure it is, and whether it is one."""
+"""The ratio of two latencies, with its interval and its significance."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What is watched from run to run beside latency, and from when on a change of it counts."""
+"""The figures besides latency that are compared between runs, and how much change counts."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -36,7 +36,7 @@ OF_IMAGES = ("top1_percent", "map_percent", "miou_percent")
 
 
 def watched_change(watched: Watched, base: Record, head: Record) -> Change | None:
-    """Say what became of a figure; None where one of the two does not have it.
+    """Return how a figure changed; None where one of the two rows does not have it.
 
     Accuracy is comparable on the same images only.
     """
@@ -49,7 +49,7 @@ def watched_change(watched: Watched, base: Record, head: Record) -> Change | Non
 
 
 def change_of(watched: Watched, before: float, after: float, images: int) -> Change:
-    """Say what became of a figure, given how many images were asked about: one is no change."""
+    """Return how a figure changed, given the number of images: one image is no change."""
     least = watched.least
     if watched.column in OF_IMAGES:
         least = max(least, 100 / max(images, 1))

@@ -1,4 +1,4 @@
-"""A comparison as people read it: lines for a terminal, Markdown for a pull request."""
+"""A comparison for people: lines for a terminal, Markdown for a pull request."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,11 +17,11 @@ from mobilebench.reports.records.cell_key import CellKey
 NOISY = "†"
 _ROOM, _ROOM_FOLDED = 24_000, 6_000  # characters of a part in Markdown
 _LONGEST = 300  # characters of a cell of a table in Markdown
-_HEADERS = ("verdict", "head / base", "95 % interval", "p", "median, ms", "cell", "what else")
+_HEADERS = ("verdict", "head / base", "95 % interval", "p", "median, ms", "cell", "other changes")
 
 
 def summary(comparison: Comparison) -> str:
-    """Say in one line what came out."""
+    """Return the result in one line."""
     counts = Counter[str](change.verdict for change in comparison.cells)
     counts |= {"new": len(comparison.new), "gone": len(comparison.gone)}
     names = (*SEVERITY, "new", "gone")
@@ -70,13 +70,13 @@ def to_markdown(comparison: Comparison) -> str:
 
 
 def cell_name(cell: CellKey, emulated: bool) -> str:
-    """Return all that tells a cell from others."""
+    """Return a cell's full name."""
     mark = ", emulated" if emulated else ""
     return f"{cell.variant} {cell.runtime} ({cell.weights}), {cell.place}{mark}"
 
 
 def what_else(change: CellChange) -> str:
-    """Say what happened beside latency: other statuses, and figures that changed."""
+    """Describe changes besides latency: other statuses, and figures that changed."""
     found = []
     if change.head_status != "ok" or change.base_status != "ok":
         found.append(f"{change.base_status} -> {change.head_status}")

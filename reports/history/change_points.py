@@ -1,4 +1,4 @@
-"""What changed in a series of nights: steps, a slow drift, single outliers.
+"""Finds changes in a series of nightly runs: steps, a slow drift, single outliers.
 
 A series is one positive metric of one cell, a value a night. Everything is computed on its natural
 logarithm, so that a step is a ratio and a scatter of 0.03 is 3 %.
@@ -16,14 +16,14 @@ PENALTY = 16.0
 DRIFT_PENALTY = 6.0
 """The same for a slope, which has no night that could be chosen: what may be one is no step."""
 DRIFT_ERRORS = 3.0
-"""How many standard errors a slope must be from none to be told as a drift."""
+"""How many standard errors a slope must be from none to be reported as a drift."""
 OUTLIER = 3.0
 """How many scatters a night must lie off its neighbours' median to be an outlier."""
 USUAL_SCATTER = 0.02
-"""What scatter is thought to be before nights tell, with the weight of USUAL_NIGHTS nights."""
+"""The scatter that is assumed at first; it weighs as much as USUAL_NIGHTS nights."""
 USUAL_NIGHTS = 4
 LEAST_SCATTER = 0.002
-"""Clocks and samples are never better than that."""
+"""The least scatter that is assumed: clocks and samples are never better."""
 Z95 = 1.959964
 _SHORTEST = 2  # nights of a level: one night alone is no step
 _TURNS = 3  # of slope and steps
@@ -88,7 +88,7 @@ def find_changes(
 
 
 def level_starts(logs: Array, weights: Array, penalty: float = PENALTY) -> npt.NDArray[np.bool_]:
-    """Tell on which nights of each series a new level starts; the first level's start is left out.
+    """Return on which nights of each series a new level starts, except the first level.
 
     logs, weights: series x nights; a weight of zero leaves a night out. Optimal partitioning
     (Jackson et al., IEEE Signal Processing Letters 12 (2005) 105-108) of all series at once: the
@@ -168,7 +168,7 @@ def variances(own: Array, spread: Array) -> Array:
 
 
 def outliers(logs: Array, spread: Array) -> npt.NDArray[np.bool_]:
-    """Tell which nights lie off the median of the five around them, or of the newest three.
+    """Return which nights lie off the median of the five around them, or of the newest three.
 
     A step's first two nights are no outliers: two of the newest three are on the new level.
     """

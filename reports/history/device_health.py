@@ -1,4 +1,4 @@
-"""How devices were over the nights: temperature, clock, spread, drift, failures, retries."""
+"""The state of devices in each nightly run: temperature, clock, spread, drift, failures."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ READINGS = (
         "calibration_before_ms",
         "Calibration kernel",
         " ms",
-        "A fixed piece of work before each job: how fast the device was, whatever it ran.",
+        "A fixed piece of work, timed before each job: how fast the device itself was.",
         ".2f",
     ),
     DeviceReading(
@@ -55,7 +55,7 @@ READINGS = (
 )
 COUNTS = {
     "failed": "rows that are not ok",
-    "retries": "tries that a dead board or model cost",
+    "retries": "attempts repeated after a crash of a board or a model",
     "warned": "ok rows with a warning",
 }
 
@@ -77,7 +77,7 @@ class Health:
 
     @property
     def has_board(self) -> bool:
-        """Whether this is a device, and not only a key that none answered to."""
+        """Whether this is a device, and not a key for which no board answered."""
         return not self.name.startswith(UNNAMED)
 
 

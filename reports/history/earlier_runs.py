@@ -1,4 +1,4 @@
-"""What earlier nights' confirmations say of a cell: what was called, what is settled."""
+"""What is known of a cell from the confirmations of earlier nightly runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ _NEW = 2  # nights that must agree
 
 
 def judge_figures(timeline: Timeline) -> list[Finding]:
-    """Return what became of every watched figure of every cell in the newest night."""
+    """Return the changes of every watched figure of every cell in the newest night."""
     if not len(timeline.rows):
         return []
     return [
@@ -33,7 +33,7 @@ def judge_figures(timeline: Timeline) -> list[Finding]:
 
 
 def _exact(timeline: Timeline, watched: Watched) -> Iterator[Finding]:
-    """Hold tonight against the newest night before that has the figure, of the same images."""
+    """Compare tonight with the newest earlier night that has the figure, of the same images."""
     values = timeline.wide(watched.column)
     images, data = timeline.wide("images"), timeline.texts("data")
     nights = range(values.shape[1])
@@ -63,7 +63,7 @@ def _exact(timeline: Timeline, watched: Watched) -> Iterator[Finding]:
 
 
 def _noisy(timeline: Timeline, watched: Watched) -> Iterator[Finding]:
-    """Hold the newest nights against the median of those before."""
+    """Compare the newest nights with the median of those before."""
     values = timeline.wide(watched.column)
     if watched.column == "compile_s":
         values = _without_repeats(timeline, values)
@@ -107,7 +107,7 @@ def _of_newest(
 
 
 def _side(watched: Watched, level: float, log: float, spread: float) -> str:
-    """Say on which side of the level a night is, if it is beyond the limits and the scatter."""
+    """Return on which side of the level a night is, if beyond the limits and the scatter."""
     if abs(log - level) < FAR * spread:
         return "same"
     return change_of(watched, float(np.exp(level)), float(np.exp(log)), 0)

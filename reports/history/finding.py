@@ -1,4 +1,4 @@
-"""What a night says about a figure of a cell, beside its history."""
+"""A change of a figure that a nightly run shows, compared with earlier runs."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,17 +7,17 @@ from mobilebench.reports.records.cell_key import CellKey
 
 Kind = Literal["regression", "improvement", "pending", "suspected", "dismissed"]
 """
-regression   worse, and two nights agree; the only one that fails a night
-improvement  better, and two nights agree
-pending      shown tonight; the next night must agree
+regression   worse in two nights in a row; the only kind that fails a run
+improvement  better in two nights in a row
+pending      shown tonight; the next night must confirm it
 suspected    looks like a change, and could not be measured again
-dismissed    looked like a change, and is none of the library's
+dismissed    looked like a change, but the library is not the cause
 """
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A change that was called, or why it was not."""
+    """A change, and whether it was confirmed."""
 
     kind: Kind
     cell: CellKey
@@ -32,7 +32,7 @@ class Finding:
 
 
 def title_of(cell: CellKey) -> str:
-    """Return what a line calls a cell: where it is and what, without how it was built."""
+    """Return a cell's short name: variant, device and threads."""
     threads = "1 thread" if cell.threads == 1 else f"{cell.threads} threads"
     return f"{cell.variant} on {cell.device}, {threads}"
 

@@ -1,4 +1,4 @@
-"""Tonight's latency beside its history: who is suspected, who is measured again, what is called.
+"""Compares tonight's latency with its history: suspects, repeated measurements, and verdicts.
 
 1. `find_suspects` compares medians, with a low bar: noise alone passes it now and then.
 2. Each suspect's library is measured again beside one of before the change, interleaved on one
@@ -29,7 +29,7 @@ from mobilebench.reports.records.cell_key import CellKey
 __all__ = ["changes_of", "find_suspects", "judge", "second_pairs"]
 
 UNCONFIRMED_BAR = 4.0
-"""The least score that is told if it could not be measured again."""
+"""The least score that is reported if a cell could not be measured again."""
 
 
 def second_pairs(suspects: Sequence[Suspect], outcomes: Outcomes) -> list[LibraryPair]:
@@ -52,7 +52,7 @@ def second_pairs(suspects: Sequence[Suspect], outcomes: Outcomes) -> list[Librar
 
 
 def judge(suspects: Sequence[Suspect], outcomes: Outcomes) -> list[Finding]:
-    """Say of every suspect what it is, given what came out of measuring again."""
+    """Return the verdict on every suspect, given the outcomes of measuring it again."""
     return [_judge(suspect, outcomes) for suspect in suspects if _is_worth_telling(suspect)]
 
 
@@ -104,18 +104,18 @@ def _verdict(suspect: Suspect, outcome: Outcome | None, outcomes: Outcomes) -> t
     if suspect.same_library:
         return "dismissed", f"{suspect.why_not}: the device or its software changed, or it is noise"
     if suspect.pair is None or outcome is None:
-        why = suspect.why_not or "no device or no library was to be had"
+        why = suspect.why_not or "no device or no library was available"
         return "suspected", f"not measured again: {why}"
     beside = f"measured beside run {outcome.base_run_id}'s library"
     if outcome.verdict == "same":
-        return "dismissed", f"{beside} it is alike"
+        return "dismissed", f"{beside} it is equally fast"
     if outcome.verdict == "unclear":
-        return "dismissed", f"{beside} the change is not sure or smaller than {LEAST_CHANGE:.0%}"
+        return "dismissed", f"{beside} the change is not significant or below {LEAST_CHANGE:.0%}"
     last = suspect.last_night
     if last is not None:
         before = outcomes.get((last.run_id, suspect.cell))
         same_library = last.artifact_key == suspect.pair.head.artifact_key
         if agree(outcome, before, same_library=same_library):
             called: Kind = "regression" if outcome.verdict == "worse" else "improvement"
-            return called, f"{beside}; the library of run {last.run_id} is as tonight's"
-    return "pending", f"{beside}; the next night's library must agree"
+            return called, f"{beside}; the library of run {last.run_id} is the same as tonight's"
+    return "pending", f"{beside}; the next night's library must confirm it"

@@ -1,4 +1,4 @@
-"""A night beside the nights before it: what changed, what failed, what is new."""
+"""A nightly run compared with earlier ones: what changed, what failed, what is new."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -79,12 +79,12 @@ class Tonight:
 
     @property
     def is_judged(self) -> bool:
-        """Whether there are nights enough to judge latency by its history."""
+        """Whether there are enough nights to judge latency by its history."""
         return len(self.timeline.nights) > FEWEST
 
     @cached_property
     def dates(self) -> list[str]:
-        """What each night is called: its day, with the time where a day has several."""
+        """The name of each night: its date, with the time where a date has several."""
         starts = [night.started_at[:16].replace("T", " ") for night in self.timeline.nights]
         days = [start[:10] for start in starts]
         return days if len(set(days)) == len(days) else starts
@@ -249,5 +249,5 @@ def _versions(timeline: Timeline) -> list[Difference]:
 
 
 def has_board(cell: CellKey) -> bool:
-    """Whether there is a device, and not only a key that none answered to."""
+    """Whether there is a device, and not only a key for which no board answered."""
     return not cell.device.startswith(UNNAMED)

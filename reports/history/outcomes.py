@@ -1,4 +1,4 @@
-"""What came out when libraries of two nights were measured again, beside each other."""
+"""The results of measuring libraries of two nights again, in turns on one device."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 
 LEAST_CHANGE = 0.03
-"""From this on a change of latency is one, measured with both libraries beside each other."""
+"""The least relative change of latency that counts, with both libraries measured in turns."""
 
 Verdict = Literal["worse", "better", "same", "unclear"]
 CHANGES: tuple[Verdict, ...] = ("worse", "better")
@@ -28,7 +28,7 @@ class Outcome:
 
     @property
     def verdict(self) -> Verdict:
-        """What this shows: `same` is nearer to no change than to the least that counts."""
+        """The verdict; `same` means nearer to no change than to the least change that counts."""
         if self.ratio >= 1 + LEAST_CHANGE and self.low > 1:
             return "worse"
         if self.ratio <= 1 / (1 + LEAST_CHANGE) and self.high < 1:

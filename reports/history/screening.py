@@ -1,7 +1,7 @@
-"""The first look at a night: how far its newest nights are from the history, for all cells at once.
+"""Screens all cells at once: how far their newest nights are from the history.
 
-Night's medians alone cannot tell a change from noise quickly; a look only chooses what is worth
-measuring again.
+The medians of few nights cannot distinguish a change from noise; the screening only chooses which
+cells are worth measuring again.
 """
 
 from dataclasses import dataclass

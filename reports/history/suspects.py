@@ -1,4 +1,4 @@
-"""Whose newest nights look slower, or faster, than the nights before."""
+"""Finds cells whose newest nights seem slower, or faster, than the nights before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class LibraryPair:
 
 @dataclass(frozen=True)
 class Suspect:
-    """A cell whose newest nights look slower, or faster, than the nights before."""
+    """A cell whose newest nights seem slower, or faster, than the nights before."""
 
     cell: CellKey
     slower: bool
@@ -59,7 +59,7 @@ class Suspect:
 
 
 def find_suspects(timeline: Timeline, outcomes: Outcomes) -> list[Suspect]:
-    """Return who looks changed in the newest night, the most suspect first.
+    """Return the cells that seem to have changed in the newest night, the most suspect first.
 
     outcomes: of the confirmations of the timeline's nights so far. Steps that were called are taken
     out of the history first, so that nothing is found twice.
@@ -131,13 +131,13 @@ def _suspect(
 
 
 def _why_not(cell: CellKey, head: Library, bases: Sequence[Library]) -> str:
-    """Say why a suspect cannot be measured again; empty if it can."""
+    """Return why a suspect cannot be measured again; empty if it can."""
     if not head.artifact_key:
         return (
             "its library was not kept" if cell.runtime == "tvm" else "only TVM's libraries are kept"
         )
     if not bases:
-        return "no library of before the change is known"
+        return "no library from before the change is known"
     if _is_same(head, bases):
         return f"the library is the same as in run {bases[0].run_id}"
     return ""

@@ -1,4 +1,4 @@
-"""Nights side by side: what every cell came to in each of them."""
+"""The figures of every cell in each of many nightly runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from mobilebench.reports.records.environment import VERSIONS
 from mobilebench.reports.records.store import Run, Store
 
 WINDOW = 60
-"""How many nights are looked at: older ones tell little about tonight."""
+"""How many nights are used: older ones say little about tonight."""
 LATENCY = "latency_p50_ms"
 INTERVAL = ("latency_ci95_low_ms", "latency_ci95_high_ms")
 CELL = CellKey.names()
@@ -49,13 +49,13 @@ class Timeline:
         return self._spread(column, "", object)
 
     def until(self, night: int) -> "Timeline":
-        """Return what was known when a night was over, the night given by its index."""
+        """Return the timeline as it was after a night, given by its index."""
         rows = self.rows[self.rows["night"] <= night]
         return Timeline(self.nights[: night + 1], self.cells, rows)
 
     @cached_property
     def emulated(self) -> npt.NDArray[np.bool_]:
-        """Whose latency is an emulator's and no device's."""
+        """The cells whose latency is an emulator's."""
         found = np.zeros(len(self.cells), dtype=bool)
         found[self.rows.loc[self.rows["emulated"], "cell"]] = True
         return found

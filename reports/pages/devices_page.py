@@ -1,4 +1,4 @@
-"""The pages of devices: how each was over the nights."""
+"""The pages of devices: the state of each in every nightly run."""
 
 from collections.abc import Sequence
 from pathlib import Path

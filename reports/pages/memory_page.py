@@ -34,7 +34,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class MemoryPage:
-    """What is said of the memory of a report's networks."""
+    """The content of the page about the memory of a report's networks."""
 
     headlines: tuple[str, ...]
     plots: tuple[Plot, ...]
@@ -43,15 +43,15 @@ class MemoryPage:
 
     @property
     def summary(self) -> str:
-        """What a link to the page tells."""
+        """The text beside a link to the page."""
         networks = "1 network" if len(self.sizes) == 1 else f"{len(self.sizes)} networks"
-        return f"{networks}: what activations need, what is planned and what was measured"
+        return f"{networks}: needed, planned and measured memory"
 
 
 def write_memory(
     accounts: Sequence[Account], nav: Sequence[Link], directory: Path
 ) -> MemoryPage | None:
-    """Write `memory.html`, `.md`, `.csv` and plots; None where nothing was accounted for."""
+    """Write `memory.html`, `.md`, `.csv` and plots; None if no memory was analysed."""
     if not accounts:
         return None
     networks = list({account.variant: account for account in reversed(accounts)}.values())[::-1]
@@ -77,7 +77,7 @@ def write_memory(
 
 
 def _headlines(setup: Setup, accounts: Sequence[Account]) -> list[str]:
-    """Say how each plan compares with the working set of operators that run whole."""
+    """Compare each plan with the working set, the least memory for whole operators."""
     lines = []
     for name in dict.fromkeys(name for one in accounts for name in one.needs.plans):
         ratio = pd.Series(

@@ -1,4 +1,4 @@
-"""What a night says, as tables whose rows lead to the timelines."""
+"""The findings of a nightly run, as tables whose rows link to the timelines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from mobilebench.reports.tables.table import Table
 MOST = 200
 """Rows of a table; the rest is counted."""
 
-_CALLED = "Called: two nights agree, or the figure has no noise."
+_CALLED = "Confirmed: shown in two nights in a row, or the figure has no noise."
 TITLES: dict[Kind, tuple[str, str]] = {
     "regression": ("Got worse", _CALLED),
-    "pending": ("Pending", "Shown tonight; called if the next night agrees."),
-    "suspected": ("Suspected", "Looks like a change, and could not be measured again."),
+    "pending": ("Pending", "Shown tonight; counts if the next night confirms it."),
+    "suspected": ("Suspected", "Seems to have changed, but could not be measured again."),
     "improvement": ("Got better", _CALLED),
-    "dismissed": ("Dismissed", "Looked like a change, and is none of the library's."),
+    "dismissed": ("Dismissed", "Seemed to have changed, but the library is not the cause."),
 }
 
 
@@ -95,7 +95,7 @@ def failures_listing(tonight: Tonight, links: Links, device: str | None = None) 
     ]
     headers = ("network", "status", "failing for", "runtime", "where", "error")
     cells = [failure.cell for failure in failures]
-    title = ("Failed", "Rows that are not ok have no latency. Those of tonight alone come first.")
+    title = ("Failed", "Failed rows have no latency. Rows that failed only tonight come first.")
     return _listing(title, headers, rows, cells, links)
 
 
@@ -124,7 +124,7 @@ def devices_table(healths: Sequence[Health], night: int) -> Table:
     caption = (
         "Medians over the night's jobs. "
         + "; ".join(f"{name.capitalize()}: {what}" for name, what in COUNTS.items())
-        + f". A dash: not in this night; nights: of {WINDOW} at most, in which it has rows."
+        + f". A dash: not used tonight. Nights: how many of the last {WINDOW} have rows of it."
     )
     return Table("Devices", caption, tuple(headers), tuple(rows))
 
@@ -146,39 +146,47 @@ def comparison_listing(tonight: Tonight, links: Links) -> Listing | None:
         name, verdict = names[change.cell], verdict_of(change)
         rows.append((name, verdict, *numbers, change.cell.runtime, place, what_else(change) or "-"))
     caption = (
-        f"Every sample of the two nights, as mobilebench compare has them: latency beyond "
+        "The two nights compared as by `mobilebench compare`: latency changes beyond "
         f"{comparison.threshold_percent:g} %, significant at {100 * comparison.alpha:g} % for "
-        f"{counted(len(comparison.cells), 'cell')}. What the device did that night is in it too."
+        f"{counted(len(comparison.cells), 'cell')}. Changes of the devices show too."
     )
-    headers = ("network", "verdict", "latency", "95 % interval", "runtime", "where", "what else")
+    headers = (
+        "network",
+        "verdict",
+        "latency",
+        "95 % interval",
+        "runtime",
+        "where",
+        "other changes",
+    )
     cells = [change.cell for change in changes]
-    return _listing(("Against the night before", caption), headers, rows, cells, links)
+    return _listing(("Compared with the night before", caption), headers, rows, cells, links)
 
 
 def versions_table(tonight: Tonight) -> Table:
-    """Return with what the last two nights were measured."""
+    """Return the versions with which the last two nights were measured."""
     rows = [
         (one.what, one.base or "-", one.head or "-", "" if one.base == one.head else "changed")
         for one in tonight.versions
     ]
     headers = ("what", tonight.last.started_at[:16], tonight.run.started_at[:16], "")
-    title, caption = "Tonight and the night before", "As the devices and the tools told it."
+    title, caption = "Tonight and the night before", "As reported by the devices and the tools."
     return Table(title, caption, headers, tuple(rows))
 
 
 def thresholds_table() -> Table:
-    """Return from when on a change of each figure is called one."""
+    """Return how large a change of each figure must be to count."""
     rows = [
         (
             "latency",
             f"{100 * LEAST_CHANGE:g} %",
-            "the libraries of two nights, each measured again beside one of before the change, "
-            "agree; what cannot be measured again is suspected from "
+            "the libraries of two nights, each measured again beside one from before the change, "
+            "show it; what cannot be measured again is suspected from "
             f"{UNCONFIRMED_BAR:g} standard errors on",
         )
     ]
     rows += [(watched.name, _limits(watched), _when(watched)) for watched in WATCHED]
-    caption = f"The newest {WINDOW} nights are looked at."
+    caption = f"The newest {WINDOW} nights are used."
     return Table("When a change counts", caption, ("figure", "from", "and if"), tuple(rows))
 
 
@@ -192,8 +200,8 @@ def _limits(watched: Watched) -> str:
 
 def _when(watched: Watched) -> str:
     if watched.noisy:
-        return f"two nights in a row are {FAR:g} scatters off the median of those before"
-    return "the night before had another value: it has no noise"
+        return f"two nights in a row are {FAR:g} standard deviations off the median of those before"
+    return "the night before had another value: the figure has no noise"
 
 
 def _listing(
@@ -234,10 +242,10 @@ def _known(health: Health, column: str) -> bool:
 
 
 def headline(tonight: Tonight) -> str:
-    """Say in a sentence what is to be done about the night."""
+    """Return the result of the night in a sentence."""
     worse, failed = len(tonight.having("regression")), len(tonight.failures)
     newly = sum(one.was_ok and one.nights == 1 for one in tonight.failures)
-    parts = [f"{counted(worse, 'regression')} called"] if worse else []
+    parts = [f"{counted(worse, 'regression')} found"] if worse else []
     if not tonight.is_judged:
         parts.append(_beside_last(tonight))
     elif not worse:

@@ -1,4 +1,4 @@
-"""The pages of single networks: each operator with its time and what it could take at best."""
+"""The pages of single networks: each operator with its time and its least possible time."""
 
 import os
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ EMULATED = "Its times are the emulator's, so they are not plotted."
 
 @dataclass(frozen=True)
 class OperatorsPage:
-    """What is said of one network's kernels."""
+    """The content of the page about one network's kernels."""
 
     name: str  # of its files, without what follows the dot
     variant: str
@@ -40,7 +40,7 @@ class OperatorsPage:
 
     @property
     def summary(self) -> str:
-        """What a link to the page tells beside the variant's name."""
+        """The text beside a link to the page."""
         together = microseconds(self.sum.kernels_us)
         return f"{self.setup.title}: {len(self.bars)} kernels, {together}"
 

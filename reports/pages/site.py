@@ -1,4 +1,4 @@
-"""The pages that a night has beside its run's own: at a glance, timelines, devices."""
+"""The further pages of a nightly run: at a glance, timelines, devices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,9 +81,9 @@ def write_site(
     failures = failures_listing(tonight, links)
     compared = comparison_listing(tonight, links)
     others = [
-        cells_listing(tonight, "Works again", "Failed the last time.", tonight.fixed, links),
-        cells_listing(tonight, "New", "In no night before.", tonight.new, links),
-        cells_listing(tonight, "Gone", "In the night before alone.", tonight.gone, links),
+        cells_listing(tonight, "Works again", "Failed in the night before.", tonight.fixed, links),
+        cells_listing(tonight, "New", "Not measured in any earlier night.", tonight.new, links),
+        cells_listing(tonight, "Gone", "In the night before only.", tonight.gone, links),
     ]
     night = len(tonight.timeline.nights) - 1
     here = [one for one in known if one.nights.index[-1] >= night - 1]

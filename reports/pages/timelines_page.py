@@ -114,7 +114,7 @@ def write_timelines(
 
 
 def nights_table(tonight: Tonight) -> Table:
-    """Return with what every night was measured, the newest first."""
+    """Return the commit and versions of every night, the newest first."""
     rows = tonight.timeline.rows
     by_night = rows.groupby("night")
     ok = (rows["status"] == "ok").groupby(rows["night"]).sum()
@@ -130,13 +130,13 @@ def nights_table(tonight: Tonight) -> Table:
         )
         for number, night in enumerate(tonight.timeline.nights)
     ]
-    caption = "Those that share a network and a setting with tonight, the newest first. UTC."
+    caption = "Nights that measured a network of tonight in the same way, the newest first. UTC."
     headers = ("night", "run", "commit", "TVM", "rows ok", "failed")
     return Table("Nights", caption, headers, tuple(body[::-1]))
 
 
 class Pen:
-    """Draws cells of one night; what all need is read from the timeline once."""
+    """Draws the timelines of cells; what all drawings need is read only once."""
 
     def __init__(self, tonight: Tonight) -> None:
         timeline = tonight.timeline
@@ -185,8 +185,8 @@ class Pen:
         """Return what tonight's row of a cell warns of."""
         return str(self._warnings[self._numbers[cell], -1])
 
-    def _told(self, number: int) -> list[str]:
-        """Return what is said of each night beside its value."""
+    def _notes(self, number: int) -> list[str]:
+        """Return a note for each night, shown beside its value."""
         return [
             ", ".join(filter(None, (commit, f"{NOISY} {warning}" if warning else "")))
             for commit, warning in zip(self._commits, self._warnings[number], strict=True)
@@ -203,7 +203,7 @@ class Pen:
         findings: Sequence[Finding],
         failed: Sequence[str],
     ) -> str:
-        """Say what the cell came to tonight."""
+        """Return tonight's result of the cell."""
         value = float(self._wide[LATENCY][number, -1])
         if failed:
             parts = [f"failed tonight: {failed[0]}"]
@@ -234,7 +234,7 @@ class Pen:
             low=low,
             high=high,
             form=lambda value: show_value(LATENCY, value),
-            told=self._told(number),
+            notes=self._notes(number),
             hollow=changes.outliers,
             crosses=self._failed.get(number, ()),
             lines=list(levels(values, changes)),
@@ -254,7 +254,7 @@ class Pen:
             low=nothing,
             high=nothing,
             form=lambda value: show_value(watched.column, value),
-            told=self._told(number),
+            notes=self._notes(number),
             crosses=self._failed.get(number, ()),
             ring=_ring(findings, watched.column) if np.isfinite(values[-1]) else None,
         )
@@ -295,8 +295,8 @@ def _index(tonight: Tonight, pages: Sequence[Page]) -> Listing:
         counts = (len(cells), steps, *(len(cells & found[kind]) for kind in kinds))
         rows.append((_titled(page), *map(str, counts)))
     caption = (
-        "Each with the latency of all its networks in every night, and every other figure that "
-        "moved. Steps are found in the medians alone, for people to look at."
+        "Each page shows the latency of its networks in every night, and every other figure that "
+        "changed. Steps are found from the medians alone, as a help for readers."
     )
     headers = ("target, device and runtime", "cells", "steps", *kinds)
     table = Table("Timelines", caption, headers, tuple(rows))
@@ -335,7 +335,7 @@ def _steps(tonight: Tonight, links: Mapping[CellKey, str]) -> Listing | None:
         for step, cell in found[:_MOST_STEPS]
     ]
     more = f" The newest {_MOST_STEPS} of {len(found)}." if len(found) > _MOST_STEPS else ""
-    caption = f"Of latency, from the nights' medians alone; nothing fails by them.{more}"
+    caption = f"Steps of latency, found from the nights' medians alone; they fail no run.{more}"
     headers = ("network", "change", "95 % interval", "from night", "commits", "runtime", "where")
     table = Table("Steps", caption, headers, tuple(rows))
     return Listing(table, tuple(links[cell] for _, cell in found[:_MOST_STEPS]), len(found))

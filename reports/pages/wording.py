@@ -1,4 +1,4 @@
-"""Cells, figures and changes in words, as the pages about many nights have them."""
+"""Cells, figures and changes in words, for the pages about many nights."""
 
 from collections import defaultdict
 from collections.abc import Iterable

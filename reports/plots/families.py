@@ -1,4 +1,4 @@
-"""How a family of kernels looks: the same in every plot of a report."""
+"""The colour and marker of each family of kernels, the same in every plot of a report."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from mobilebench.reports.plots.plot import COLOURS, MARKERS
 
 @dataclass(frozen=True)
 class Style:
-    """A colour, and a marker that tells it in grey."""
+    """A colour, and a marker that distinguishes it in grey."""
 
     colour: str
     marker: str
 
 
 def styles(kernels: pd.DataFrame) -> dict[str, Style]:
-    """Return the look of every family in a report's kernels, in the order of their appearance."""
+    """Return the style of every family in a report's kernels, in order of first appearance."""
     return {
         family: Style(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
         for index, family in enumerate(dict.fromkeys(kernels["family"]))

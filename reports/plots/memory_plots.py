@@ -1,4 +1,4 @@
-"""The plots of the memory page: what is alive along a network, and what is planned for it."""
+"""The plots of the memory page: live activations along a network, and planned memory."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -51,16 +51,16 @@ def draw_profiles(accounts: Sequence[Account], path: Path) -> Plot:
         axes.set_title(account.variant, fontsize=9)
     figure.supxlabel("operator, in the graph's order", fontsize=10)
     figure.supylabel("MB", fontsize=10)
-    handles = [Line2D([], [], color="black", linewidth=0.9, label="alive while it runs")]
+    handles = [Line2D([], [], color="black", linewidth=0.9, label="live activations while it runs")]
     handles += [Line2D([], [], color=_COLOUR[name], label=name, **_LINES[name]) for name in levels]
     figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False, fontsize=9)
     save(figure, path)
-    title = "Activations that are alive along each network"
+    title = "Live activations along each network"
     setups = "; ".join(dict.fromkeys(account.setup.title for account in accounts))
     caption = (
-        "What an operator reads and writes and what is kept for later ones, operators whole, "
-        "input and output of the network left out; MB of 10^6 bytes. Lines: what is planned for "
-        f"all of it, {setups}; dots on dashes are two equal plans. Only who runs blocks by strips "
+        "What an operator reads, writes and keeps for later operators, if operators run whole; "
+        "without input and output of the network; MB of 10^6 bytes. Lines: memory planned for "
+        f"all of it, {setups}; dots on dashes are two equal plans. Only blocks run in strips "
         "can be below the peak."
     )
     peaks = ", ".join(
@@ -94,8 +94,8 @@ def draw_plans(setup: Setup, accounts: Sequence[Account], path: Path) -> Plot:
     save(figure, path)
     title = "What activations need and what runtimes plan for them"
     caption = (
-        f"{setup.title}. MB of 10^6 bytes; each panel has a scale of its own. Grey: of the graph, "
-        "whoever runs it."
+        f"{setup.title}. MB of 10^6 bytes; each panel has a scale of its own. Grey: needs of the "
+        "graph in any runtime."
     )
     alt = f"{title}, as in the table of planned activations, for {len(accounts)} networks."
     return Plot(path.name, title, caption, alt, wide=True)

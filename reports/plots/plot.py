@@ -1,4 +1,4 @@
-"""A plot, and how all of them look: readable in grey."""
+"""A plot, and the common style of all plots, which is readable in grey."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ DPI = 130
 
 @dataclass(frozen=True)
 class Plot:
-    """A picture on disk and what is said about it."""
+    """A picture on disk with its title, caption and description."""
 
     file_name: str
     title: str

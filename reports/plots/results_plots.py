@@ -204,7 +204,7 @@ def _runtimes(setup: Setup, rows: pd.DataFrame) -> _Drawn:
     axes.invert_yaxis()
     logarithmic(axes, "x")
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
-    title = "Runtime against runtime"
+    title = "Runtimes compared"
     caption = f"{setup.title}. In brackets: geometric mean over the variants. {_INTERVAL}"
     return "runtimes", figure, (title, caption, _alt(title, rows))
 
@@ -227,7 +227,7 @@ def _short(value: float) -> str:
 
 
 def _alt(title: str, rows: pd.DataFrame) -> str:
-    """Say in words what is drawn; the numbers are in the tables below it."""
+    """Describe the plot in words; the numbers are in the tables below it."""
     low, high = rows["latency_p50_ms"].min(), rows["latency_p50_ms"].max()
     count = rows["variant"].nunique()
     return f"{title}: {count} variants, from {_short(low)} to {_short(high)} ms."

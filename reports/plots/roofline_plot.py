@@ -1,4 +1,4 @@
-"""The roofline plot: kernels under what the device could do at best.
+"""The roofline plot: the speed of kernels compared with the device's peaks.
 
 Williams, Waterman and Patterson, "Roofline: an insightful visual performance model", 2009.
 """
@@ -50,7 +50,7 @@ def draw_roofline(rows: pd.DataFrame, style: dict[str, Style], path: Path) -> Pl
     save(figure, path)
     title = "Under the roofline"
     without = len(rows) - len(drawn)
-    rest = f"; {without} that multiply nothing are not in it" if without else ""
+    rest = f"; {without} that multiply nothing are not shown" if without else ""
     which = f"{len(drawn)} kernels{rest}; numbers: the {len(slowest)} of them that take longest"
     return Plot(path.name, title, _caption(which, drawn), _alt(title, drawn))
 
@@ -145,7 +145,7 @@ def _caption(which: str, rows: pd.DataFrame) -> str:
     return (
         f"{which}, as they run inside the network. Line: {peak:.3g}·10⁹ multiply-accumulates a "
         f"second, measured in registers, and {reading:.3g}·10⁹ bytes a second, measured reading "
-        "memory. Area: share of the variant's time. Above the slope: what came from a cache. "
+        "memory. Area: share of the variant's time. Above the slope: data came from a cache. "
         "Lanes that pad channels to whole vectors and taps on padding count as work."
     )
 

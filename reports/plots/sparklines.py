@@ -36,7 +36,7 @@ class Series:
     low: Array
     high: Array
     form: Callable[[float], str]  # a value with its unit
-    told: Sequence[str] = ()  # of each night, beside its value
+    notes: Sequence[str] = ()  # of each night, beside its value
     hollow: Sequence[int] = ()  # nights
     crosses: Sequence[tuple[int, str]] = ()  # nights without a value, and why
     lines: Sequence[tuple[Array, Array]] = ()  # nights and values of fitted levels
@@ -144,8 +144,8 @@ def _points(series: Series, x: _Place, y: _Place) -> str:
     known = _places(np.isfinite(series.values))
     hollow = set(series.hollow)
     for night in known:
-        told = f", {series.told[night]}" if series.told and series.told[night] else ""
-        text = f"{series.nights[night]}: {_with_interval(series, night)}{told}"
+        note = f", {series.notes[night]}" if series.notes and series.notes[night] else ""
+        text = f"{series.nights[night]}: {_with_interval(series, night)}{note}"
         kind = ' class="hollow"' if night in hollow else ""
         parts.append(
             f'<circle{kind} cx="{x(night):.1f}" cy="{y(series.values[night]):.1f}" r="2.6">'

@@ -1,4 +1,4 @@
-"""The plot of a cell over nights: each night's median, and what changed."""
+"""The plot of a cell over many nights: each night's median, and the changes."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -64,7 +64,9 @@ def draw_timeline(timeline: Timeline, cell: CellKey, changes: Changes, path: Pat
         "where it is an outlier; crosses: nights that failed. Line: the level between steps, or "
         "the drift. A step is dashed and red where it got slower, dotted and green where faster."
     )
-    return Plot(path.name, title, caption, f"{title} over {len(values)} nights: {_told(changes)}.")
+    return Plot(
+        path.name, title, caption, f"{title} over {len(values)} nights: {_in_words(changes)}."
+    )
 
 
 def levels(values: Array, changes: Changes) -> Iterator[tuple[Array, Array]]:
@@ -111,8 +113,8 @@ def _dates(axes: Axes, timeline: Timeline) -> None:
     axes.set_xlabel("night")
 
 
-def _told(changes: Changes) -> str:
-    """Say the changes in words."""
+def _in_words(changes: Changes) -> str:
+    """Describe the changes in words."""
     found: Sequence[str] = [
         f"{step.ratio - 1:+.1%} in night {step.night}" for step in changes.steps
     ]

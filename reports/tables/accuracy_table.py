@@ -1,4 +1,4 @@
-"""What accuracy is, task by task: its figures, their intervals, and their table."""
+"""The accuracy of each task: its figures, their intervals, and their table."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class AccuracyMetrics:
-    """How the accuracy of a task is told; the first figure is the main one."""
+    """The figures of a task's accuracy; the first one is the main figure."""
 
     task: str
     title: str
@@ -87,7 +87,7 @@ def with_intervals(rows: pd.DataFrame, figure: Figure) -> pd.DataFrame:
 
 
 def examined(rows: pd.DataFrame, measure: AccuracyMetrics) -> pd.DataFrame:
-    """Keep the rows of a task that were asked about images."""
+    """Keep the rows of a task that were measured on images."""
     return rows[(rows["task"] == measure.task) & (rows["images"] > 0)]
 
 
@@ -110,7 +110,7 @@ def published(rows: pd.DataFrame, measure: AccuracyMetrics) -> Accuracy:
 
 
 def measured(rows: pd.DataFrame, measure: AccuracyMetrics) -> Accuracy:
-    """Return rows that were asked about images."""
+    """Return rows that were measured on images."""
     figure, (images, data) = measure.figures[0], _which(rows)
     source = f"measured on {images} images ({data}), with 95 % {measure.interval} intervals"
     axis = f"{figure.name} on {images} images, %"
@@ -118,7 +118,7 @@ def measured(rows: pd.DataFrame, measure: AccuracyMetrics) -> Accuracy:
 
 
 def accuracy_tables(frame: pd.DataFrame) -> list[Table]:
-    """Return a table for each task of each setup that was asked about images."""
+    """Return a table for each task of each setup that was measured on images."""
     return [
         _table(setup, examined(rows, measure), measure)
         for setup, rows in setups(ok_rows(newest(frame)))
@@ -141,7 +141,7 @@ def _table(setup: Setup, rows: pd.DataFrame, measure: AccuracyMetrics) -> Table:
     images, data = _which(rows)
     caption = (
         f"On {images} images ({data}), with 95 % {measure.interval} intervals; `as PyTorch`: "
-        f"{measure.agreement}. Published: {measure.published}, which these figures are not."
+        f"{measure.agreement}. Published: {measure.published}; not comparable with these."
     )
     body = tuple(zip(*columns, strict=True))
     return Table(f"{measure.title}: {setup.title}", caption, tuple(headers), body)

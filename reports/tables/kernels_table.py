@@ -1,4 +1,4 @@
-"""Where the time inside a network goes, kernel by kernel, beside what the device could do."""
+"""The time of each kernel inside a network, compared with the device's peaks."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""What the activations of each network need, gathered from a store."""
+"""The memory that the activations of each network need, gathered from a store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

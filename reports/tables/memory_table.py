@@ -22,7 +22,7 @@ _HALF_BYTES = 2  # of a number, in the paper's table
 
 
 def plans_table(setup: Setup, accounts: Sequence[Account]) -> Table:
-    """Return what each graph needs beside what runtimes plan, all of one setup."""
+    """Return the memory that each graph needs and that runtimes plan, for one setup."""
     columns: dict[str, None] = {}
     for account in accounts:
         columns |= dict.fromkeys(needs_and_plans(account.needs))
@@ -36,7 +36,7 @@ def plans_table(setup: Setup, accounts: Sequence[Account]) -> Table:
     caption = (
         f"MB of 10^6 bytes, {width} bits a number. Input and output are in none of them but the "
         "last two columns, and in ONNX Runtime's arena, which outputs come from. Every tensor "
-        "apart: nothing used again. Working set: the most that is alive while one operator runs; "
+        "apart: no memory is reused.  Working set: the most that is alive while one operator runs; "
         "who runs operators one by one, none in place, cannot plan less. Greedy by size: offsets "
         "as TensorFlow Lite plans them (arXiv 2001.03288). TVM: the arena of the library, built "
         "for latency and for memory. ONNX Runtime's memory pattern is the block that it puts "
@@ -100,7 +100,7 @@ def sizes_table(account: Account) -> Table:
 
 
 def differences(account: Account) -> list[str]:
-    """Say in a sentence each why the graph and the paper's table differ, where they do."""
+    """Return a sentence for each difference between the graph and the paper's table."""
     by_size = {size.height: size for size in account.needs.sizes}
     notes = []
     for paper in published_tensors(account.network):

@@ -83,7 +83,7 @@ def _form(column: pd.Series) -> Callable[[Any], str]:
 
 @dataclass(frozen=True)
 class Sum:
-    """All kernels of a network together, beside the network without marks."""
+    """The time of all kernels of a network together, and of the network without timers."""
 
     kernels_us: float
     network_us: float | None  # median; None where it was never timed
@@ -99,7 +99,7 @@ class Sum:
 
     @property
     def sentence(self) -> str:
-        """Say both, and how far apart they are."""
+        """Both times and their difference in words."""
         together = f"All kernels together take {microseconds(self.kernels_us)}"
         if self.network_us is None or self.difference_percent is None:
             return f"{together}; the whole network was not timed."
@@ -122,14 +122,14 @@ def sum_of(rows: pd.DataFrame) -> Sum:
     kernels_us = float(rows["kernel_microseconds"].sum())
     calls = int(rows["kernel_calls"].sum())
     if one["accelerator"]:
-        explanation = _between_launches(calls, (network_us or 0.0) - kernels_us)
+        explanation = _accelerator_difference(calls, (network_us or 0.0) - kernels_us)
     else:
-        explanation = _between_marks(len(rows))
+        explanation = _cpu_difference(len(rows))
     return Sum(kernels_us, network_us, interval, explanation)
 
 
-def _between_marks(kernels: int) -> str:
-    """Say what a CPU's sum has that the whole has not, and the other way round."""
+def _cpu_difference(kernels: int) -> str:
+    """Explain the difference between the sum and the whole on a CPU."""
     return (
         f"For the sum a clock was read after each of {kernels} kernels, which takes time; in the "
         "whole no clock is read. The whole also has the way into the network and out of it. What "
@@ -138,8 +138,8 @@ def _between_marks(kernels: int) -> str:
     )
 
 
-def _between_launches(calls: int, rest_us: float) -> str:
-    """Say the same of an accelerator, whose driver tells when a kernel began and ended."""
+def _accelerator_difference(calls: int, rest_us: float) -> str:
+    """Explain it on an accelerator, whose driver records when a kernel began and ended."""
     each = f": {microseconds(rest_us / calls, 2)} for each of {calls} calls" if rest_us > 0 else ""
     here = ", as here" if rest_us < 0 else ""
     return (

@@ -51,13 +51,15 @@ def warnings_table(frame: pd.DataFrame) -> Table | None:
 
 
 def environment_table(frame: pd.DataFrame) -> Table:
-    """Return with what the rows were measured; a range where it moved."""
+    """Return the environment of the rows; a range where a value varied."""
     columns = STATE | PARTS | VERSIONS | SETTINGS
     rows = [(name, _distinct(frame[column])) for name, column in columns.items()]
     runtimes = frame[["runtime", "runtime_version"]].drop_duplicates().itertuples(index=False)
     rows.append(("runtimes", ", ".join(f"{name} {version}" for name, version in runtimes)))
     shown = tuple(row for row in rows if row[1])
-    return Table("Environment", "As the devices and the tools told it.", ("what", "value"), shown)
+    return Table(
+        "Environment", "As reported by the devices and the tools.", ("what", "value"), shown
+    )
 
 
 def _text(frame: pd.DataFrame, columns: list[str]) -> tuple[tuple[str, ...], ...]:
@@ -144,7 +146,7 @@ def _fidelity(setup: Setup, rows: pd.DataFrame) -> Table:
     )
     if len(boxes.columns):
         caption += (
-            " Box: the farthest that a corner is from PyTorch's, over all anchors, in pixels of "
+            " Box: the largest distance of a corner from PyTorch's, over all anchors, in pixels of "
             "the input."
         )
     return Table(f"Fidelity: {setup.title}", caption, tuple(headers), tuple(body))
@@ -166,8 +168,8 @@ def _cost(setup: Setup, rows: pd.DataFrame) -> Table:
         for _, row in rows.iterrows()
     ]
     caption = (
-        "What it took to get there. Export and compile are of the time when they were done; a "
-        "cached result keeps it. Round trip: input over RPC, one inference, output back. To the "
+        "Export and compile: the time when they were first done; a cached result keeps that "
+        "time.  Round trip: input over RPC, one inference, output back. To the "
         "device and back: input and output between a GPU and the CPU beside it; not in the latency."
     )
     return Table(f"Cost: {setup.title}", caption, ("variant", *columns), tuple(body))
@@ -187,7 +189,7 @@ def _interval(indexed: pd.DataFrame, key: tuple[str, str]) -> str:
 
 
 def _fastest(ratio: pd.Series) -> str:
-    """Show the smallest ratio and whose it is."""
+    """Show the smallest ratio and its runtime."""
     known = ratio.dropna()
     return f"{known.min():.2f} ({known.idxmin()})" if len(known) else "-"
 

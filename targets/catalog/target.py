@@ -26,7 +26,10 @@ SEARCH_PATH_VARIABLE = "MOBILEBENCH_TARGETS"
 
 CPU, OPENCL = "cpu", "opencl"
 _TVM_KEYS = ("kind", "mcpu", "mattr", "mtriple", "keys")
-_NOT_IN_FILES = ("name", "processor")  # the file's name says the one, the live device the other
+_NOT_IN_FILES = (
+    "name",
+    "processor",
+)  # the first comes from the file's name, the second from the device
 _PARTS = {
     "limits": "a whole number above 0",
     "cores": "numbers of processors",
@@ -61,7 +64,7 @@ Number = Annotated[int, Field(ge=0, strict=True)]
 
 @dataclass(frozen=True)
 class Limits:
-    """What an OpenCL device bears; the defaults are what a device may be trusted with."""
+    """Limits of an OpenCL device; the defaults are safe for any device."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -100,7 +103,7 @@ class Target:
 
     @property
     def has_peers(self) -> bool:
-        """Whether other runtimes than TVM can run on it: on this machine's CPU they can."""
+        """Whether runtimes other than TVM can run on it, which is so only on this machine's CPU."""
         return self.device_type == CPU and not self.tracker_key
 
 
@@ -119,7 +122,7 @@ def find_target(name: str) -> Target:
 
 
 def all_targets() -> list[Target]:
-    """Return every target that can be named, in alphabetical order."""
+    """Return every known target, in alphabetical order."""
     return [read_target(path) for _, path in sorted(_files().items())]
 
 
@@ -141,7 +144,7 @@ def read_target(path: Path) -> Target:
 
 
 def check_target_values(target: Target) -> None:
-    """Raise ValueError for a target that no file could have described."""
+    """Raise ValueError for a target whose values a target file may not have."""
     try:
         _adapter().validate_python(asdict(target))
     except ValidationError as error:

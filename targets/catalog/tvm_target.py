@@ -1,4 +1,4 @@
-"""From a target of the catalogue to TVM's own."""
+"""Makes TVM's target from a target of the catalogue."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ def resolve(target: Target, threads: int = 1) -> dict[str, Any]:
 
     `native` is replaced by this machine's CPU.
 
-    Raises BenchError for what TVM or LLVM does not know.
+    Raises BenchError if TVM or LLVM does not know the target or its CPU.
     """
     import tvm
     from tvm.target import codegen

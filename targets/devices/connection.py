@@ -11,7 +11,7 @@ from mobilebench.targets.opencl.server import start_server
 from mobilebench.targets.rpc.local_server import HOST, LocalServer
 from mobilebench.targets.rpc.tracker import Grant, request
 
-_LOG_LIMIT_S = 30.0  # until a server has written that its child died
+_LOG_LIMIT_S = 30.0  # time for a server to log that its child process died
 _POLL_S = 0.05
 
 
@@ -22,7 +22,7 @@ class Connection(Protocol):
     address: str  # HOST:PORT of a board; empty for this machine
 
     def ended(self) -> str | None:
-        """Return how the other side went away; None if it is still there."""
+        """Return why the session ended; None if it is still open."""
 
     def close(self) -> None:
         """End the session."""
@@ -75,7 +75,7 @@ class BoardConnection:
             ) from error
 
     def ended(self) -> str | None:
-        """Ask the board for something small."""
+        """Test the session with a small request to the board."""
         if _answers(self.session):
             return None
         return (
@@ -89,7 +89,7 @@ class BoardConnection:
 
 
 def _answers(session: Any) -> bool:
-    """Whether a session can still be asked for something small."""
+    """Whether a session still answers a small request."""
     try:
         session.get_function("runtime.NumThreads")()
     except Exception:
@@ -98,10 +98,10 @@ def _answers(session: Any) -> bool:
 
 
 class Connector:
-    """The way to a target's device: first a board is waited for, then it is spoken to.
+    """Connects to a target's device: first it waits for a board, then it opens a session.
 
-    The two are apart because they have time limits of their own. This machine's server is kept from
-    session to session, until a crash has made it deaf.
+    These are two steps because each has its own time limit. This machine's server is kept from
+    session to session, until a crash has made it useless.
     """
 
     def __init__(self, target: Target, threads: int, farm: Farm | None, cache_dir: Path) -> None:
@@ -113,12 +113,12 @@ class Connector:
         self._server: LocalServer | None = None
 
     def wait(self) -> None:
-        """Have a board set aside; raises NoDeviceError if there is none within the farm's wait."""
+        """Reserve a board; raises NoDeviceError if none is free within the farm's wait."""
         if self._farm is not None:
             self._grant = request(self._farm.tracker, self._target.tracker_key, self._farm.wait_s)
 
     def connect(self) -> Connection:
-        """Open a session, with the board that was waited for, or on this machine."""
+        """Open a session on the reserved board, or on this machine."""
         if self._farm is not None and self._grant is not None:
             return BoardConnection(self._farm, self._grant)
         if self._server is None or self._server.session_end():

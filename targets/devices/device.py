@@ -29,7 +29,7 @@ _BIG_CORES = 1  # TVM's affinity mode; where all are alike, it means all of them
 
 @dataclass(frozen=True)
 class DeviceState:
-    """What a device says of itself at one moment; empty or None where it does not tell."""
+    """The state of a device at one moment; empty or None where the device does not report it."""
 
     address: str  # HOST:PORT of a board; empty for this machine
     host: str
@@ -50,7 +50,7 @@ class DeviceState:
 
     @property
     def name(self) -> str:
-        """What records call the device: its host name; emulated boards share one, as phones do."""
+        """The device's name in records: its host name; emulated boards add their port."""
         if self.emulated:
             return f"{self.host}:{self.address.rpartition(':')[2]} (emulated)"
         if self.address and self.host in ("", "localhost"):
@@ -68,7 +68,7 @@ class Device:
     def __init__(self, connection: Connection, probe: Path) -> None:
         """Load the probe.
 
-        Raises BenchError if the device cannot run code like it, DeviceLostError if it went away.
+        Raises BenchError if the device cannot run such code, DeviceLostError if it went away.
         """
         self.session = connection.session
         self._address = connection.address
@@ -104,7 +104,7 @@ class Device:
         return self.session.device(target.device_type, target.device_index)
 
     def accelerator(self, target: Target) -> Accelerator | None:
-        """Return what a target's device tells of itself; None for a CPU, of which `state` tells.
+        """Return the properties of a target's accelerator; None for a CPU, which `state` describes.
 
         Raises BenchError if there is no such device.
         """
@@ -156,7 +156,7 @@ class Device:
             )
 
     def forget_peak(self) -> None:
-        """Let the peak of resident memory begin anew, where Linux allows that."""
+        """Reset the peak of resident memory, where Linux allows that."""
         self._forget_peak()
 
     def resident_bytes(self) -> tuple[int, int]:
@@ -165,12 +165,12 @@ class Device:
         return kib(status.get("VmRSS", "0")), kib(status.get("VmHWM", "0"))
 
     def heap_bytes(self) -> int | None:
-        """Return what the session's process has taken from malloc; None where that is not told."""
+        """Return what the session's process has taken from malloc; None where that is unknown."""
         taken = int(self._heap())
         return taken if taken >= 0 else None
 
     def state(self) -> DeviceState:
-        """Read what the device is and how it fares, and time the calibration kernel on it."""
+        """Read the device's description and state, and time the calibration kernel on it."""
         cpuinfo = self.read_text("/proc/cpuinfo")
         cpu = fields_of(cpuinfo)
         kernel = self.read_text("/proc/sys/kernel/arch").strip()  # Linux 6.1 and later
@@ -215,7 +215,7 @@ class Device:
 def cool_down(target: Target, temperature_c: Callable[[], float | None]) -> None:
     """Wait until a device is as cool as its target asks; three minutes at most.
 
-    What does not tell its temperature is not waited for.
+    Devices that do not report a temperature are not waited for.
     """
     end = time.monotonic() + _LONGEST_COOLING_S
     while target.cool_below_c is not None and time.monotonic() < end:
@@ -233,7 +233,7 @@ def with_limits(target: Target, state: DeviceState) -> Target:
 
 
 def require_half(target: Target, state: DeviceState) -> None:
-    """Raise BenchError if the device tells that its kernels cannot store half-precision floats."""
+    """Raise BenchError if the device reports that its kernels cannot store float16."""
     if state.accelerator and state.accelerator.stores_half is False:
         raise BenchError(
             f"target {target.name}: {state.accelerator.name} has no {HALF}; leave out --precision "

@@ -1,4 +1,4 @@
-"""Boards behind a tracker: how long one is waited for, and how long one may be kept."""
+"""The boards behind a tracker, and the time limits of requests for them."""
 
 import os
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ WAIT_S = 60.0
 
 @dataclass(frozen=True)
 class Farm:
-    """A tracker, and the limits of what is asked of its boards."""
+    """A tracker, and the time limits of requests for its boards."""
 
     tracker: Tracker
     wait_s: float = WAIT_S  # for a board to register or to become free
@@ -25,10 +25,10 @@ class Farm:
 def find_farm(
     target: Target, tracker: str | None, cache_dir: Path, wait_s: float = WAIT_S
 ) -> Farm | None:
-    """Return where a target's boards are; None if this machine is the device.
+    """Return the farm of a target's boards; None if this machine is the device.
 
-    `tracker` is HOST:PORT; without it the environment's MOBILEBENCH_TRACKER counts, and before that
-    an emulated board that was started here. Raises BenchError if nothing tells where boards are.
+    `tracker` is HOST:PORT. Without it, the tracker of emulated boards started here is used, else
+    that of the environment variable MOBILEBENCH_TRACKER. Raises BenchError if there is neither.
     """
     if not target.tracker_key:
         return None
@@ -41,7 +41,8 @@ def find_farm(
         return Farm(parse_tracker(from_environment), wait_s)
     if target.emulated:
         raise BenchError(
-            f"target {target.name}: its board does not run; `mobilebench board start {target.name}`"
+            f"target {target.name}: its board does not run; start it: `mobilebench "
+            f"board start {target.name}`"
         )
     raise BenchError(
         f"target {target.name}: it runs on boards of key {target.tracker_key}; give their tracker "

@@ -1,4 +1,4 @@
-"""What the text files of a Linux machine say, in /proc and /sys."""
+"""Reads the text files of a Linux machine in /proc and /sys."""
 
 import re
 from collections import Counter
@@ -38,9 +38,9 @@ _CORES = {
 
 
 def cpu_model(cpuinfo: str) -> str:
-    """Return what a text of /proc/cpuinfo says of the processor.
+    """Return the processor's name from a text of /proc/cpuinfo.
 
-    x86 names its model; an Arm kernel tells each core's implementer and part, and a board its name.
+    x86 names its model; an Arm kernel lists each core's implementer and part, and a board its name.
     """
     fields = fields_of(cpuinfo)
     if "model name" in fields:

@@ -75,12 +75,11 @@ def start_boards(
 ) -> Running:
     """Start a tracker and so many boards of a target; make what is missing first.
 
-    Raises BenchError if they run already, if something that is needed is not installed, or if the
-    address is not loopback and `insecure_bind` does not say that this is meant: TVM's RPC executes
-    code for whoever connects.
+    Raises BenchError if they run already, if a needed program is not installed, or if the address
+    is not loopback and `insecure_bind` is not set: TVM's RPC executes code for whoever connects.
     """
     if not target.emulated:
-        raise BenchError(f"target {target.name}: it is no emulated board; emulated-arm is one")
+        raise BenchError(f"target {target.name}: it is not an emulated board; emulated-arm is one")
     _require_loopback(host, insecure_bind)
     if running_boards(cache_dir, target.name):
         raise BenchError(
@@ -95,7 +94,7 @@ def start_boards(
     ports = ["--host", host, "--port", str(port), "--port-end", str(port + 1)]
     started = [_spawn([sys.executable, "-P", "-c", _TRACKER, *ports], log)]
     try:
-        _until(lambda: _listens(tracker), started, log, "the tracker does not listen")
+        _until(lambda: _listens(tracker), started, log, "the tracker did not start")
         for number in range(1, count + 1):
             say(f"starting board {number} of {count}; the emulator takes a while to import TVM")
             port = _free_port(host)
@@ -119,7 +118,7 @@ def start_boards(
 
 
 def stop_boards(target: Target, cache_dir: Path) -> bool:
-    """End exactly the processes that were started; returns whether any were left."""
+    """End exactly the processes that were started; return whether any were still running."""
     running = running_boards(cache_dir, target.name)
     if running is not None:
         _end(list(running.alive()))
@@ -150,7 +149,7 @@ def make_board(cache_dir: Path, say: Say) -> Path:
             "debootstrap fetches packages as root only; run `mobilebench board start` once as "
             f"root, with the same cache ({cache_dir})"
         )
-    shutil.rmtree(board, ignore_errors=True)  # what an interrupted start has left
+    shutil.rmtree(board, ignore_errors=True)  # left over from an interrupted start
     root, site = board / "root", board / "site"
     root.mkdir(parents=True)
     with TemporaryDirectory(dir=board) as scratch:
@@ -176,7 +175,7 @@ def make_board(cache_dir: Path, say: Say) -> Path:
     text = _LAUNCHER.format(root=root, site=site, qemu=qemu, python=_PYTHON, cpu=_CPU)
     launcher.write_text(text)
     launcher.chmod(0o755)
-    say("trying it")
+    say("testing the emulated Python")
     _run([str(launcher), "-c", "import tvm.rpc"])
     (board / _READY).touch()
     return launcher

@@ -1,4 +1,4 @@
-"""What a live OpenCL device tells of itself."""
+"""The properties that a live OpenCL device reports."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,8 +7,8 @@ from mobilebench.targets.catalog.target import Limits, Target
 from mobilebench.targets.errors import BenchError
 
 HALF = "cl_khr_fp16"
-OPENCL_ERROR = "OpenCL: "  # begins what the plug-in says when something fails
-_DESCRIBE = "mobilebench.opencl.describe"  # of the plug-in; a phone's own server has it not
+OPENCL_ERROR = "OpenCL: "  # the plug-in's error messages begin so
+_DESCRIBE = "mobilebench.opencl.describe"  # function of the plug-in; a phone's own server lacks it
 _WIDEST = 16  # OpenCL's vectors
 # What a GPU runs of any kernel. Of one that needs many registers it runs fewer items than of the
 # least, and tells only when the kernel is compiled: NVIDIA's driver says 1024, and then 256.
@@ -20,13 +20,13 @@ class Accelerator:
     """A device beside the CPU."""
 
     name: str
-    driver: str  # empty where it is not told
+    driver: str  # empty where it is not reported
     limits: Limits
-    stores_half: bool | None  # None where it is not told
+    stores_half: bool | None  # None where it is not reported
 
 
 def accelerator_of(session: Any, target: Target, where: str) -> Accelerator:
-    """Ask a session for the OpenCL device that a target names.
+    """Return the properties of the OpenCL device that a target names, read through a session.
 
     Raises BenchError, which begins with `where`, if there is no such device.
     """
@@ -34,25 +34,25 @@ def accelerator_of(session: Any, target: Target, where: str) -> Accelerator:
     try:
         describe = session.get_function(_DESCRIBE)
     except AttributeError:
-        return _as_tvm_tells(device, target, where)
+        return _from_tvm(device, target, where)
     try:
         text = str(describe(target.device_index))
     except Exception as error:
         raise BenchError(f"{where}: {first_line(error)}") from error
-    return _as_it_tells(dict(line.split(": ", 1) for line in text.splitlines() if ": " in line))
+    return _from_plugin(dict(line.split(": ", 1) for line in text.splitlines() if ": " in line))
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error of the plug-in says, without TVM's traces and most of a build log."""
+    """Return the message of a plug-in error, without TVM's traces and most of a build log."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = next((n for n, line in enumerate(lines) if OPENCL_ERROR in line), None)
-    if told is None:
+    first = next((n for n, line in enumerate(lines) if OPENCL_ERROR in line), None)
+    if first is None:
         return lines[-1] if lines else type(error).__name__
-    said = lines[told][lines[told].index(OPENCL_ERROR) :]
-    return " ".join([said, *lines[told + 1 : told + 2]]) if said.endswith(":") else said
+    said = lines[first][lines[first].index(OPENCL_ERROR) :]
+    return " ".join([said, *lines[first + 1 : first + 2]]) if said.endswith(":") else said
 
 
-def _as_it_tells(facts: dict[str, str]) -> Accelerator:
+def _from_plugin(facts: dict[str, str]) -> Accelerator:
     processor = facts["type"] == "cpu"
     limits = Limits(
         work_group=_work_group(int(facts["work_group"]), processor),
@@ -74,8 +74,8 @@ def _vector(floats: int) -> int:
     return min(max(floats, Limits.vector_floats), _WIDEST)
 
 
-def _as_tvm_tells(device: Any, target: Target, where: str) -> Accelerator:
-    """Ask a TVM with OpenCL of its own, which tells less."""
+def _from_tvm(device: Any, target: Target, where: str) -> Accelerator:
+    """Ask a TVM that was built with OpenCL, which reports less."""
     if not device.exist:
         raise BenchError(
             f"{where}: its TVM has no OpenCL device {target.device_index}; a phone's server must "

@@ -1,8 +1,8 @@
-"""Values with the files that they name, as bytes for another machine.
+"""Pickles values together with the files that they name, to send them to another machine.
 
-A file or directory of the cache is one entry, `KIND/NAME`, whose name tells its content; it lands
-at the same place of the other machine's cache, unless that has it already. Other paths that exist
-travel by the hash of what they hold. A path that names nothing travels as it is.
+A file or directory of the cache is an entry `KIND/NAME`, whose name identifies its content; it is
+unpacked at the same place of the other machine's cache, unless it is there already. Other paths
+that exist are unpacked under the hash of their content. A path that does not exist is sent as text.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _ENTRY = 2  # parts of a cache entry's path
-_SENT = "sent"  # where in the cache other paths land
+_SENT = "sent"  # where in the cache other paths are unpacked
 
 
 def pack(value: Any, cache_dir: Path) -> bytes:
@@ -94,7 +94,7 @@ def _place(entry: Path, content: bytes) -> None:
         try:
             made.rename(entry)
         except OSError:
-            if not entry.exists():  # another was first
+            if not entry.exists():  # another process was faster
                 raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -19,12 +19,12 @@ def die_with_parent() -> None:
 
 
 def resident_bytes() -> int | None:
-    """Resident memory of this process now, in bytes; None where /proc does not tell."""
+    """Resident memory of this process now, in bytes; None where /proc does not report it."""
     return _status_bytes("VmRSS")
 
 
 def peak_resident_bytes() -> int | None:
-    """Peak resident memory of this process, in bytes; None where /proc does not tell.
+    """Peak resident memory of this process, in bytes; None where /proc does not report it.
 
     Read from VmHWM: `getrusage` would carry over the peak of the process that started this one.
     """

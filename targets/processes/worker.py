@@ -1,4 +1,4 @@
-"""An object in a process of its own, so that its crash, hang or memory is nobody else's."""
+"""Runs an object in a separate process, so that its crash or hang affects nothing else."""
 
 import importlib
 import multiprocessing
@@ -20,7 +20,7 @@ from mobilebench.targets.errors import BenchError, DeviceLostError, NoDeviceErro
 from mobilebench.targets.processes.process import die_with_parent
 
 START_LIMIT_S = 300.0
-"""What a process that we start may take until it answers: minutes, for the machine may be busy."""
+"""Time limit for the start of a process: minutes, because the machine may be busy."""
 WITHOUT_TORCH = ("torch",)
 """Blocked where TVM is and nobody needs PyTorch: tvm-ffi imports it where it finds it, which
 doubles the start of a process and its memory."""
@@ -48,7 +48,7 @@ class Worker:
     is imported there and not here.
     The process leads a process group, so that whatever it starts is paused and killed with it, and
     a Ctrl-C in the terminal reaches the suite alone. Its temporary files lie in a directory that
-    goes away with it, and so does what it prints: only its last line is told if it dies.
+    is removed with it, and its output is discarded, except the last line in the error if it dies.
     """
 
     def __init__(self, factory: str, *args: Any, blocked_modules: tuple[str, ...] = ()) -> None:
@@ -61,7 +61,7 @@ class Worker:
             args=(theirs, self._scratch.name, factory, args, blocked_modules),
             daemon=True,
         )
-        _nursery().submit(self._process.start).result()
+        _starter().submit(self._process.start).result()
         theirs.close()
         self.pid = self._process.pid or 0
         try:
@@ -81,7 +81,7 @@ class Worker:
             self._connection.send((method, args))
         except OSError as error:
             self.close()
-            raise WorkerCrashedError(self._obituary()) from error
+            raise WorkerCrashedError(self._cause_of_death()) from error
         return self._receive(timeout_s, method)
 
     def _receive(self, timeout_s: float, what: str) -> Any:
@@ -92,9 +92,9 @@ class Worker:
         try:
             outcome, value = self._connection.recv()
         except (EOFError, OSError) as error:
-            self._process.join(_LAST_BREATH_S)  # it closed its end; let it say why
+            self._process.join(_LAST_BREATH_S)  # it closed its end; wait for its exit code
             self.close()
-            raise WorkerCrashedError(self._obituary()) from error
+            raise WorkerCrashedError(self._cause_of_death()) from error
         if outcome == "refused":
             raise BenchError(value)
         if outcome == "absent":
@@ -143,7 +143,7 @@ class Worker:
             except ProcessLookupError:  # it does not lead its group yet
                 psutil.Process(self.pid).send_signal(number)
 
-    def _obituary(self) -> str:
+    def _cause_of_death(self) -> str:
         code = self._process.exitcode or 0
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
         return f"the process {how}" + (f": {self._last_words}" if self._last_words else "")
@@ -156,7 +156,7 @@ class Worker:
 
 
 @cache
-def _nursery() -> ThreadPoolExecutor:
+def _starter() -> ThreadPoolExecutor:
     """Return the thread that starts processes.
 
     Linux takes the thread that started a process for its parent, and one that has a worker started

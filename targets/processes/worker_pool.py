@@ -1,4 +1,4 @@
-"""Workers that are kept from call to call: whose turn it is, whatever machine they are on."""
+"""Pools of workers that are kept from call to call, on this machine or on others."""
 
 import queue
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from mobilebench.targets.processes.worker import Worker
 
 
 class WorkerPool(Protocol):
-    """Computes calls, as many at once as it has hands; each caller waits for its own."""
+    """Computes calls, at most `max_workers` at once; each caller waits for its own result."""
 
     @property
     def max_workers(self) -> int:
@@ -19,7 +19,7 @@ class WorkerPool(Protocol):
     def call(self, factory: str, method: str, *args: Any, timeout_s: float) -> Any:
         """Return what the method of the object, or the function of the module, returns.
 
-        The limit counts from when a hand is free. Raises what `Worker.call` raises.
+        The time limit begins when a worker is free. Raises what `Worker.call` raises.
         """
         ...
 
@@ -29,9 +29,9 @@ class WorkerPool(Protocol):
 
 
 class LocalWorkerPool:
-    """Processes of this machine, one for each hand and factory.
+    """Processes of this machine, at most `max_workers` for each factory.
 
-    What they import is imported once each. A process that died or hung is replaced.
+    Each process imports its modules once. A process that died or hung is replaced.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class LocalWorkerPool:
         return self._max_workers
 
     def call(self, factory: str, method: str, *args: Any, timeout_s: float) -> Any:
-        """Return what the method of the factory's object returns; see Crew."""
+        """Return what the method of the factory's object returns; see WorkerPool."""
         place = self._idle.get()
         try:
             worker = place.get(factory)

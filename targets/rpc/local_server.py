@@ -1,4 +1,4 @@
-"""The local machine as a device: an RPC server in a process of its own."""
+"""The local machine as a device: an RPC server in a separate process."""
 
 import os
 import platform
@@ -20,12 +20,12 @@ _PROGRAM = "mobilebench.targets.rpc.server_process"
 
 
 def local_device_name() -> str:
-    """Return what records call this machine: its host name."""
+    """Return this machine's name in records: its host name."""
     return platform.node() or "localhost"
 
 
 def local_cpuinfo() -> str:
-    """Return what the kernel tells of this machine's processors."""
+    """Return the kernel's text about this machine's processors, /proc/cpuinfo."""
     return Path("/proc/cpuinfo").read_text(errors="replace")
 
 

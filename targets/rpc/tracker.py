@@ -1,7 +1,7 @@
-"""The RPC tracker of a farm: which boards there are, and the next one that is free.
+"""A client of a farm's RPC tracker: lists its boards and requests free ones.
 
 It speaks the protocol of `tvm/rpc/tracker.py`: a magic number, then frames of a length and JSON.
-TVM's own client waits for ever, does not tell which board it got, and imports TVM.
+TVM's own client waits forever, does not report which board it got, and imports TVM.
 """
 
 import json
@@ -51,7 +51,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Grant:
-    """A board that the tracker has set aside for whoever asked."""
+    """A board that the tracker has reserved for a request."""
 
     host: str
     port: int
@@ -119,7 +119,7 @@ def request(tracker: Tracker, key: str, wait_s: float) -> Grant:
                 left = max(deadline - time.monotonic(), _LEAST_WAIT_S)
                 if select.select([connection], [], [], left)[0]:
                     return _grant(_receive(connection))
-                reason = "none came free"
+                reason = "none became free"
         except _TROUBLE as error:
             reason = _unreachable(tracker, error)
         if time.monotonic() + _RETRY_S >= deadline:
@@ -145,7 +145,7 @@ def _connected(tracker: Tracker) -> Iterator[socket.socket]:
         connection.settimeout(_ANSWER_LIMIT_S)
         connection.sendall(struct.pack("<i", _MAGIC))
         if struct.unpack("<i", _take(connection, 4))[0] != _MAGIC:
-            raise ConnectionError("what listens there is no TVM RPC tracker")
+            raise ConnectionError("the server there is no TVM RPC tracker")
         yield connection
 
 
@@ -157,11 +157,11 @@ def _send(connection: socket.socket, value: Any) -> None:
 def _receive(connection: socket.socket) -> Any:
     (size,) = struct.unpack("<i", _take(connection, 4))
     if not 0 < size < _LONGEST_FRAME:
-        raise ConnectionError("what listens there is no TVM RPC tracker")
+        raise ConnectionError("the server there is no TVM RPC tracker")
     try:
         return json.loads(_take(connection, size))
     except ValueError as error:
-        raise ConnectionError("what listens there is no TVM RPC tracker") from error
+        raise ConnectionError("the server there is no TVM RPC tracker") from error
 
 
 def _take(connection: socket.socket, size: int) -> bytes:
@@ -178,9 +178,9 @@ def _unreachable(tracker: Tracker, error: Exception) -> str:
     if isinstance(error, OSError):
         reason = error.strerror or str(error) or type(error).__name__
     elif isinstance(error, UnicodeError):
-        reason = "that is no host's name"
+        reason = "there is no host of this name"
     else:
-        reason = "what listens there is no TVM RPC tracker"
+        reason = "the server there is no TVM RPC tracker"
     return (
         f"tracker {tracker} does not answer: {reason}; start it with `python -m "
         "tvm.exec.rpc_tracker`, or correct --tracker"

@@ -37,7 +37,7 @@ class Toolchain:
     needed: tuple[str, ...] = ()  # libraries of the device that what is linked names
 
     def version(self) -> str:
-        """Return the first line of the compiler's own account of itself, and how it is called."""
+        """Return the first line of the compiler's `--version`, and its command."""
         lines = self._run(["--version"]).splitlines()
         return " ".join([lines[0] if lines else "", *self.compiler[1:]]).strip()
 

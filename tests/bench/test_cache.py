@@ -62,7 +62,7 @@ cached(Path(sys.argv[1]), fill)
     assert (entry / "file").read_text() == "whole"
 
 
-def test_of_two_at_once_one_wins(tmp_path: Path) -> None:
+def test_only_one_of_two_concurrent_fills_is_kept(tmp_path: Path) -> None:
     def fill(directory: Path) -> None:
         if not (tmp_path / "entry").exists():
             cached(tmp_path / "entry", lambda other: (other / "file").write_text("first") and None)

@@ -317,10 +317,10 @@ def relative_error(model: Model, manifest: dict[str, Any]) -> float:
     (image,) = manifest["inputs"]
     found = shaped(model((HERE / image["reference"]).read_bytes()), manifest)
     errors = []
-    for output, told in zip(found, manifest["outputs"], strict=True):
-        step = told["stride"]
+    for output, expected_output in zip(found, manifest["outputs"], strict=True):
+        step = expected_output["stride"]
         thinned = output[..., ::step, ::step] if output.ndim == 4 else output
-        expected = np.fromfile(HERE / told["reference"], "<f4").reshape(thinned.shape)
+        expected = np.fromfile(HERE / expected_output["reference"], "<f4").reshape(thinned.shape)
         errors.append(np.linalg.norm(thinned - expected) / np.linalg.norm(expected))
     return float(max(errors))
 
@@ -331,9 +331,11 @@ def main() -> int:
     parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE")
     parser.add_argument("--check", action="store_true", help="compare with the stored outputs")
     parser.add_argument("--top", type=int, default=5, help="how many answers to print (5)")
-    parser.add_argument("--threads", type=int, help="instead of as many as it was made for")
+    parser.add_argument(
+        "--threads", type=int, help="threads per inference (as many as it was made for)"
+    )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each image")
-    parser.add_argument("--plugin", type=Path, help="library that makes TVM's runtime speak OpenCL")
+    parser.add_argument("--plugin", type=Path, help="library that adds OpenCL to TVM's runtime")
     options = parser.parse_args()
     if not options.images and not options.check:
         parser.error("name an image, or --check")
@@ -342,7 +344,9 @@ def main() -> int:
     manifest = read_manifest()
     check_machine(manifest)
     if manifest["target"]["device_type"] == "opencl" and options.plugin is None:
-        raise BundleError("TVM's wheels do not speak OpenCL; name what does with --plugin")
+        raise BundleError(
+            "TVM's wheels do not support OpenCL; give a library that does with --plugin"
+        )
     plugin = options.plugin and options.plugin.resolve()
     threads = manifest["threads"] if options.threads is None else options.threads
     try:
@@ -362,7 +366,7 @@ def main() -> int:
 
 
 def answer_all(model: Model, manifest: dict[str, Any], options: argparse.Namespace) -> None:
-    """Print what the network says of each image."""
+    """Print the network's answers for each image."""
     labels = (
         (HERE / manifest["labels"]).read_text("utf-8").splitlines() if manifest["labels"] else []
     )

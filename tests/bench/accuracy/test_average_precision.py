@@ -87,7 +87,7 @@ def test_a_network_s_perfect_outputs_have_100_percent() -> None:
         ),
     ],
 )
-def test_imperfect_answers_have_what_is_worked_out_by_hand(
+def test_imperfect_detections_have_the_map_computed_by_hand(
     found: list[tuple[Box, int, float]], map_percent: float, map50_percent: float
 ) -> None:
     scored = score_detections([answer(*found)], data(Truth(0, 1, A, False), Truth(0, 1, B, False)))
@@ -96,13 +96,13 @@ def test_imperfect_answers_have_what_is_worked_out_by_hand(
     assert interval_of(scored) == (None, None)  # one image
 
 
-def test_categories_count_equally_and_only_where_they_are() -> None:
+def test_categories_count_equally_and_absent_ones_are_ignored() -> None:
     dataset = data(*[Truth(0, 1, A, False)], *[Truth(n, 2, B, False) for n in range(3)], images=3)
     answers = [answer((B, 2, 0.9), (A, 3, 0.8)), answer((B, 2, 0.9)), answer((B, 2, 0.9))]
     assert score_detections(answers, dataset).map_percent == pytest.approx(50)
 
 
-def test_what_lies_in_a_crowd_is_neither_right_nor_wrong() -> None:
+def test_detections_in_a_crowd_are_neither_right_nor_wrong() -> None:
     inside = (125.0, 55.0, 20.0, 20.0)
     dataset = data(Truth(0, 1, A, False), Truth(0, 1, B, True))
     scored = score_detections([answer((inside, 1, 0.9), (A, 1, 0.8))], dataset)

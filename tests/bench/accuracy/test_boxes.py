@@ -51,7 +51,7 @@ def test_there_are_as_many_anchors_as_published(size: int, count: int) -> None:
     assert ssd_anchors_of(size, size).shape == (count, 4)
 
 
-def test_the_first_anchors_are_those_worked_out_by_hand() -> None:
+def test_first_anchors_match_those_computed_by_hand() -> None:
     # Map 1 of 20 x 20: centre 1/40; sides 0.1, then 0.2 over and times the root of 2 and 1/2.
     half, long, short = 0.05, 0.2 * 2**0.5 / 2, 0.2 / 2**0.5 / 2
     expected = [
@@ -65,7 +65,7 @@ def test_the_first_anchors_are_those_worked_out_by_hand() -> None:
     np.testing.assert_allclose(anchors[60, 0], 0.075 - half, atol=1e-6)  # next row
 
 
-def test_a_later_map_s_anchors_are_those_worked_out_by_hand() -> None:
+def test_anchors_of_a_later_map_match_those_computed_by_hand() -> None:
     # Map 2 of 10 x 10: scale 0.35, the next 0.5; (height, width) by aspect ratio 1, 2, 1/2, 3, 1/3.
     sides = [
         (0.35, 0.35),
@@ -95,14 +95,14 @@ def test_codes_are_scaled_offsets_and_logarithms() -> None:
     np.testing.assert_allclose(encode(box, anchor), expected, atol=1e-5)
 
 
-def test_what_is_encoded_is_decoded() -> None:
+def test_decoding_reverses_encoding() -> None:
     anchors = ssd_anchors_of(320, 256)
     corners = np.random.default_rng(0).uniform(0, 0.5, (len(anchors), 2, 2)).cumsum(axis=1)
     truth = corners.reshape(-1, 4).astype(np.float32)
     np.testing.assert_allclose(decode(encode(truth, anchors), anchors), truth, atol=1e-5)
 
 
-def test_scores_leave_the_background_out() -> None:
+def test_class_scores_exclude_the_background() -> None:
     logits = np.array([[9, 0, np.log(3)], [0, -1000, 1000]], np.float32)
     np.testing.assert_allclose(class_scores(logits), [[0.5, 0.75], [0, 1]])
     powers = np.exp([9, 0, np.log(3)])
@@ -111,7 +111,7 @@ def test_scores_leave_the_background_out() -> None:
     )
 
 
-def test_of_boxes_that_overlap_the_best_is_kept() -> None:
+def test_the_best_of_overlapping_boxes_is_kept() -> None:
     a, b, c = square(0.1, 0.1, 0.4), square(0.1, 0.15, 0.4), square(0.1, 0.3, 0.4)
     kept = found([a, b, c], [[0.6], [0.9], [0.3]])  # a and b share 7 of 9 parts, b and c less
     np.testing.assert_allclose(kept.boxes, [b, c], atol=1e-6)
@@ -125,7 +125,7 @@ def test_classes_do_not_suppress_each_other_and_are_counted_from_1() -> None:
     np.testing.assert_allclose(kept.scores, [0.7, 0.3], atol=1e-6)
 
 
-def test_few_are_kept_of_a_class_and_in_all() -> None:
+def test_boxes_are_limited_per_class_and_in_total() -> None:
     where = [square(0.1 * place, 0, 0.1) for place in range(5)]
     scores = [[0.9 - 0.1 * place, 0.85 - 0.1 * place] for place in range(5)]
     assert found(where, scores, per_class=2).classes.tolist() == [1, 2, 1, 2]
@@ -139,7 +139,7 @@ def test_boxes_end_at_the_border_and_those_outside_are_left_out() -> None:
     np.testing.assert_allclose(kept.in_pixels(100, 200), [[0, 140, 30, 200]], atol=1e-4)
 
 
-def test_what_is_not_finite_finds_nothing() -> None:
+def test_non_finite_outputs_give_no_detections() -> None:
     anchors = ssd_anchors_of(64, 64)
     codes = np.zeros((2, len(anchors), 4), np.float32)
     logits = np.full((2, len(anchors), 91), -20, np.float32)
@@ -153,7 +153,7 @@ def test_what_is_not_finite_finds_nothing() -> None:
     assert second.classes.shape == second.scores.shape == (0,)
 
 
-def test_outputs_of_other_anchors_are_refused() -> None:
+def test_outputs_with_another_number_of_anchors_are_refused() -> None:
     codes, logits = np.zeros((1, 1917, 4), np.float32), np.zeros((1, 1917, 91), np.float32)
     with pytest.raises(BenchError, match="are not of 2034 anchors"):
         detect(codes, logits, ssd_anchors_of(320, 320))
@@ -187,7 +187,9 @@ def overlap(a: Floats, b: Floats) -> float:
     return shared / (sum(areas) - shared)
 
 
-def test_a_missing_runtime_is_told_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_runtime_is_reported_with_the_extra_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     boxes._suppressor.cache_clear()
     with pytest.raises(BenchError, match=r"onnxruntime is not installed; .*mobilebench\[data\]"):

@@ -25,7 +25,7 @@ def test_top1_top5_and_agreement_are_counted() -> None:
     assert found == ClassificationAccuracy(4, 50.0, 75.0, 0.75)
 
 
-def test_what_is_not_finite_is_wrong() -> None:
+def test_non_finite_logits_count_as_wrong() -> None:
     logits = np.full((4, 10), np.nan, np.float32)
     found = score(iter(logits), np.zeros_like(logits), DATA, SHOWN)
     assert found == ClassificationAccuracy(4, 0.0, 0.0, 0.0)

@@ -86,7 +86,7 @@ def test_images_are_found_beside_their_annotations(
     assert data.files == (tmp_path / folder / "a.jpg", tmp_path / folder / "b.jpg")
 
 
-def test_other_images_or_objects_are_other_data(tmp_path: Path) -> None:
+def test_other_images_or_objects_change_the_content_key(tmp_path: Path) -> None:
     pictures(tmp_path)
     path = annotated(tmp_path / "annotations.json")
     first = read(path).sha256
@@ -127,7 +127,7 @@ def one(**other: Any) -> list[dict[str, Any]]:
         ),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(
+def test_errors_in_annotations_are_reported_in_one_line(
     tmp_path: Path, other: dict[str, Any], reason: str
 ) -> None:
     pictures(tmp_path)
@@ -140,14 +140,14 @@ def test_what_is_wrong_is_told_in_one_line(
     assert "\n" not in str(refusal.value)
 
 
-def test_a_later_image_that_is_missing_is_told_by_name(tmp_path: Path) -> None:
+def test_a_missing_image_is_named(tmp_path: Path) -> None:
     picture(tmp_path / "a.jpg")
     with pytest.raises(BenchError, match=r"image .*b\.jpg is missing"):
         read(annotated(tmp_path / "annotations.json"))
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", '{"images": 3}', "\udcff", "[" * 100_000])
-def test_what_is_no_annotation_file_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_without_annotations_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "annotations.json"
     path.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(BenchError, match=r"not a JSON file|has no list 'images'"):
@@ -166,7 +166,7 @@ def test_a_directory_has_one_annotation_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["pycocotools.cocoeval", "onnxruntime"])
-def test_what_scoring_needs_is_asked_for_before_anything_runs(
+def test_missing_pycocotools_is_reported_before_anything_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
     pictures(tmp_path)
@@ -176,7 +176,7 @@ def test_what_scoring_needs_is_asked_for_before_anything_runs(
         read(path)
 
 
-def test_both_sides_are_resized_to_the_network_s(tmp_path: Path) -> None:
+def test_both_sides_are_resized_to_the_input_size(tmp_path: Path) -> None:
     pictures(tmp_path)
     data = read(annotated(tmp_path / "annotations.json"))
     shown = preprocess(data, [1, 0], Preprocessing(15, 10, 99, HALF, (0.5, 0.25, 1.0)))

@@ -79,7 +79,7 @@ def test_agreement_is_of_the_detections_of_all_images() -> None:
     assert agreement([both, found()], [both, one]) == pytest.approx(4 / 5)
 
 
-def test_the_farthest_corner_is_told_in_pixels() -> None:
+def test_box_error_is_the_farthest_corner_in_pixels() -> None:
     wide = parse_variant("ssdlite_mobilenet_v2_0.35_64x128")
     reference = outputs_of(wide)
     reference[0][...] = 0  # the anchors themselves
@@ -93,7 +93,7 @@ def test_the_farthest_corner_is_told_in_pixels() -> None:
     assert max_box_error_px(reference, reference, wide) == 0
 
 
-def test_what_is_beyond_the_image_is_no_error() -> None:
+def test_differences_outside_the_image_do_not_count() -> None:
     reference = outputs_of(TINY)
     far = reference[0].copy()
     far[:, :, 1] = 1000  # to the right, out of sight
@@ -102,7 +102,7 @@ def test_what_is_beyond_the_image_is_no_error() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_box_that_is_no_number_is_infinitely_far(bad: float) -> None:
+def test_a_box_with_nan_is_infinitely_far(bad: float) -> None:
     codes, logits = outputs_of(TINY)
     wrong = codes.copy()
     wrong[0, 1, 2] = bad

@@ -56,7 +56,7 @@ def scored(one: Evaluation, infer: Callable[[Floats], Outputs]) -> Accuracy:
 
 
 @pytest.mark.parametrize("variant", [DETECTOR, SEGMENTER], ids=lambda variant: variant.task)
-def test_what_answers_as_the_truth_has_100_percent(variant: Variant, asked: Any) -> None:
+def test_predictions_equal_to_the_truth_have_100_percent(variant: Variant, asked: Any) -> None:
     one, pytorch = asked(variant)
     found = asdict(scored(one, pytorch))
     assert found == asdict(score(one, one.reference()))
@@ -67,7 +67,7 @@ def test_what_answers_as_the_truth_has_100_percent(variant: Variant, asked: Any)
 
 
 @pytest.mark.parametrize("variant", [DETECTOR, SEGMENTER], ids=lambda variant: variant.task)
-def test_what_answers_otherwise_has_less(variant: Variant, asked: Any) -> None:
+def test_other_predictions_have_less_than_100_percent(variant: Variant, asked: Any) -> None:
     one, pytorch = asked(variant)
 
     def worse(inputs: Floats) -> Outputs:
@@ -83,14 +83,14 @@ def test_what_answers_otherwise_has_less(variant: Variant, asked: Any) -> None:
 
 
 @pytest.mark.parametrize("variant", [DETECTOR, SEGMENTER], ids=lambda variant: variant.task)
-def test_what_answers_nothing_finite_is_wrong_everywhere(variant: Variant, asked: Any) -> None:
+def test_non_finite_predictions_are_wrong_everywhere(variant: Variant, asked: Any) -> None:
     one, pytorch = asked(variant)
     found = asdict(scored(one, lambda inputs: tuple(out * np.nan for out in pytorch(inputs))))
     assert found["images_agreement"] == 0
     assert [found[figure] for figure in FIGURES[variant.task]] == [0] * len(FIGURES[variant.task])
 
 
-def test_of_a_segmenter_s_logits_only_classes_are_kept(asked: Any) -> None:
+def test_a_segmenter_s_predictions_keep_only_classes(asked: Any) -> None:
     one, pytorch = asked(SEGMENTER)
     batches: list[int] = []
 
@@ -104,14 +104,14 @@ def test_of_a_segmenter_s_logits_only_classes_are_kept(asked: Any) -> None:
     assert isinstance(one.reference(), np.memmap)
 
 
-def test_of_a_detector_s_anchors_what_is_suppressed_is_not_kept(asked: Any) -> None:
+def test_a_detector_s_predictions_exclude_suppressed_boxes(asked: Any) -> None:
     one, _ = asked(DETECTOR)
     reference = one.reference()
     assert (reference.dtype, reference.shape) == (np.float32, (3, 100, 6))
     assert (np.diff(reference[:, :, 4], axis=1) <= 0).all()  # the best first
 
 
-def test_pytorch_answers_once(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pytorch_s_predictions_are_cached(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     one, _ = asked(SEGMENTER)
     folder = one.answers.parents[3]
     weights = find_weights(str(folder / "weights.pth"), folder)
@@ -124,7 +124,7 @@ def test_pytorch_answers_once(asked: Any, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("images", [1, 25, 26, 60])
-def test_every_image_is_shown_once_and_in_order(
+def test_every_image_is_predicted_once_and_in_order(
     monkeypatch: pytest.MonkeyPatch, images: int
 ) -> None:
     monkeypatch.setattr(

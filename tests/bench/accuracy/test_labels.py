@@ -48,7 +48,7 @@ def test_class_directories_are_counted_in_alphabetical_order(tmp_path: Path) -> 
     assert dataset.labels == (1, 3)
 
 
-def test_other_images_or_labels_are_other_data(tmp_path: Path) -> None:
+def test_other_images_or_labels_change_the_content_key(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     first = read(labels(tmp_path, "a.png,1\n")).sha256
     assert read(labels(tmp_path, "a.png,2\n")).sha256 != first
@@ -69,7 +69,7 @@ def test_other_images_or_labels_are_other_data(tmp_path: Path) -> None:
         ("labels.csv,1\n", "labels.csv is damaged"),
     ],
 )
-def test_what_is_wrong_is_told_with_the_file_s_name(tmp_path: Path, text: str, reason: str) -> None:
+def test_errors_name_the_file(tmp_path: Path, text: str, reason: str) -> None:
     whole = picture(tmp_path / "a.png").read_bytes()
     (tmp_path / "damaged.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BenchError, match=reason):
@@ -105,7 +105,7 @@ def test_the_shorter_side_is_resized(tmp_path: Path) -> None:
     np.testing.assert_allclose(shown, (128 / 255 - 0.5) / 0.5, atol=1e-6)
 
 
-def test_a_small_image_is_told_by_name(tmp_path: Path) -> None:
+def test_an_image_that_is_too_small_is_named(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", size=(30, 40))
     dataset = read(labels(tmp_path, "a.png,0\n"))
     with pytest.raises(BenchError, match=r"a\.png: is 30x40, the network takes 32x32"):

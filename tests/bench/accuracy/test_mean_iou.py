@@ -20,7 +20,7 @@ def interval_of(scored: SegmentationAccuracy) -> tuple[float | None, float | Non
     return scored.miou_ci95_low_percent, scored.miou_ci95_high_percent
 
 
-def test_the_largest_logit_is_the_class_and_what_is_not_finite_is_none() -> None:
+def test_the_largest_logit_is_the_class_and_non_finite_pixels_have_none() -> None:
     logits = np.zeros((1, 21, 2, 2), np.float32)
     logits[0, 20, 0, 0] = 1
     logits[0, 3, 0, 1] = np.nan
@@ -37,7 +37,7 @@ def test_pixels_are_counted_by_truth_and_answer_without_those_to_ignore() -> Non
     assert nothing[:, -1].sum() == nothing.sum() == 5
 
 
-def test_a_class_that_is_nowhere_does_not_count() -> None:
+def test_an_absent_class_does_not_count() -> None:
     ious = intersection_over_union(confusion(ANSWER, TRUTH))
     np.testing.assert_allclose(ious[:3], [1 / 2, 2 / 4, 0])
     assert np.isnan(ious[3:]).all()  # 7 was answered where no class counts

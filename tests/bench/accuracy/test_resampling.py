@@ -9,7 +9,7 @@ from mobilebench.bench.accuracy.resampling import bilinear, nearest
 RAMP = np.array([[[0.0], [1.0]], [[10.0], [11.0]]], np.float32)  # 10 a row, 1 a column
 
 
-def test_places_are_counted_from_the_first_pixel() -> None:
+def test_positions_are_counted_from_the_first_pixel() -> None:
     enlarged = bilinear(RAMP, 4, 4)[:, :, 0]
     np.testing.assert_allclose(enlarged[0], [0, 0.5, 1, 1])
     np.testing.assert_allclose(enlarged[:, 0], [0, 5, 10, 10])
@@ -21,7 +21,7 @@ def test_nothing_is_averaged_where_an_image_shrinks() -> None:
 
 
 @pytest.mark.parametrize("size", [(9, 5), (3, 8), (1, 1), (7, 6)])
-def test_aligned_corners_are_pytorch_s(size: tuple[int, int]) -> None:
+def test_resizing_with_aligned_corners_matches_pytorch(size: tuple[int, int]) -> None:
     pixels = np.random.default_rng(0).random((7, 6, 3), np.float32)
     expected = torch.nn.functional.interpolate(
         torch.from_numpy(pixels.transpose(2, 0, 1))[None], size, mode="bilinear", align_corners=True

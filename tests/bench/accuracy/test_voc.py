@@ -67,7 +67,7 @@ def test_a_csv_file_or_its_directory_names_pairs(tmp_path: Path) -> None:
     assert data.name == tmp_path.name
 
 
-def test_other_images_or_masks_are_other_data(tmp_path: Path) -> None:
+def test_other_images_or_masks_change_the_content_key(tmp_path: Path) -> None:
     voc(tmp_path, "a")
     hashes = {read(tmp_path).sha256}
     mask(tmp_path / "SegmentationClass" / "a.png", np.zeros((4, 6)))
@@ -93,7 +93,7 @@ def test_other_images_or_masks_are_other_data(tmp_path: Path) -> None:
         ("a.png,blank.png\n", "no mask has a class in any pixel"),
     ],
 )
-def test_what_is_wrong_is_told_with_the_file_s_name(tmp_path: Path, text: str, reason: str) -> None:
+def test_errors_name_the_file(tmp_path: Path, text: str, reason: str) -> None:
     whole = picture(tmp_path / "a.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     mask(tmp_path / "m.png")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mobilebench.bench.build.artifact import Artifact
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.models.variant import Variant, parse_variant, published_grid
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import Target, all_targets

@@ -41,7 +41,7 @@ def test_an_artifact_is_found_by_its_key(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["", ".", "..", f"../{ARTIFACTS}/{KEY}", f"{KEY}x"])
-def test_what_the_cache_does_not_have_is_not_found(cache: Path, key: str) -> None:
+def test_an_artifact_that_is_not_cached_is_not_found(cache: Path, key: str) -> None:
     assert find_artifact(key, cache) is None
 
 

@@ -15,9 +15,9 @@ import pytest
 
 from mobilebench.bench.build import cluster as cluster_module
 from mobilebench.bench.build.artifact import find_artifact
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.build.cluster import Cluster
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.cache import CACHE_VARIABLE
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
@@ -118,7 +118,7 @@ def test_a_build_comes_back_with_its_files(
     assert here.manifest.kernels == built.manifest.kernels
 
 
-def test_errors_are_as_they_are_here(cluster: Cluster) -> None:
+def test_errors_on_the_cluster_are_raised_as_local_ones(cluster: Cluster) -> None:
     call = cluster.call
     with pytest.raises(BenchError, match="unknown variant"):
         call("mobilebench.bench.models.variant", "parse_variant", "resnet_50", timeout_s=HANG_S)
@@ -151,10 +151,10 @@ def test_a_worker_that_cannot_import_the_program_is_refused(
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x", ""])
-def test_no_scheduler_is_one_line(
+def test_a_missing_scheduler_is_reported_in_one_line(
     address: str, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster_module, "_CONNECT_LIMIT_S", 1.0)
-    with pytest.raises(BenchError, match=r"^scheduler .*: it does not answer; ") as refusal:
+    with pytest.raises(BenchError, match=r"^scheduler .*: no scheduler answers; ") as refusal:
         Cluster(address, cache_dir)
     assert "\n" not in str(refusal.value)

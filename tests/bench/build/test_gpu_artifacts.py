@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mobilebench.bench.build.artifact import Artifact
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.models.variant import parse_variant, published_grid
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.catalog.target import Target, all_targets
@@ -80,7 +80,7 @@ def libraries(artifacts: dict[tuple[str, str, str], Artifact]) -> dict[tuple[str
     return {cell: artifact.library for cell, artifact in artifacts.items()}
 
 
-def test_without_their_weights_they_are_small(
+def test_artifacts_without_weights_are_small(
     artifacts: dict[tuple[str, str, str], Artifact],
 ) -> None:
     for cell, artifact in artifacts.items():
@@ -88,14 +88,14 @@ def test_without_their_weights_they_are_small(
         assert 0 < code_bytes < 1_000_000, cell
 
 
-def test_they_are_libraries_for_arm(libraries: dict[tuple[str, str, str], Path]) -> None:
+def test_artifacts_are_libraries_for_arm(libraries: dict[tuple[str, str, str], Path]) -> None:
     for library in libraries.values():
         header = library.read_bytes()[:20]
         assert header[:4] == b"\x7fELF"
         assert int.from_bytes(header[18:20], "little") == _AARCH64
 
 
-def test_halves_are_half_as_large(libraries: dict[tuple[str, str, str], Path]) -> None:
+def test_float16_artifacts_are_half_as_large(libraries: dict[tuple[str, str, str], Path]) -> None:
     for target in GPUS:
         for name in _FEW:
             half, whole = (
@@ -106,7 +106,7 @@ def test_halves_are_half_as_large(libraries: dict[tuple[str, str, str], Path]) -
 
 
 @pytest.mark.skipif(not shutil.which("clang"), reason="no clang, whose front end reads OpenCL C")
-def test_clang_reads_their_opencl(libraries: dict[tuple[str, str, str], Path]) -> None:
+def test_clang_accepts_the_opencl_source(libraries: dict[tuple[str, str, str], Path]) -> None:
     for cell, library in libraries.items():
         source = opencl_of(library)
         assert source.count("// Function: ") >= 32, cell
@@ -116,7 +116,7 @@ def test_clang_reads_their_opencl(libraries: dict[tuple[str, str, str], Path]) -
 
 
 @pytest.mark.skipif(not shutil.which("clang"), reason="no clang, whose front end reads OpenCL C")
-def test_clang_refuses_what_is_no_opencl() -> None:
+def test_clang_refuses_text_that_is_not_opencl() -> None:
     source = "__kernel void one(__global half4* at) { at[0] = at[0] + nothing; }"
     done = subprocess.run(_CLANG, input=source, capture_output=True, text=True, check=False)
     assert "undeclared identifier 'nothing'" in done.stderr

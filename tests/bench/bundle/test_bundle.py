@@ -70,7 +70,7 @@ def test_a_bundle_says_what_it_is(bundle: Path) -> None:
         ),
     ],
 )
-def test_what_is_not_as_it_was_exported_is_refused(
+def test_a_changed_bundle_is_refused(
     copy: Path, spoil: Callable[[Path], object], reason: str
 ) -> None:
     spoil(copy)
@@ -108,8 +108,8 @@ def test_a_link_is_refused(copy: Path, tmp_path: Path) -> None:
         ({"format": 3}, "its format is 3, this mobilebench reads 2 and before"),
         ({"surprise": 1}, "manifest.json has surprise, which is not known"),
         ({"variant": "resnet50"}, "unknown variant 'resnet50'"),
-        ({"variant": "mobilenet_v2_0.35_96"}, "inputs in manifest.json is not what the bundle has"),
-        ({"task": "segment"}, "task in manifest.json is not what the bundle has"),
+        ({"variant": "mobilenet_v2_0.35_96"}, "inputs in manifest.json does not match the bundle"),
+        ({"task": "segment"}, "task in manifest.json does not match the bundle"),
         ({"threads": 0}, "threads in manifest.json is not"),
         ({"threads": "1"}, "manifest.json.threads is '1', not int"),
         ({"threads": True}, "manifest.json.threads is True, not int"),
@@ -119,10 +119,10 @@ def test_a_link_is_refused(copy: Path, tmp_path: Path) -> None:
         ({"inputs": []}, "inputs in manifest.json is not"),
         ({"outputs": []}, "outputs in manifest.json is not"),
         ({"inputs": [{}]}, "manifest.json.inputs[0] has no name"),
-        ({"labels": "none.txt"}, "manifest.json says nothing of none.txt"),
+        ({"labels": "none.txt"}, "manifest.json does not list none.txt"),
         ({"files": None}, "manifest.json.files is None, not"),
         ({"files": {LIBRARY: {"sha256": "0" * 64}}}, "files in manifest.json is not"),
-        ({"files": {"params.bin": MISSING}}, "manifest.json says nothing of params.bin"),
+        ({"files": {"params.bin": MISSING}}, "manifest.json does not list params.bin"),
         ({"target": None}, "manifest.json.target is None, not an object"),
         (
             {"target": {"device_type": "cuda"}},
@@ -147,7 +147,7 @@ def test_a_manifest_that_fits_its_hashes_and_not_this_machine_is_refused(
     assert reason in str(refusal.value)
 
 
-def test_a_manifest_of_the_format_before_is_read(copy: Path, forged: Callable[..., Path]) -> None:
+def test_a_manifest_of_format_1_is_read(copy: Path, forged: Callable[..., Path]) -> None:
     manifest = json.loads((copy / MANIFEST).read_text())
     target, compiled = manifest["target"], manifest["compiled"]
     old = {
@@ -182,11 +182,11 @@ def test_a_manifest_that_is_nested_too_deeply_is_refused(copy: Path) -> None:
 def test_a_reference_of_another_shape_is_refused(copy: Path, forged: Callable[..., Path]) -> None:
     (copy / "reference" / "logits.bin").write_bytes(bytes(8))
     content = {"bytes": 8, "sha256": file_sha256(copy / "reference" / "logits.bin")}
-    with pytest.raises(BenchError, match=r"logits\.bin has not the shape"):
+    with pytest.raises(BenchError, match=r"logits\.bin does not have the shape"):
         open_bundle(forged(files={"reference/logits.bin": content}))
 
 
-def test_a_processor_that_would_trap_is_refused(forged: Callable[..., Path]) -> None:
+def test_a_processor_without_needed_instructions_is_refused(forged: Callable[..., Path]) -> None:
     with pytest.raises(BenchError, match="needs a processor with amx_fp64"):
         open_bundle(forged(target={"cpu_flags": ["amx_fp64"]}))
 
@@ -232,14 +232,14 @@ class Elsewhere:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x7fELF", b"#!/bin/sh\n" * 9, b"\x7fELF" + bytes(60)])
-def test_what_is_no_library_has_no_architecture(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_library_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "file"
     file.write_bytes(content)
     with pytest.raises(BenchError, match="not a shared library"):
         architecture_of(file)
 
 
-def test_sums_are_those_that_sha256sum_reads(copy: Path) -> None:
+def test_sha256sum_accepts_the_checksums(copy: Path) -> None:
     def check() -> subprocess.CompletedProcess[str]:
         command = ["sha256sum", "--check", SUMS]
         return subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
@@ -251,7 +251,7 @@ def test_sums_are_those_that_sha256sum_reads(copy: Path) -> None:
     assert f"{LIBRARY}: FAILED" in check().stdout
 
 
-def test_native_says_which_instructions_it_needs() -> None:
+def test_native_bundles_list_the_instructions_they_need() -> None:
     from mobilebench.bench.export.write import for_others
 
     native, here = find_target("native"), cpu_flags(local_cpuinfo())

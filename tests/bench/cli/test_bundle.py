@@ -107,7 +107,7 @@ def test_the_same_inputs_make_the_same_bytes(
         (("--params-storage", "embedded", "--precision", "float16"), "embedded", 2),
     ],
 )
-def test_weights_are_apart_or_embedded_and_whole_or_half(
+def test_weights_are_external_or_embedded_in_float32_or_float16(
     mobilebench: Any, tmp_path: Path, options: tuple[str, ...], params: str, stored_bytes: int
 ) -> None:
     assert mobilebench(*UNMEASURED, "bundle", *options).returncode == 0
@@ -150,7 +150,7 @@ def test_a_wrong_library_is_not_written(
 
 
 @pytest.mark.slow
-def test_what_runs_elsewhere_is_exported_here(mobilebench: Any, tmp_path: Path) -> None:
+def test_a_bundle_for_another_machine_can_be_exported(mobilebench: Any, tmp_path: Path) -> None:
     """Though nothing of it could be run or verified on this machine."""
     elsewhere = tmp_path / "elsewhere.toml"
     elsewhere.write_text(
@@ -169,7 +169,7 @@ def test_a_bundle_can_be_pinned(mobilebench: Any, bundle: Path) -> None:
     (bundle / "LICENSE.md").write_text("mine")
     reseal(bundle)
     assert mobilebench("verify", "bundle", "--no-run").returncode == 0
-    assert_refused(mobilebench(*pinned, digest), "it is another one")
+    assert_refused(mobilebench(*pinned, digest), "get the right bundle")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_foreign_bundle_is_refused(
         (["--kernels"], "leave out --kernels"),
         (["--check-regressions"], "leave out --check-regressions"),
         (["--effort", "hasty"], "unknown effort 'hasty'"),
-        (["--bundle", "other"], "rows could not tell them apart"),
+        (["--bundle", "other"], "their rows would look the same"),
     ],
 )
 def test_a_bundle_says_itself_what_it_is(
@@ -245,7 +245,7 @@ def test_a_bundle_says_itself_what_it_is(
             "leave out --params-storage external",
         ),
         (["--target", "raspberry-pi-5", "--measure"], "give their tracker"),
-        (["--out", "."], "exists already"),
+        (["--out", "."], "already exists"),
         (["--out", "/proc/nowhere/bundle"], "directory /proc/nowhere/bundle: "),
     ],
 )
@@ -257,7 +257,7 @@ def test_a_bad_request_is_refused(
     assert not list(tmp_path.glob(".making*"))
 
 
-def test_labels_of_another_number_are_refused(mobilebench: Any, tmp_path: Path) -> None:
+def test_a_wrong_number_of_labels_is_refused(mobilebench: Any, tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("cat\ndog\n")
     done = mobilebench(*UNMEASURED, "bundle", "--labels", "names.txt")
     assert_refused(done, "it has 2 lines, the network 1000 classes")
@@ -269,7 +269,7 @@ def test_a_bundle_for_this_machine_needs_no_tracker(mobilebench: Any, bundle: Pa
 
 
 @pytest.mark.slow
-def test_a_gpu_s_bundle_has_what_makes_the_runtime_speak_opencl(
+def test_a_gpu_bundle_contains_the_opencl_plugin(
     mobilebench: Any, environment: dict[str, str], tmp_path: Path
 ) -> None:
     command = ("export", "--variant", "mobilenet_v2_0.35_32", "--target", "opencl", "--out", "gpu")

@@ -32,7 +32,7 @@ def test_the_exit_code_is_1_if_anything_got_worse(
     assert ("1 regression in 1 cell" in done.stdout) == (code == 1)
 
 
-def test_the_threshold_is_the_user_s(mobilebench: Any, nights: Nights) -> None:
+def test_the_threshold_can_be_set(mobilebench: Any, nights: Nights) -> None:
     nights.add_both(1.1)
     assert mobilebench("compare", "latest~1", "latest").returncode == 1
     assert mobilebench("compare", "latest~1", "latest", "--threshold", 20).returncode == 0

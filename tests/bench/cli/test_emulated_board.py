@@ -113,7 +113,7 @@ def test_a_board_is_started_measured_tuned_and_stopped(
     assert "was not running" in done.stdout
 
 
-def test_what_was_fetched_is_kept_with_its_checksums(cache_dir: Path) -> None:
+def test_downloads_are_kept_with_their_checksums(cache_dir: Path) -> None:
     said: list[str] = []
     launcher = make_board(cache_dir, said.append)
     assert said == []  # it was there
@@ -122,7 +122,7 @@ def test_what_was_fetched_is_kept_with_its_checksums(cache_dir: Path) -> None:
     assert all(len(line.split()[0]) == 64 for line in sums)
 
 
-def test_an_address_that_others_reach_is_refused(mobilebench: Any) -> None:
+def test_an_address_that_other_machines_can_reach_is_refused(mobilebench: Any) -> None:
     done = mobilebench("board", "start", "emulated-arm", "--host", "0.0.0.0")
     assert done.returncode == 2
     assert "--insecure-bind" in done.stderr

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.bundle.bundle import open_bundle
 from mobilebench.bench.bundle.manifest import MANIFEST
 from mobilebench.bench.models.variant import parse_variant
@@ -131,11 +131,11 @@ def test_a_board_that_is_killed_loses_nothing(farm: RealFarm, start: Start, tmp_
     finish(process)
     found = check_every_row_is_there_once(tmp_path, variants)
     for record in found:
-        assert (record.retries > 0) == ("measured again, because" in record.warnings)
+        assert (record.retries > 0) == ("measured again because of" in record.warnings)
 
 
 @pytest.mark.slow
-def test_a_board_that_freezes_costs_its_time_limit_and_the_job_goes_elsewhere(
+def test_the_job_of_a_frozen_board_is_repeated_on_another_board(
     farm: RealFarm, start: Start, tmp_path: Path
 ) -> None:
     victim = farm.add_board()
@@ -210,7 +210,7 @@ def done_of(directory: Path, run_id: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_board_lost_for_good_is_a_row_that_says_so(
+def test_a_board_that_stays_lost_gives_a_failed_row_with_the_reason(
     farm: RealFarm, start: Start, tmp_path: Path
 ) -> None:
     board = farm.add_board()
@@ -226,7 +226,7 @@ def test_a_board_lost_for_good_is_a_row_that_says_so(
     assert all(f"no board with key {KEY}" in record.error for record in lost)
 
 
-def test_devices_tells_what_the_boards_say_of_themselves(
+def test_devices_lists_boards_with_their_hardware_and_state(
     quiet_farm: RealFarm, mobilebench: Any
 ) -> None:
     (board,) = quiet_farm.boards
@@ -234,7 +234,7 @@ def test_devices_tells_what_the_boards_say_of_themselves(
     done = mobilebench("devices", "--tracker", quiet_farm.tracker, COLUMNS="250")
     assert done.returncode == 0, done.stderr
     (row,) = (line for line in done.stdout.splitlines() if board.address in line)
-    assert "no target has this key" in row
+    assert "no target uses this key" in row
     assert "cannot load code for the target" in done.stdout
     arm.kill()
 
@@ -247,7 +247,7 @@ def refused(done: "subprocess.CompletedProcess[str]") -> str:
     return line
 
 
-def test_no_board_of_the_key_is_one_line(
+def test_a_key_without_boards_is_reported_in_one_line(
     quiet_farm: RealFarm, mobilebench: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "board.toml").write_text(_target(KEY))
@@ -256,14 +256,14 @@ def test_no_board_of_the_key_is_one_line(
     assert records(tmp_path) == []
 
 
-def test_no_tracker_is_one_line(mobilebench: Any, tmp_path: Path) -> None:
+def test_a_missing_tracker_is_reported_in_one_line(mobilebench: Any, tmp_path: Path) -> None:
     (tmp_path / "board.toml").write_text(_target(KEY))
     nobody = Tracker("127.0.0.1", free_port())
     line = refused(mobilebench(*run(nobody, "--wait", "1")))
     assert f"tracker {nobody} does not answer: Connection refused" in line
 
 
-def test_something_else_than_a_tracker_is_one_line(
+def test_another_server_at_the_address_is_reported_in_one_line(
     mobilebench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tracker, "_ANSWER_LIMIT_S", 0.5)
@@ -273,7 +273,7 @@ def test_something_else_than_a_tracker_is_one_line(
     assert f"tracker {address} does not answer" in line
 
 
-def test_code_for_another_architecture_is_one_line(
+def test_code_for_another_architecture_is_refused_in_one_line(
     quiet_farm: RealFarm, mobilebench: Any, tmp_path: Path
 ) -> None:
     arm = _target(
@@ -284,7 +284,7 @@ def test_code_for_another_architecture_is_one_line(
     assert f"board {quiet_farm.boards[0].address}: it cannot load code for the target" in line
 
 
-def test_another_version_of_tvm_is_one_line(
+def test_another_version_of_tvm_is_refused_in_one_line(
     quiet_farm: RealFarm, mobilebench: Any, tmp_path: Path
 ) -> None:
     import tvm
@@ -302,11 +302,11 @@ def test_another_version_of_tvm_is_one_line(
     assert f"board {board.address}: it has TVM 0.26.0, this is {tvm.__version__}" in line
 
 
-def test_peers_cannot_be_asked_of_boards(mobilebench: Any, tmp_path: Path) -> None:
+def test_other_runtimes_are_refused_on_boards(mobilebench: Any, tmp_path: Path) -> None:
     (tmp_path / "board.toml").write_text(_target(KEY))
     nobody = Tracker("127.0.0.1", free_port())  # it is not even asked
     line = refused(mobilebench(*run(nobody, "--runtime", "torch")))
-    assert "boards and OpenCL devices run tvm alone" in line
+    assert "only tvm runs on boards and OpenCL devices" in line
 
 
 @pytest.mark.slow

@@ -82,7 +82,7 @@ def test_a_run_measures_a_board_with_the_plug_in(
     check_kernels(tmp_path)
 
 
-def test_halves_are_measured_where_the_device_stores_them(
+def test_float16_is_measured_where_the_device_stores_it(
     mobilebench: Any, tmp_path: Path, intel: dict[str, str]
 ) -> None:
     select = ("--target", "opencl", "--variant", VARIANT, "--precision", "float16")
@@ -96,7 +96,7 @@ def test_halves_are_measured_where_the_device_stores_them(
     assert 0.45 < record.params_bytes / (4 * record.params_count) < 0.6
 
 
-def test_halves_are_refused_where_it_does_not(
+def test_float16_is_refused_where_the_device_cannot_store_it(
     mobilebench: Any, tmp_path: Path, plugin: Path, environment: dict[str, str]
 ) -> None:
     from tvm import rpc
@@ -114,7 +114,7 @@ def test_halves_are_refused_where_it_does_not(
     assert "Traceback" not in done.stderr
 
 
-def test_an_opencl_that_is_none_is_refused(mobilebench: Any, tmp_path: Path) -> None:
+def test_a_library_that_is_not_opencl_is_refused(mobilebench: Any, tmp_path: Path) -> None:
     nothing = {OPENCL_VARIABLE: str(tmp_path / "nosuch.so")}
     done = mobilebench("run", "--target", "opencl", "--variant", VARIANT, **nothing)
     assert done.returncode == 2

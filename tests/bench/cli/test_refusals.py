@@ -39,12 +39,12 @@ def assert_refused(done: Any, *parts: str) -> None:
         (["store", "runs"], "no such file; `mobilebench run` makes one"),
         (["variants", "--variant", "resnet50"], "unknown variant 'resnet50'"),
         (["devices", "--tracker", "nowhere"], "tracker 'nowhere': give it as HOST:PORT"),
-        (["board", "start", "native"], "target native: it is no emulated board"),
+        (["board", "start", "native"], "target native: it is not an emulated board"),
         (["frobnicate"], "frobnicate"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_process_that_refuses_says_one_line_and_ends_with_2(
+def test_a_refused_request_prints_one_line_and_exits_with_2(
     mobilebench_process: Any, arguments: list[str], part: str
 ) -> None:
     assert_refused(mobilebench_process(*arguments), part)
@@ -264,7 +264,7 @@ def test_run_refuses_a_report_directory_that_is_a_file(mobilebench: Any, tmp_pat
     assert_refused(mobilebench("run", *TINY, "--out", "report/deeper"), "report is a file")
 
 
-def test_run_refuses_to_go_without_a_compiler_and_leaves_no_run_behind(mobilebench: Any) -> None:
+def test_run_without_a_compiler_is_refused_and_stores_no_run(mobilebench: Any) -> None:
     done = mobilebench("run", *TINY, CXX="nosuch-compiler")
     assert_refused(done, "no C++ compiler", "nosuch-compiler", "install")
     listed = mobilebench("store", "runs")
@@ -272,7 +272,7 @@ def test_run_refuses_to_go_without_a_compiler_and_leaves_no_run_behind(mobileben
     assert "quick" not in listed.stdout
 
 
-def test_report_names_the_runs_that_there_are(mobilebench: Any, tmp_path: Path) -> None:
+def test_report_lists_the_known_runs_if_a_name_is_unknown(mobilebench: Any, tmp_path: Path) -> None:
     from mobilebench.reports.records.store import Run, Store
 
     with Store(str(tmp_path / "mobilebench.sqlite")) as store:

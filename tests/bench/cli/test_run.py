@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from mobilebench.bench.build.artifact import MANIFEST, Artifact, build_artifact, find_artifact
-from mobilebench.bench.build.options import BuildOptions
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.cache import file_sha256
 from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import DETECT, SEGMENT, parse_variant
@@ -168,7 +168,7 @@ def test_a_run_measures_every_runtime_and_leaves_a_report(
 
 
 @pytest.mark.slow
-def test_memory_is_accounted_for_if_it_is_asked_for(mobilebench: Any, tmp_path: Path) -> None:
+def test_memory_is_analysed_if_asked_for(mobilebench: Any, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     done = mobilebench(
         "run", "--variant", VARIANT, "--runtime", "tvm", "--runtime", "onnxruntime", "--memory"
@@ -191,7 +191,7 @@ def test_memory_is_accounted_for_if_it_is_asked_for(mobilebench: Any, tmp_path: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_look_inside_adds_up_to_the_whole(mobilebench: Any, tmp_path: Path, threads: int) -> None:
+def test_kernel_times_add_up_to_the_latency(mobilebench: Any, tmp_path: Path, threads: int) -> None:
     done = mobilebench(
         "run", "--variant", TWO[0], "--runtime", "tvm", "--threads", threads, "--kernels",
         "--optimize-for", "memory",
@@ -215,7 +215,7 @@ def test_a_look_inside_adds_up_to_the_whole(mobilebench: Any, tmp_path: Path, th
 
 
 @pytest.mark.slow
-def test_a_library_that_crashes_and_one_that_hangs_cost_a_row_each(
+def test_a_crash_and_a_hang_each_fail_one_row(
     mobilebench: Any, cache_dir: Path, tmp_path: Path
 ) -> None:
     crashing, hanging = (_artifact(name, cache_dir) for name in TWO)
@@ -270,7 +270,7 @@ def test_ctrl_c_keeps_finished_rows_and_says_how_to_go_on(start: Any, tmp_path: 
 
 
 @pytest.mark.slow
-def test_the_published_grid_is_right_on_this_machine(mobilebench: Any, tmp_path: Path) -> None:
+def test_published_variants_match_pytorch_on_this_machine(mobilebench: Any, tmp_path: Path) -> None:
     from mobilebench.reports.published.figures import find_published
 
     done = mobilebench("run", "--variant", "published", "--runtime", "tvm")

@@ -35,9 +35,7 @@ def tuned(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_runs_use_what_was_tuned_without_being_asked(
-    tuned: Path, mobilebench: Any, tmp_path: Path
-) -> None:
+def test_runs_use_tuned_schedules_by_default(tuned: Path, mobilebench: Any, tmp_path: Path) -> None:
     entries = read_database(tuned / "native.json").entries
     kernels = len(entries)
     assert kernels > 20
@@ -57,7 +55,7 @@ def test_runs_use_what_was_tuned_without_being_asked(
 
 
 @pytest.mark.slow
-def test_no_trials_means_best_guesses(tuned: Path, mobilebench: Any, tmp_path: Path) -> None:
+def test_zero_trials_means_default_tiles(tuned: Path, mobilebench: Any, tmp_path: Path) -> None:
     select = ("--variant", VARIANT, "--runtime", "tvm", "--trials", 0)
     done = mobilebench("run", *select, MOBILEBENCH_DATABASES=str(tuned))
     assert done.returncode == 0, done.stderr
@@ -65,7 +63,9 @@ def test_no_trials_means_best_guesses(tuned: Path, mobilebench: Any, tmp_path: P
     assert (record.trials, record.database_hits, record.database_misses) == (0, 0, 0)
 
 
-def test_a_refused_database_is_said_and_the_run_goes_on(mobilebench: Any, tmp_path: Path) -> None:
+def test_an_unusable_database_gives_a_warning_and_the_run_continues(
+    mobilebench: Any, tmp_path: Path
+) -> None:
     text = (files("mobilebench.schedules") / "databases" / "x86-64-v3.json").read_text()
     (tmp_path / "native.json").write_text(text[: len(text) // 2])
     done = mobilebench(
@@ -78,7 +78,7 @@ def test_a_refused_database_is_said_and_the_run_goes_on(mobilebench: Any, tmp_pa
 
 
 @pytest.mark.slow
-def test_tiles_that_compute_something_else_are_not_kept(
+def test_tiles_with_wrong_outputs_are_not_kept(
     tuned: Path, cache_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second search finds what the first did; what it builds then computes zeros."""
@@ -93,7 +93,7 @@ def test_tiles_that_compute_something_else_are_not_kept(
 
 
 @pytest.mark.slow
-def test_an_interrupted_tuning_says_so_and_keeps_what_it_measured(
+def test_interrupted_tuning_keeps_its_measurements(
     start: Any, cache_dir: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -106,7 +106,7 @@ def test_an_interrupted_tuning_says_so_and_keeps_what_it_measured(
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=HANG_S)
     assert process.returncode == 130
-    assert "the same command goes on" in stderr.splitlines()[-1]
+    assert "the same command again to continue" in stderr.splitlines()[-1]
     assert "Traceback" not in stderr
     assert not out.exists()
 

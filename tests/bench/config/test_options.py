@@ -46,7 +46,7 @@ def test_an_option_tells_its_flag_its_range_and_its_default() -> None:
     assert option(RunOptions, "effort").choices == ("quick", "standard", "rigorous")
 
 
-def test_words_of_the_command_line_become_values() -> None:
+def test_values_of_the_command_line_are_converted() -> None:
     options = from_command_line(RunOptions, {"threads": ["1", "2"], "time_limit_s": "7.5"})
     assert options.given(Suite) == {"threads": (1, 2), "time_limit_s": 7.5}
     assert options.values_of(TuneOptions)["time_limit_s"] == 7.5
@@ -63,7 +63,7 @@ def test_words_of_the_command_line_become_values() -> None:
         ({"effort": "quik"}, "unknown effort 'quik'; did you mean quick?"),
     ],
 )
-def test_a_bad_word_is_refused_with_what_may_be_given(
+def test_a_bad_value_is_refused_with_the_allowed_ones(
     words: dict[str, object], refusal: str
 ) -> None:
     with pytest.raises(BenchError) as caught:

@@ -94,7 +94,7 @@ def answers(done: Any) -> list[str]:
     return lines
 
 
-def test_it_stands_alone_with_two_libraries_of_tvm(installed: Path) -> None:
+def test_the_program_needs_only_two_libraries_of_tvm(installed: Path) -> None:
     assert {path.name for path in installed.iterdir()} == {
         "mobilenet",
         "libtvm_ffi.so",
@@ -111,7 +111,7 @@ def test_it_reproduces_the_stored_outputs(bundle: Path, run: Run) -> None:
     assert logits.endswith(", within the tolerance of 3e-05")
 
 
-def test_other_outputs_are_wrong(forged: Callable[..., Path], run: Run) -> None:
+def test_check_fails_for_other_outputs(forged: Callable[..., Path], run: Run) -> None:
     done = run(forged(tolerance=1e-12), "--check")
     assert done.returncode == 1
     assert "BEYOND the tolerance of 1e-12" in done.stdout
@@ -156,7 +156,7 @@ def test_samples_are_written(bundle: Path, tmp_path: Path, run: Run) -> None:
     np.testing.assert_allclose(figures, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_a_cold_start_is_told_in_its_steps(bundle: Path, picture: Path, run: Run) -> None:
+def test_a_cold_start_is_printed_step_by_step(bundle: Path, picture: Path, run: Run) -> None:
     last = answers(run(bundle, picture, "--cold"))[-1]
     assert last.startswith("first result after ")
     assert last.split()[5::2] == ["files", "library", "input", "inference"]
@@ -171,7 +171,9 @@ def test_weights_may_lie_elsewhere(copy: Path, tmp_path: Path, run: Run) -> None
     assert done.returncode == 0, done.stderr
 
 
-def test_weights_in_the_library_are_nowhere_else(tmp_path: Path, picture: Path, run: Run) -> None:
+def test_params_path_is_refused_for_embedded_weights(
+    tmp_path: Path, picture: Path, run: Run
+) -> None:
     embedded = export(tmp_path / "embedded", "--params-storage", "embedded")
     assert run(embedded, "--check").returncode == 0
     assert_refused(
@@ -295,7 +297,7 @@ def make_foreign(path: Path) -> None:
         (lambda copy: (copy / "manifest.json").write_text("{}"), ['nothing proper of "format"']),
     ],
 )
-def test_what_is_damaged_is_refused_in_one_line(
+def test_a_damaged_bundle_is_refused_in_one_line(
     copy: Path, run: Run, spoil: Callable[[Path], object], parts: list[str]
 ) -> None:
     spoil(copy)
@@ -322,7 +324,7 @@ def test_what_is_damaged_is_refused_in_one_line(
         ({"preprocessing": {"mean": [1], "std": [1]}}, ["how pixels are scaled"]),
     ],
 )
-def test_what_is_not_for_here_is_refused_in_one_line(
+def test_a_bundle_for_another_machine_is_refused_in_one_line(
     forged: Callable[..., Path], picture: Path, run: Run, values: dict[str, Any], parts: list[str]
 ) -> None:
     assert_refused(run(forged(**values), picture), *parts)
@@ -348,7 +350,7 @@ def test_a_processor_that_has_what_is_needed_is_not_refused(
     ],
     ids=["empty", "text", "16 bits", "negative", "huge", "cut off", "small"],
 )
-def test_what_is_no_picture_is_refused_in_one_line(
+def test_a_file_that_is_no_picture_is_refused_in_one_line(
     bundle: Path, tmp_path: Path, run: Run, content: bytes, part: str
 ) -> None:
     file = tmp_path / "picture.ppm"
@@ -375,24 +377,24 @@ def test_a_picture_is_to_be_scaled_beforehand(
         (["BUNDLE"], "give a picture, --check or --bench N"),
         (["BUNDLE", "a.ppm", "b.ppm"], "give one bundle, one picture"),
         (["BUNDLE", "none.ppm"], "none.ppm: cannot be read"),
-        (["BUNDLE", "--bench"], "--bench: wants something after it"),
+        (["BUNDLE", "--bench"], "--bench: needs a value"),
         (["BUNDLE", "--bench", "0"], "--bench 0: give a number"),
         (["BUNDLE", "--bench", "5x"], "--bench 5x: give a number"),
         (["BUNDLE", "--samples", "x", "--check"], "none without --bench"),
         (["BUNDLE", "--check", "--threads", "2"], "the network was compiled for 1"),
-        (["BUNDLE", "--fast"], "--fast: is no option"),
+        (["BUNDLE", "--fast"], "--fast: unknown option"),
         (["BUNDLE", "--check", "--params-path", "none.bin"], "none.bin: is missing"),
         (["nowhere", "--check"], "nowhere/manifest.json: cannot be read"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_one_line(
+def test_contradictory_arguments_are_refused_in_one_line(
     bundle: Path, run: Run, arguments: list[str], part: str
 ) -> None:
     named = [str(bundle) if word == "BUNDLE" else word for word in arguments]
     assert_refused(run(*named), part)
 
 
-def test_hashes_are_sha_256(bundle: Path, tmp_path: Path) -> None:
+def test_file_hashes_match_hashlib(bundle: Path, tmp_path: Path) -> None:
     source = tmp_path / "hash.cc"
     source.write_text(
         '#include "sha256.h"\n#include <iostream>\n'

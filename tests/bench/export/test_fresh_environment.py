@@ -46,7 +46,9 @@ def picture_of(bundle: Path, path: Path) -> int:
         return int(load_model(opened.variant, opened.weights)(torch.from_numpy(image)).argmax())
 
 
-def test_on_this_machine(exported_bundle: Path, tmp_path: Path) -> None:
+def test_the_bundle_runs_in_a_fresh_environment_on_this_machine(
+    exported_bundle: Path, tmp_path: Path
+) -> None:
     expected = picture_of(exported_bundle, tmp_path / "picture.png")
     run(sys.executable, "-m", "venv", tmp_path / "fresh")
     python = tmp_path / "fresh" / "bin" / "python"
@@ -64,7 +66,9 @@ def test_on_this_machine(exported_bundle: Path, tmp_path: Path) -> None:
     "CI" not in os.environ and not all(map(shutil.which, TOOLS)),
     reason=f"needs {' and '.join(TOOLS)}",
 )
-def test_on_an_emulated_board(cache_dir: Path, tmp_path: Path) -> None:
+def test_the_bundle_runs_in_a_fresh_environment_on_an_emulated_board(
+    cache_dir: Path, tmp_path: Path
+) -> None:
     bundle = export(tmp_path / "bundle", target="emulated-arm")
     opened = open_bundle(bundle)
     assert opened.manifest.architecture == "aarch64"

@@ -60,7 +60,7 @@ def test_it_reproduces_the_stored_outputs(bundle: Path) -> None:
     assert done.stdout.strip().endswith("tolerance 3e-05: ok")
 
 
-def test_it_sees_of_an_image_what_the_suite_sees(
+def test_it_preprocesses_images_as_the_suite_does(
     bundle: Path, picture: Path, cache_dir: Path
 ) -> None:
     opened = open_bundle(bundle)
@@ -80,7 +80,7 @@ def test_it_sees_of_an_image_what_the_suite_sees(
 
 @pytest.mark.parametrize("task", ["classify", "detect", "segment"])
 @pytest.mark.parametrize("resize", [None, 48])
-def test_its_pixels_are_the_suite_s(
+def test_its_pixels_match_the_suite_s(
     bundle: Path, task: str, resize: int | None, tmp_path: Path
 ) -> None:
     """Flat images of all sizes have no resampling, so that only places and colours are told."""
@@ -168,7 +168,7 @@ def test_labels_are_printed(bundle: Path, picture: Path, tmp_path: Path) -> None
         (lambda copy: flip(copy / "params.bin"), ["params.bin", "not the exported file"]),
     ],
 )
-def test_what_is_damaged_is_refused_in_one_line(
+def test_a_damaged_bundle_is_refused_in_one_line(
     copy: Path, picture: Path, spoil: Callable[[Path], object], parts: list[str]
 ) -> None:
     spoil(copy)
@@ -195,14 +195,14 @@ def test_what_is_damaged_is_refused_in_one_line(
         ({"preprocessing": None}, ["TypeError"]),
     ],
 )
-def test_what_is_not_for_here_is_refused_in_one_line(
+def test_a_bundle_for_another_machine_is_refused_in_one_line(
     forged: Callable[..., Path], picture: Path, values: dict[str, Any], parts: list[str]
 ) -> None:
     assert_refused(run(forged(**values), picture), *parts)
 
 
 @pytest.mark.parametrize("threads", ["0", "-3", "2"])
-def test_threads_that_cannot_be_are_refused(bundle: Path, threads: str) -> None:
+def test_an_impossible_number_of_threads_is_refused(bundle: Path, threads: str) -> None:
     assert_refused(run(bundle, "--check", "--threads", threads), "the library was made for 1")
 
 
@@ -220,7 +220,7 @@ def test_it_runs_on_as_many_threads_as_it_was_made_for_and_on_the_cores_named(
     manifest["target"]["cores"] = [1, 0]
     (bundle / "manifest.json").write_text(json.dumps(manifest))
     tell = (
-        "import os, run; manifest = run.read_manifest(); run.check_machine(manifest); "
+        "import os, sys; sys.path.insert(0, '.'); import run; manifest = run.read_manifest(); run.check_machine(manifest); "
         "model = run.Model(manifest, 2); ffi = run.import_ffi(); "
         "print(ffi.get_global_func('runtime.NumThreads')(), os.sched_getaffinity(0), "
         "run.relative_error(model, manifest) < 1e-5)"
@@ -230,7 +230,7 @@ def test_it_runs_on_as_many_threads_as_it_was_made_for_and_on_the_cores_named(
     assert done.stdout.strip() == "2 {1} True", done.stderr
 
 
-def test_what_is_no_image_is_refused_in_one_line(bundle: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_no_image_is_refused_in_one_line(bundle: Path, tmp_path: Path) -> None:
     small, text = tmp_path / "small.png", tmp_path / "text.png"
     Image.new("RGB", (20, 20)).save(small)
     text.write_text("no image")

@@ -115,7 +115,7 @@ def test_a_board_has_its_next_job_ready_while_it_measures() -> None:
     assert list(measuring(prepare=prepare).run(jobs(wait, lambda: 2))) == [1, 2]
 
 
-def test_as_many_jobs_are_prepared_at_once_as_there_are_hands() -> None:
+def test_at_most_max_workers_jobs_are_prepared_at_once() -> None:
     work = Work(together=4)
 
     def prepare(call: Call) -> Call:
@@ -134,7 +134,7 @@ def test_the_longest_job_goes_first_and_keys_take_turns() -> None:
     assert [job.item for job in in_order(todo)] == [1, 3, 4, 0, 2, 5]
 
 
-def test_what_is_ready_goes_to_a_board_by_its_length() -> None:
+def test_the_longest_ready_job_goes_to_a_board_first() -> None:
     """The shortest is ready first, each longer one after it, all while the board is busy."""
     begun: list[int] = []
 
@@ -194,7 +194,7 @@ def test_this_machine_prepares_everything_before_it_measures_itself() -> None:
 
 
 @pytest.mark.parametrize("key", ["pi", ""])
-def test_what_a_job_or_its_preparation_raises_is_raised(key: str) -> None:
+def test_errors_of_jobs_and_preparations_are_raised(key: str) -> None:
     with pytest.raises(ValueError, match="the board burns"):
         list(measuring().run(jobs(fail, lambda: 1, key=key)))
 
@@ -256,7 +256,7 @@ def test_without_a_board_jobs_run_one_by_one_to_find_out_why(
     assert work.most == 1
 
 
-def test_how_boards_are_doing_is_told() -> None:
+def test_the_state_of_boards_is_reported() -> None:
     dispatcher = measuring(lambda _key: 3)
     seen = []
     todo = jobs(lambda: seen.append(dispatcher.fleets()["pi"]) or 0)

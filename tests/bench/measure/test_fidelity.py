@@ -32,7 +32,7 @@ def test_top1_agreement_is_a_share_of_the_inputs() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_an_output_that_is_no_number_is_infinitely_wrong(bad: float) -> None:
+def test_an_output_with_nan_is_infinitely_wrong(bad: float) -> None:
     outputs = REFERENCE.copy()
     outputs[1, 1] = bad
     assert compare(outputs, REFERENCE).relative_l2_error == float("inf")
@@ -49,7 +49,7 @@ def test_inputs_follow_the_seed() -> None:
     assert not np.array_equal(first, seeded_inputs((1, 3, 8, 8), seed=2))
 
 
-def test_a_reference_of_zeros_is_met_by_zeros_only() -> None:
+def test_only_zeros_match_a_reference_of_zeros() -> None:
     zeros = np.zeros((1, 2), np.float32)
     assert compare(zeros, zeros).relative_l2_error == 0.0
     assert compare(zeros + 1, zeros).relative_l2_error == float("inf")

@@ -59,20 +59,20 @@ def test_one_sample_has_no_spread() -> None:
 
 @pytest.mark.parametrize("effort", EFFORTS.values(), ids=lambda effort: effort.name)
 @pytest.mark.parametrize("inference_ms", [0.0625, 3.0, 700.0])
-def test_rounds_of_the_planned_size_complete_a_profile(effort: object, inference_ms: float) -> None:
+def test_rounds_of_the_planned_size_satisfy_an_effort(effort: object, inference_ms: float) -> None:
     size = round_size(effort, inference_ms)  # type: ignore[arg-type]
     rounds = [[inference_ms] * size] * effort.rounds  # type: ignore[attr-defined]
     assert is_complete(effort, rounds)  # type: ignore[arg-type]
     assert not is_complete(effort, rounds[:-1])  # type: ignore[arg-type]
 
 
-def test_both_minima_count() -> None:
+def test_samples_and_seconds_must_both_suffice() -> None:
     quick = EFFORTS["quick"]
     assert not is_complete(quick, [[0.1] * 20] * 5)  # enough samples, too short
     assert not is_complete(quick, [[500.0] * 2] * 5)  # long enough, too few samples
 
 
-def test_spread_and_drift_are_warned_of() -> None:
+def test_large_spread_and_drift_give_warnings() -> None:
     steady = Latency.from_rounds([[1.0, 1.01, 0.99]])
     spread = Latency.from_rounds([[1.0, 2.0, 3.0]])
     assert warnings_for(steady, 1.0, 1.05) == []
@@ -82,6 +82,6 @@ def test_spread_and_drift_are_warned_of() -> None:
     assert "-20%" in warnings_for(steady, 1.0, 0.8)[0]
 
 
-def test_an_unknown_profile_names_the_nearest() -> None:
+def test_an_unknown_effort_names_the_nearest() -> None:
     with pytest.raises(BenchError, match="did you mean rigorous"):
         find_effort("rigourous")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mobilebench.bench.build.options import BuildOptions
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.measure import memory_analysis
 from mobilebench.bench.measure.memory_analysis import analyse_memory
 from mobilebench.reports.records.activations import (
@@ -90,7 +90,7 @@ def analyse_with(
         ), progress.warnings
 
 
-def test_nobody_asked() -> None:
+def test_memory_is_not_analysed_unless_asked_for() -> None:
     assert analyse_with(FakeBuildService("activations"), memory=False) == ({}, [])
 
 
@@ -106,7 +106,7 @@ def test_every_runtime_has_the_graph_s_needs_and_its_own_plans() -> None:
 
 
 @pytest.mark.parametrize(("asked", "other"), [("latency", "memory"), ("memory", "latency")])
-def test_only_the_preference_that_was_not_asked_for_is_built(asked: str, other: str) -> None:
+def test_only_the_other_objective_is_built_for_its_plan(asked: str, other: str) -> None:
     service = FakeBuildService()
     analyse_with(service, built=artifact(300), optimize_for=asked)
     assert service.built == [other]
@@ -126,7 +126,7 @@ def test_a_library_that_could_not_be_built_has_no_plan() -> None:
 
 
 @pytest.mark.parametrize(("failing", "runtime"), [("build", "tvm"), ("arena_use", "onnxruntime")])
-def test_a_plan_that_cannot_be_found_out_costs_a_warning(failing: str, runtime: str) -> None:
+def test_an_unknown_plan_is_left_out_with_a_warning(failing: str, runtime: str) -> None:
     found, (warning,) = analyse_with(FakeBuildService(failing), built=artifact(300))
     assert found[runtime].plans == {}
     assert runtime in warning
@@ -134,7 +134,7 @@ def test_a_plan_that_cannot_be_found_out_costs_a_warning(failing: str, runtime: 
     assert len(found) == 3
 
 
-def test_a_graph_that_cannot_be_read_costs_a_warning() -> None:
+def test_an_unreadable_graph_gives_a_warning_and_no_plans() -> None:
     found, (warning,) = analyse_with(FakeBuildService("activations"), built=artifact(300))
     assert found == {}
     assert "no activations today" in warning

@@ -101,7 +101,7 @@ def test_runtimes_of_a_cell_stay_together_variant_after_variant(
 
 
 @pytest.mark.parametrize("status", ["ok", "wrong", "crashed", "compile_failed"])
-def test_what_has_a_row_is_not_measured_again(
+def test_cells_with_a_row_are_not_measured_again(
     context: RunContext, store: Store, status: str
 ) -> None:
     before = open_of(context, store)
@@ -129,7 +129,7 @@ def test_boards_come_first_and_run_tvm_alone(context: RunContext, store: Store) 
     assert [cell.runtimes for cell in cells] == [("tvm",)] * 4 + [("tvm", "torch")] * 4
 
 
-def test_halves_are_measured_on_opencl_devices_alone(context: RunContext, store: Store) -> None:
+def test_float16_is_measured_on_opencl_devices_only(context: RunContext, store: Store) -> None:
     suite = suite_with(
         context, targets=("native", "opencl"), precisions=("float32", "float16"), threads=(1,)
     )
@@ -169,7 +169,7 @@ def test_a_row_counts_whichever_board_it_is_from(context: RunContext, store: Sto
         ({"targets": ("abacus",)}, "unknown target 'abacus'"),
     ],
 )
-def test_a_suite_of_another_version_is_refused_not_guessed(
+def test_a_suite_of_another_version_is_refused(
     tmp_path: Path, store: Store, change: dict[str, Any], reason: str
 ) -> None:
 
@@ -215,5 +215,5 @@ def test_bundles_whose_targets_share_a_name_are_refused(exported_bundle: Path) -
     assert bundle_suite([bundle, other], {}).threads == (1, 2)
     target = replace(bundle.target, cores=(0,))
     other = replace(other, manifest=replace(other.manifest, target=target))
-    with pytest.raises(BenchError, match="another bundle's target of the name native"):
+    with pytest.raises(BenchError, match="a different target of the name native"):
         bundle_suite([bundle, other], {})

@@ -64,7 +64,7 @@ def test_a_chain_needs_its_largest_neighbours(tmp_path: Path) -> None:
     assert (needs.input_bytes, needs.output_bytes) == (4 * pixel, pixel)
 
 
-def test_what_is_read_later_stays_alive(tmp_path: Path) -> None:
+def test_a_tensor_that_is_read_later_stays_alive(tmp_path: Path) -> None:
     network = Network(4, 4, 4)
     first = network.convolution("input", 4, 4)
     narrow = network.convolution(network.convolution(first, 4, 1), 1, 4)
@@ -118,7 +118,7 @@ def test_a_detector_has_one_expansion_that_its_head_reads(cache_dir: Path) -> No
 
 
 @pytest.mark.slow
-def test_mobilenet_v1_is_the_paper_s_but_for_a_misprint(cache_dir: Path) -> None:
+def test_mobilenet_v1_matches_the_paper_except_for_a_misprint(cache_dir: Path) -> None:
     sizes = {size.height: size for size in needs_of("mobilenet_v1_1.0_224", cache_dir).sizes}
     published = published_tensors("mobilenet_v1_1.0_224")
     assert [one.size for one in published] == [112, 56, 28, 14, 7, 1]

@@ -70,13 +70,13 @@ def test_a_truncated_file_is_refused_in_one_line(file: Path, share: float) -> No
     assert "\n" not in str(no.value)
 
 
-def test_names_of_what_cannot_be_read_are_none(file: Path) -> None:
+def test_an_unreadable_file_has_no_names(file: Path) -> None:
     for damaged in (b"", b"PK\x03\x04 and no more", b"\x80\x02}q\x00", bytes(range(256))):
         file.write_bytes(damaged)
         assert read_names(file) == []
 
 
-def test_text_in_an_archive_is_passed_over(tmp_path: Path) -> None:
+def test_text_in_an_archive_is_ignored(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", graph=np.array(b"of objects"), step=np.array(3), w=np.ones(2))
     assert read_tensors(tmp_path / "a.npz").keys() == {"step", "w"}
 
@@ -87,7 +87,7 @@ def test_pickled_objects_in_an_archive_are_refused(tmp_path: Path) -> None:
         read_tensors(tmp_path / "evil.npz")
 
 
-def test_one_array_is_no_archive(tmp_path: Path) -> None:
+def test_a_single_array_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "one.npz").open("wb") as file:
         np.save(file, np.ones(3))
     with pytest.raises(BenchError, match=r"one.npz: not a readable NumPy archive"):

@@ -87,7 +87,7 @@ def test_keys_of_a_parallel_model_lose_their_prefix(tmp_path: Path) -> None:
         assert torch.equal(logits(load(tmp_path / "parallel.pth", TINY), TINY), logits(model, TINY))
 
 
-def test_the_first_layers_are_tensorflow_s(slim: Arrays, tmp_path: Path) -> None:
+def test_the_first_layers_match_tensorflow(slim: Arrays, tmp_path: Path) -> None:
     # By the definitions of tf.nn.conv2d, tf.nn.depthwise_conv2d and batch normalisation.
     model = load(saved(slim, tmp_path), TINY)
     image = np.random.default_rng(0).normal(size=(32, 32, 3)).astype(np.float32)
@@ -118,7 +118,7 @@ def test_the_first_layers_are_tensorflow_s(slim: Arrays, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", [STEM, DEPTHWISE])
-def test_height_and_width_are_told_apart(slim: Arrays, tmp_path: Path, name: str) -> None:
+def test_height_and_width_are_not_swapped(slim: Arrays, tmp_path: Path, name: str) -> None:
     before = logits(load(saved(slim, tmp_path), TINY), TINY)
     turned = np.ascontiguousarray(slim[name].swapaxes(0, 1))
     after = logits(load(saved(slim | {name: turned}, tmp_path), TINY), TINY)
@@ -126,7 +126,7 @@ def test_height_and_width_are_told_apart(slim: Arrays, tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize("statistics_too", [False, True])
-def test_moving_averages_win(slim: Arrays, tmp_path: Path, statistics_too: bool) -> None:
+def test_moving_averages_are_preferred(slim: Arrays, tmp_path: Path, statistics_too: bool) -> None:
     # A trainer may average batch norm's own statistics or leave them as they are.
     model = load_model(TINY, AS_SLIM)
     averaged = [name for name in slim if statistics_too or "/moving_" not in name]
@@ -139,9 +139,7 @@ def test_moving_averages_win(slim: Arrays, tmp_path: Path, statistics_too: bool)
         load(saved(arrays, tmp_path), TINY)
 
 
-def test_what_training_keeps_beside_the_variables_is_passed_over(
-    slim: Arrays, tmp_path: Path
-) -> None:
+def test_optimizer_slots_are_ignored(slim: Arrays, tmp_path: Path) -> None:
     kept = {f"{name}/{slot}": slim[name] * 0 for name in slim for slot in ("RMSProp", "RMSProp_1")}
     kept |= {"global_step": np.array(5_000_000), "graph": np.array(b"of objects")}
     model = load(saved(kept | slim, tmp_path), TINY)
@@ -214,14 +212,14 @@ def test_an_unknown_tensor_is_named(slim: Arrays, tmp_path: Path) -> None:
     assert "has blocks.1.2.conv_pw.weight, which the model has not" in sentence
 
 
-def test_names_that_nobody_gives_are_refused_with_those_that_are_known(tmp_path: Path) -> None:
+def test_unknown_key_names_are_refused_with_the_known_ones(tmp_path: Path) -> None:
     sentence = refused({"layer1.0.conv1.weight": torch.zeros(1)}, tmp_path)
     for part in ("layer1.0.conv1.weight", "features.", "conv_stem.", "MobilenetV2/"):
         assert part in sentence
     assert "unknown, such as none" in refused({}, tmp_path)
 
 
-def test_a_shape_of_another_multiplier_is_told_in_the_file_s_layout(tmp_path: Path) -> None:
+def test_a_wrong_shape_is_reported_in_the_file_s_layout(tmp_path: Path) -> None:
     wide = parse_variant("mobilenet_v2_1.0_32")
     model = load_model(wide, SEED)
     for state, name, found, needed in (
@@ -233,7 +231,7 @@ def test_a_shape_of_another_multiplier_is_told_in_the_file_s_layout(tmp_path: Pa
         assert "another width multiplier" in sentence
 
 
-def test_another_number_of_classes_is_told(slim: Arrays, tmp_path: Path) -> None:
+def test_a_wrong_number_of_classes_is_reported(slim: Arrays, tmp_path: Path) -> None:
     state = timm_state(load_model(TINY, SEED))
     sentence = refused(state | {"classifier.weight": torch.zeros(10, 1280)}, tmp_path)
     assert "classifier.weight has 10 classes; the variant has 1000" in sentence
@@ -257,7 +255,7 @@ def test_timm_s_and_slim_s_names_are_of_the_classifier_alone(slim: Arrays) -> No
             torchvision_state(state, detector, TINY, "some.pth")
 
 
-def test_integers_are_no_weights(tmp_path: Path) -> None:
+def test_integer_tensors_are_refused(tmp_path: Path) -> None:
     state = timm_state(load_model(TINY, SEED))
     whole = {"conv_stem.weight": state["conv_stem.weight"].to(torch.int8)}
     assert "conv_stem.weight holds torch.int8" in refused(state | whole, tmp_path)

@@ -2,7 +2,7 @@ from mobilebench.bench.models.heads import detector_of
 from mobilebench.bench.models.variant import parse_variant
 
 
-def test_a_detector_looks_at_six_maps() -> None:
+def test_a_detector_predicts_on_six_feature_maps() -> None:
     detector = detector_of(parse_variant("ssdlite_mobilenet_v2_1.0_320"))
     places = [(one.channels, one.height, one.anchors) for one in detector.predictions]
     first, second = (576, 20, 3), (1280, 10, 6)

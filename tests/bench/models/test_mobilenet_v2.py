@@ -24,7 +24,7 @@ def test_both_paddings_give_the_same_sizes(padding: Padding, size: int, last: in
         assert model.features(torch.zeros(1, 3, size, size)).shape[2:] == (last, last)
 
 
-def test_same_padding_is_tensorflow_s() -> None:
+def test_same_padding_matches_tensorflow() -> None:
     # On an even input TensorFlow pads at the right and the bottom only.
     torch.manual_seed(0)
     model = MobileNetV2(TINY, "same").eval()

@@ -8,7 +8,7 @@ from mobilebench.targets.errors import BenchError
 from tests.bench.networks import Network
 
 
-def test_convolutions_are_told_apart(tmp_path: Path) -> None:
+def test_kinds_of_convolutions_are_distinguished(tmp_path: Path) -> None:
     network = Network(4, 8, 8)
     wide = network.convolution("input", 4, 16, taps=3)
     filtered = network.convolution(wide, 16, 16, taps=3, groups=16)
@@ -32,7 +32,7 @@ def test_an_activation_is_part_of_the_convolution_before_it(tmp_path: Path) -> N
     assert set(graph.tensors) == {"input", activated, last}
 
 
-def test_an_activation_stays_apart_if_what_it_reads_is_read_again(tmp_path: Path) -> None:
+def test_an_activation_is_not_fused_if_its_input_is_read_again(tmp_path: Path) -> None:
     network = Network(4, 8, 8)
     linear = network.convolution("input", 4, 4)
     total = network.layer("Add", [linear, network.relu6(linear)])
@@ -41,7 +41,7 @@ def test_an_activation_stays_apart_if_what_it_reads_is_read_again(tmp_path: Path
     assert graph.tensors[linear].readers == (1, 2)
 
 
-def test_an_activation_stays_apart_if_what_it_reads_is_an_output(tmp_path: Path) -> None:
+def test_an_activation_is_not_fused_if_its_input_is_an_output(tmp_path: Path) -> None:
     network = Network(4, 8, 8)
     linear = network.convolution("input", 4, 4)
     activated = network.relu6(linear)
@@ -77,14 +77,14 @@ def test_other_shapes_of_the_same_memory_are_one_tensor(tmp_path: Path) -> None:
     assert graph.tensors[both].grid is None
 
 
-def test_another_transpose_is_work(tmp_path: Path) -> None:
+def test_other_transposes_are_operators(tmp_path: Path) -> None:
     network = Network(4, 8, 8)
     turned = network.layer("Transpose", ["input"], perm=[0, 1, 3, 2])
     graph = read_graph(network.save(tmp_path / "model.onnx", turned))
     assert [one.kind for one in graph.operators] == ["Transpose"]
 
 
-def test_what_depends_on_weights_alone_is_a_weight(tmp_path: Path) -> None:
+def test_tensors_computed_from_weights_alone_are_weights(tmp_path: Path) -> None:
     network = Network(4, 8, 8)
     scale = network.layer("Exp", [network.weight(np.ones((1, 4, 1, 1), np.float32))])
     scaled = network.layer("Mul", ["input", scale])
@@ -100,7 +100,7 @@ def test_shapes_that_depend_on_the_data_are_refused(tmp_path: Path) -> None:
         read_graph(path)
 
 
-def test_what_is_no_network_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_no_network_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"not a model")
     with pytest.raises(BenchError, match=r"ONNX file .*model\.onnx") as refusal:

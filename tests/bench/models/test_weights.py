@@ -49,7 +49,7 @@ def test_drawing_weights_leaves_the_global_generator_alone() -> None:
     assert torch.equal(torch.rand(1), expected)
 
 
-def test_random_batch_norms_are_no_identity() -> None:
+def test_random_batch_norms_change_their_input() -> None:
     modules = load_model(TINY, Weights()).modules()
     norms = [one for one in modules if isinstance(one, torch.nn.BatchNorm2d)]
     assert len(norms) == 52  # one for each convolution
@@ -237,7 +237,7 @@ def test_a_url_without_the_right_hash_is_refused(
 @pytest.mark.parametrize(
     "address", ["http://[::1", "http://127.0.0.1:port/x.pth", "http://127.0.0.1/a model.pth"]
 )
-def test_an_address_that_is_none_is_refused(tmp_path: Path, address: str) -> None:
+def test_an_invalid_address_is_refused(tmp_path: Path, address: str) -> None:
     with pytest.raises(BenchError, match=r"^checkpoint "):
         find_weights(f"{address}#sha256={'0' * 64}", tmp_path)
 

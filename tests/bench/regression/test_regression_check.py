@@ -110,7 +110,7 @@ def test_a_slower_library_is_called_in_its_second_night(farm: Farm) -> None:
     assert len(farm.store.confirmations(["night-09"])) == 1
 
 
-def test_an_interrupted_second_look_goes_on_where_it_was(farm: Farm) -> None:
+def test_an_interrupted_remeasurement_is_resumed(farm: Farm) -> None:
     steady(farm, 8)
     farm.night(3.3, slow=1.1)
     measured = list(farm.asked)
@@ -118,7 +118,7 @@ def test_an_interrupted_second_look_goes_on_where_it_was(farm: Farm) -> None:
     assert farm.asked == measured
 
 
-def test_a_slower_machine_is_measured_again_and_let_go(farm: Farm) -> None:
+def test_a_slower_machine_is_measured_again_and_dismissed(farm: Farm) -> None:
     steady(farm, 8)
     assert farm.night(3.3) == ["dismissed"]
     assert len(farm.asked) >= 1
@@ -130,7 +130,7 @@ def test_what_cannot_be_measured_again_is_suspected(farm: Farm) -> None:
     assert farm.night(3.6, slow=1.2) == ["suspected"]
 
 
-def test_of_two_nights_the_slower_library_is_measured_again_and_the_third_calls_it(
+def test_with_two_nights_a_slower_library_is_confirmed_by_the_third(
     farm: Farm,
 ) -> None:
     steady(farm, 1)
@@ -142,13 +142,13 @@ def test_of_two_nights_the_slower_library_is_measured_again_and_the_third_calls_
     assert farm.found[0].since_run_id == "night-01"
 
 
-def test_of_two_nights_a_slower_machine_is_let_go(farm: Farm) -> None:
+def test_with_two_nights_a_slower_machine_is_dismissed(farm: Farm) -> None:
     steady(farm, 1)
     assert farm.night(3.6) == []
     assert farm.night(3.6) == []
 
 
-def test_a_figure_without_noise_needs_no_second_look(farm: Farm) -> None:
+def test_a_figure_without_noise_is_not_measured_again(farm: Farm) -> None:
     steady(farm, 2)
     kinds = farm.night(3.0, arena_bytes=10**9)
     assert "regression" in kinds

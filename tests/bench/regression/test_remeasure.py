@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mobilebench.bench.build.artifact import Artifact
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.build.build_service import BuildService
-from mobilebench.bench.build.options import BuildOptions
 from mobilebench.bench.config.effort import Effort
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.models.variant import parse_variant
@@ -49,7 +49,7 @@ def config(cache_dir: Path) -> MeasurementConfig:
     return MeasurementConfig(find_target("native"), 1, 120, cache_dir, effort=BRIEF)
 
 
-def test_both_are_measured_in_turns(
+def test_both_libraries_are_measured_in_turns(
     config: MeasurementConfig, libraries: tuple[Artifact, Artifact]
 ) -> None:
     base, head = (Library(run, one.key) for run, one in zip(("old", "new"), libraries, strict=True))
@@ -75,7 +75,7 @@ class FakeBoard:
 
 
 @pytest.mark.parametrize(("wanted", "got"), [("pi-2", 1), ("pi-9", 2)])
-def test_the_cells_own_board_is_looked_for_and_the_others_let_go(
+def test_the_cell_s_own_board_is_used_and_others_are_released(
     config: MeasurementConfig, monkeypatch: pytest.MonkeyPatch, wanted: str, got: int
 ) -> None:
     boards = [FakeBoard() for _ in range(3)]
@@ -94,7 +94,7 @@ def test_the_cells_own_board_is_looked_for_and_the_others_let_go(
 
 
 @pytest.mark.parametrize("gone", ["head", "base"])
-def test_a_library_that_is_gone_is_one_line(
+def test_a_missing_library_is_reported_in_one_line(
     config: MeasurementConfig, libraries: tuple[Artifact, Artifact], gone: str
 ) -> None:
     there, missing = Library("there", libraries[0].key), Library("missing", "no-such-library")
@@ -105,7 +105,7 @@ def test_a_library_that_is_gone_is_one_line(
         remeasure(config, pair)
 
 
-def test_a_library_that_crashes_is_one_line(
+def test_a_crashing_library_is_reported_in_one_line(
     config: MeasurementConfig, libraries: tuple[Artifact, Artifact], tmp_path: Path
 ) -> None:
     library = Library("there", libraries[0].key)

@@ -107,7 +107,7 @@ def test_swapping_base_and_head_mirrors_every_verdict(nights: Nights) -> None:
         assert verdicts[change.cell] == MIRRORED.get(change.verdict, change.verdict)
 
 
-def test_what_crashed_is_broken_and_what_works_again_is_fixed(nights: Nights) -> None:
+def test_a_new_failure_is_broken_and_a_repaired_cell_is_fixed(nights: Nights) -> None:
     one, two, three = (f"mobilenet_v2_1.0_{size}" for size in (64, 96, 128))
     nights.add(BASE, rounds_ms(1), variant=one)
     nights.add(HEAD, variant=one, error="died of SIGSEGV")
@@ -173,7 +173,7 @@ def test_accuracy_of_other_or_few_images_is_not_worse(
     assert nights.only().verdict == "same"
 
 
-def test_what_one_run_has_alone_is_new_or_gone(nights: Nights) -> None:
+def test_cells_of_only_one_run_are_new_or_gone(nights: Nights) -> None:
     nights.add_both()
     nights.add(BASE, rounds_ms(1), threads=2)
     nights.add(HEAD, rounds_ms(1), threads=4)
@@ -187,7 +187,7 @@ def test_what_one_run_has_alone_is_new_or_gone(nights: Nights) -> None:
     assert comparison.regressions == []
 
 
-def test_devices_are_never_held_against_each_other(nights: Nights) -> None:
+def test_different_devices_are_never_compared(nights: Nights) -> None:
     nights.add_both(target="raspberry-pi-4", device="board-1")
     nights.add(BASE, rounds_ms(1), target="raspberry-pi-5", device="board-2")
     nights.add(HEAD, rounds_ms(1, 2), target="raspberry-pi-5", device="board-3")
@@ -197,7 +197,7 @@ def test_devices_are_never_held_against_each_other(nights: Nights) -> None:
     assert [lone.cell.device for lone in comparison.new] == ["board-3"]
 
 
-def test_what_does_not_compile_any_more_is_broken_on_the_board_that_ran_it(nights: Nights) -> None:
+def test_a_new_compile_failure_is_broken_on_the_board_that_ran_the_cell(nights: Nights) -> None:
     board: dict[str, Any] = {"target": "raspberry-pi-4", "device": "board-1"}
     unnamed: dict[str, Any] = {"device": "any rpi4"}
     nights.add_both(**board)
@@ -236,7 +236,9 @@ def confirmation(base_ms: Any, head_ms: Any, **others: Any) -> Confirmation:
 
 
 @pytest.mark.parametrize(("first", "then"), [(1.0, 1.1), (1.1, 1.0), (1.1, 1.1)])
-def test_what_was_measured_again_decides(nights: Nights, first: float, then: float) -> None:
+def test_repeated_measurements_decide_the_verdict(
+    nights: Nights, first: float, then: float
+) -> None:
     nights.add_both(first)
     nights.store.add_confirmation(confirmation(rounds_ms(8), rounds_ms(9, then)))
     verdict = "slower" if then > 1 else "same"
@@ -260,7 +262,7 @@ def test_what_was_measured_again_decides(nights: Nights, first: float, then: flo
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_what_was_measured_again_for_others_decides_nothing(
+def test_repeated_measurements_of_other_runs_are_ignored(
     nights: Nights, other: dict[str, Any]
 ) -> None:
     nights.add_both(1.1)
@@ -275,7 +277,7 @@ def test_what_was_measured_again_for_others_decides_nothing(
     assert not change.latency.confirmed
 
 
-def test_noisy_and_emulated_rows_say_so(nights: Nights) -> None:
+def test_noisy_and_emulated_rows_have_a_remark(nights: Nights) -> None:
     nights.add(BASE, rounds_ms(1), calibration_before_ms=10.0, emulated=True)
     nights.add(HEAD, rounds_ms(2), calibration_before_ms=12.0, warnings="spread: 20%")
     comparison = nights.compare()
@@ -286,7 +288,7 @@ def test_noisy_and_emulated_rows_say_so(nights: Nights) -> None:
     assert "+20% in HEAD" in remark
 
 
-def test_other_versions_are_told_and_the_same_are_not(nights: Nights) -> None:
+def test_only_changed_versions_are_listed(nights: Nights) -> None:
     for run, commit, version in ((BASE, "aaaa", "1.20"), (HEAD, "bbbb", "1.21")):
         nights.add(run, rounds_ms(1), git_commit=commit, tvm_version="0.27")
         nights.add(
@@ -303,7 +305,7 @@ def test_a_row_without_samples_is_unclear(nights: Nights) -> None:
     assert (change.verdict, change.latency) == ("unclear", None)
 
 
-def test_a_run_is_not_held_against_itself(nights: Nights) -> None:
+def test_a_run_cannot_be_compared_with_itself(nights: Nights) -> None:
     nights.add_both()
     with pytest.raises(ReportError, match="are both run"):
         compare_runs(nights.store, BASE, BASE)

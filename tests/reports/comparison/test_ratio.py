@@ -71,7 +71,7 @@ def test_the_interval_is_that_of_rounds_and_samples_drawn_one_by_one() -> None:
 
 
 @pytest.mark.parametrize("digits", [6, 2])  # two digits: many ties
-def test_mann_whitney_is_scipy_s(digits: int) -> None:
+def test_mann_whitney_matches_scipy(digits: int) -> None:
     base, head = made_up(1, cells=20), made_up(2, cells=20, times=1.01)
     rounded = [
         [[[round(x, digits) for x in one] for one in rounds] for rounds in side]
@@ -110,7 +110,7 @@ def test_p_is_small_by_chance_no_more_often_than_it_says() -> None:
     assert np.mean([ratio.mann_whitney_p < 0.05 for ratio in ratios]) > 0.5
 
 
-def test_a_tenth_is_told_from_noise_of_a_fiftieth() -> None:
+def test_a_change_of_10_percent_is_found_in_noise_of_2_percent() -> None:
     ratios = held_against(made_up(1), made_up(2, times=1.1))
     assert np.mean([ratio.low > 1 and ratio.p < 0.05 for ratio in ratios]) > 0.95
 
@@ -121,7 +121,7 @@ def test_one_bad_round_is_no_change() -> None:
     assert ratio_of(base, bad).low < 1
 
 
-def test_what_rounds_that_were_measured_beside_each_other_share_cancels_out() -> None:
+def test_shared_noise_of_paired_rounds_cancels_out() -> None:
     drift = np.array([[1.0], [1.3], [0.8], [1.1], [1.2]])
     (base,), (head,) = (
         made_up(seed, cells=1, round_noise=0, times=times) for seed, times in ((1, 1), (2, 1.05))
@@ -132,7 +132,7 @@ def test_what_rounds_that_were_measured_beside_each_other_share_cancels_out() ->
     assert 1 < beside.low < 1.05 < beside.high < 1.1
 
 
-def test_one_round_tells_nothing_of_how_rounds_differ() -> None:
+def test_one_round_gives_an_infinite_interval() -> None:
     ratio = ratio_of([[1.0, 1.01, 1.02] * 9], [[2.0, 2.01, 2.02] * 9] * 5)
     assert (ratio.low, ratio.high, ratio.p) == (0, float("inf"), 1)
     assert ratio.mann_whitney_p < 0.001
@@ -148,12 +148,12 @@ def test_samples_that_are_all_the_same_have_no_spread() -> None:
     assert other.p == other.mann_whitney_p < 1e-9
 
 
-def test_a_round_without_samples_is_none() -> None:
+def test_a_round_without_samples_is_ignored() -> None:
     (base,), (head,) = made_up(1, cells=1), made_up(2, cells=1)
     assert ratio_of([*base, []], head) == ratio_of(base, head)
 
 
-def test_pairs_do_not_disturb_each_other() -> None:
+def test_pairs_are_independent_of_each_other() -> None:
     pairs = [
         Pair(base, head, beside)
         for rounds, beside in ((5, False), (7, False), (5, True), (2, False))

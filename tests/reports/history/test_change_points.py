@@ -52,7 +52,7 @@ def test_a_step_down_is_a_ratio_below_one() -> None:
     assert (step.night, round(step.ratio, 1)) == (25, 0.5)
 
 
-def test_there_and_back_are_two_steps() -> None:
+def test_a_step_and_its_reversal_are_two_steps() -> None:
     logs = noise(1)
     logs[0, 20:35] += np.log(1.2)
     (changes,) = changes_in(logs)
@@ -61,7 +61,7 @@ def test_there_and_back_are_two_steps() -> None:
 
 
 @pytest.mark.parametrize("a_night", [0.001, -0.001, 0.002, 0.005])
-def test_a_slow_drift_is_no_step_and_is_told(a_night: float) -> None:
+def test_a_slow_drift_is_reported_and_is_no_step(a_night: float) -> None:
     found = changes_in(noise() + a_night * np.arange(NIGHTS))
     assert np.mean([bool(changes.steps) for changes in found]) <= 0.06
     drifts = [changes.drift for changes in found if changes.drift]
@@ -85,7 +85,7 @@ def test_a_step_on_a_drift_is_both() -> None:
 
 
 @pytest.mark.parametrize("night", [0, 30, 57, 58, 59])
-def test_a_single_outlier_is_no_step_and_is_told(night: int) -> None:
+def test_a_single_outlier_is_reported_and_is_no_step(night: int) -> None:
     logs = noise()
     logs[:, night] += np.log(1.2)
     found = changes_in(logs)
@@ -122,7 +122,7 @@ def test_numbers_that_never_vary_have_no_changes() -> None:
     assert changes.drift is None
 
 
-def test_a_night_that_is_unsure_by_itself_counts_less() -> None:
+def test_a_night_with_a_wide_interval_counts_less() -> None:
     values = np.exp(noise(1, 30, seed=3) / 10)
     values[0, -3:] *= 1.04
     low, high = 0.999 * values, 1.001 * values
@@ -178,5 +178,5 @@ def test_nights_are_packed_to_the_end_in_order() -> None:
     np.testing.assert_array_equal(packed, [[np.nan, np.nan, 1.0, 2.0, 3.0]])
 
 
-def test_what_is_not_above_zero_is_missing() -> None:
+def test_values_not_above_zero_are_missing() -> None:
     assert np.isnan(logarithms(np.array([0.0, -1.0, np.nan]))).all()

@@ -44,7 +44,7 @@ def kinds(findings: list[Finding]) -> list[str]:
         ("miou_percent", 70.0, 69.0, "regression"),
     ],
 )
-def test_what_has_no_noise_is_called_at_once(
+def test_figures_without_noise_are_called_at_once(
     findings_of: Callable[..., list[Finding]],
     column: str,
     before: float,
@@ -62,7 +62,7 @@ def test_what_has_no_noise_is_called_at_once(
     ("column", "before", "after"),
     [("arena_bytes", 1_000_000, 1_005_000), ("top1_percent", 71.0, 70.6)],
 )
-def test_what_is_within_the_limits_is_no_change(
+def test_differences_within_the_limits_are_no_change(
     findings_of: Callable[..., list[Finding]], column: str, before: float, after: float
 ) -> None:
     assert findings_of(column, [before, after], images=1000, data="some") == []
@@ -90,7 +90,7 @@ STEADY = [100e6 * (1 + 0.002 * (-1) ** n) for n in range(10)]
         ([80e6, 80e6], ["improvement"]),
     ],
 )
-def test_what_is_noisy_is_called_when_two_nights_agree(
+def test_noisy_figures_are_called_when_two_nights_agree(
     findings_of: Callable[..., list[Finding]], newest: list[float], expected: list[str]
 ) -> None:
     findings = findings_of("peak_rss_bytes", STEADY + newest)

@@ -40,7 +40,7 @@ def test_a_step_of_seven_percent_is_called_in_its_second_night(seed: int) -> Non
         ("step of the machine", 0.07),
     ],
 )
-def test_what_is_no_step_is_not_called(kind: str, size: float) -> None:
+def test_nothing_is_called_without_a_step(kind: str, size: float) -> None:
     result = detection.with_measuring(detection.simulate(kind, size, 20, 2))
     assert result.alarms < 0.001
 
@@ -179,7 +179,7 @@ def test_a_slower_machine_is_no_regression(nights: Nights) -> None:
     assert set(kinds) == {"dismissed"}
 
 
-def test_what_is_sure_and_small_is_no_regression(nights: Nights) -> None:
+def test_a_significant_but_small_change_is_no_regression(nights: Nights) -> None:
     kinds = [f.kind for _ in range(3) for f in nights.night(3.3, 1.0 + 0.9 * LEAST_CHANGE)]
     assert set(kinds) == {"dismissed"}
 
@@ -213,7 +213,7 @@ def test_a_night_shown_to_be_alike_starts_nothing(nights: Nights) -> None:
 
 
 @pytest.mark.parametrize("gone", ["library", "device"])
-def test_what_could_not_be_measured_again_is_suspected_only(nights: Nights, gone: str) -> None:
+def test_a_cell_that_cannot_be_measured_again_is_only_suspected(nights: Nights, gone: str) -> None:
     for _ in range(3):
         nights.add(3.3, key="" if gone == "library" else None)
         findings = judge(nights.suspects(), nights.outcomes)
@@ -221,7 +221,7 @@ def test_what_could_not_be_measured_again_is_suspected_only(nights: Nights, gone
         assert "not measured again" in findings[0].why
 
 
-def test_other_runtimes_are_told_only_when_it_is_plain(
+def test_other_runtimes_are_reported_only_for_clear_changes(
     store: Store, make_record: Callable[..., Record]
 ) -> None:
     nights = Nights(store, make_record, {"runtime": "onnxruntime"})
@@ -255,7 +255,9 @@ def test_a_new_cell_is_not_suspected(store: Store, make_record: Callable[..., Re
         assert nights.suspects() == []
 
 
-def test_an_emulators_time_is_nobodys(store: Store, make_record: Callable[..., Record]) -> None:
+def test_emulated_latency_is_never_suspected(
+    store: Store, make_record: Callable[..., Record]
+) -> None:
     nights = Nights(store, make_record, {"emulated": True})
     for latency_ms in [3.0] * 20 + [9.0]:
         nights.add(latency_ms)
@@ -302,7 +304,7 @@ def confirmation(cell: CellKey, base: list[list[float]], head: list[list[float]]
 @pytest.mark.parametrize(
     ("times", "verdict"), [(1.0, "same"), (1.08, "worse"), (1 / 1.08, "better"), (1.022, "unclear")]
 )
-def test_raw_samples_say_what_came_out(
+def test_outcomes_are_computed_from_raw_samples(
     make_record: Callable[..., Record], times: float, verdict: str
 ) -> None:
     cell = CellKey.of(make_record())
@@ -315,7 +317,7 @@ def test_raw_samples_say_what_came_out(
     assert outcome.low < times < outcome.high
 
 
-def test_one_round_or_none_says_nothing(make_record: Callable[..., Record]) -> None:
+def test_one_round_or_none_gives_no_outcome(make_record: Callable[..., Record]) -> None:
     cell = CellKey.of(make_record())
     (outcome,) = outcomes_of([confirmation(cell, [[3.0, 3.0]], [[4.0, 4.0]])]).values()
     assert outcome.verdict == "unclear"

@@ -135,7 +135,7 @@ def test_markdown_has_the_same_table_and_the_report_leads_to_it(report: Path) ->
     assert "the emulator's" in (report / "operators-2.md").read_text(encoding="utf-8")
 
 
-def test_a_name_is_only_text(store: Store, make_record: Any, tmp_path: Path) -> None:
+def test_names_are_escaped(store: Store, make_record: Any, tmp_path: Path) -> None:
     for weights in ("<b>a</b>.pth", "b.pth"):
         record = make_record(weights=weights, peak_macs_per_s=1e9, read_bytes_per_s=1e9)
         store.add(record, kernels=KERNELS)

@@ -69,7 +69,7 @@ def test_every_failed_row_is_shown_and_its_error_is_only_text(page: Path) -> Non
     assert "crashed" in text
 
 
-def test_emulated_rows_are_said_to_be(page: Path) -> None:
+def test_emulated_rows_are_labelled(page: Path) -> None:
     assert "board on workbench, 1 thread, emulated: its times are the emulator" in page.read_text()
 
 
@@ -87,7 +87,7 @@ def test_markdown_has_the_tables_of_the_page(page: Path) -> None:
         ("latency_ci95_low_ms", "latency_ci95_high_ms"),
     ],
 )
-def test_what_no_row_of_a_run_has_is_left_open(
+def test_columns_that_no_row_has_are_left_empty(
     store: Store, make_record: Any, tmp_path: Path, unknown: tuple[str, ...]
 ) -> None:
     store.add(make_record(**dict.fromkeys(unknown)))

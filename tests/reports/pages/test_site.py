@@ -102,7 +102,7 @@ def timelines(site: Path, start: str) -> Path:
 def test_tonight_comes_first_and_the_runs_page_is_beside_it(site: Path, glance: Document) -> None:
     assert "Tonight at a glance" in glance.text
     assert f"Run {TONIGHT.run_id}" in glance.text
-    assert "beside the 23 nights before it" in glance.text
+    assert "compared with the 23 nights before it" in glance.text
     run_page = Document(site / "run.html")
     assert "MobileNetV2, compiled and measured" in run_page.text
     assert "Latency: raspberry-pi-4 on pi4 shelf 2, 1 thread" in run_page.tables
@@ -122,23 +122,23 @@ def test_every_link_leads_somewhere(site: Path) -> None:
         assert {"index.html", "run.html", "timelines.html", "devices.html"} <= set(page.links), name
 
 
-def test_what_got_worse_is_said_with_its_size_and_reason(glance: Document) -> None:
-    assert "2 regressions called; 3 rows failed, 2 of them for the first time." in glance.text
+def test_regressions_are_listed_with_size_and_reason(glance: Document) -> None:
+    assert "2 regressions found; 3 rows failed, 2 of them for the first time." in glance.text
     slower = glance.cards[SLOWER]
     assert re.search(r"latency \+12\.\d %", slower)
     assert "worse) since 2026-01-23" in slower
     assert f"tvm, raspberry-pi-4 on {FIRST_BOARD}, 1 thread" in slower
-    assert "the library of run 20260123-020000-cafe is as tonight's" in slower
+    assert "the library of run 20260123-020000-cafe is the same as tonight's" in slower
     assert "arena × 2.00 (exact; worse) since 2026-01-24" in glance.cards[LARGER]
 
 
-def test_what_is_pending_and_what_got_better_are_apart(glance: Document) -> None:
-    assert "the next night's library must agree" in glance.cards[PENDING].lower()
+def test_pending_changes_and_improvements_have_their_own_sections(glance: Document) -> None:
+    assert "the next night's library must confirm it" in glance.cards[PENDING].lower()
     assert re.search(r"latency \N{MINUS SIGN}1[12]\.\d %", glance.cards[FASTER])
     assert {"regression", "pending", "improvement", "failed", "cells"} <= glance.ids
 
 
-def test_failed_rows_say_since_when(glance: Document) -> None:
+def test_failed_rows_show_how_long_they_have_failed(glance: Document) -> None:
     head, *rows = glance.tables["Failed"]
     found = {(row[0], row[1]): row[head.index("failing for")] for row in rows}
     assert found == {
@@ -177,7 +177,7 @@ def test_thresholds_are_named(glance: Document) -> None:
     assert rows["peak memory"][0] == "10 % and 1 MB"
 
 
-def test_a_boards_name_and_an_error_are_only_text(site: Path) -> None:
+def test_board_names_and_errors_are_escaped(site: Path) -> None:
     for page in site.glob("*.html"):
         tags = Document(page).tags
         assert "script" not in tags
@@ -264,13 +264,13 @@ def test_a_devices_failures_and_retries_are_counted(site: Path) -> None:
     assert len(page.tables["Failed"]) == 3
 
 
-def test_what_found_no_board_has_a_row_and_no_page(site: Path, glance: Document) -> None:
+def test_a_key_without_boards_has_a_row_and_no_page(site: Path, glance: Document) -> None:
     rows = Document(site / "devices.html").tables["Devices"]
     assert rows[-1][0].startswith("any qemu")
     assert not list(site.glob("device-any*"))
 
 
-def test_markdown_says_the_same(site: Path) -> None:
+def test_markdown_has_the_same_content(site: Path) -> None:
     text = (site / "tonight.md").read_text(encoding="utf-8")
     titles = re.findall(r"^### (.*)$", text, re.MULTILINE)
     assert {"Got worse", "Pending", "Got better", "Failed", "New", "Gone"} <= set(titles)
@@ -314,7 +314,7 @@ def test_two_nights_are_enough(store: Store, make_record: Any, tmp_path: Path) -
     text = Document(report / "index.html").text
     assert "Nothing is worse than in the night before; no row failed." in text
     assert "Latency is judged by its history from 6 nights on; this is night 2." in text
-    assert "beside the night before it" in text
+    assert "compared with the night before it" in text
 
 
 def test_what_differs_from_the_night_before_is_shown_where_nights_are_few(
@@ -334,7 +334,7 @@ def test_what_differs_from_the_night_before_is_shown_where_nights_are_few(
     report = report_of(store, farm_nights.run_of(1).run_id, tmp_path)
     text = Document(report / "index.html").text
     assert "1 cell is worse than in the night before (1 measured again, beside each other)" in text
-    (row,) = Document(report / "index.html").tables["Against the night before"][1:]
+    (row,) = Document(report / "index.html").tables["Compared with the night before"][1:]
     assert row[:2] == [SLOWER, "slower, confirmed"]
     assert row[2].startswith(("+49", "+50"))
     assert "<details open>" in (report / "index.html").read_text(encoding="utf-8")
@@ -365,7 +365,7 @@ def test_of_very_many_findings_the_largest_are_shown_and_the_rest_is_counted(
     assert (report / "tonight.md").read_text(encoding="utf-8").count("|arena|") == 71
 
 
-def test_nights_of_one_day_are_told_apart_by_the_hour(
+def test_nights_of_one_day_are_shown_with_the_time(
     store: Store, make_record: Any, tmp_path: Path
 ) -> None:
     for hour in (2, 14):

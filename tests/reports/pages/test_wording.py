@@ -52,7 +52,7 @@ def test_things_are_counted() -> None:
     assert [counted(n, "row") for n in (0, 1, 2)] == ["no rows", "1 row", "2 rows"]
 
 
-def test_files_of_names_that_are_alike_are_two() -> None:
+def test_similar_names_get_different_files() -> None:
     names = ["Pi 4", "pi/4", "../../etc/passwd", "", "é", "x" * 300]
     found = file_names("device", names)
     assert len(set(found)) == len(names)

@@ -71,7 +71,7 @@ def test_only_non_square_variants_still_draw(make_record: Any, out: Path) -> Non
 
 
 @pytest.mark.parametrize("status", ["wrong", "crashed", "timed_out"])
-def test_what_failed_is_never_plotted(make_record: Any, out: Path, status: str) -> None:
+def test_failed_rows_are_never_plotted(make_record: Any, out: Path, status: str) -> None:
     records = [make_record(), make_record(runtime="torch", status=status)]
     assert drawn(records, out) == []
 

@@ -38,8 +38,8 @@ def test_every_night_has_its_column_and_larger_is_higher() -> None:
     assert first < middle < second
 
 
-def test_a_point_says_night_value_interval_and_what_is_told() -> None:
-    svg = drawn(series([3.0, 3.1], told=["commit a", ""]))
+def test_a_point_shows_night_value_interval_and_note() -> None:
+    svg = drawn(series([3.0, 3.1], notes=["commit a", ""]))
     titles = [one.text for one in svg.iter("title")]
     assert titles == [
         "2026-01-01: 3.00 ms [2.97 ms, 3.06 ms], commit a",
@@ -67,7 +67,7 @@ def test_intervals_do_not_squash_the_values() -> None:
     assert abs(all_of_it[1][1] - all_of_it[0][1]) < 1
 
 
-def test_outliers_steps_and_failures_are_told_apart() -> None:
+def test_outliers_steps_and_failures_are_drawn_differently() -> None:
     one = series(
         [3.0, 9.0, 3.0, np.nan, 4.0],
         hollow=[1],
@@ -86,10 +86,10 @@ def test_outliers_steps_and_failures_are_told_apart() -> None:
     assert places(drawn(one))[2][0] < float(line[1]) < places(drawn(one))[3][0]
 
 
-def test_what_is_told_is_only_text() -> None:
+def test_texts_are_escaped() -> None:
     hostile = "<script>alert(1)</script>"
     text = spark(
-        series([1.0, np.nan], title=f'"{hostile}', told=[hostile, ""], crosses=[(1, hostile)])
+        series([1.0, np.nan], title=f'"{hostile}', notes=[hostile, ""], crosses=[(1, hostile)])
     )
     assert "<script" not in text
     assert ElementTree.fromstring(text).attrib["aria-label"] == f'"{hostile}'

@@ -22,7 +22,7 @@ def drawn(timeline: Timeline, out: Path) -> tuple[Plot, str]:
 
 
 @pytest.mark.parametrize(("size", "told"), [(0.3, "+30"), (-0.2, "\N{MINUS SIGN}20")])
-def test_a_step_is_marked_and_told(tmp_path: Path, size: float, told: str) -> None:
+def test_a_step_is_drawn_and_described(tmp_path: Path, size: float, told: str) -> None:
     timeline = detection.timeline_of(detection.simulate("step", size, 1, 0, scatter=0.001))
     plot, text = drawn(timeline, tmp_path)
     assert f"<!-- {told}" in text
@@ -30,7 +30,7 @@ def test_a_step_is_marked_and_told(tmp_path: Path, size: float, told: str) -> No
     assert "variant-0 in tvm" in plot.title
 
 
-def test_a_drift_is_told(tmp_path: Path) -> None:
+def test_a_drift_is_described(tmp_path: Path) -> None:
     timeline = detection.timeline_of(detection.simulate("drift", 0.005, 1, 0))
     assert "a drift of +0.5" in drawn(timeline, tmp_path)[0].alt
 

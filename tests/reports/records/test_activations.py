@@ -21,6 +21,6 @@ def test_a_network_of_one_operator_has_nothing_inside(make_needs: Any) -> None:
 
 
 @pytest.mark.parametrize("unknown", ["loaded_heap_bytes", "used_heap_bytes"])
-def test_a_heap_that_nobody_tells_of_has_no_difference(make_needs: Any, unknown: str) -> None:
+def test_an_unknown_heap_has_no_difference(make_needs: Any, unknown: str) -> None:
     assert make_needs().added_heap_bytes == 2_100_000
     assert make_needs(**{unknown: None}).added_heap_bytes is None

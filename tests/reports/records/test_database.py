@@ -35,7 +35,7 @@ def test_reading_does_not_make_a_store(tmp_path: Path) -> None:
         ("postgresql+psycopg://127.0.0.1:1/store", "refused"),
     ],
 )
-def test_what_cannot_be_opened_is_refused(url: str, reason: str) -> None:
+def test_a_store_that_cannot_be_opened_is_refused(url: str, reason: str) -> None:
     with pytest.raises(ReportError, match=reason) as refusal:
         Store(url)
     assert "\n" not in str(refusal.value)
@@ -54,7 +54,7 @@ def test_a_missing_driver_is_named_by_its_extra(monkeypatch: pytest.MonkeyPatch)
         "postgresql://me@127.0.0.1:1/store?password=secret",
     ],
 )
-def test_a_password_is_told_to_nobody(url: str) -> None:
+def test_passwords_are_never_printed(url: str) -> None:
     with pytest.raises(ReportError) as refusal:
         Store(url)
     assert "@127.0.0.1:1/store" in str(refusal.value)
@@ -75,7 +75,7 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("create", [True, False])
-def test_what_may_only_be_read_is_read_but_not_written(
+def test_a_read_only_store_is_read_and_refuses_writes(
     store: Store, make_record: Any, tmp_path: Path, create: bool
 ) -> None:
     store.add(make_record())
@@ -95,7 +95,7 @@ def holder(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-def test_a_store_that_is_locked_for_good_is_told(
+def test_a_permanently_locked_store_is_reported(
     store: Store, make_record: Any, holder: sqlite3.Connection
 ) -> None:
     with Store(f"{store.url}?timeout=0.2") as impatient:  # seconds
@@ -115,7 +115,7 @@ def test_a_store_that_is_locked_for_a_while_is_waited_for(
     assert store.records([make_record().run_id]) == [make_record()]
 
 
-def test_a_long_look_at_a_store_does_not_keep_others_from_writing(
+def test_a_long_read_does_not_block_writers(
     store: Store, make_record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mobilebench.reports.records.reading._ROWS_AT_ONCE", 1)
@@ -296,7 +296,7 @@ def test_a_row_whose_commit_was_never_answered_is_there_once(
         assert store.rounds_ms(record) == [[0.1, 0.2]]
 
 
-def test_a_server_that_stays_away_is_given_up(server: PostgresServer, make_record: Any) -> None:
+def test_waiting_for_a_lost_server_ends(server: PostgresServer, make_record: Any) -> None:
     with Store(server.new_database(), lost_wait_s=0.3) as store:
         server.stop()
         with pytest.raises(ReportError) as refusal:

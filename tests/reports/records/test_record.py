@@ -94,7 +94,7 @@ def test_the_key_is_what_was_measured_not_what_came_out(
     assert replace(record, **{field: value}).key == record.key
 
 
-def test_what_a_failed_row_never_reached_is_none_or_nothing(make_record: Any) -> None:
+def test_fields_that_a_failed_row_never_reached_are_empty(make_record: Any) -> None:
     record = make_record(status="compile_failed", latency_ms=None, error="the linker failed")
     assert record.latency_p50_ms is None
     assert record.top1_percent is None

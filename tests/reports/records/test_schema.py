@@ -75,7 +75,7 @@ def test_an_older_store_is_brought_up_to_date_and_loses_nothing(
 
 
 @pytest.mark.parametrize("older", [6], indirect=True)
-def test_what_a_store_of_schema_6_called_otherwise_has_the_names_of_today(older: str) -> None:
+def test_renamed_columns_of_schema_6_are_migrated(older: str) -> None:
     with Store(older) as store:
         earlier, latest = store.runs()
         done, failed = store.records([earlier.run_id])

@@ -92,7 +92,7 @@ def test_a_failed_record_has_no_samples(store: Store, make_record: Any) -> None:
     assert store.rounds_ms(record) == []
 
 
-def test_what_a_crashed_process_said_is_kept_as_far_as_a_database_can(
+def test_output_of_a_crashed_process_is_stored_without_invalid_characters(
     store: Store, make_record: Any
 ) -> None:
     store.add(make_record(status="crashed", error="core\0dumped \udcff ü"))
@@ -199,7 +199,7 @@ def test_a_frame_is_read_in_pieces(
         assert frame.index.is_monotonic_increasing
 
 
-def test_what_is_beside_records_is_found_by_the_frame_s_index(
+def test_samples_and_kernels_are_found_by_the_frame_s_index(
     store: Store, make_record: Any, make_needs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mobilebench.reports.records.store._AT_ONCE", 2)

@@ -30,7 +30,7 @@ ROWS = {"runs": 2, "records": 5, "confirmations": 1}
 @pytest.fixture
 def full(store: Store, make_record: Any, make_needs: Any) -> Store:
     """Return a store that has something of everything."""
-    store.begin_run(Run("b", "2026-02-01T00:00:00+00:00", {"variants": ["x"], "trials": None}))
+    store.begin_run(Run("b", "2026-02-01T00:00:00+00:00", {"variant": ["x"], "trials": None}))
     kernels = [KernelTime("pointwise 8x8", 2, 3, 4, 0.1), KernelTime("stem", 1, 9, 9, 1 / 3)]
     store.add(make_record(), [[0.1, 1 / 3], [2]], kernels, make_needs())
     store.add(make_record(run_id="b", temperature_c=41.1, artifact_key="a-b"), [[5.0]])
@@ -80,7 +80,7 @@ def other(url: str) -> str:
     return url.replace("store.sqlite", "other.sqlite")
 
 
-def test_what_was_exported_and_imported_is_as_it_was(
+def test_import_restores_the_exported_store(
     full: Store, exported: Path, other: str, tmp_path: Path
 ) -> None:
     with Store(other) as copy:
@@ -107,7 +107,7 @@ def test_an_import_adds_what_is_missing_and_nothing_twice(
         copy.add(replace(newest, threads=4))  # numbers of rows go on
 
 
-def test_it_goes_piece_by_piece(
+def test_rows_are_read_in_pieces(
     full: Store, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mobilebench.reports.records.transfer.ROWS_AT_ONCE", 2)
@@ -247,7 +247,7 @@ def with_broken_json(path: Path) -> None:
         (with_broken_json, "store dump"),
     ],
 )
-def test_what_is_no_export_is_refused_and_nothing_is_added(
+def test_a_directory_that_is_no_export_is_refused(
     exported: Path, tmp_path: Path, harm: Any, reason: str
 ) -> None:
     harm(exported / "records.parquet")
@@ -271,7 +271,7 @@ def test_an_export_of_an_older_schema_is_filled_up(
     assert first == replace(full.records(["b"])[0], artifact_key="")
 
 
-def test_text_that_only_sqlite_keeps_comes_into_postgresql_too(
+def test_text_with_null_characters_is_imported_into_postgresql(
     full: Store, tmp_path: Path, other: str
 ) -> None:
     with sqlite3.connect(full.url.removeprefix("sqlite:///")) as connection:
@@ -282,7 +282,7 @@ def test_text_that_only_sqlite_keeps_comes_into_postgresql_too(
         assert copy.records(["b"])[0].error == "core\N{REPLACEMENT CHARACTER}dumped"
 
 
-def test_the_extra_is_named_where_it_is_missing(
+def test_the_missing_extra_is_named(
     full: Store, exported: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)

@@ -43,7 +43,7 @@ def frame_of(records: list[Any]) -> pd.DataFrame:
     return pd.DataFrame([vars(record) for record in records])
 
 
-def test_top1_stands_beside_pytorch_s_and_the_published_one(make_record: Any) -> None:
+def test_top1_is_shown_beside_pytorch_s_and_the_published_one(make_record: Any) -> None:
     frame = frame_of([make_record(**CLASSES), make_record(runtime="torch")])
     (table,) = accuracy_tables(frame)
     assert table.title == "Accuracy: native on workbench, 1 thread"
@@ -81,7 +81,7 @@ def test_a_segmenter_s_miou_of_one_image_has_no_interval(make_record: Any) -> No
     assert table.rows == ((DEEPLAB, "tvm", "1", "74.2", "100.0", "74.3", "75.7"),)
 
 
-def test_nothing_to_agree_on_is_a_dash(make_record: Any) -> None:
+def test_an_unknown_agreement_is_a_dash(make_record: Any) -> None:
     (table,) = accuracy_tables(frame_of([make_record(SSD, **(BOXES | {"images_agreement": None}))]))
     assert table.rows[0][5] == "-"
 
@@ -120,7 +120,7 @@ def test_two_checkpoints_of_a_variant_keep_what_was_published(make_record: Any) 
         (METRICS[1], (SSD, BOXES), 18.1, 24.7),
     ],
 )
-def test_what_is_plotted_has_the_interval_of_the_main_figure(
+def test_plotted_accuracy_has_the_interval_of_the_main_figure(
     make_record: Any, measure: Any, record: tuple[str, Any], low: float, high: float
 ) -> None:
     name, values = record
@@ -130,7 +130,7 @@ def test_what_is_plotted_has_the_interval_of_the_main_figure(
     assert accuracy.axis.startswith(measure.figures[0].name)
 
 
-def test_what_was_published_has_no_interval(make_record: Any) -> None:
+def test_published_accuracy_has_no_interval(make_record: Any) -> None:
     frame = frame_of([make_record(), make_record("mobilenet_v1_1.0_224"), make_record(SSD)])
     accuracy = published(frame, METRICS[0])
     assert list(accuracy.rows["percent"]) == [71.8, 70.6, 22.1]

@@ -40,7 +40,7 @@ def test_a_kernel_has_a_share_of_its_own_cell_and_a_floor(store: Store, make_rec
     assert alone["floor_us"].tolist() == pytest.approx([4.0, 8.0, 2.0])
 
 
-def test_kernels_of_two_checkpoints_are_told_apart(store: Store, make_record: Any) -> None:
+def test_kernels_of_two_checkpoints_are_separate(store: Store, make_record: Any) -> None:
     for name in ("a.pth", "b.pth"):
         add(store, make_record, weights=name)
     frame = gather_kernels(store, [make_record().run_id])
@@ -88,7 +88,7 @@ def test_kernels_stay_in_network_order_and_are_numbered_in_it(
         assert rows["number"].tolist() == [1, 2, 3]
 
 
-def test_what_a_kernel_has_to_do_says_what_bounds_it(store: Store, make_record: Any) -> None:
+def test_a_kernel_is_bound_by_arithmetic_or_memory(store: Store, make_record: Any) -> None:
     record = make_record(peak_macs_per_s=1e9, read_bytes_per_s=1e9)
     store.add(record, kernels=[*KERNELS, KernelTime("other reshape", 1, 0, 500, 2.0)])
     frame = gather_kernels(store, [record.run_id])

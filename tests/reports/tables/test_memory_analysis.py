@@ -52,7 +52,7 @@ def test_each_setup_has_accounts_of_its_own_the_smallest_network_first(
     ]
 
 
-def test_two_checkpoints_of_a_network_are_told_apart(
+def test_two_checkpoints_of_a_network_are_separate(
     store: Store, make_record: Any, make_needs: Any
 ) -> None:
     for weights in ("a.pth", "b.pth"):

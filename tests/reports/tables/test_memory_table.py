@@ -102,7 +102,7 @@ def test_the_paper_s_table_is_rebuilt_beside_it(accounts: list[Account]) -> None
     assert "arXiv 1801.04381, Table 3" in table.caption
 
 
-def test_what_was_not_published_has_no_column(accounts: list[Account]) -> None:
+def test_unpublished_figures_have_no_column(accounts: list[Account]) -> None:
     table = sizes_table(accounts[1])
     assert table.headers == ("size", "all", "left by 5.1", "bottlenecks")
     assert differences(accounts[1]) == []
@@ -117,7 +117,7 @@ def test_every_difference_has_its_reason(accounts: list[Account]) -> None:
     assert "bottlenecks alone, which have 320 channels; the tensor of 1280" in notes[3]
 
 
-def test_a_number_that_is_not_its_own_channels_is_pointed_out(mobilenet_v1: Account) -> None:
+def test_a_published_size_that_contradicts_its_channels_is_noted(mobilenet_v1: Account) -> None:
     (note,) = differences(mobilenet_v1)
     assert note == "7×7: 1024 channels of 16 bits are 100 kB; the paper prints 199."
     assert sizes_table(mobilenet_v1).rows[0][3] == "-"  # no bottlenecks

@@ -70,7 +70,7 @@ def test_the_sum_stands_beside_the_whole_network(store: Store, make_record: Any)
     assert "a clock was read after each of 3 kernels" in found.sentence
 
 
-def test_on_an_accelerator_the_gaps_are_told_for_each_call(store: Store, make_record: Any) -> None:
+def test_on_an_accelerator_gaps_are_shown_per_call(store: Store, make_record: Any) -> None:
     found = sum_of(rows_of(store, make_record, latency_ms=25.0, accelerator="Imaginary GPU"))
     assert "gaps between them too: 1250 µs for each of 4 calls" in found.sentence
 

@@ -65,7 +65,7 @@ def test_a_noisy_row_is_marked_and_explained(make_record: Any) -> None:
     assert warned.rows[0][-1] == "spread: 20%"
 
 
-def test_emulated_setups_say_so_in_every_title(make_record: Any) -> None:
+def test_titles_of_emulated_setups_are_labelled(make_record: Any) -> None:
     found = results.result_tables(frame_of([make_record(emulated=True)]))
     assert found
     assert all("emulated" in table.title for table in found)
@@ -96,7 +96,7 @@ def test_text_that_looks_like_a_tag_is_kept_in_markdown(make_record: Any) -> Non
     assert failed.to_markdown().splitlines()[-1].endswith("|&lt;b>&amp; no\\||")
 
 
-def test_an_emulated_row_says_so_where_it_failed_or_warned(make_record: Any) -> None:
+def test_failed_and_noisy_emulated_rows_are_labelled(make_record: Any) -> None:
     frame = frame_of(
         [
             make_record(emulated=True, status="timed_out"),
@@ -111,14 +111,14 @@ def test_an_emulated_row_says_so_where_it_failed_or_warned(make_record: Any) -> 
     assert [row[1] for row in noisy.rows] == ["native (emulated)", "native"]
 
 
-def test_two_checkpoints_of_a_variant_are_told_apart(make_record: Any) -> None:
+def test_two_checkpoints_of_a_variant_are_separate(make_record: Any) -> None:
     records = [make_record(weights=name) for name in ("a.pth", "b.pth")]
     frame = frame_of([*records, make_record("mobilenet_v2_0.5_160", weights="c.pth")])
     names = ["mobilenet_v2_0.5_160", "mobilenet_v2_1.0_224 (a.pth)", "mobilenet_v2_1.0_224 (b.pth)"]
     assert [row[0] for row in by_title(frame, "Latency").rows] == names
 
 
-def test_fidelity_tells_how_far_a_detector_s_boxes_are(make_record: Any) -> None:
+def test_fidelity_includes_the_error_of_a_detector_s_boxes(make_record: Any) -> None:
     detector = {"max_box_error_px": 3.14e-5, "top1_agreement": 0.9996}
     frame = frame_of(
         [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mobilebench.bench.build.artifact import Artifact, build_artifact
-from mobilebench.bench.build.options import BuildOptions
+from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import compare
 from mobilebench.bench.measure.inference import infer_on_device

@@ -64,7 +64,7 @@ def test_a_gpu_has_a_host_and_limits_and_no_peers(write: Any) -> None:
 
 
 @pytest.mark.parametrize("keys", ["cores = []", "cores = [0]", "cool_below_c = 65"])
-def test_these_are_good_too(write: Any, keys: str) -> None:
+def test_unusual_but_valid_files_are_read(write: Any, keys: str) -> None:
     target = read_target(write(f"{GOOD}{keys}\n{TVM}"))
     assert target.cores in {(), (0,)}
     assert target.cool_below_c in {None, 65}
@@ -97,7 +97,7 @@ def test_a_directory_of_one_s_own_wins_over_the_catalogue(
     assert "x86-64-v3" in {target.name for target in all_targets()}
 
 
-def test_a_directory_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_directory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SEARCH_PATH_VARIABLE, "/nosuch")
     with pytest.raises(BenchError, match=f"{SEARCH_PATH_VARIABLE}: /nosuch"):
         find_target("native")
@@ -162,7 +162,7 @@ def test_a_bad_file_is_refused_with_file_key_and_what_is_allowed(
     assert len(str(refusal.value).splitlines()) == 1
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_binary_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "board.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BenchError, match=r"board.toml"):
         read_target(tmp_path / "board.toml")

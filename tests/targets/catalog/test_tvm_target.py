@@ -52,6 +52,6 @@ def test_a_gpu_without_limits_has_those_of_any() -> None:
         ({"kind": "abacus"}, "TVM refuses it"),
     ],
 )
-def test_what_tvm_does_not_know_is_refused(tvm: dict[str, str], reason: str) -> None:
+def test_unknown_tvm_targets_are_refused(tvm: dict[str, str], reason: str) -> None:
     with pytest.raises(BenchError, match=reason):
         resolve(replace(NATIVE, tvm=tvm))

@@ -88,7 +88,7 @@ def test_a_board_that_went_away_after_it_was_granted_is_lost(
         Connector(other, 1, Farm(farm.tracker, wait_s=1), Path()).wait()
 
 
-def test_a_device_is_let_cool(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hot_device_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     naps: list[float] = []
     monkeypatch.setattr("time.sleep", naps.append)
     target = dataclasses.replace(TARGET, cool_below_c=60.0)
@@ -98,7 +98,7 @@ def test_a_device_is_let_cool(monkeypatch: pytest.MonkeyPatch) -> None:
     assert next(readings) == 90.0  # it was cool enough before
 
 
-def test_what_tells_no_temperature_or_has_no_limit_is_not_waited_for(
+def test_devices_without_temperature_or_limit_are_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _seconds: pytest.fail("it waits"))

@@ -76,7 +76,7 @@ def test_the_environment_tells_where_boards_are(
     assert find_farm(BOARD, None, tmp_path) == Farm(Tracker("environment", 2), WAIT_S)
 
 
-def test_the_wait_is_the_caller_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_caller_sets_the_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = find_farm(BOARD, "given:3", tmp_path, wait_s=5)
     monkeypatch.setenv(TRACKER_VARIABLE, "environment:2")
     from_environment = find_farm(BOARD, None, tmp_path, wait_s=6)
@@ -88,7 +88,7 @@ def test_the_wait_is_the_caller_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (given.wait_s, from_environment.wait_s, emulated.wait_s) == (5, 6, 7)
 
 
-def test_without_a_tracker_it_says_how_to_name_one(tmp_path: Path) -> None:
+def test_a_missing_tracker_is_reported_with_how_to_give_one(tmp_path: Path) -> None:
     with pytest.raises(BenchError) as refusal:
         find_farm(BOARD, None, tmp_path)
     assert str(refusal.value) == (
@@ -97,12 +97,14 @@ def test_without_a_tracker_it_says_how_to_name_one(tmp_path: Path) -> None:
     )
 
 
-def test_an_emulated_board_that_does_not_run_is_told_with_how_to_start_it(tmp_path: Path) -> None:
+def test_a_stopped_emulated_board_is_reported_with_how_to_start_it(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"target board: .* `mobilebench board start board`"):
         find_farm(EMULATED, None, tmp_path)
 
 
-def test_a_tracker_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_tracker_address_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(BenchError, match="tracker 'given': give it as HOST:PORT"):
         find_farm(BOARD, "given", tmp_path)
     monkeypatch.setenv(TRACKER_VARIABLE, "environment")

@@ -77,7 +77,7 @@ def test_a_gpu_s_work_items_run_in_step_and_load_four_floats() -> None:
 @pytest.mark.parametrize(
     ("kind", "told", "used"), [("gpu", "1024", 256), ("gpu", "64", 64), ("cpu", "4096", 4096)]
 )
-def test_a_gpu_runs_fewer_items_of_a_heavy_kernel_than_it_says(
+def test_gpu_work_groups_are_smaller_than_the_reported_limit(
     kind: str, told: str, used: int
 ) -> None:
     found = accelerator_of(telling(type=kind, work_group=told), OPENCL, "this machine")
@@ -100,7 +100,7 @@ def test_the_device_that_the_target_names_is_asked() -> None:
     assert (session.asked, asked) == ([("opencl", 2)], [2])
 
 
-def test_a_phone_s_own_tvm_tells_what_it_can_and_the_target_the_rest() -> None:
+def test_limits_missing_from_a_phone_s_tvm_come_from_the_target() -> None:
     session = of_tvm(max_threads_per_block=192, warp_size=1, device_name="Mali-G78")
     told = accelerator_of(session, MALI, "board x")
     assert MALI.limits is not None
@@ -108,14 +108,14 @@ def test_a_phone_s_own_tvm_tells_what_it_can_and_the_target_the_rest() -> None:
     assert (told.name, told.driver, told.stores_half) == ("Mali-G78", "", None)
 
 
-def test_no_device_is_one_line() -> None:
+def test_a_missing_device_is_reported_in_one_line() -> None:
     with pytest.raises(BenchError, match=r"^board x: its TVM has no OpenCL device 0; ") as refusal:
         accelerator_of(of_tvm(exist=False), MALI, "board x")
     assert "USE_OPENCL" in str(refusal.value)
     assert len(str(refusal.value).splitlines()) == 1
 
 
-def test_what_the_plug_in_cannot_do_is_one_line() -> None:
+def test_plug_in_errors_are_reported_in_one_line() -> None:
     def fail(_index: int) -> str:
         raise RuntimeError("RPCError: trace\n  0: a.cc\nOpenCL: no library; install one\n")
 
@@ -131,7 +131,7 @@ def test_code_is_made_for_the_limits_of_the_live_device() -> None:
     assert with_limits(OPENCL, state_with(None)) == OPENCL
 
 
-def test_halves_are_refused_only_where_the_device_says_that_it_has_none() -> None:
+def test_float16_is_refused_only_if_the_device_reports_no_support() -> None:
     without = accelerator_of(telling(extensions="cl_khr_icd"), OPENCL, "this machine")
     with pytest.raises(BenchError, match="target opencl: Mali-G610 has no cl_khr_fp16; leave out"):
         require_half(OPENCL, state_with(without))

@@ -106,11 +106,11 @@ def told(plugin: Path, fake: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_a_device_refuses_is_told_in_the_first_line(fault: str, told: dict[str, str]) -> None:
+def test_a_device_error_is_in_the_first_line(fault: str, told: dict[str, str]) -> None:
     assert told[fault].partition("\n")[0] == (TOLD[fault] and f"OpenCL: {TOLD[fault]}")
 
 
-def test_the_compiler_s_words_follow_the_first_line(told: dict[str, str]) -> None:
+def test_the_compiler_log_follows_the_first_line(told: dict[str, str]) -> None:
     assert told["build"].splitlines()[1:] == ["source:1:2: error: no such thing"]
 
 
@@ -164,18 +164,18 @@ def test_opencl_without_a_device_says_where_to_look(
 
 
 @pytest.mark.slow
-def test_a_device_that_gives_no_queue_is_told_by_name(plugin: Path, fake: Path) -> None:
+def test_a_device_without_a_command_queue_is_named(plugin: Path, fake: Path) -> None:
     environment = {OPENCL_VARIABLE: str(fake), "FAKE_OPENCL": "clCreateCommandQueue=-6"}
     assert "OpenCL: a queue of Fake GPU: CL_OUT_OF_HOST_MEMORY" in first_use(plugin, environment)[1]
 
 
-def test_a_compiler_that_went_away_is_told(tmp_path: Path) -> None:
+def test_a_missing_compiler_is_reported(tmp_path: Path) -> None:
     gone = Toolchain("host", ("/nosuch/g++",))
     with pytest.raises(BenchError, match=r"no C\+\+ compiler at /nosuch/g\+\+; install one"):
         build_plugin(gone, tmp_path)
 
 
-def test_headers_that_are_not_there_are_told(tmp_path: Path) -> None:
+def test_missing_headers_are_reported(tmp_path: Path) -> None:
     preprocessor = Toolchain("host", ("g++", "-DTVM_RUNTIME_DEVICE_API_H_"))  # as with an empty one
     with pytest.raises(BenchError, match=r"g\+\+ .* failed: .*error"):
         build_plugin(preprocessor, tmp_path)

@@ -25,7 +25,7 @@ def times(text: str) -> list[tuple[str, int]]:
     return [(name, int(nanoseconds)) for name, nanoseconds in map(str.split, text.splitlines())]
 
 
-def test_the_facts_are_the_driver_s(plugin: Path, fake: Path) -> None:
+def test_device_properties_match_the_driver(plugin: Path, fake: Path) -> None:
     code = """
 import ctypes, json, sys, tvm
 ctypes.CDLL(sys.argv[1], ctypes.RTLD_GLOBAL)
@@ -52,7 +52,7 @@ print(json.dumps([text, [fake.fake_live(ord(kind)) for kind in "pke"]]))
 
 
 @pytest.mark.slow
-def test_a_session_is_told_the_facts(session: Any) -> None:
+def test_device_properties_are_read_over_rpc(session: Any) -> None:
     told = facts(session.get_function("mobilebench.opencl.describe")(0))
     assert list(told) == FACTS
     assert told["version"].startswith("OpenCL ")
@@ -64,9 +64,7 @@ def test_a_session_is_told_the_facts(session: Any) -> None:
 
 
 @pytest.mark.slow
-def test_a_session_is_told_the_times_of_its_kernels(
-    session: Any, device: Any, tmp_path: Path
-) -> None:
+def test_kernel_times_are_read_over_rpc(session: Any, device: Any, tmp_path: Path) -> None:
     record = session.get_function("mobilebench.opencl.record_kernels")
     take = session.get_function("mobilebench.opencl.kernel_times")
     session.upload(str(export(shares(256, 256), tmp_path / "kernels.so")))

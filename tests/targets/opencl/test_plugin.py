@@ -94,7 +94,7 @@ def test_loading_the_plug_in_opens_no_opencl(plugin: Path) -> None:
     assert done.stdout.split()[-1] == "False"
 
 
-def test_a_library_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
+def test_a_library_that_cannot_be_loaded_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"did not start: OSError: .*nosuch.so: cannot open"):
         LocalServer(libraries=[tmp_path / "nosuch.so"])
 
@@ -107,7 +107,7 @@ def no_wheel(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "distribution", missing)
 
 
-def test_a_machine_without_opencl_has_nothing_to_add(no_wheel: None) -> None:
+def test_without_opencl_the_environment_is_unchanged(no_wheel: None) -> None:
     assert find_wheel() is None
     assert opencl_environment() == {}
 
@@ -118,7 +118,7 @@ def test_the_wheel_s_opencl_is_found_where_pip_put_it(bare: Path) -> None:
     assert opencl_environment() == {OPENCL_VARIABLE: str(library)}
 
 
-def test_a_wheel_that_lost_its_library_is_none(bare: Path) -> None:
+def test_a_wheel_without_its_library_is_ignored(bare: Path) -> None:
     install_wheel(bare).unlink()
     assert opencl_environment() == {}
 
@@ -136,14 +136,16 @@ def test_a_loader_without_a_driver_is_no_opencl(
 
 
 @pytest.mark.parametrize("name", [OPENCL_VARIABLE, "OCL_ICD_VENDORS", "OCL_ICD_FILENAMES"])
-def test_what_a_variable_names_wins(bare: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_the_environment_variable_has_precedence(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     install_wheel(bare)
     monkeypatch.setattr(ctypes.util, "find_library", lambda _name: "libOpenCL.so.1")
     monkeypatch.setenv(name, "/opt/libmali.so")
     assert opencl_environment() == {}
 
 
-def test_a_session_that_used_opencl_ends_in_peace(
+def test_a_session_that_used_opencl_exits_cleanly(
     plugin: Path, environment: dict[str, str]
 ) -> None:
     from tvm import rpc

@@ -51,7 +51,7 @@ def rewriting(pattern: str, text: str) -> Iterator[None]:
         tvm_ffi.remove_global_func(name)
 
 
-def test_the_device_tells_what_it_is(device: Any) -> None:
+def test_device_attributes_are_reported(device: Any) -> None:
     assert device.exist
     assert device.device_name
     assert device.max_threads_per_block >= 1
@@ -60,11 +60,11 @@ def test_the_device_tells_what_it_is(device: Any) -> None:
     assert device.total_global_memory > 0
 
 
-def test_what_opencl_does_not_tell_is_nothing(device: Any) -> None:
+def test_attributes_unknown_to_opencl_are_none(device: Any) -> None:
     assert device.max_clock_rate is None
 
 
-def test_a_device_too_many_does_not_exist(session: Any) -> None:
+def test_a_device_index_beyond_the_last_does_not_exist(session: Any) -> None:
     assert not session.device("opencl", 99).exist
     with pytest.raises(Exception, match="there is no device 99; there are"):
         on(session.device("opencl", 99), [1.0])
@@ -78,7 +78,7 @@ def test_data_comes_back_as_it_was(device: Any, dtype: str) -> None:
     assert np.array_equal(tvm.runtime.tensor(data, device).numpy(), data)
 
 
-def test_an_empty_tensor_is_a_tensor(device: Any) -> None:
+def test_an_empty_tensor_can_be_allocated(device: Any) -> None:
     assert on(device, np.zeros((0, 3))).numpy().shape == (0, 3)
 
 
@@ -145,7 +145,7 @@ def test_shapes_may_be_known_at_run_time_only(
     assert np.array_equal(out.numpy(), 2 * data)
 
 
-def test_a_matmul_in_tiles_of_shared_memory_is_numpy_s(
+def test_a_matmul_with_shared_memory_matches_numpy(
     session: Any, device: Any, tmp_path: Path
 ) -> None:
     function = matmul(128)
@@ -157,7 +157,7 @@ def test_a_matmul_in_tiles_of_shared_memory_is_numpy_s(
     np.testing.assert_allclose(out.numpy(), a @ b, rtol=1e-4, atol=1e-4)
 
 
-def test_kernels_of_one_function_hand_on_what_they_computed(
+def test_kernels_of_one_function_share_intermediate_results(
     session: Any, device: Any, tmp_path: Path
 ) -> None:
     function = shares(70, 30)
@@ -192,7 +192,7 @@ def test_a_longer_kernel_takes_longer(session: Any, device: Any, tmp_path: Path)
     assert medians[1] > 4 * medians[0]
 
 
-def test_source_that_does_not_compile_is_told_with_the_compiler_s_words(
+def test_source_that_does_not_compile_is_reported_with_the_log(
     session: Any, device: Any, tmp_path: Path
 ) -> None:
     with rewriting(r"\{\n", "{\n  abacus += 1;\n"):
@@ -205,9 +205,7 @@ def test_source_that_does_not_compile_is_told_with_the_compiler_s_words(
     assert "undeclared identifier 'abacus'" in str(told.value)
 
 
-def test_a_kernel_that_is_not_there_is_told_by_name(
-    session: Any, device: Any, tmp_path: Path
-) -> None:
+def test_a_missing_kernel_is_named(session: Any, device: Any, tmp_path: Path) -> None:
     with rewriting("main_kernel", "another"):
         module = load(session, scale(8), tmp_path)
     x = on(device, np.ones(8))
@@ -215,7 +213,7 @@ def test_a_kernel_that_is_not_there_is_told_by_name(
         module["main"](x, 2.0, x)
 
 
-def test_a_launch_that_is_refused_is_told_by_the_error_s_name(
+def test_a_refused_launch_is_reported_with_the_error_name(
     session: Any, device: Any, tmp_path: Path
 ) -> None:
     import tvm

@@ -67,7 +67,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.mark.slow
-def test_threads_that_launch_at_once_get_what_is_theirs(
+def test_concurrent_launches_get_their_own_arguments(
     plugin: Path, environment: dict[str, str], libraries: list[str]
 ) -> None:
     (launches,) = run(_STRESS, environment, plugin, *libraries)
@@ -122,7 +122,7 @@ def test_sanitizers_find_nothing_in_the_plug_in(
 
 
 @pytest.mark.slow
-def test_sanitizers_would_find_a_byte_too_many(
+def test_sanitizers_find_a_deliberate_overflow(
     environment: dict[str, str], libraries: list[str], tmp_path: Path
 ) -> None:
     fault = "volatile char* bytes = new char[7]; bytes[current_device + 7] = 0;"

@@ -28,7 +28,7 @@ def there(tmp_path: Path) -> Path:
     return tmp_path / "there"
 
 
-def test_what_lies_in_the_cache_lands_in_the_other_s(here: Path, there: Path) -> None:
+def test_cache_entries_are_unpacked_into_the_other_cache(here: Path, there: Path) -> None:
     entry = here / "kind" / "name-1"
     found = unpack(pack(Made(entry, entry / "library", 3), here), there)
     assert found == Made(there / "kind" / "name-1", there / "kind" / "name-1" / "library", 3)
@@ -51,7 +51,7 @@ def test_an_entry_that_is_there_is_left_alone(here: Path, there: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "directory"])
-def test_another_path_travels_by_what_it_holds(
+def test_other_paths_are_sent_with_their_content(
     here: Path, there: Path, tmp_path: Path, kind: str
 ) -> None:
     path = tmp_path / "tiles"
@@ -69,5 +69,5 @@ def test_another_path_travels_by_what_it_holds(
     assert unpack(pack([path], here), there)[0] != found
 
 
-def test_a_path_that_names_nothing_travels_as_it_is(here: Path, there: Path) -> None:
+def test_a_path_that_does_not_exist_is_sent_unchanged(here: Path, there: Path) -> None:
     assert unpack(pack(Path("/nowhere/at/all"), here), there) == Path("/nowhere/at/all")

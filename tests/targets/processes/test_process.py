@@ -63,7 +63,7 @@ def test_a_child_ends_with_a_parent_that_is_killed(
     wait_until_ended(child)
 
 
-def test_resident_memory_is_what_the_kernel_says() -> None:
+def test_resident_memory_matches_the_kernel() -> None:
     resident = resident_bytes()
     assert resident is not None
     assert resident == pytest.approx(psutil.Process().memory_info().rss, rel=0.1)
@@ -96,7 +96,7 @@ def test_the_peak_of_a_process_is_not_its_parent_s() -> None:
     assert 0 < int(done.stdout) < 100 * MIB
 
 
-def test_the_heap_is_what_was_taken_and_not_given_back() -> None:
+def test_the_heap_counts_allocations_that_were_not_freed() -> None:
     c = ctypes.CDLL(None)
     if not hasattr(c, "mallinfo2"):
         pytest.skip("needs glibc 2.33")

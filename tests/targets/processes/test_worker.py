@@ -49,7 +49,7 @@ def test_a_class_is_made_with_its_arguments() -> None:
         assert str(worker.call("limit_denominator", 4, timeout_s=HANG_S)) == "3/4"
 
 
-def test_an_error_is_told_in_one_line_and_the_worker_lives_on(worker: Worker) -> None:
+def test_an_error_has_one_line_and_the_worker_keeps_running(worker: Worker) -> None:
     with pytest.raises(WorkerError, match=r"^FileNotFoundError: .*nosuch'$"):
         worker.call("stat", "/nosuch", timeout_s=HANG_S)
     assert worker.call("getpid", timeout_s=HANG_S) == worker.pid
@@ -86,7 +86,7 @@ def test_an_orderly_exit_names_its_code_too() -> None:
         worker.call("exit", 3, timeout_s=HANG_S)
 
 
-def test_a_result_that_cannot_be_sent_is_told() -> None:
+def test_a_result_that_cannot_be_pickled_is_reported() -> None:
     with Worker("threading") as worker, pytest.raises(WorkerError, match="cannot pickle"):
         worker.call("Lock", timeout_s=HANG_S)
 
@@ -113,19 +113,19 @@ def test_a_closed_worker_leaves_no_process(method: str) -> None:
     assert living() - before == set()
 
 
-def test_the_last_words_of_a_process_are_told() -> None:
+def test_the_last_output_line_of_a_crashed_process_is_reported() -> None:
     with Worker("faulthandler") as worker, pytest.raises(WorkerCrashedError) as death:
         worker.call("_fatal_error_c_thread", timeout_s=HANG_S)
     assert str(death.value).startswith("the process was killed by SIGABRT: ")
 
 
-def test_what_a_worker_prints_stays_with_it(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_worker_s_output_is_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
     with Worker("builtins") as worker:
         worker.call("print", "noise", timeout_s=HANG_S)
     assert "noise" not in "".join(capfd.readouterr())
 
 
-def test_what_never_answers_is_killed_with_all_that_it_started(worker: Worker) -> None:
+def test_a_hanging_worker_is_killed_with_its_children(worker: Worker) -> None:
     mine = f"1000.{os.getpid()}"  # another run of the tests may sleep beside this one
     with pytest.raises(WorkerTimedOutError, match=r"no answer to system within 1 s"):
         worker.call("system", f"sleep {mine}", timeout_s=1)
@@ -168,7 +168,7 @@ def test_blocked_modules_cannot_be_imported() -> None:
         worker.call("import_module", "fractions", timeout_s=HANG_S)
 
 
-def test_a_worker_that_finishes_runs_its_farewells(tmp_path: Path) -> None:
+def test_a_finishing_worker_runs_its_exit_handlers(tmp_path: Path) -> None:
     with Worker("atexit") as worker:
         worker.call("register", (tmp_path / "farewell").touch, timeout_s=HANG_S)
         worker.finish()

@@ -22,7 +22,7 @@ def test_a_process_is_kept_from_call_to_call(worker_pool: LocalWorkerPool) -> No
     assert len(pids) == 1
 
 
-def test_as_many_calls_are_computed_at_once_as_there_are_hands(
+def test_at_most_max_workers_calls_are_computed_at_once(
     worker_pool: LocalWorkerPool, tmp_path: Path
 ) -> None:
     """Who opens one end of a pipe waits for the other: one process alone would wait for ever."""
@@ -42,13 +42,13 @@ def test_a_process_that_died_is_replaced(worker_pool: LocalWorkerPool) -> None:
     assert worker_pool.call("os", "getpid", timeout_s=HANG_S)
 
 
-def test_an_error_is_the_caller_s_own(worker_pool: LocalWorkerPool) -> None:
+def test_an_error_is_raised_to_its_caller_only(worker_pool: LocalWorkerPool) -> None:
     with pytest.raises(WorkerError, match="ValueError"):
         worker_pool.call("math", "sqrt", -1, timeout_s=HANG_S)
     assert worker_pool.call("math", "sqrt", 4, timeout_s=HANG_S) == 2
 
 
-def test_each_caller_waits_for_a_hand() -> None:
+def test_callers_wait_for_a_free_worker() -> None:
     order: list[int] = []
     with LocalWorkerPool(1) as worker_pool:
 

@@ -122,14 +122,14 @@ def test_the_server_ends_with_the_process_that_started_it() -> None:
     wait_until_ended(*children)
 
 
-def test_a_wrong_key_is_turned_away(server: LocalServer) -> None:
+def test_a_wrong_key_is_refused(server: LocalServer) -> None:
     from tvm import rpc
 
     with pytest.raises(Exception, match="key"):
         rpc.connect(HOST, server.port, "another key")
 
 
-def test_a_server_that_does_not_start_is_told_with_its_last_words(
+def test_a_server_that_does_not_start_is_reported_with_its_last_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = tmp_path / "python"
@@ -143,7 +143,7 @@ def test_a_server_that_does_not_start_is_told_with_its_last_words(
 @pytest.mark.parametrize(
     ("death", "end"), [("std::abort()", "by SIGABRT"), ("std::_Exit(3)", "with exit code 3")]
 )
-def test_a_session_that_dies_is_told_and_the_next_server_works(
+def test_a_crashed_session_is_reported_and_the_next_server_works(
     server: LocalServer, device: Device, cache_dir: Path, tmp_path: Path, death: str, end: str
 ) -> None:
     from tvm import rpc
@@ -173,7 +173,7 @@ def test_the_device_describes_itself(asked: Device) -> None:
     assert 10e6 < resident <= peak
 
 
-def test_the_device_tells_what_its_process_has_on_the_heap(device: Device) -> None:
+def test_the_heap_of_the_session_s_process_is_reported(device: Device) -> None:
     import tvm
 
     before = device.heap_bytes()

@@ -30,7 +30,7 @@ from tests.waiting import HANG_S, wait_until
 LOOPBACK = "127.0.0.1"
 MAGIC = struct.pack("<i", 0x2F271)
 PUT, UPDATE_INFO = 3, 5  # tvm/rpc/base.py
-NO_TRACKER = "what listens there is no TVM RPC tracker"
+NO_TRACKER = "the server there is no TVM RPC tracker"
 # tvm-ffi imports torch where it finds it.
 PROGRAM = (
     "import runpy, sys; sys.modules['torch'] = None; "
@@ -178,13 +178,13 @@ def test_a_tracker_is_read_and_written_as_host_and_port(text: str, host: str, po
     "text",
     ["", ":", "9190", "farm", "farm:", ":9190", "farm:0", "farm:65536", "farm:-1", "farm:http"],
 )
-def test_what_is_no_host_and_port_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_address_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(BenchError) as refusal:
         parse_tracker(text)
     assert str(refusal.value) == f"tracker {text!r}: give it as HOST:PORT, e.g. 127.0.0.1:9190"
 
 
-def test_the_boards_of_each_key_are_told(
+def test_the_boards_of_each_key_are_listed(
     tracker: Tracker, register: Callable[..., Board], key: str
 ) -> None:
     register(9092)
@@ -210,7 +210,7 @@ def test_a_board_that_is_granted_is_registered_and_not_free(
     assert queue_of(tracker, key) == Queue(key, (f"{LOOPBACK}:9090",), 0, 0)
 
 
-def test_a_board_that_went_away_is_not_told_any_more(
+def test_a_board_that_went_away_is_no_longer_listed(
     tracker: Tracker, register: Callable[..., Board], key: str
 ) -> None:
     register(9091)
@@ -248,12 +248,12 @@ def test_without_a_board_the_wait_ends_with_where_to_look(tracker: Tracker, key:
         request(tracker, key, 0.3)
     assert time.monotonic() - start >= 0.3
     assert str(refusal.value) == (
-        f"no board with key {key} at tracker {tracker} within 0.3 s (none came free); see "
+        f"no board with key {key} at tracker {tracker} within 0.3 s (none became free); see "
         f"`mobilebench devices --tracker {tracker}`"
     )
 
 
-def test_a_request_that_was_given_up_does_not_take_the_next_board(
+def test_a_cancelled_request_does_not_take_the_next_board(
     tracker: Tracker, register: Callable[..., Board], key: str
 ) -> None:
     for _ in range(2):
@@ -292,7 +292,7 @@ def test_a_tracker_that_goes_away_meanwhile_may_come_back(key: str) -> None:
     assert visits == 2
 
 
-def test_a_board_that_is_granted_late_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_board_that_is_granted_late_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_LEAST_WAIT_S", HANG_S)
 
     def grant_after_the_wait(connection: socket.socket) -> None:
@@ -307,7 +307,7 @@ def test_a_board_that_is_granted_late_is_not_left(monkeypatch: pytest.MonkeyPatc
         assert request(address, "k", 0.1) == Grant("board", 9090, "a key")
 
 
-def test_a_refused_connection_is_told_in_one_line() -> None:
+def test_a_refused_connection_is_reported_in_one_line() -> None:
     address = free_address()
     with pytest.raises(BenchError) as refusal:
         queues(address)
@@ -317,14 +317,14 @@ def test_a_refused_connection_is_told_in_one_line() -> None:
     )
 
 
-def test_a_tracker_that_stays_away_is_why_there_is_no_board() -> None:
+def test_the_error_names_a_tracker_that_stays_away() -> None:
     address = free_address()
     reason = rf"within 0\.1 s \(tracker {address} does not answer: Connection refused; [^\n]*\)"
     with pytest.raises(NoDeviceError, match=rf"\Ano board with key k at [^\n]* {reason}"):
         request(address, "k", 0.1)
 
 
-def test_a_name_that_means_no_host_is_told() -> None:
+def test_an_unknown_host_is_reported() -> None:
     with pytest.raises(
         BenchError, match=r"tracker nosuch\.invalid:9190 does not answer: .*[Nn]ame"
     ):
@@ -346,7 +346,7 @@ def test_a_name_that_means_no_host_is_told() -> None:
     ],
     ids=["nothing", "short", "http", "magic", "half", "negative", "huge", "text", "no text"],
 )
-def test_something_else_that_listens_there_is_told_in_one_line(
+def test_another_server_is_reported_in_one_line(
     reply: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "_RETRY_S", 0.05)
@@ -368,7 +368,7 @@ def test_something_else_that_listens_there_is_told_in_one_line(
 
 
 @pytest.mark.parametrize("value", [3, "yes", [6], [0, None], [0, {}], {}], ids=json.dumps)
-def test_json_that_no_tracker_sends_is_told_in_one_line(value: Any) -> None:
+def test_unexpected_json_is_reported_in_one_line(value: Any) -> None:
     with (
         listener(lambda connection: answer_once(connection, value)) as address,
         pytest.raises(BenchError, match=r"\Atracker [^\n]*\Z"),
@@ -379,7 +379,7 @@ def test_json_that_no_tracker_sends_is_told_in_one_line(value: Any) -> None:
 @pytest.mark.parametrize(
     "value", [3, "yes", [4, "k", "", 1], [0, None], [0, ["host"]], {}], ids=json.dumps
 )
-def test_json_that_grants_no_board_is_why_there_is_none(value: Any) -> None:
+def test_the_error_names_a_malformed_grant(value: Any) -> None:
     with (
         listener(lambda connection: answer_once(connection, value)) as address,
         pytest.raises(NoDeviceError, match=r"\Ano board [^\n]*\Z"),
@@ -387,7 +387,7 @@ def test_json_that_grants_no_board_is_why_there_is_none(value: Any) -> None:
         request(address, "k", 0.1)
 
 
-def test_a_tracker_that_does_not_tell_its_boards_is_refused() -> None:
+def test_a_tracker_that_does_not_list_its_boards_is_refused() -> None:
     with (
         listener(lambda connection: answer_once(connection, [-1, None])) as address,
         pytest.raises(
@@ -397,7 +397,7 @@ def test_a_tracker_that_does_not_tell_its_boards_is_refused() -> None:
         queues(address)
 
 
-def test_something_that_listens_and_says_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_ANSWER_LIMIT_S", 0.1)
     reason = "does not answer: timed out; start it"
     with socket.create_server((LOOPBACK, 0)) as silent:

@@ -95,7 +95,7 @@ def ndk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
-def test_the_host_s_compiler_is_found_and_says_its_version() -> None:
+def test_the_host_s_compiler_is_found_with_its_version() -> None:
     assert any(character.isdigit() for character in find_toolchain("host").version())
 
 
@@ -106,7 +106,7 @@ def test_a_source_becomes_a_library(tmp_path: Path) -> None:
     assert ctypes.CDLL(str(tmp_path / "answer.so")).answer() == 42
 
 
-def test_a_source_with_an_error_is_refused_with_the_compiler_s_words(tmp_path: Path) -> None:
+def test_a_source_with_an_error_is_refused_with_the_compiler_s_message(tmp_path: Path) -> None:
     source = tmp_path / "broken.cc"
     source.write_text("int answer( { return 42; }")
     with pytest.raises(BenchError, match="error"):
@@ -127,7 +127,9 @@ def test_cxx_may_have_a_launcher_in_front(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert ctypes.CDLL(str(tmp_path / "answer.so")).answer() == 42
 
 
-def test_without_a_compiler_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_compiler_is_reported_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", "/nosuch")
     with pytest.raises(BenchError, match=r"apt-get install g\+\+"):
@@ -149,7 +151,7 @@ def test_a_compiler_s_version_tells_how_it_is_called(bare: Path, zig: tuple[str,
 
 
 @pytest.mark.usefixtures("bare")
-def test_without_a_compiler_for_arm_linux_it_says_what_to_install() -> None:
+def test_a_missing_arm_linux_compiler_is_reported_with_what_to_install() -> None:
     with pytest.raises(
         BenchError,
         match=r"64-bit Arm Linux \(looked for aarch64-linux-gnu-g\+\+ and ziglang\); apt-get "
@@ -194,7 +196,7 @@ def test_without_an_ndk_zig_links_to_nothing_of_its_own(zig: tuple[str, ...]) ->
 
 
 @pytest.mark.usefixtures("bare")
-def test_without_a_compiler_for_android_it_says_what_to_install() -> None:
+def test_a_missing_android_compiler_is_reported_with_what_to_install() -> None:
     with pytest.raises(
         BenchError,
         match=rf"64-bit Arm Android \({NDK_VARIABLE} is not set, and ziglang is not there\); point "

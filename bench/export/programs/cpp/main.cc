@@ -19,14 +19,14 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: mobilenet BUNDLE [PICTURE.ppm] [options]\n"
-    "  PICTURE.ppm     tell what is in it (P6; ffmpeg -i photo.jpg photo.ppm)\n"
+    "  PICTURE.ppm     print what the network sees in it (P6; ffmpeg -i photo.jpg photo.ppm)\n"
     "  --check         compare the outputs with the bundle's reference, and its files' hashes\n"
     "  --verify        compare the files' hashes alone\n"
     "  --bench N       time N inferences after half a second of warm-up\n"
     "  --samples FILE  and write each time, in milliseconds, a line each\n"
-    "  --cold          tell how long the first result took, from the start of main(), or, with\n"
+    "  --cold          print how long the first result took, from the start of main(), or, with\n"
     "                  MOBILENET_STARTED=$(date +%s%N) in the environment, from then\n"
-    "  --threads N     instead of the manifest's\n"
+    "  --threads N     threads per inference, instead of the manifest's\n"
     "  --params-path FILE   the weights, if they do not lie beside libmodel.so\n"
     "ends with 0, with 1 if a result is wrong, with 2 if something is missing or does not fit\n";
 
@@ -51,7 +51,7 @@ Options Parse(int count, char** words) {
   for (int index = 1; index < count; ++index) {
     std::string word = words[index];
     auto next = [&] {
-      if (++index == count) throw Refusal(word + ": wants something after it; see --help");
+      if (++index == count) throw Refusal(word + ": needs a value; see --help");
       return words[index];
     };
     if (word == "--check") {
@@ -69,7 +69,7 @@ Options Parse(int count, char** words) {
     } else if (word == "--params-path") {
       options.params = next();
     } else if (word.rfind("--", 0) == 0) {
-      throw Refusal(word + ": is no option; see --help");
+      throw Refusal(word + ": unknown option; see --help");
     } else {
       names.push_back(word);
     }

@@ -1,4 +1,4 @@
-"""Everything that a build depends on, besides the network."""
+"""Everything except the network that a build depends on."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -8,14 +8,14 @@ from mobilebench.schedules.params_pool import EMBEDDED
 from mobilebench.schedules.precision import FLOAT32
 from mobilebench.targets.catalog.target import Target
 
-# What a target and databases come to is hashed instead: TVM's target, and the tiles.
+# TVM's resolved target and the content of the databases are hashed instead.
 _RESOLVED = ("target", "databases")
 _NOT_IN_THE_LIBRARY = ("dump_ir",)
 
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """How a network becomes a library; a new field is part of the cache's key by itself."""
+    """How a network is built into a library; new fields become part of the cache key."""
 
     target: Target
     threads: int = 1  # that one inference uses
@@ -24,9 +24,9 @@ class BuildOptions:
     ] = ()  # directories of tuned tiles; none: the templates' default tiles
     precision: str = FLOAT32  # one of PRECISIONS: of stored weights, on GPUs of activations too
     optimize_for: str = LATENCY  # one of OBJECTIVES
-    instrumented: bool = False  # tells how long each kernel takes; a GPU's driver always does
+    instrumented: bool = False  # times each kernel; a GPU's driver always does
     params_storage: str = EMBEDDED  # one of PARAMS_STORAGES: where the weights are
-    dump_ir: Path | None = None  # directory for the compiler's intermediate forms; builds anew
+    dump_ir: Path | None = None  # directory for the compiler's intermediate code; always builds
 
     @property
     def key(self) -> tuple[tuple[str, object], ...]:
