@@ -4,9 +4,11 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from mobilebench.reports.records.record import STATUSES, Record
 
+PAGE = Path("docs/reference/columns.md")  # in a checkout, where this is run
 _UNITS = {
     "_macs_per_s": "MACs/s",
     "_bytes_per_s": "bytes/s",
@@ -79,4 +81,4 @@ def _row(column: str, annotation: str, text: str) -> tuple[str, str, str, str]:
 
 
 if __name__ == "__main__":
-    print(render_columns(), end="")
+    PAGE.write_text(render_columns(), encoding="utf-8")

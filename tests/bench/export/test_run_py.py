@@ -220,7 +220,8 @@ def test_it_runs_on_as_many_threads_as_it_was_made_for_and_on_the_cores_named(
     manifest["target"]["cores"] = [1, 0]
     (bundle / "manifest.json").write_text(json.dumps(manifest))
     tell = (
-        "import os, sys; sys.path.insert(0, '.'); import run; manifest = run.read_manifest(); run.check_machine(manifest); "
+        "import os, sys; sys.path.insert(0, '.'); import run; "
+        "manifest = run.read_manifest(); run.check_machine(manifest); "
         "model = run.Model(manifest, 2); ffi = run.import_ffi(); "
         "print(ffi.get_global_func('runtime.NumThreads')(), os.sched_getaffinity(0), "
         "run.relative_error(model, manifest) < 1e-5)"
