@@ -17,7 +17,7 @@ from mobilebench.targets.catalog.target import Target, all_targets
 from tests.waiting import HANG_S
 
 GPUS = [target for target in all_targets() if target.device_type == "opencl" and target.tracker_key]
-_WHOLE_GRID = ("adreno", "mali-linux")  # one of each family, and of each toolchain
+_WHOLE_GRID = ("adreno",)  # the families differ in tiles, which few variants show
 _FEW = (
     "mobilenet_v2_0.35_96",
     "mobilenet_v2_1.0_224",
