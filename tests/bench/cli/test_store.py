@@ -19,7 +19,7 @@ def test_a_store_is_carried_to_another(mobilebench: Any, tmp_path: Path) -> None
     for added in (1, 0):
         done = mobilebench("store", "load", "nights", "--store", "other.sqlite")
         assert done.returncode == 0, done.stderr
-        assert f"added {added} runs, 0 records, 0 confirmations; all else" in done.stdout
+        assert f"added {added} runs, 0 records, 0 confirmations; all other rows" in done.stdout
     with Store(str(tmp_path / "other.sqlite")) as copy:
         assert [run.run_id for run in copy.runs()] == ["20260101-000000-aaaa"]
 
