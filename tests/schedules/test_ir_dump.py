@@ -77,6 +77,7 @@ def test_dump_has_the_module_after_every_pass_in_order(cache_dir: Path, tmp_path
             assert apart or last < other_first or other_last < first
 
 
+@pytest.mark.slow
 def test_dump_for_a_gpu_has_opencl_text_and_storages(cache_dir: Path, tmp_path: Path) -> None:
     from mobilebench.bench.memory.memory_plan import footprint
 
@@ -94,6 +95,7 @@ def test_dump_for_a_gpu_has_opencl_text_and_storages(cache_dir: Path, tmp_path: 
     assert sum(sizes.values()) == footprint(planned).arena_bytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("target", "threads"), [("x86-64-v3", 2), ("opencl", 1)])
 def test_library_is_the_same_with_and_without_dump(
     cache_dir: Path, tmp_path: Path, target: str, threads: int

@@ -94,6 +94,7 @@ def test_short_text_is_kept(source: str) -> None:
     assert tokens(compact(source)) == tokens(source)
 
 
+@pytest.mark.slow
 def test_a_network_s_source_shrinks_to_a_quarter(
     cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,20 +15,26 @@ from mobilebench.targets.catalog.tvm_target import resolve
 NATIVE = find_target("native")
 RANDOM = Weights()
 OTHER_CPU = "x86-64-v3"
-UNUSUAL = (  # for one of the targets each; all other cells are slow
-    ("mobilenet_v2_0.75_65x48", "native"),
+FAST = (  # one of each task, the first with odd numbers of channels; all other cells are slow
     ("mobilenet_v2_0.1_40_t3", OTHER_CPU),
-    ("mobilenet_v2_1.3_32", "native"),
-    ("mobilenet_v2_0.35_64_t1", OTHER_CPU),
-    ("mobilenet_v1_0.35_40", "native"),
     ("ssdlite_mobilenet_v2_0.35_64x96", "native"),
     ("deeplabv3_mobilenet_v2_0.35_65", OTHER_CPU),
-    ("deeplabv3_mobilenet_v2_0.5_48x65_os8", "native"),
-    ("deeplabv3_mobilenet_v2_0.35_64_noaspp", OTHER_CPU),
 )
-NETWORKS = ("mobilenet_v2_0.35_32", "mobilenet_v2_0.35_33", *(name for name, _ in UNUSUAL))
+NETWORKS = (
+    "mobilenet_v2_0.35_32",
+    "mobilenet_v2_0.35_33",
+    "mobilenet_v2_0.75_65x48",
+    "mobilenet_v2_0.1_40_t3",
+    "mobilenet_v2_1.3_32",
+    "mobilenet_v2_0.35_64_t1",
+    "mobilenet_v1_0.35_40",
+    "ssdlite_mobilenet_v2_0.35_64x96",
+    "deeplabv3_mobilenet_v2_0.35_65",
+    "deeplabv3_mobilenet_v2_0.5_48x65_os8",
+    "deeplabv3_mobilenet_v2_0.35_64_noaspp",
+)
 CELLS = [
-    pytest.param(*cell, marks=[] if cell in UNUSUAL else [pytest.mark.slow])
+    pytest.param(*cell, marks=[] if cell in FAST else [pytest.mark.slow])
     for cell in product(NETWORKS, ("native", OTHER_CPU))
 ]
 
@@ -63,9 +69,9 @@ def planned(
     [
         # 52 convolutions of 30 shapes, the pooling and the classifier; no transpose, no padding.
         ("mobilenet_v2_1.0_224", 32),
-        ("mobilenet_v1_1.0_224", 21),
-        ("ssdlite_mobilenet_v2_1.0_320", 61),
-        ("deeplabv3_mobilenet_v2_1.0_129", 39),
+        pytest.param("mobilenet_v1_1.0_224", 21, marks=pytest.mark.slow),
+        pytest.param("ssdlite_mobilenet_v2_1.0_320", 61, marks=pytest.mark.slow),
+        pytest.param("deeplabv3_mobilenet_v2_1.0_129", 39, marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.parametrize("target_name", ["native", "opencl"])

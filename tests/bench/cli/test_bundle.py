@@ -139,6 +139,7 @@ def test_wrong_outputs_are_found(mobilebench: Any, bundle: Path) -> None:
     assert "wrong" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_wrong_library_is_not_written(
     mobilebench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

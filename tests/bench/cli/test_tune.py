@@ -63,6 +63,7 @@ def test_zero_trials_means_default_tiles(tuned: Path, mobilebench: Any, tmp_path
     assert (record.trials, record.database_hits, record.database_misses) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_an_unusable_database_gives_a_warning_and_the_run_continues(
     mobilebench: Any, tmp_path: Path
 ) -> None:

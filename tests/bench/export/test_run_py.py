@@ -211,6 +211,7 @@ def test_nothing_is_imported_from_the_bundle(copy: Path) -> None:
     assert run(copy, "--check").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
 def test_it_runs_on_as_many_threads_as_it_was_made_for_and_on_the_cores_named(
     tmp_path: Path,

@@ -16,8 +16,8 @@ SMALL = (
     "mobilenet_v1_0.25_32",
     "mobilenet_v2_0.35_32",
     "mobilenet_v2_0.35_32x64_t1",
-    "ssdlite_mobilenet_v2_0.35_96",
-    "deeplabv3_mobilenet_v2_0.35_65",
+    pytest.param("ssdlite_mobilenet_v2_0.35_96", marks=pytest.mark.slow),
+    pytest.param("deeplabv3_mobilenet_v2_0.35_65", marks=pytest.mark.slow),
 )
 
 

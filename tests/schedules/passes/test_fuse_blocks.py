@@ -21,7 +21,7 @@ from mobilebench.targets.catalog.target import find_target
     ("name", "built_for", "run_on", "target"),
     [
         ("mobilenet_v2_0.35_64x96", 2, 2, "native"),
-        ("mobilenet_v2_0.35_96", 3, 2, "x86-64-v3"),
+        pytest.param("mobilenet_v2_0.35_96", 3, 2, "x86-64-v3", marks=pytest.mark.slow),
         pytest.param("mobilenet_v2_0.35_64", 1, 1, "x86-64-v3", marks=pytest.mark.slow),
         pytest.param("mobilenet_v2_0.5_64x96", 2, 2, "native", marks=pytest.mark.slow),
         pytest.param("mobilenet_v2_0.35_160", 2, 1, "native", marks=pytest.mark.slow),

@@ -47,9 +47,9 @@ def infer(exported: OnnxModel, artifact: Artifact, cache: Path, threads: int) ->
 @pytest.mark.parametrize(
     ("storage", "threads", "precision", "bounds"),
     [
-        (EMBEDDED, 1, FLOAT32, (0, 1e-5)),
+        pytest.param(EMBEDDED, 1, FLOAT32, (0, 1e-5), marks=pytest.mark.slow),
         (EXTERNAL, 2, FLOAT32, (0, 1e-5)),
-        (EXTERNAL, 1, FLOAT16, (1e-5, 5e-3)),
+        pytest.param(EXTERNAL, 1, FLOAT16, (1e-5, 5e-3), marks=pytest.mark.slow),
         (EMBEDDED, 2, FLOAT16, (1e-5, 5e-3)),
     ],
 )

@@ -20,7 +20,12 @@ NATIVE = find_target("native")
 
 @pytest.mark.parametrize(
     ("built_for", "run_on"),
-    [(2, 2), (2, 1), (2, 3), pytest.param(3, 2, marks=pytest.mark.slow)],
+    [
+        (2, 2),
+        pytest.param(2, 1, marks=pytest.mark.slow),
+        (2, 3),
+        pytest.param(3, 2, marks=pytest.mark.slow),
+    ],
 )
 def test_shared_network_matches_pytorch_on_any_number_of_threads(
     cache_dir: Path, built_for: int, run_on: int
@@ -93,6 +98,7 @@ def test_kernels_end_with_a_barrier_and_the_first_thread_runs_serial_ones() -> N
     assert "mobilebench_barrier" in str(shared.body.seq[1])
 
 
+@pytest.mark.slow
 def test_code_for_one_thread_has_no_barriers(cache_dir: Path) -> None:
     variant = parse_variant("mobilenet_v2_0.35_32_t1")
     exported = to_onnx(variant, Weights(), cache_dir)
