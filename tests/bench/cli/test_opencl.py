@@ -129,7 +129,7 @@ def test_a_run_uses_what_was_tuned_for_the_device(mobilebench: Any, tmp_path: Pa
     done = mobilebench("tune", *select, "--trials", 2, "--out", databases)
     assert done.returncode == 0, done.stderr
     database = read_database(databases / "opencl.json")
-    assert database.device == "opencl"
+    assert database.device_type == "opencl"
     assert database.cpu_model  # the device's name
     assert all(entry.microseconds > 0 for entry in database.entries)
     assert {entry.trials for entry in database.entries} <= {1, 2}
