@@ -19,6 +19,7 @@ class Machine:
     l2_bytes_per_cycle: float = 44.0  # that a core reads from it
     by_lane: bool = False  # it multiplies a vector by one lane of another
     integer_clamp: bool = False  # it compares integers no later than floating-point numbers
+    dot: str = ""  # how it adds products of bytes: "vnni", or "" for one by one
 
     @property
     def vector_bytes(self) -> int:
@@ -88,8 +89,19 @@ def machine_of(tvm_target: Any) -> Processor:
                 l2_bytes_per_cycle=unit.l2_bytes_per_cycle,
                 by_lane=unit.by_lane,
                 integer_clamp=unit.integer_clamp,
+                dot=_dot(tvm_target),
             )
     return Machine(vector_floats=4, registers=16, threads=threads)
+
+
+def _dot(tvm_target: Any) -> str:
+    """Return how a processor adds products of bytes."""
+    from tvm.target import codegen
+
+    vnni = ("avx512vnni", "avxvnni")
+    if any(codegen.target_has_features(feature, tvm_target) for feature in vnni):
+        return "vnni"
+    return ""
 
 
 def _gpu(attrs: Any) -> Gpu:

@@ -16,6 +16,7 @@ from mobilebench.schedules.machine import Gpu, Machine, Processor, machine_of
 from mobilebench.schedules.objective import LATENCY
 from mobilebench.schedules.opencl_source import compact_kernels
 from mobilebench.schedules.passes.canonicalize_relu6 import CanonicalizeReLU6
+from mobilebench.schedules.passes.dot_products import DotProducts
 from mobilebench.schedules.passes.explicit_loops import explicit_loops
 from mobilebench.schedules.passes.flat_buffers import flat_buffers
 from mobilebench.schedules.passes.fold_layout import FoldLayout
@@ -23,6 +24,7 @@ from mobilebench.schedules.passes.fuse_blocks import FuseBlocks
 from mobilebench.schedules.passes.instrument_kernels import InstrumentKernels
 from mobilebench.schedules.passes.integer_clamp import IntegerClamp
 from mobilebench.schedules.passes.lower_operators import LowerOperators
+from mobilebench.schedules.passes.integer_operators import IntegerOperators
 from mobilebench.schedules.passes.merge_kernels import MergeKernels
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA, PlanArena
 from mobilebench.schedules.passes.pool_params import PoolParams
@@ -31,7 +33,7 @@ from mobilebench.schedules.passes.share_network import PART, ShareNetwork, share
 from mobilebench.schedules.passes.skip_padding import SkipPadding
 from mobilebench.schedules.passes.split_concat import SplitConcat
 from mobilebench.schedules.passes.store_half import StoreHalf
-from mobilebench.schedules.precision import FLOAT16, FLOAT32
+from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
 from mobilebench.targets.catalog.target import Target
 
 KERNEL = "main"
@@ -54,6 +56,7 @@ def fusion_passes(target: Target, machine: Processor, precision: str) -> list[An
     return [
         # Phase 1. The imported graph becomes canonical operators in the target's layout.
         CanonicalizeReLU6(),
+        *([IntegerOperators(machine)] if precision == INT8 else []),
         SplitConcat(),
         relax.transform.ConvertLayout({"relax.nn.conv2d": _CONVOLUTION_LAYOUTS[target.layout]}),
         relax.transform.Normalize(),
@@ -81,6 +84,7 @@ def cpu_passes(
         explicit_loops(),
         SkipPadding(),
         IntegerClamp(machine),
+        DotProducts(machine),
         FuseBlocks(machine, optimize_for),
         # Phase 4. Activations lie in one arena, weights in one pool; threads share the work.
         relax.transform.RewriteDataflowReshape(),
@@ -197,7 +201,10 @@ def build_kernel(kernel: tvm.IRModule, tvm_target: Any) -> Any:
     if isinstance(machine, Gpu):
         return tvm.compile(kernel, tvm_target)
     lowered = tvm.IRModule({KERNEL: function})
-    passes = [explicit_loops(), SkipPadding(), IntegerClamp(machine), flat_buffers()]
+    passes = [
+        *(explicit_loops(), SkipPadding(), IntegerClamp(machine), DotProducts(machine)),
+        flat_buffers(),
+    ]
     flat = tvm.transform.Sequential(passes)(lowered)[KERNEL]
     return build_loops(flat, tvm_target)
 

@@ -1,4 +1,4 @@
-"""What weights are stored in, and on GPUs activations too."""
+"""What weights and activations are stored in, and computed in unless it is said otherwise."""
 
-FLOAT32, FLOAT16 = "float32", "float16"
-PRECISIONS = (FLOAT32, FLOAT16)
+FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
+PRECISIONS = (FLOAT32, FLOAT16, INT8)

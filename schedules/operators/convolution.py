@@ -4,6 +4,7 @@ from typing import Any
 
 from tvm import te, tirx
 
+from mobilebench.schedules.operators.products import FLOATS, Products
 from mobilebench.schedules.operators.window import pad, pixels_after
 
 CORE = "convolution_product"
@@ -20,6 +21,7 @@ def compute(
     dilation: tuple[int, int],
     *,
     skippable: bool,
+    products: Products = FLOATS,
 ) -> te.Tensor:
     """Return the convolution (1, H', W', outputs) of data (1, H, W, K) by packed weights.
 
@@ -27,29 +29,30 @@ def compute(
     image come from a padded copy. If padding is to be skippable, the copy has none above and below,
     and each step has a condition that says whether what it reads is the image.
     """
-    _, height, width, inputs = (int(extent) for extent in data.shape)
+    _, height, width, _ = (int(extent) for extent in data.shape)
     panels, taps_y, taps_x, _, lanes = (int(extent) for extent in weight.shape)
     top, left, _, right = padding
     out_height, out_width = pixels_after(
         (height, width), (taps_y, taps_x), stride, padding, dilation
     )
-    padded = pad(data, 1, (0, left, 0, right) if skippable else padding)
+    padded = pad(data, 1, (0, left, 0, right) if skippable else padding, products)
+    values = products.channels(padded)
     tap_y, tap_x = te.reduce_axis((0, taps_y), "tap_y"), te.reduce_axis((0, taps_x), "tap_x")
-    k = te.reduce_axis((0, inputs), "k")
+    k = te.reduce_axis((0, int(values.shape[3])), "k")
 
     def read(n: Any, y: Any, x: Any) -> Any:
         row, column = y * stride[0] + tap_y * dilation[0], x * stride[1] + tap_x * dilation[1]
         if not skippable:
-            return padded[n, row, column, k]
+            return values[n, row, column, k]
         row -= top
         inside = tirx.all(row >= 0, row < height, column >= left, column < width + left)
-        zero = tirx.const(0.0, data.dtype)
-        return tirx.if_then_else(inside, padded[n, row, column, k], zero)
+        return tirx.if_then_else(inside, values[n, row, column, k], products.beyond(values))
 
     product = te.compute(
         (1, out_height, out_width, panels * lanes),
         lambda n, y, x, c: te.sum(
-            read(n, y, x) * weight[c // lanes, tap_y, tap_x, k, c % lanes], axis=[tap_y, tap_x, k]
+            products.multiply(read(n, y, x), weight[c // lanes, tap_y, tap_x, k, c % lanes]),
+            axis=[tap_y, tap_x, k],
         ),
         name=CORE,
         attrs={COLUMNS: [stride[1], left, dilation[1], width]},

@@ -1,10 +1,15 @@
 """Depthwise convolutions."""
 
-from tvm import te
+from typing import Any
 
+from tvm import te, tirx
+
+from mobilebench.schedules.operators.dot_product import BYTES, word_of
+from mobilebench.schedules.operators.products import WORDS, Products
 from mobilebench.schedules.operators.window import WINDOW, pad, pixels_after
 
 CORE = "depthwise_sum"
+COLUMNS = "columns"  # the block that `columns` makes
 
 
 def compute(
@@ -32,4 +37,51 @@ def compute(
         ),
         name=CORE,
         attrs={WINDOW: [stride[0], padding[0], (taps[0] - 1) * dilation[0] + 1]},
+    )
+
+
+def compute_bytes(
+    data: te.Tensor,
+    weight: te.Tensor,
+    taps: int,
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
+    dilation: tuple[int, int],
+    products: Products = WORDS,
+) -> te.Tensor:
+    """Return the sums of data (1, H, W, C) of bytes by words (ceil(taps / 4), S, C) of weights.
+
+    A word holds what up to four of the `taps` rows of a window have in one column. `padding` is
+    top, left, bottom, right.
+    """
+    _, height, width, channels = (int(extent) for extent in data.shape)
+    groups, taps_x, _ = (int(extent) for extent in weight.shape)
+    out_height, out_width = pixels_after(
+        (height, width), (taps, taps_x), stride, padding, dilation
+    )
+    padded = pad(data, 1, padding, products)
+    wide = int(padded.shape[2])
+
+    def byte(y: Any, x: Any, c: Any, group: Any, row: int) -> Any:
+        tap = group * BYTES + row
+        value = padded[0, y * stride[0] + tap * dilation[0], x, c]
+        always = groups == 1 or taps % BYTES == 0
+        return value if always else tirx.if_then_else(tap < taps, value, tirx.const(0, data.dtype))
+
+    def column(group: Any, y: Any, x: Any, c: Any) -> Any:
+        rows = min(taps, BYTES)
+        return word_of([byte(y, x, c, group, row) for row in range(rows)])
+
+    columns = te.compute((groups, out_height, wide, channels), column, name=COLUMNS)
+    group, tap_x = te.reduce_axis((0, groups), "group"), te.reduce_axis((0, taps_x), "tap_x")
+    return te.compute(
+        (1, out_height, out_width, channels),
+        lambda n, y, x, c: te.sum(
+            products.multiply(
+                columns[group, y, x * stride[1] + tap_x * dilation[1], c], weight[group, tap_x, c]
+            ),
+            axis=[group, tap_x],
+        ),
+        name=CORE,
+        attrs={WINDOW: [stride[0], padding[0], (taps - 1) * dilation[0] + 1]},
     )

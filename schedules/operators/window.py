@@ -4,12 +4,16 @@ from typing import Any
 
 from tvm import te, tirx
 
+from mobilebench.schedules.operators.products import FLOATS, Products
+
 WINDOW = "mobilebench.window"  # annotation of a core block: stride, padding and taps of its rows
 PADDED = "padded"  # the block that `pad` makes
 
 
-def pad(data: te.Tensor, axis: int, padding: tuple[int, int, int, int]) -> te.Tensor:
-    """Return data with zeros around its pixels, whose rows are counted along `axis`.
+def pad(
+    data: te.Tensor, axis: int, padding: tuple[int, int, int, int], products: Products = FLOATS
+) -> te.Tensor:
+    """Return data with a border around its pixels, whose rows are counted along `axis`.
 
     Columns are counted along the next axis; `padding` is top, left, bottom, right.
     """
@@ -25,7 +29,7 @@ def pad(data: te.Tensor, axis: int, padding: tuple[int, int, int, int]) -> te.Te
         return tirx.if_then_else(
             tirx.all(y >= top, y < height + top, x >= left, x < width + left),
             data[tuple(source)],
-            tirx.const(0.0, data.dtype),
+            products.beyond(data),
         )
 
     return te.compute(tuple(shape), read, name=PADDED)

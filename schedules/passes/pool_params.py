@@ -82,7 +82,7 @@ def _lay_out(args: Any) -> tuple[dict[int, int], np.ndarray]:
     for index, arg in enumerate(args):
         if _is_weight(arg):
             gap = -end % _ALIGNED
-            values = arg.value.numpy().ravel()
+            values = arg.value.numpy().ravel().view(np.float32)
             parts += [np.zeros(gap, np.float32), values]
             places[index] = end + gap
             end += gap + len(values)
@@ -90,8 +90,10 @@ def _lay_out(args: Any) -> tuple[dict[int, int], np.ndarray]:
 
 
 def _is_weight(arg: Any) -> bool:
-    tensor = is_constant(arg) and isinstance(arg.value, tvm.runtime.Tensor)
-    return tensor and arg.value.dtype == "float32"
+    if not is_constant(arg) or not isinstance(arg.value, tvm.runtime.Tensor):
+        return False
+    words = arg.value.dtype == "int32" and len(arg.value.shape) > 1  # of bytes, not indices
+    return words or arg.value.dtype == "float32"
 
 
 def _floats(name: str, count: int) -> Any:

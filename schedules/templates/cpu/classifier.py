@@ -35,7 +35,7 @@ def pack(weight: NDArray[np.float32], machine: Machine) -> NDArray[np.float32]:
     sizes = [panels * vector for panels in range(_LEAST_PANELS, _MOST_PANELS + 1)]
     group = min(sizes, key=lambda size: -outputs % size)
     groups = -(-outputs // group)
-    padded = np.zeros((inputs, groups * group), np.float32)
+    padded = np.zeros((inputs, groups * group), weight.dtype)
     padded[:, :outputs] = weight
     return np.ascontiguousarray(padded.reshape(inputs, groups, group).transpose(1, 0, 2))
 

@@ -52,7 +52,7 @@ def pack(weight: NDArray[np.float32], machine: Machine) -> NDArray[np.float32]:
     inputs, outputs = weight.shape
     vector = machine.vector_floats
     panels = -(-outputs // vector)
-    padded = np.zeros((inputs, panels * vector), np.float32)
+    padded = np.zeros((inputs, panels * vector), weight.dtype)
     padded[:, :outputs] = weight
     return np.ascontiguousarray(padded.reshape(inputs, panels, vector).transpose(1, 0, 2))
 

@@ -1,0 +1,68 @@
+"""Multiply bytes by the instruction that the processor has for it."""
+
+from typing import Any
+
+import tvm
+from tvm import tirx
+from tvm.ir import Op
+from tvm.ir.expr import Call
+
+from mobilebench.schedules.ir.operator import lanes_of, pure_operator, vector
+from mobilebench.schedules.ir.rewrite import rewrite_kernels
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.operators.dot_product import BYTES, DOT
+
+_VNNI_LANES = (16, 8, 4)
+
+
+def _vnni(call: Any) -> Any:
+    total, data, weight = call.args
+    lanes = lanes_of(call)
+    if lanes not in _VNNI_LANES:
+        return total + _byte_by_byte(data, weight)
+    return tirx.call_llvm_pure_intrin(
+        vector("int32", lanes),
+        f"llvm.x86.avx512.vpdpbusd.{lanes * 32}",
+        total,
+        tirx.reinterpret(vector("uint8", lanes * BYTES), data),
+        tirx.reinterpret(vector("int8", lanes * BYTES), weight),
+    )
+
+
+def _byte_by_byte(data: Any, weight: Any) -> Any:
+    """Return the sum of products with plain operations."""
+    found = None
+    for byte in range(BYTES):
+        unsigned = (data >> (8 * byte)) & tirx.const(0xFF, data.ty.dtype)
+        signed = (weight << (8 * (BYTES - 1 - byte))) >> (8 * (BYTES - 1))
+        found = unsigned * signed if found is None else found + unsigned * signed
+    return found
+
+
+# By `Machine.dot`; each adds the sum of the products of bytes to a number.
+_INSTRUCTIONS = {
+    "vnni": pure_operator("mobilebench_vnni", _vnni),
+    "": pure_operator(
+        "mobilebench_plain", lambda call: call.args[0] + _byte_by_byte(*call.args[1:])
+    ),
+}
+
+
+@tvm.transform.module_pass(opt_level=0, name="DotProducts")
+class DotProducts:
+    """Replace `sum + dot(word, word)` by one instruction.
+
+    Runs on explicit loops, which are made vectors only later.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        self._instruction = _INSTRUCTIONS[machine.dot]
+
+    def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
+        """Rewrite all kernels."""
+        return rewrite_kernels(mod, tirx.Add, self._add)
+
+    def _add(self, add: tirx.Add) -> Any:
+        if not isinstance(add.b, Call) or add.b.op != Op.get(DOT):
+            return add
+        return tirx.call_intrin("int32", self._instruction, add.a, *add.b.args)
