@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobilebench.schedules.precision import FLOAT32
+from mobilebench.schedules.precision import FLOAT16, FLOAT32
 from mobilebench.targets.errors import BenchError
 
 PARAMS_FILE = "params.bin"  # as `params.cc` calls it
@@ -19,11 +19,11 @@ class ParamsPool:
 
     content: bytes  # as the network reads them
     place: str = EMBEDDED
-    stored: str = FLOAT32  # or half the size, and widened when they are loaded
+    stored: str = FLOAT32  # the precision; float16 is widened when it is loaded
 
     def stored_bytes(self) -> bytes:
         """Return what is written; raises BenchError for weights beyond half precision."""
-        if self.stored == FLOAT32:
+        if self.stored != FLOAT16:
             return self.content
         whole = np.frombuffer(self.content, np.float32)
         with np.errstate(over="ignore"):

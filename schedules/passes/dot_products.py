@@ -3,9 +3,10 @@
 from typing import Any
 
 import tvm
-from tvm import tirx
+import tvm_ffi
+from tvm import sym, tirx
 from tvm.ir import Op
-from tvm.ir.expr import Call
+from tvm.ir.expr import Call, TensorLoad
 
 from mobilebench.schedules.ir.operator import lanes_of, pure_operator, vector
 from mobilebench.schedules.ir.rewrite import rewrite_kernels
@@ -65,4 +66,27 @@ class DotProducts:
     def _add(self, add: tirx.Add) -> Any:
         if not isinstance(add.b, Call) or add.b.op != Op.get(DOT):
             return add
-        return tirx.call_intrin("int32", self._instruction, add.a, *add.b.args)
+        data, weight = add.b.args
+        return tirx.call_intrin("int32", self._instruction, add.a, _one_load(data), weight)
+
+
+def _one_load(word: Any) -> Any:
+    """Return a word of neighbouring bytes as one load of four; any other as it is."""
+    loads: list[Any] = []
+    tvm_ffi.structural_walk(word, (TensorLoad, loads.append))
+    if len(loads) != BYTES:
+        return word
+    first = loads[0]
+    analyzer = sym.Analyzer()
+    for position, load in enumerate(loads):
+        same = load.source.same_as(first.source) and all(
+            tvm_ffi.structural_equal(one, other)
+            for one, other in zip(load.indices[:-1], first.indices[:-1], strict=True)
+        )
+        distance = analyzer.simplify(load.indices[-1] - first.indices[-1])
+        if not same or not tvm_ffi.structural_equal(
+            distance, tirx.const(position, distance.ty.dtype)
+        ):
+            return word
+    at = [*first.indices[:-1], tirx.Ramp(first.indices[-1], 1, BYTES)]
+    return tirx.reinterpret("int32", first.source.vload(at, f"uint8x{BYTES}"))
