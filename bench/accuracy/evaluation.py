@@ -91,6 +91,16 @@ def read_data(path: Path, task: str) -> Dataset:
     return dataset
 
 
+def preprocess_files(task: str, files: Sequence[Path], preprocessing: Preprocessing) -> Floats:
+    """Return inputs (N, 3, height, width) of images without labels, as a task wants them."""
+    unlabelled: dict[str, Dataset] = {
+        CLASSIFY: LabelDataset("", tuple(files), (), ""),
+        DETECT: CocoDataset("", tuple(files), (), (), ""),
+        SEGMENT: VocDataset("", tuple(files), (), ""),
+    }
+    return _TASKS[task].preprocess(unlabelled[task], range(len(files)), preprocessing)
+
+
 def count_batches(variant: Variant, dataset: Dataset) -> int:
     """Return in how many batches a network predicts on the images."""
     return ceil(len(dataset) / _TASKS[variant.task].BATCH)

@@ -1,0 +1,131 @@
+"""From a float32 ONNX file to one with QuantizeLinear and DequantizeLinear (QDQ).
+
+Weights are int8, symmetric, with a scale for each output channel; activations uint8 with a scale
+and a zero point for each tensor; biases int32. ONNX Runtime's static quantisation places the
+operators; the network's outputs stay floating-point numbers.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+import numpy as np
+
+from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
+from mobilebench.bench.extras import import_extra
+from mobilebench.bench.models.onnx_export import INPUT_NAME, OnnxModel
+from mobilebench.bench.models.outputs import Floats
+from mobilebench.bench.models.preprocessing import Preprocessing
+from mobilebench.bench.models.variant import Variant
+from mobilebench.bench.quantization.calibration import Calibration
+from mobilebench.bench.quantization.float_outputs import keep_outputs_float
+from mobilebench.bench.quantization.reference import infer_quantized
+from mobilebench.targets.errors import BenchError
+
+_MODEL, _RANGES, _REFERENCE, _FACTS = "model.onnx", "ranges.json", "reference.npz", "facts.json"
+
+
+def quantize(
+    model: OnnxModel,
+    variant: Variant,
+    preprocessing: Preprocessing,
+    calibration: Calibration,
+    cache_dir: Path,
+) -> OnnxModel:
+    """Return the quantized network, with PyTorch's outputs of the float32 one and of its own.
+
+    Raises BenchError if a layer's activations have no finite range.
+    """
+    import_extra("onnxruntime", "baselines")
+    key = content_key(
+        model.onnx_sha256,
+        preprocessing,
+        calibration.sha256,
+        *map(version, ("onnxruntime", "onnx", "torch")),
+        source_key(Path(__file__).parent),
+    )
+
+    def fill(directory: Path) -> None:
+        start = time.perf_counter()
+        inputs = calibration.inputs(variant, preprocessing)
+        _quantize(model, inputs, directory)
+        taken_s = time.perf_counter() - start
+        (images, _) = model.reference()
+        outputs = infer_quantized(directory / _MODEL, images)
+        np.savez(directory / _REFERENCE, *outputs)
+        (directory / _FACTS).write_text(json.dumps({"quantize_s": taken_s}))
+
+    directory = cached(cache_dir / "quantized" / f"{model.name}-{key}", fill)
+    try:
+        facts = json.loads((directory / _FACTS).read_text())
+        digest = file_sha256(directory / _MODEL)
+    except (OSError, ValueError) as error:
+        raise BenchError(f"quantized {directory}: {error}; delete it to have it made again") from error
+    return replace(
+        model,
+        onnx_path=directory / _MODEL,
+        onnx_sha256=digest,
+        quantized_reference_path=directory / _REFERENCE,
+        float_onnx_path=model.onnx_path,
+        quantize_s=facts["quantize_s"],
+    )
+
+
+def _quantize(model: OnnxModel, inputs: Iterator[Floats], directory: Path) -> None:
+    import onnx
+    from onnxruntime import quantization
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        """Hands the inputs over one by one."""
+
+        def get_next(self) -> dict[str, Floats] | None:
+            """Return the next input by its name; None after the last."""
+            image = next(inputs, None)
+            return None if image is None else {INPUT_NAME: image}
+
+    logging.getLogger().setLevel(logging.ERROR)  # it advises to preprocess what has been already
+    path = directory / _MODEL
+    try:
+        quantization.quantize_static(
+            str(model.onnx_path),
+            str(path),
+            Reader(),
+            quant_format=quantization.QuantFormat.QDQ,
+            per_channel=True,
+            weight_type=quantization.QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+            calibrate_method=quantization.CalibrationMethod.MinMax,
+            calibration_cache_path=directory / _RANGES,
+            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
+        )
+    except ValueError as error:
+        _check_ranges(directory / _RANGES, model.name)
+        raise BenchError(f"{model.name}: cannot be quantized: {error}") from error
+    _check_ranges(directory / _RANGES, model.name)
+    quantized = onnx.load(path)
+    keep_outputs_float(quantized.graph)
+    onnx.checker.check_model(quantized, full_check=True)
+    path.write_bytes(quantized.SerializeToString(deterministic=True))
+
+
+def _check_ranges(path: Path, name: str) -> None:
+    """Raise BenchError naming the first tensor whose range is not finite, or empty."""
+    from onnxruntime.quantization.calibrate import load_tensors_data
+
+    if not path.exists():
+        return
+    for tensor, observed in load_tensors_data(path).items():
+        least, most = (float(np.asarray(one).item()) for one in observed.range_value)
+        if not np.isfinite([least, most]).all():
+            raise BenchError(
+                f"{name}: layer {tensor} puts out {least:g} to {most:g} in calibration; its "
+                "weights, or the images, hold numbers that are not finite"
+            )
+        if least == most == 0:
+            raise BenchError(
+                f"{name}: layer {tensor} puts out nothing but 0 in calibration; give images of "
+                "the kind that the network was trained on"
+            )
