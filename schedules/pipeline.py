@@ -23,8 +23,8 @@ from mobilebench.schedules.passes.fold_layout import FoldLayout
 from mobilebench.schedules.passes.fuse_blocks import FuseBlocks
 from mobilebench.schedules.passes.instrument_kernels import InstrumentKernels
 from mobilebench.schedules.passes.integer_clamp import IntegerClamp
-from mobilebench.schedules.passes.lower_operators import LowerOperators
 from mobilebench.schedules.passes.integer_operators import IntegerOperators
+from mobilebench.schedules.passes.lower_operators import LowerOperators
 from mobilebench.schedules.passes.merge_kernels import MergeKernels
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA, PlanArena
 from mobilebench.schedules.passes.pool_params import PoolParams

@@ -10,12 +10,14 @@ from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.quantization.calibration import Calibration
 from mobilebench.reports.records.activations import Activations
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.processes.worker import WITHOUT_TORCH
 from mobilebench.targets.processes.worker_pool import LocalWorkerPool, WorkerPool
 
 _EXPORT = "mobilebench.bench.models.onnx_export"
+_QUANTIZE = "mobilebench.bench.quantization.quantize"
 _COMPILE = "mobilebench.bench.build.artifact"
 _ACTIVATIONS = "mobilebench.bench.memory.activations"
 _ANSWERS = "mobilebench.bench.accuracy.pytorch_answers"
@@ -47,6 +49,16 @@ class BuildService:
         """Return the variant's ONNX file and reference outputs."""
         exported: OnnxModel = self._call(_EXPORT, "to_onnx", variant, weights, self._cache_dir)
         return exported
+
+    def quantize(
+        self, model: OnnxModel, variant: Variant, weights: Weights, calibration: Calibration
+    ) -> OnnxModel:
+        """Return a network with 8-bit weights and activations, and its reference outputs."""
+        preprocessing = weights.preprocessing(variant)
+        quantized: OnnxModel = self._call(
+            *(_QUANTIZE, "quantize", model, variant, preprocessing, calibration, self._cache_dir)
+        )
+        return quantized
 
     def check_weights(self, variant: Variant, weights: Weights) -> None:
         """Raise BenchError if the weights do not fit the variant."""

@@ -27,6 +27,7 @@ from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.measure.runner import run_suite
 from mobilebench.bench.models.variant import MOBILENET_V2, parse_variant
 from mobilebench.bench.models.weights import RANDOM, Weights, find_weights
+from mobilebench.bench.quantization.calibration import Calibration, read_calibration
 from mobilebench.reports.history.finding import Finding, format_finding
 from mobilebench.reports.records.store import Run, Store
 from mobilebench.schedules.databases.database import user_directory
@@ -102,7 +103,8 @@ def _new_run(chosen: dict[str, Any]) -> RunContext:
     suite = make_suite(chosen)
     suite = suite.model_copy(update={"weights": tuple(one.pinned_source for one in weights)})
     _check_weights(suite, weights)
-    return RunContext(_begin(suite), suite, weights, cache_dir, _dataset(suite))
+    inputs = _dataset(suite), _calibration(suite)
+    return RunContext(_begin(suite), suite, weights, cache_dir, *inputs)
 
 
 def _begin(suite: Suite) -> Run:
@@ -152,6 +154,13 @@ def _dataset(suite: Suite) -> Dataset | None:
     return read_data(Path(suite.data), tasks[0])
 
 
+def _calibration(suite: Suite) -> Calibration:
+    """Find the images on which ranges of activations are observed."""
+    return (
+        read_calibration(Path(suite.calibration_data)) if suite.calibration_data else Calibration()
+    )
+
+
 def _old_run(run: Run) -> RunContext:
     cache_dir = cache_directory()
     try:
@@ -166,7 +175,7 @@ def _old_run(run: Run) -> RunContext:
         weights = tuple(bundle.weights for bundle in bundles)
         return RunContext(run, suite, weights, cache_dir, bundles=bundles)
     weights = tuple(find_weights(source, cache_dir, suite.seed) for source in suite.weights)
-    return RunContext(run, suite, weights, cache_dir, _dataset(suite))
+    return RunContext(run, suite, weights, cache_dir, _dataset(suite), _calibration(suite))
 
 
 def _farewell(context: RunContext, store: Store) -> str:

@@ -65,6 +65,7 @@ class ExportOptions(Options):
     precision: options.OnePrecision = FLOAT32
     weights: options.OneWeightsSource = RANDOM
     seed: options.Seed = 0
+    calibration_data: options.CalibrationData = ""
     optimize_for: options.OptimizeFor = LATENCY
     params_storage: options.ParamsStorage = None
     measure: options.Measure = True

@@ -79,8 +79,8 @@ Precisions = Annotated[
     tuple[PrecisionName, ...],
     Field(
         alias="precision",
-        description="Number format of weights and activations; float16 needs an OpenCL target. "
-        "May be repeated.",
+        description="Number format of weights and activations: float16 needs an OpenCL target, "
+        "int8 a CPU. May be repeated.",
     ),
     Shown(WHAT),
 ]
@@ -88,8 +88,8 @@ OnePrecision = Annotated[
     PrecisionName,
     Field(
         alias="precision",
-        description="Number format that weights are stored in; GPUs also compute in it, CPUs "
-        "compute in float32.",
+        description="Number format of weights and activations. On CPUs float16 is that of stored "
+        "weights alone, and int8 needs no GPU.",
     ),
     Shown(WHAT),
 ]
@@ -121,6 +121,16 @@ Data = Annotated[
         "COCO's format, segmenters PASCAL VOC's."
     ),
     Shown(WHAT, "PATH", default="accuracy is not measured"),
+]
+
+CalibrationData = Annotated[
+    str,
+    Field(
+        alias="calibration",
+        description="Images on which the ranges of int8 activations are observed: a directory, or "
+        "what --data takes; a hundred are used, and no labels.",
+    ),
+    Shown(WHAT, "PATH", default="seeded noise"),
 ]
 
 # How it is compiled and measured.

@@ -13,7 +13,7 @@ from mobilebench.bench.models.weights import RANDOM
 from mobilebench.bench.runtimes.runtime import TVM, default_runtimes, find_runtime
 from mobilebench.reports.records.store import DEFAULT_URL
 from mobilebench.schedules.objective import LATENCY
-from mobilebench.schedules.precision import FLOAT16, FLOAT32
+from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
 from mobilebench.targets.catalog.target import OPENCL, Target, find_target
 from mobilebench.targets.devices.farm import WAIT_S
 from mobilebench.targets.errors import BenchError
@@ -37,6 +37,7 @@ class Suite(Options):
     weights: options.WeightsSources = (RANDOM,)
     seed: options.Seed = 0
     data: options.Data = ""
+    calibration_data: options.CalibrationData = ""
     effort: options.Effort = "quick"
     trials: options.Trials = None
     optimize_for: options.OptimizeFor = LATENCY
@@ -88,6 +89,11 @@ def make_suite(chosen: Mapping[str, Any]) -> Suite:
     suite = asked.model_copy(update=lists)
     _check_installed(suite.runtimes)
     _check_precisions(suite, targets)
+    if suite.calibration_data and INT8 not in suite.precisions:
+        raise BenchError(
+            f"calibration {suite.calibration_data}: only {INT8} is calibrated; add "
+            f"--precision {INT8}, or leave out --calibration"
+        )
     if suite.kernels and TVM not in suite.runtimes:
         raise BenchError(f"kernels: only {TVM}'s kernels can be timed; add it to the runtimes")
     return suite

@@ -47,7 +47,9 @@ def analyse_memory(
         return {}
     progress.stage(cell.title, "plan memory")
     try:
-        needs = service.activations(exported.onnx_path, cell.precision)
+        quantization = exported.quantization  # activations are those of the network before it
+        onnx_path = quantization.float_onnx_path if quantization else exported.onnx_path
+        needs = service.activations(onnx_path, cell.precision)
     except (BenchError, WorkerError) as error:
         progress.warn(f"{cell.title}: activations: {error}")
         return {}

@@ -15,8 +15,10 @@ from mobilebench.bench.measure.progress import RunProgress
 from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.outputs import Reference
-from mobilebench.bench.runtimes.runtime import TVM
+from mobilebench.bench.runtimes.runtime import TVM, find_runtime
 from mobilebench.reports.records.activations import Activations
+from mobilebench.schedules.precision import INT8
+from mobilebench.targets.catalog.target import CPU, Target
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import WorkerError
 
@@ -67,11 +69,29 @@ class Preparation:
         )
 
     def _export(self, cell: PlannedCell) -> tuple[OnnxModel | None, list[Attempt]]:
-        """Return the exported network, or a failed attempt for every runtime."""
+        """Return the exported network, quantized if asked for, and failed attempts.
+
+        A runtime without 8-bit arithmetic fails alone, all if there is no network.
+        """
         try:
-            return self._service.to_onnx(cell.variant, cell.weights), []
+            exported = self._service.to_onnx(cell.variant, cell.weights)
         except (BenchError, WorkerError) as error:
             return None, [Attempt(name, "to_onnx_failed", str(error)) for name in cell.runtimes]
+        if cell.precision != INT8:
+            return exported, []
+        unsupported = [
+            Attempt(name, "unsupported", reason)
+            for name in cell.runtimes
+            if (reason := _without_int8(cell.target, name))
+        ]
+        if len(unsupported) == len(cell.runtimes):
+            return None, unsupported
+        self._progress.stage(cell.title, "quantize")
+        network = (exported, cell.variant, cell.weights)
+        try:
+            return self._service.quantize(*network, self._context.calibration), unsupported
+        except (BenchError, WorkerError) as error:
+            return None, [Attempt(name, "quantize_failed", str(error)) for name in cell.runtimes]
 
     def _build(
         self, cell: PlannedCell, exported: OnnxModel | None
@@ -80,7 +100,8 @@ class Preparation:
 
         None where TVM does not run; a failed attempt of TVM if the build fails.
         """
-        if exported is None or TVM not in cell.runtimes:
+        unsupported = cell.precision == INT8 and _without_int8(cell.target, TVM)
+        if exported is None or TVM not in cell.runtimes or unsupported:
             return None, None, []
         service, options = self._service, self._context.build_options(cell)
         try:
@@ -106,6 +127,15 @@ class Preparation:
         except WorkerError as error:
             self._progress.warn(f"{cell.title}: accuracy is not measured: {error}")
             return None
+
+
+def _without_int8(target: Target, runtime: str) -> str:
+    """Return why a runtime does not compute in int8 on a target; empty if it does."""
+    if target.device_type != CPU:
+        return f"{target.name} has no int8; leave out --precision int8 for it"
+    if not find_runtime(runtime).has_int8:
+        return f"{runtime} has no int8; leave out --precision int8 for it"
+    return ""
 
 
 def _take_bundle(cell: PlannedCell, bundle: Bundle) -> Prepared:

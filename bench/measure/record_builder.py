@@ -11,6 +11,7 @@ from mobilebench.bench.measure.plan import cell_key
 from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.preparation import Prepared
 from mobilebench.bench.measure.run_context import RunContext
+from mobilebench.bench.models.onnx_export import Quantization
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM
 from mobilebench.reports.records.record import COLUMNS, Record
@@ -49,6 +50,8 @@ def make_record(
         **asdict(size_of(variant)),
     )
     record = replace(_with_device(record, result), **asdict(tool_versions()))
+    if exported and exported.quantization:
+        record = _with_quantization(record, exported.quantization)
     if artifact and attempt.runtime == TVM:
         record = _with_artifact(record, artifact)
     if attempt.usage:
@@ -99,6 +102,15 @@ def _with_device(record: Record, result: CellResult) -> Record:
         memory_total_bytes=state.memory_total_bytes,
         calibration_before_ms=state.calibration_ms,
         calibration_after_ms=result.after.calibration_ms if result.after else None,
+    )
+
+
+def _with_quantization(record: Record, quantization: Quantization) -> Record:
+    return replace(
+        record,
+        calibration_data=quantization.calibration,
+        quantization_error=quantization.relative_l2_error,
+        quantize_s=quantization.quantize_s,
     )
 
 

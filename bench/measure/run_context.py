@@ -1,6 +1,6 @@
 """What every step of a run needs: the run, its suite, and its inputs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mobilebench.bench.accuracy.evaluation import Dataset
@@ -11,6 +11,7 @@ from mobilebench.bench.config.suite import Suite
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.quantization.calibration import Calibration
 from mobilebench.reports.records.store import Run
 from mobilebench.schedules.databases.database import directories
 from mobilebench.targets.catalog.target import Target, find_target
@@ -26,6 +27,7 @@ class RunContext:
     weights: tuple[Weights, ...]
     cache_dir: Path
     dataset: Dataset | None = None
+    calibration: Calibration = field(default_factory=Calibration)
     bundles: tuple[Bundle, ...] = ()  # measured instead of the suite's variants
 
     @property

@@ -6,7 +6,9 @@ from pathlib import Path
 from mobilebench.bench.models.onnx_graph import DEPTHWISE, POINTWISE, Graph, Tensor, read_graph
 from mobilebench.reports.records.activations import Activations, Largest, OperatorMemory
 from mobilebench.schedules.arena import Lifetime, plan, total_bytes
-from mobilebench.schedules.precision import FLOAT16
+from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
+
+_ELEMENT_BYTES = {FLOAT32: 4, FLOAT16: 2, INT8: 1}
 
 
 def activations_of(onnx_path: Path, precision: str) -> Activations:
@@ -15,7 +17,7 @@ def activations_of(onnx_path: Path, precision: str) -> Activations:
     Raises BenchError for a file whose shapes are not all known.
     """
     graph = read_graph(onnx_path)
-    element_bytes = 2 if precision == FLOAT16 else 4
+    element_bytes = _ELEMENT_BYTES[precision]
     tensors = graph.tensors.values()
     lifetimes = [lifetime(one, element_bytes) for one in tensors if one.is_inside]
     return Activations(

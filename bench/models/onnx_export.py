@@ -24,31 +24,31 @@ _REFERENCE_SEED = 2018  # the year of the paper
 
 
 @dataclass(frozen=True)
+class Quantization:
+    """How a network was quantized."""
+
+    float_onnx_path: Path  # the network before
+    calibration: str  # the name of the images
+    relative_l2_error: float  # of the quantized network in PyTorch, against the float32 one
+    quantize_s: float
+
+
+@dataclass(frozen=True)
 class OnnxModel:
-    """An ONNX file and what PyTorch answers on seeded inputs."""
+    """An ONNX file and what PyTorch answers: of seeded inputs, or of images of the calibration."""
 
     name: str  # of the variant
     onnx_path: Path
     onnx_sha256: str
     reference_path: Path  # .npz with `inputs` (N, 3, H, W) and each output by its name
     to_onnx_s: float
-    # Of a quantized network; the reference is that of the float32 one.
-    float_onnx_path: Path | None = None
-    quantized_reference_path: Path | None = None  # .npz with what PyTorch makes of the same inputs
-    quantize_s: float | None = None
+    quantization: Quantization | None = None
 
     def reference(self) -> tuple[Floats, Outputs]:
         """Return inputs and PyTorch's outputs."""
         with np.load(self.reference_path) as arrays:
             inputs, *outputs = (arrays[name] for name in arrays.files)
             return inputs, tuple(outputs)
-
-    def quantized_reference(self) -> Outputs | None:
-        """Return PyTorch's outputs of the quantized network; None unless it is one."""
-        if self.quantized_reference_path is None:
-            return None
-        with np.load(self.quantized_reference_path) as arrays:
-            return tuple(arrays[name] for name in arrays.files)
 
 
 def to_onnx(variant: Variant, weights: Weights, cache_dir: Path) -> OnnxModel:

@@ -11,18 +11,22 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
 from mobilebench.bench.extras import import_extra
-from mobilebench.bench.models.onnx_export import INPUT_NAME, OnnxModel
-from mobilebench.bench.models.outputs import Floats
+from mobilebench.bench.models.heads import outputs_of
+from mobilebench.bench.models.onnx_export import INPUT_NAME, OnnxModel, Quantization
+from mobilebench.bench.models.outputs import INPUTS, Floats
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.quantization.calibration import Calibration
 from mobilebench.bench.quantization.float_outputs import keep_outputs_float
-from mobilebench.bench.quantization.reference import infer_quantized
+from mobilebench.bench.quantization.reference import infer
 from mobilebench.targets.errors import BenchError
 
 _MODEL, _RANGES, _REFERENCE, _FACTS = "model.onnx", "ranges.json", "reference.npz", "facts.json"
@@ -35,7 +39,7 @@ def quantize(
     calibration: Calibration,
     cache_dir: Path,
 ) -> OnnxModel:
-    """Return the quantized network, with PyTorch's outputs of the float32 one and of its own.
+    """Return the quantized network; its reference is what PyTorch makes of it.
 
     Raises BenchError if a layer's activations have no finite range.
     """
@@ -50,27 +54,33 @@ def quantize(
 
     def fill(directory: Path) -> None:
         start = time.perf_counter()
-        inputs = calibration.inputs(variant, preprocessing)
-        _quantize(model, inputs, directory)
+        _quantize(model, calibration.inputs(variant, preprocessing), directory)
         taken_s = time.perf_counter() - start
-        (images, _) = model.reference()
-        outputs = infer_quantized(directory / _MODEL, images)
-        np.savez(directory / _REFERENCE, *outputs)
-        (directory / _FACTS).write_text(json.dumps({"quantize_s": taken_s}))
+        images = np.concatenate(list(islice(calibration.inputs(variant, preprocessing), INPUTS)))
+        before, after = (infer(path, images) for path in (model.onnx_path, directory / _MODEL))
+        named: dict[str, Any] = dict(zip(outputs_of(variant), after, strict=True))
+        np.savez(directory / _REFERENCE, inputs=images, **named)
+        errors = [
+            float(np.linalg.norm(one - other) / np.linalg.norm(other))
+            for one, other in zip(after, before, strict=True)
+        ]
+        facts = {"relative_l2_error": max(errors), "quantize_s": taken_s}
+        (directory / _FACTS).write_text(json.dumps(facts))
 
     directory = cached(cache_dir / "quantized" / f"{model.name}-{key}", fill)
     try:
         facts = json.loads((directory / _FACTS).read_text())
         digest = file_sha256(directory / _MODEL)
     except (OSError, ValueError) as error:
-        raise BenchError(f"quantized {directory}: {error}; delete it to have it made again") from error
+        raise BenchError(
+            f"quantized {directory}: {error}; delete it to have it made anew"
+        ) from error
     return replace(
         model,
         onnx_path=directory / _MODEL,
         onnx_sha256=digest,
-        quantized_reference_path=directory / _REFERENCE,
-        float_onnx_path=model.onnx_path,
-        quantize_s=facts["quantize_s"],
+        reference_path=directory / _REFERENCE,
+        quantization=Quantization(model.onnx_path, calibration.name, **facts),
     )
 
 

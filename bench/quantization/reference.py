@@ -1,4 +1,4 @@
-"""A quantized graph computed by PyTorch, as ONNX defines its operators: fake quantisation.
+"""An ONNX graph computed by PyTorch: of a quantized one that is fake quantisation.
 
 In float64, so that sums of products of bytes are exact and only the scales are rounded numbers.
 """
@@ -13,8 +13,8 @@ from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.targets.errors import BenchError
 
 
-def infer_quantized(path: Path, inputs: Floats) -> Outputs:
-    """Return the outputs (N, ...) of a QDQ file for inputs (N, 3, H, W), one after the other.
+def infer(path: Path, inputs: Floats) -> Outputs:
+    """Return the outputs (N, ...) of an ONNX file for inputs (N, 3, H, W), one after the other.
 
     Raises BenchError for an operator that is not known.
     """
@@ -37,7 +37,7 @@ def _infer(graph: Any, image: Floats) -> list[Floats]:
     for node in graph.node:
         operator = _OPERATORS.get(node.op_type)
         if operator is None:
-            raise BenchError(f"quantized network: operator {node.op_type} has no reference")
+            raise BenchError(f"PyTorch's reference: operator {node.op_type} is not known")
         facts = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
         result = operator([values[name] if name else None for name in node.input], facts)
         values[node.output[0]] = result
@@ -106,8 +106,12 @@ def _resize(inputs: list[Any], facts: dict[str, Any]) -> Any:
 
     data, sizes = inputs[0], inputs[3]
     mode = facts.get("coordinate_transformation_mode", b"half_pixel")
-    if facts.get("mode") != b"linear" or mode not in (b"align_corners", b"half_pixel", b"pytorch_half_pixel"):
-        raise BenchError(f"quantized network: Resize {mode.decode()} has no reference")
+    if facts.get("mode") != b"linear" or mode not in (
+        b"align_corners",
+        b"half_pixel",
+        b"pytorch_half_pixel",
+    ):
+        raise BenchError(f"PyTorch's reference: Resize {mode.decode()} is not known")
     return torch.nn.functional.interpolate(
         data, sizes.tolist()[2:], mode="bilinear", align_corners=mode == b"align_corners"
     )

@@ -83,6 +83,7 @@ class RuntimeEntry:
     extra: str  # of this project; empty if always installed
     why: str
     converters: tuple[str, ...] | None = None  # what its module's `convert` needs, if it has one
+    has_int8: bool = False  # it computes what a quantized ONNX file describes
     by_default: bool = True  # measured wherever it is installed
 
     def version(self) -> str | None:
@@ -98,7 +99,14 @@ TVM = "tvm"
 ENTRY = "main"  # of its libraries
 _HERE = __package__
 _ENTRIES = (
-    RuntimeEntry(TVM, f"{_HERE}.tvm_rpc:TvmRuntime", "apache-tvm", "", "what this is about"),
+    RuntimeEntry(
+        TVM,
+        f"{_HERE}.tvm_rpc:TvmRuntime",
+        "apache-tvm",
+        "",
+        "what this is about",
+        has_int8=True,
+    ),
     RuntimeEntry(
         "torch",
         f"{_HERE}.pytorch:TorchRuntime",
@@ -120,6 +128,7 @@ _ENTRIES = (
         "onnxruntime",
         "baselines",
         "ONNX Runtime's CPU provider",
+        has_int8=True,
     ),
     RuntimeEntry(
         "openvino",
@@ -127,6 +136,7 @@ _ENTRIES = (
         "openvino",
         "baselines",
         "OpenVINO's CPU plug-in",
+        has_int8=True,
     ),
     RuntimeEntry(
         "ncnn",

@@ -22,6 +22,7 @@ from mobilebench.bench.measure.timing import kernel_microseconds
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.variant import Variant, parse_variant
 from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.quantization.calibration import Calibration
 from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.bench.tuning.progress import TuningProgress
 from mobilebench.schedules.databases.database import (
@@ -31,7 +32,7 @@ from mobilebench.schedules.databases.database import (
     write_database,
 )
 from mobilebench.schedules.machine import Processor
-from mobilebench.schedules.precision import FLOAT16, FLOAT32
+from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
 from mobilebench.schedules.tuning.candidates import BUILDER
 from mobilebench.schedules.tuning.search_settings import SearchSettings
 from mobilebench.targets.catalog.target import Target, find_target
@@ -90,6 +91,9 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
         for variant in variants:
             progress.say(f"{variant.name}: export")
             exported[variant] = service.to_onnx(variant, Weights())
+            if request.precision == INT8:
+                network = exported[variant], variant, Weights()
+                exported[variant] = service.quantize(*network, Calibration())
         machine, found = _search(request, target, exported, progress)
         emulated = target.emulated or state.emulated
         new = TileDatabase(

@@ -8,7 +8,9 @@ from mobilebench.reports.records.cell_key import CellKey
 Status = Literal[
     "ok",
     "wrong",
+    "unsupported",
     "to_onnx_failed",
+    "quantize_failed",
     "compile_failed",
     "no_device",
     "load_failed",
@@ -19,7 +21,9 @@ Status = Literal[
 """`ok`, or the reason why it is not.
 
 wrong            outputs differ from PyTorch's by more than the tolerance; never timed
+unsupported      the runtime, or the target, has no such precision
 to_onnx_failed   PyTorch or the ONNX checker refused the variant
+quantize_failed  the activations have no usable range on the calibration's images
 compile_failed   TVM or the linker failed, or took longer than the time limit
 no_device        no board of the target's key was free within the wait
 load_failed      the runtime refused the model, or is not installed
@@ -150,6 +154,11 @@ class Record:
     """The farthest a detector's decoded corner is from PyTorch's, in pixels of the input."""
     fidelity_inputs: int = 0
     """How many inputs were compared."""
+    calibration_data: str = ""
+    """The images on which the ranges of int8 activations were observed; empty of other networks."""
+    quantization_error: float | None = None
+    """Relative L2 error of the int8 network in PyTorch against the float32 one; what fidelity is
+    compared with is the int8 network in PyTorch."""
 
     # accuracy on data, of the task's kind; intervals are bootstraps over images
     top1_percent: float | None = None
@@ -194,6 +203,8 @@ class Record:
     # cost
     to_onnx_s: float | None = None
     """Time to export the network from PyTorch to ONNX."""
+    quantize_s: float | None = None
+    """Time to observe the ranges of activations and to quantize the network."""
     compile_s: float | None = None
     """Time to compile the library; that of the first time if it was in the cache."""
     artifact_key: str = ""

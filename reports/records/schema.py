@@ -10,7 +10,7 @@ from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import Record
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """The number of the newest migration: what `VERSION` has in a store of today."""
 KEY = ("run_id", *CellKey.planned_names())
 """What no two records share."""
@@ -18,7 +18,7 @@ CONFIRMATION_KEY = ("base_run_id", *KEY)
 """What no two confirmations share."""
 
 # Defaults of columns that must have a value and that dumps of older schemas lack.
-_LATE_COLUMNS = {"artifact_key": ""}
+_LATE_COLUMNS = {"artifact_key": "", "calibration_data": ""}
 _LATE_AXES = {"optimize_for": "latency"}  # of confirmations
 _TYPES: dict[type, Any] = {
     str: sa.Text,

@@ -5,7 +5,7 @@ from typing import Any
 from tvm import te, tirx
 
 from mobilebench.schedules.operators.products import FLOATS, Products
-from mobilebench.schedules.operators.window import pad, pixels_after
+from mobilebench.schedules.operators.window import Window, pad, pixels_after
 
 CORE = "convolution_product"
 COLUMNS = "mobilebench.columns"
@@ -16,21 +16,20 @@ def compute(
     data: te.Tensor,
     weight: te.Tensor,
     outputs: int,
-    stride: tuple[int, int],
-    padding: tuple[int, int, int, int],
-    dilation: tuple[int, int],
+    window: Window,
     *,
     skippable: bool,
     products: Products = FLOATS,
 ) -> te.Tensor:
     """Return the convolution (1, H', W', outputs) of data (1, H, W, K) by packed weights.
 
-    Weights are (panels, R, S, K, lanes); `padding` is top, left, bottom, right. Zeros around the
+    Weights are (panels, R, S, K, lanes). Zeros around the
     image come from a padded copy. If padding is to be skippable, the copy has none above and below,
     and each step has a condition that says whether what it reads is the image.
     """
     _, height, width, _ = (int(extent) for extent in data.shape)
     panels, taps_y, taps_x, _, lanes = (int(extent) for extent in weight.shape)
+    stride, padding, dilation = window.stride, window.padding, window.dilation
     top, left, _, right = padding
     out_height, out_width = pixels_after(
         (height, width), (taps_y, taps_x), stride, padding, dilation

@@ -6,7 +6,7 @@ from tvm import te, tirx
 
 from mobilebench.schedules.operators.dot_product import BYTES, word_of
 from mobilebench.schedules.operators.products import WORDS, Products
-from mobilebench.schedules.operators.window import WINDOW, pad, pixels_after
+from mobilebench.schedules.operators.window import WINDOW, Window, pad, pixels_after
 
 CORE = "depthwise_sum"
 COLUMNS = "columns"  # the block that `columns` makes
@@ -15,14 +15,10 @@ COLUMNS = "columns"  # the block that `columns` makes
 def compute(
     data: te.Tensor,
     weight: te.Tensor,
-    stride: tuple[int, int],
-    padding: tuple[int, int, int, int],
-    dilation: tuple[int, int],
+    window: Window,
 ) -> te.Tensor:
-    """Return the convolution of data (1, H, W, C) by weights (R, S, C).
-
-    `padding` is top, left, bottom, right.
-    """
+    """Return the convolution of data (1, H, W, C) by weights (R, S, C)."""
+    stride, padding, dilation = window.stride, window.padding, window.dilation
     _, height, width, channels = (int(extent) for extent in data.shape)
     taps = int(weight.shape[0]), int(weight.shape[1])
     out_height, out_width = pixels_after((height, width), taps, stride, padding, dilation)
@@ -44,21 +40,17 @@ def compute_bytes(
     data: te.Tensor,
     weight: te.Tensor,
     taps: int,
-    stride: tuple[int, int],
-    padding: tuple[int, int, int, int],
-    dilation: tuple[int, int],
+    window: Window,
     products: Products = WORDS,
 ) -> te.Tensor:
     """Return the sums of data (1, H, W, C) of bytes by words (ceil(taps / 4), S, C) of weights.
 
-    A word holds what up to four of the `taps` rows of a window have in one column. `padding` is
-    top, left, bottom, right.
+    A word holds what up to four of the `taps` rows of a window have in one column.
     """
+    stride, padding, dilation = window.stride, window.padding, window.dilation
     _, height, width, channels = (int(extent) for extent in data.shape)
     groups, taps_x, _ = (int(extent) for extent in weight.shape)
-    out_height, out_width = pixels_after(
-        (height, width), (taps, taps_x), stride, padding, dilation
-    )
+    out_height, out_width = pixels_after((height, width), (taps, taps_x), stride, padding, dilation)
     padded = pad(data, 1, padding, products)
     wide = int(padded.shape[2])
 

@@ -10,9 +10,7 @@ from mobilebench.schedules.operators.requantize import multiply_add, saturated
 CORE = "image_words"
 
 
-def compute(
-    image: te.Tensor, numbers: te.Tensor, padding: tuple[int, int, int, int]
-) -> te.Tensor:
+def compute(image: te.Tensor, numbers: te.Tensor, padding: tuple[int, int, int, int]) -> te.Tensor:
     """Return words (1, ceil(C / 4), H', W') of floating-point planes (1, C, H, W).
 
     `numbers` are the factor of a pixel and the byte of zero, (2,); `padding` is top, left, bottom,

@@ -1,5 +1,6 @@
 """What convolutions with a window share: padding, and what a row of the output reads."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from tvm import te, tirx
@@ -8,6 +9,15 @@ from mobilebench.schedules.operators.products import FLOATS, Products
 
 WINDOW = "mobilebench.window"  # annotation of a core block: stride, padding and taps of its rows
 PADDED = "padded"  # the block that `pad` makes
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a convolution's window moves over an image."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]  # top, left, bottom, right
+    dilation: tuple[int, int] = (1, 1)
 
 
 def pad(

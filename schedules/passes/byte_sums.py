@@ -12,6 +12,7 @@ from mobilebench.schedules.machine import Processor
 from mobilebench.schedules.operators import classifier, convolution, depthwise, pointwise, stem
 from mobilebench.schedules.operators.dot_product import BYTES, weight_words
 from mobilebench.schedules.operators.products import WORDS
+from mobilebench.schedules.operators.window import Window
 from mobilebench.schedules.templates.registry import templates_of
 
 
@@ -52,6 +53,7 @@ def _convolution(product: Product, machine: Processor, *, from_image: bool) -> B
         tuple(int(one) for one in numbers)
         for numbers in (attrs.strides, attrs.dilation, attrs.padding)
     )
+    window = Window(stride, padding, dilation)
     groups = int(attrs.groups)
     outputs, _, taps_y, taps_x = product.weight.shape
     inputs = int(product.call.args[0].ty.shape[1])
@@ -67,15 +69,14 @@ def _convolution(product: Product, machine: Processor, *, from_image: bool) -> B
     border = [product.data_scale.zero] if any(padding) and product.data_scale.zero else []
     if groups == inputs == outputs:
         words = np.ascontiguousarray(_rows_as_words(weight[:, :, 0]))
-        return _sums(
-            depthwise.compute_bytes, words, taps_y, stride, padding, dilation, border=border
-        )
+        return _sums(depthwise.compute_bytes, words, taps_y, window, border=border)
     if groups == 1:
         template = templates.convolution
         packed = template.pack(weight_words(weight, 2), machine)
-        window = (outputs, stride, padding, dilation)
         skippable = template.SKIPS_PADDING and not border
-        return _sums(convolution.compute, packed, *window, border=border, skippable=skippable)
+        return _sums(
+            convolution.compute, packed, outputs, window, border=border, skippable=skippable
+        )
     return None
 
 

@@ -234,10 +234,10 @@ def _residuals(graph: QuantizedGraph) -> dict[Any, _Residual]:
         for one, other, read in zip(operands, operands[::-1], added.args, strict=True):
             source = graph.value(one[0]) if one else None
             alone = one and graph.is_read_once(one[0]) and graph.is_read_once(read)
-            if one and other and alone and is_call(source, "quantize"):
-                if graph.product(source.args[0]) is not None:
-                    found[variable] = _Residual(one[0], other[0])
-                    break
+            quantized = is_call(source, "quantize")
+            if one and other and alone and quantized and graph.product(source.args[0]):
+                found[variable] = _Residual(one[0], other[0])
+                break
     return found
 
 

@@ -19,6 +19,7 @@ from mobilebench.schedules.operators import (
     resize,
     stem,
 )
+from mobilebench.schedules.operators.window import Window
 from mobilebench.schedules.templates.registry import templates_of
 
 _OUT_ELEMENTWISE_FUSABLE = 4  # TVM's op pattern: what follows element by element may be fused
@@ -69,6 +70,7 @@ class _Lowerer(PyExprMutator):
         stride, dilation = _integers(attrs.strides), _integers(attrs.dilation)
         padding = _integers(attrs.padding)
         taps_y, taps_x, _, outputs = values.shape
+        window = Window(stride, padding, dilation)
         inputs = int(data.ty.shape[3])
         plain = attrs.groups == 1 and dilation == (1, 1)
         if plain and (taps_y, taps_x) == (1, 1) and stride == (1, 1) and not any(padding):
@@ -76,7 +78,7 @@ class _Lowerer(PyExprMutator):
             return self._emit(pointwise.compute, data, packed, outputs)
         if attrs.groups == inputs == outputs:
             kernel = relax.const(values.reshape(taps_y, taps_x, outputs))
-            return self._emit(depthwise.compute, data, kernel, stride, padding, dilation)
+            return self._emit(depthwise.compute, data, kernel, window)
         planar = self._before_transpose(data)
         if plain and planar is not None:
             packed = relax.const(self._templates.stem.pack(values, self._machine))
@@ -84,10 +86,9 @@ class _Lowerer(PyExprMutator):
         if attrs.groups == 1 and planar is None:
             template = self._templates.convolution
             packed = relax.const(template.pack(values, self._machine))
-            window = (stride, padding, dilation)
             skippable = template.SKIPS_PADDING
             return self._emit(
-                convolution.compute, data, packed, outputs, *window, skippable=skippable
+                convolution.compute, data, packed, outputs, window, skippable=skippable
             )
         return call
 
@@ -170,5 +171,5 @@ class _Lowerer(PyExprMutator):
         return None
 
 
-def _integers(values: Any) -> tuple[int, ...]:
+def _integers(values: Any) -> Any:
     return tuple(int(value) for value in values)

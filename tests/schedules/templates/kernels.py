@@ -56,6 +56,7 @@ def pointwise(
 def depthwise(machine: Any, half: bool, size: tuple[int, int, int], stride: int) -> Kernel:
     """Return a 3x3 convolution of each channel, with bias and ReLU6; size is H, W, channels."""
     from mobilebench.schedules.operators import depthwise as operator
+    from mobilebench.schedules.operators.window import Window
 
     data, weight = _noise(1, *size), _noise(3, 3, size[2])
     bias = _noise(1, 1, 1, size[2])
@@ -64,7 +65,7 @@ def depthwise(machine: Any, half: bool, size: tuple[int, int, int], stride: int)
     convolved = _convolve(data.transpose(0, 3, 1, 2), planar, stride, groups=size[2])
     return _kernel(
         lambda d, w, b: _relu6(
-            _sum(operator.compute(d, w, (stride, stride), (1, 1, 1, 1), (1, 1)), b)
+            _sum(operator.compute(d, w, Window((stride, stride), (1, 1, 1, 1))), b)
         ),
         [data, weight, bias],
         (convolved + bias).clip(0, 6),
@@ -94,6 +95,7 @@ def convolution(
 ) -> Kernel:
     """Return a 3x3 convolution over all channels, with bias and ReLU6; size is H, W, inputs."""
     from mobilebench.schedules.operators import convolution as operator
+    from mobilebench.schedules.operators.window import Window
     from mobilebench.schedules.templates.gpu import convolution as template
 
     data, weight = _noise(1, *size), _noise(3, 3, size[2], outputs)
@@ -106,7 +108,10 @@ def convolution(
     window = ((1, 1), padding, (dilation, dilation))
     return _kernel(
         lambda d, w, b: _relu6(
-            _sum(operator.compute(d, w, outputs, *window, skippable=template.SKIPS_PADDING), b)
+            _sum(
+                operator.compute(d, w, outputs, Window(*window), skippable=template.SKIPS_PADDING),
+                b,
+            )
         ),
         [data, template.pack(weight, machine), bias],
         (convolved + bias).clip(0, 6),

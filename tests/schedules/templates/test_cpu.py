@@ -114,6 +114,7 @@ def convolution(
     from tvm import te, topi
 
     from mobilebench.schedules.operators import convolution as operator
+    from mobilebench.schedules.operators.window import Window
     from mobilebench.schedules.templates.cpu import convolution as template
 
     inputs = 12
@@ -126,7 +127,9 @@ def convolution(
     ]
     window = ((stride, stride), padding, (dilation, dilation))
     skippable = template.SKIPS_PADDING
-    product = operator.compute(arguments[0], arguments[1], outputs, *window, skippable=skippable)
+    product = operator.compute(
+        arguments[0], arguments[1], outputs, Window(*window), skippable=skippable
+    )
     function = te.create_prim_func([*arguments, topi.nn.relu(topi.add(product, arguments[2]))])
     expected = torch.nn.functional.conv2d(
         torch.from_numpy(data).permute(0, 3, 1, 2),
@@ -144,6 +147,7 @@ def test_taps_outside_the_image_are_skipped() -> None:
     from tvm import te
 
     from mobilebench.schedules.operators import convolution as operator
+    from mobilebench.schedules.operators.window import Window
     from mobilebench.schedules.templates.cpu import convolution as template
 
     handle = handle_of("native")
@@ -153,7 +157,7 @@ def test_taps_outside_the_image_are_skipped() -> None:
     packed[np.isnan(packed)] = 0
     arguments = [te.placeholder(one.shape, "float32") for one in (data, packed)]
     window = ((1, 1), (12, 12, 12, 12), (12, 12))
-    product = operator.compute(arguments[0], arguments[1], 16, *window, skippable=True)
+    product = operator.compute(arguments[0], arguments[1], 16, Window(*window), skippable=True)
     function = te.create_prim_func([*arguments, product])
     for found in run_all_tiles(function, handle, data, packed):
         np.testing.assert_allclose(found, data @ weight[1, 1], rtol=1e-4, atol=1e-4)
