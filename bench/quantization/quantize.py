@@ -25,11 +25,15 @@ from mobilebench.bench.models.outputs import INPUTS, Floats
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.quantization.calibration import Calibration
+from mobilebench.bench.quantization.equalization import equalize
 from mobilebench.bench.quantization.float_outputs import keep_outputs_float
 from mobilebench.bench.quantization.reference import infer
 from mobilebench.targets.errors import BenchError
 
-_MODEL, _RANGES, _REFERENCE, _FACTS = "model.onnx", "ranges.json", "reference.npz", "facts.json"
+_MODEL, _REFERENCE, _FACTS = "model.onnx", "reference.npz", "facts.json"
+_EQUALIZED, _RANGES = "equalized.onnx", "ranges.json"
+
+_AT_ONCE = 32  # images that are in memory at once
 
 
 def quantize(
@@ -54,7 +58,12 @@ def quantize(
 
     def fill(directory: Path) -> None:
         start = time.perf_counter()
-        _quantize(model, calibration.inputs(variant, preprocessing), directory)
+        some = islice(calibration.inputs(variant, preprocessing), _AT_ONCE)
+        some_images = np.concatenate(list(some))
+        equalized = directory / _EQUALIZED
+        _equalize(model.onnx_path, equalized, some_images)
+        _quantize(equalized, model.name, calibration.inputs(variant, preprocessing), directory)
+        equalized.unlink()
         taken_s = time.perf_counter() - start
         images = np.concatenate(list(islice(calibration.inputs(variant, preprocessing), INPUTS)))
         before, after = (infer(path, images) for path in (model.onnx_path, directory / _MODEL))
@@ -84,7 +93,15 @@ def quantize(
     )
 
 
-def _quantize(model: OnnxModel, inputs: Iterator[Floats], directory: Path) -> None:
+def _equalize(before: Path, after: Path, inputs: Floats) -> None:
+    import onnx
+
+    equalized = onnx.load(before)
+    equalize(equalized.graph, inputs)
+    after.write_bytes(equalized.SerializeToString(deterministic=True))
+
+
+def _quantize(before: Path, name: str, inputs: Iterator[Floats], directory: Path) -> None:
     import onnx
     from onnxruntime import quantization
 
@@ -100,7 +117,7 @@ def _quantize(model: OnnxModel, inputs: Iterator[Floats], directory: Path) -> No
     path = directory / _MODEL
     try:
         quantization.quantize_static(
-            str(model.onnx_path),
+            str(before),
             str(path),
             Reader(),
             quant_format=quantization.QuantFormat.QDQ,
@@ -109,12 +126,16 @@ def _quantize(model: OnnxModel, inputs: Iterator[Floats], directory: Path) -> No
             activation_type=quantization.QuantType.QUInt8,
             calibrate_method=quantization.CalibrationMethod.MinMax,
             calibration_cache_path=directory / _RANGES,
-            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
+            extra_options={
+                "ActivationSymmetric": False,
+                "WeightSymmetric": True,
+                "CalibMovingAverage": True,
+            },
         )
     except ValueError as error:
-        _check_ranges(directory / _RANGES, model.name)
-        raise BenchError(f"{model.name}: cannot be quantized: {error}") from error
-    _check_ranges(directory / _RANGES, model.name)
+        _check_ranges(directory / _RANGES, name)
+        raise BenchError(f"{name}: cannot be quantized: {error}") from error
+    _check_ranges(directory / _RANGES, name)
     quantized = onnx.load(path)
     keep_outputs_float(quantized.graph)
     onnx.checker.check_model(quantized, full_check=True)

@@ -1,6 +1,6 @@
 """An ONNX graph computed by PyTorch: of a quantized one that is fake quantisation.
 
-In float64, so that sums of products of bytes are exact and only the scales are rounded numbers.
+`infer` computes in float64, so that sums of products of bytes are exact.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,9 @@ import numpy as np
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.targets.errors import BenchError
 
+OnNode = Callable[[Any, Any], Any]
+"""Is told a node and its output, and returns what the nodes after it read."""
+
 
 def infer(path: Path, inputs: Floats) -> Outputs:
     """Return the outputs (N, ...) of an ONNX file for inputs (N, 3, H, W), one after the other.
@@ -19,13 +22,15 @@ def infer(path: Path, inputs: Floats) -> Outputs:
     Raises BenchError for an operator that is not known.
     """
     import onnx
+    import torch
 
     graph = onnx.load(path).graph
-    found = [_infer(graph, image[None]) for image in inputs]
+    found = [run_graph(graph, image[None], torch.float64) for image in inputs]
     return tuple(np.concatenate(one) for one in zip(*found, strict=True))
 
 
-def _infer(graph: Any, image: Floats) -> list[Floats]:
+def run_graph(graph: Any, inputs: Floats, kind: Any, on_node: OnNode | None = None) -> list[Floats]:
+    """Return the outputs of an ONNX graph, computed in a floating-point type of PyTorch's."""
     import onnx
     import torch
 
@@ -33,14 +38,24 @@ def _infer(graph: Any, image: Floats) -> list[Floats]:
         one.name: torch.from_numpy(onnx.numpy_helper.to_array(one).copy())
         for one in graph.initializer
     }
-    values[graph.input[0].name] = torch.from_numpy(image).double()
-    for node in graph.node:
+    values = {
+        name: value.to(kind) if value.is_floating_point() else value
+        for name, value in values.items()
+    }
+    values[graph.input[0].name] = torch.from_numpy(inputs).to(kind)
+    last = {name: number for number, node in enumerate(graph.node) for name in node.input}
+    kept = {one.name for one in graph.output}
+    for number, node in enumerate(graph.node):
         operator = _OPERATORS.get(node.op_type)
         if operator is None:
             raise BenchError(f"PyTorch's reference: operator {node.op_type} is not known")
         facts = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
-        result = operator([values[name] if name else None for name in node.input], facts)
-        values[node.output[0]] = result
+        with torch.inference_mode():
+            result = operator([values[name] if name else None for name in node.input], facts)
+            values[node.output[0]] = on_node(node, result) if on_node else result
+        for name in node.input:
+            if last.get(name) == number and name not in kept:
+                values.pop(name, None)
     return [values[one.name].float().numpy() for one in graph.output]
 
 
@@ -49,7 +64,7 @@ def _quantize(inputs: list[Any], _facts: dict[str, Any]) -> Any:
 
     value, scale, zero = inputs
     limits = torch.iinfo(zero.dtype)
-    return (torch.round(value / scale.double()) + zero).clamp(limits.min, limits.max)
+    return (torch.round(value / scale) + zero).clamp(limits.min, limits.max)
 
 
 def _dequantize(inputs: list[Any], facts: dict[str, Any]) -> Any:
@@ -58,7 +73,7 @@ def _dequantize(inputs: list[Any], facts: dict[str, Any]) -> Any:
         shape = [1] * value.dim()
         shape[facts.get("axis", 1)] = -1
         scale, zero = scale.reshape(shape), zero.reshape(shape)
-    return (value.double() - zero) * scale.double()
+    return (value.to(scale.dtype) - zero) * scale
 
 
 def _conv(inputs: list[Any], facts: dict[str, Any]) -> Any:
@@ -120,7 +135,7 @@ def _resize(inputs: list[Any], facts: dict[str, Any]) -> Any:
 def _concat(inputs: list[Any], facts: dict[str, Any]) -> Any:
     import torch
 
-    return torch.cat([one.double() for one in inputs], facts["axis"])
+    return torch.cat(inputs, facts["axis"])
 
 
 _OPERATORS: dict[str, Callable[[list[Any], dict[str, Any]], Any]] = {
