@@ -19,7 +19,7 @@ class Machine:
     l2_bytes_per_cycle: float = 44.0  # that a core reads from it
     by_lane: bool = False  # it multiplies a vector by one lane of another
     integer_clamp: bool = False  # it compares integers no later than floating-point numbers
-    dot: str = ""  # how it adds products of bytes: "vnni", or "" for one by one
+    dot: str = ""  # how it adds products of bytes: "vnni", "pairs", or "" for one by one
 
     @property
     def vector_bytes(self) -> int:
@@ -101,7 +101,7 @@ def _dot(tvm_target: Any) -> str:
     vnni = ("avx512vnni", "avxvnni")
     if any(codegen.target_has_features(feature, tvm_target) for feature in vnni):
         return "vnni"
-    return ""
+    return "pairs" if codegen.target_has_features("sse2", tvm_target) else ""
 
 
 def _gpu(attrs: Any) -> Gpu:

@@ -14,6 +14,7 @@ from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.dot_product import BYTES, DOT
 
 _VNNI_LANES = (16, 8, 4)
+_EVEN_BYTES = 0x00FF00FF
 
 
 def _vnni(call: Any) -> Any:
@@ -40,9 +41,34 @@ def _byte_by_byte(data: Any, weight: Any) -> Any:
     return found
 
 
+_PAIR_SUMS = {
+    16: "llvm.x86.avx512.pmaddw.d.512",
+    8: "llvm.x86.avx2.pmadd.wd",
+    4: "llvm.x86.sse2.pmadd.wd",
+}
+
+
+def _pairs(call: Any) -> Any:
+    """Return the sum of products of 16-bit numbers, in pairs; 8-bit instructions would saturate."""
+    total, data, weight = call.args
+    lanes = lanes_of(call)
+    if lanes not in _PAIR_SUMS:
+        return total + _byte_by_byte(data, weight)
+    halves, words = vector("int16", 2 * lanes), vector("int32", lanes)
+    signed = tirx.reinterpret(halves, weight)
+    for even in (True, False):
+        unsigned = (data if even else data >> 8) & tirx.const(_EVEN_BYTES, words)
+        part = (signed << 8) >> 8 if even else signed >> 8
+        total = total + tirx.call_llvm_pure_intrin(
+            words, _PAIR_SUMS[lanes], tirx.reinterpret(halves, unsigned), part
+        )
+    return total
+
+
 # By `Machine.dot`; each adds the sum of the products of bytes to a number.
 _INSTRUCTIONS = {
     "vnni": pure_operator("mobilebench_vnni", _vnni),
+    "pairs": pure_operator("mobilebench_pairs", _pairs),
     "": pure_operator(
         "mobilebench_plain", lambda call: call.args[0] + _byte_by_byte(*call.args[1:])
     ),

@@ -1,5 +1,6 @@
 """Say how the operators that have a template are computed, with weights laid out for it."""
 
+from functools import partial
 from typing import Any
 
 import tvm
@@ -78,7 +79,7 @@ class _Lowerer(PyExprMutator):
             return self._emit(pointwise.compute, data, packed, outputs)
         if attrs.groups == inputs == outputs:
             kernel = relax.const(values.reshape(taps_y, taps_x, outputs))
-            return self._emit(depthwise.compute, data, kernel, window)
+            return self._emit(partial(depthwise.compute, window=window), data, kernel)
         planar = self._before_transpose(data)
         if plain and planar is not None:
             packed = relax.const(self._templates.stem.pack(values, self._machine))
@@ -86,10 +87,9 @@ class _Lowerer(PyExprMutator):
         if attrs.groups == 1 and planar is None:
             template = self._templates.convolution
             packed = relax.const(template.pack(values, self._machine))
+            compute = partial(convolution.compute, window=window)
             skippable = template.SKIPS_PADDING
-            return self._emit(
-                convolution.compute, data, packed, outputs, window, skippable=skippable
-            )
+            return self._emit(compute, data, packed, outputs, skippable=skippable)
         return call
 
     def _mean(self, call: Any) -> Any:
@@ -143,7 +143,7 @@ class _Lowerer(PyExprMutator):
         return source if fits else None
 
     def _emit(self, compute: Any, *args: Any, **options: Any) -> Any:
-        name = compute.__module__.rpartition(".")[2]
+        name = getattr(compute, "func", compute).__module__.rpartition(".")[2]
         return self.builder_.call_te(
             compute,
             *args,
