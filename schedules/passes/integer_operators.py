@@ -10,7 +10,7 @@ from tvm import relax, te
 from mobilebench.schedules.ir.quantized import Product, QuantizedGraph, Scale, is_call, scale_of
 from mobilebench.schedules.machine import Processor
 from mobilebench.schedules.operators import image_words, pooling, requantize
-from mobilebench.schedules.passes.byte_sums import ByteSums, byte_sums
+from mobilebench.schedules.templates.byte_sums import ByteSums, byte_sums
 
 _OPAQUE = 8  # TVM's op pattern: nothing is fused into it
 _TO_PLANES = [0, 3, 1, 2]

@@ -16,7 +16,7 @@ CPU_STEPS = [
     *("import", "canonicalize_relu6", "split_concat", "convert_layout", "normalize"),
     *("fold_layout", "lower_operators", "legalize_ops", "annotate_tir_op_pattern", "fuse_ops"),
     *("fuse_tir", "dead_code_elimination", "schedule_kernels", "merge_kernels"),
-    *("explicit_loops", "skip_padding", "integer_clamp", "fuse_blocks"),
+    *("explicit_loops", "skip_padding", "integer_clamp", "dot_products", "fuse_blocks"),
     *("rewrite_dataflow_reshape", "to_non_dataflow", "remove_purity_checking"),
     *("call_tir_rewrite", "flat_buffers", "plan_arena", "pool_params", "share_network"),
     *("lower_alloc_tensor", "kill_after_last_use", "lower_runtime_builtin", "compute_prim_value"),
