@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from mobilebench.reports.records.environment import PARTS, SETTINGS, STATE, VERSIONS
+from mobilebench.reports.records.record import UNSUPPORTED
 from mobilebench.reports.tables.frames import (
     MAIN,
     Setup,
@@ -33,12 +34,24 @@ def result_tables(frame: pd.DataFrame) -> list[Table]:
 
 
 def failed_table(frame: pd.DataFrame) -> Table | None:
-    """Return every row that is not ok, with its reason; None if all are."""
-    failed = frame[frame["status"] != "ok"]
+    """Return every row that is neither ok nor unsupported, with its reason; None without any."""
+    failed = frame[~frame["status"].isin(["ok", UNSUPPORTED])]
     if failed.empty:
         return None
     columns = ["variant", "target", "device", "runtime", "threads", "precision", "status", "error"]
     return Table("Failed rows", "These have no latency.", tuple(columns), _text(failed, columns))
+
+
+def unsupported_table(frame: pd.DataFrame) -> Table | None:
+    """Return which runtime has not which precision where, and why; None if each has all."""
+    rows = frame[frame["status"] == UNSUPPORTED]
+    if rows.empty:
+        return None
+    columns = ["runtime", "precision", "target", "error"]
+    counts = rows.groupby(columns, sort=False)["variant"].nunique().reset_index()
+    body = tuple(tuple(map(str, row)) for row in counts.itertuples(index=False))
+    headers = ("runtime", "precision", "target", "reason", "variants")
+    return Table("Unsupported", "Nothing was measured of these.", headers, body, words=4)
 
 
 def warnings_table(frame: pd.DataFrame) -> Table | None:
