@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from mobilebench.bench.models.outputs import Floats, Outputs
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
@@ -32,6 +33,11 @@ class Workload:
     # At int8, for runtimes that quantise by themselves:
     float_onnx_path: Path | None = None
     calibration: "Calibration | None" = None
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How images become inputs."""
+        return self.weights.preprocessing(self.variant)
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class RuntimeEntry:
     converters: tuple[str, ...] | None = None  # what its module's `convert` needs, if it has one
     by_default: bool = True  # measured wherever it is installed
     precisions: tuple[str, ...] = (FLOAT32,)  # that it is measured at
+    quantizes: bool = False  # its module has `quantize`, for what it runs at int8
 
     def version(self) -> str | None:
         """Return the installed version; None if it, or its converter, is not installed."""
@@ -147,6 +154,7 @@ _ENTRIES = (
         "baselines",
         "OpenVINO's CPU plug-in",
         precisions=(FLOAT32, INT8),
+        quantizes=True,
     ),
     RuntimeEntry(
         "ncnn",
@@ -163,6 +171,8 @@ _ENTRIES = (
         "baselines",
         "MNN",
         converters=(),
+        precisions=(FLOAT32, INT8),
+        quantizes=True,
     ),
     RuntimeEntry(
         "litert",
@@ -171,6 +181,8 @@ _ENTRIES = (
         "litert",
         "LiteRT (TensorFlow Lite) with XNNPACK",
         converters=(),
+        precisions=(FLOAT32, INT8),
+        quantizes=True,
     ),
 )
 RUNTIMES = {entry.name: entry for entry in _ENTRIES}
