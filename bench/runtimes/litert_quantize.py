@@ -11,10 +11,18 @@ from litert_quantizer import quantizer, recipe
 
 
 def main() -> None:
-    """Quantize weights and activations to 8 bits, calibrated with inputs (N, H, W, 3)."""
+    """Quantize weights and activations to 8 bits, calibrated with inputs (N, H, W, 3).
+
+    The model's input and outputs stay floating-point numbers, as with every other runtime.
+    """
     source, inputs_path, destination = sys.argv[1:]
     inputs = np.load(inputs_path)
-    tool = quantizer.Quantizer(source, recipe.static_wi8_ai8())
+    how = recipe.static_wi8_ai8()
+    for outer in ("INPUT", "OUTPUT"):
+        how.append(
+            {"regex": ".*", "operation": outer, "algorithm_key": "no_quantize", "op_config": {}}
+        )
+    tool = quantizer.Quantizer(source, how)
     signature, name = _signature(source)
     data = {signature: [{name: image[None]} for image in inputs]}
     tool.quantize(tool.calibrate(data, num_threads=1), serialize_to_path=destination)

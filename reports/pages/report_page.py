@@ -38,6 +38,7 @@ from mobilebench.reports.tables.memory_analysis import Account, gather_accounts
 from mobilebench.reports.tables.results_table import (
     environment_table,
     failed_table,
+    precisions_table,
     result_tables,
     unsupported_table,
     warnings_table,
@@ -101,7 +102,12 @@ def _fill(
     nav = navigation(tonight, page_name)
     glance = _glance(frame, run_ids)
     plots = [*draw(frame, directory), *draw_rooflines(kernels, directory)]
-    results = [*result_tables(frame), *accuracy_tables(frame), *family_tables(kernels)]
+    results = [
+        *result_tables(frame),
+        *precisions_table(frame),
+        *accuracy_tables(frame),
+        *family_tables(kernels),
+    ]
     failed, noisy = failed_table(frame), warnings_table(frame)
     unsupported = unsupported_table(frame)
     environment = environment_table(frame)

@@ -33,6 +33,44 @@ def result_tables(frame: pd.DataFrame) -> list[Table]:
     return tables
 
 
+def precisions_table(frame: pd.DataFrame) -> list[Table]:
+    """Return, where several precisions were measured, each runtime's best of each beside the other.
+
+    A column is a precision; the last one tells how many times as fast the best is as float32.
+    """
+    rows = ok_rows(newest(frame)).dropna(subset="latency_p50_ms")
+    tables = []
+    places = ["target", "device", "threads", "optimize_for"]
+    for place, alike in rows.groupby(places, sort=False):
+        names = list(alike["precision"].unique())
+        if len(names) < 2:
+            continue
+        wide = alike.sort_values(["macs", "variant"], kind="stable").pivot_table(
+            index=["variant", "runtime"], columns="precision", values="latency_p50_ms", sort=False
+        )
+        body = []
+        for variant, own in wide.groupby(level="variant", sort=False):
+            fastest = own.min()
+            for (_, runtime), row in own.iterrows():
+                shown = [
+                    f"{milliseconds(row[n])}{' *' if row[n] == fastest[n] else ''}"
+                    if pd.notna(row[n])
+                    else "-"
+                    for n in names
+                ]
+                gain = row[names[0]] / row.min()
+                body.append((str(variant), str(runtime), *shown, _number(gain, ".2f")))
+        threads = "1 thread" if place[2] == 1 else f"{place[2]} threads"
+        caption = (
+            "Median latency in milliseconds; * marks the fastest runtime at a precision. The last "
+            f"column: {names[0]} over the runtime's best precision."
+        )
+        headers = ("variant", "runtime", *(f"{n}, ms" for n in names), f"{names[0]} / best")
+        title = f"Precisions: {place[0]} on {place[1]}, {threads}"
+        tables.append(Table(title, caption, headers, tuple(body), words=2))
+    return tables
+
+
 def failed_table(frame: pd.DataFrame) -> Table | None:
     """Return every row that is neither ok nor unsupported, with its reason; None without any."""
     failed = frame[~frame["status"].isin(["ok", UNSUPPORTED])]
