@@ -12,6 +12,7 @@ from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.quantization.calibration import Calibration
 from mobilebench.reports.records.activations import Activations
+from mobilebench.schedules.precision import INT8
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.processes.worker import WITHOUT_TORCH
 from mobilebench.targets.processes.worker_pool import LocalWorkerPool, WorkerPool
@@ -53,12 +54,21 @@ class BuildService:
     def quantize(
         self, model: OnnxModel, variant: Variant, weights: Weights, calibration: Calibration
     ) -> OnnxModel:
-        """Return a network with 8-bit weights and activations, and its reference outputs."""
+        """Return an exported network in 8 bits, with the outputs of the quantized graph."""
         preprocessing = weights.preprocessing(variant)
         quantized: OnnxModel = self._call(
             *(_QUANTIZE, "quantize", model, variant, preprocessing, calibration, self._cache_dir)
         )
         return quantized
+
+    def network(
+        self, variant: Variant, weights: Weights, precision: str, calibration: Calibration
+    ) -> OnnxModel:
+        """Return what is compiled at a precision: the exported network, at int8 quantized."""
+        exported = self.to_onnx(variant, weights)
+        if precision != INT8:
+            return exported
+        return self.quantize(exported, variant, weights, calibration)
 
     def check_weights(self, variant: Variant, weights: Weights) -> None:
         """Raise BenchError if the weights do not fit the variant."""

@@ -91,7 +91,7 @@ class BundleManifest:
     architecture: str  # as `uname -m` has it
     target: Target  # with the instruction sets without which the library traps
     threads: int  # that the library was made for
-    precision: str  # what weights are stored in; on GPUs activations too
+    precision: str  # what weights are stored in; at int8 and on GPUs activations too
     params_storage: str  # embedded in the library, or external: in a file beside it
     entry: str  # function of the Relax virtual machine
     tvm_version: str

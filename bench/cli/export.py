@@ -21,14 +21,14 @@ from mobilebench.bench.export.write import (
 )
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.sessions import probe_target
-from mobilebench.bench.models.outputs import Reference
+from mobilebench.bench.measure.support import why_unsupported
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import find_weights
-from mobilebench.bench.quantization.calibration import Calibration, read_calibration
+from mobilebench.bench.quantization.calibration import find_calibration
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.schedules.databases.database import directories
 from mobilebench.schedules.params_pool import EMBEDDED, EXTERNAL
-from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
+from mobilebench.schedules.precision import FLOAT16, FLOAT32
 from mobilebench.targets.catalog.target import CPU, Target, find_target
 from mobilebench.targets.devices.farm import find_farm
 from mobilebench.targets.errors import BenchError
@@ -43,9 +43,9 @@ def export_command(options: ExportOptions) -> int:
     """
     console = Console(stderr=True)
     target, precision, out = find_target(options.target), options.precision, options.out
-    on_cpu = target.device_type == CPU
-    if precision == INT8 and not on_cpu:
-        raise BenchError(f"target {target.name}: has no {INT8}; leave out --precision {INT8}")
+    stores_half = precision == FLOAT16 and target.device_type == CPU
+    if reason := "" if stores_half else why_unsupported(TVM, target, precision):
+        raise BenchError(f"precision {precision}: {reason}")
     suite = make_suite(
         options.values_of(Suite)
         | {
@@ -54,7 +54,7 @@ def export_command(options: ExportOptions) -> int:
             "runtimes": (TVM,),
             "threads": (options.threads,),
             # Runs have no float16 on CPUs; a bundle may store its weights in it.
-            "precisions": (FLOAT32 if precision == FLOAT16 and on_cpu else precision,),
+            "precisions": (FLOAT32 if stores_half else precision,),
             "weights": (options.weights,),
         }
     )
@@ -64,7 +64,7 @@ def export_command(options: ExportOptions) -> int:
         )
     (name,), (threads,) = suite.variants, suite.threads
     variant = parse_variant(name)
-    usual_storage = EXTERNAL if on_cpu else EMBEDDED
+    usual_storage = EXTERNAL if target.device_type == CPU else EMBEDDED
     params_storage = options.params_storage or usual_storage
     if out.exists():
         raise BenchError(f"directory {out}: already exists; remove it, or choose another --out")
@@ -73,8 +73,7 @@ def export_command(options: ExportOptions) -> int:
     labels = read_labels(options.labels, variant.task) if options.labels else []
     cache_dir = cache_directory()
     weights = find_weights(options.weights, cache_dir, suite.seed)
-    images = suite.calibration_data
-    calibration = read_calibration(Path(images)) if images else Calibration()
+    calibration = find_calibration(options.calibration_data)
     config = _probed_config(suite, target, precision, cache_dir) if options.measure else None
     target = config.target if config else target
 
@@ -86,10 +85,7 @@ def export_command(options: ExportOptions) -> int:
             for refusal in service.check_target(target, directories()):
                 say(f"warning: {refusal}")
             say("export")
-            exported = service.to_onnx(variant, weights)
-            if precision == INT8:
-                say("quantize")
-                exported = service.quantize(exported, variant, weights, calibration)
+            model = service.network(variant, weights, precision, calibration)
             say("compile")
             how = BuildOptions(
                 target=target,
@@ -100,11 +96,11 @@ def export_command(options: ExportOptions) -> int:
                 params_storage=params_storage,
                 dump_ir=options.dump_ir,
             )
-            artifact = service.build(exported, how)
+            artifact = service.build(model, how)
         figures = None
         if config:
             say("measure")
-            figures = measure(config, variant, artifact, Reference(*exported.reference()))
+            figures = measure(config, variant, artifact, model)
     except WorkerError as error:
         raise BenchError(f"{variant.name} for {target.name}: {error}") from error
     except WrongResultError as error:
@@ -114,7 +110,8 @@ def export_command(options: ExportOptions) -> int:
     contents = BundleContents(
         variant=variant,
         weights=weights,
-        model=exported,
+        model=model,
+        with_onnx=options.with_onnx,
         target=target,
         threads=threads,
         artifact=artifact,

@@ -27,8 +27,9 @@ from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.measure.runner import run_suite
 from mobilebench.bench.models.variant import MOBILENET_V2, parse_variant
 from mobilebench.bench.models.weights import RANDOM, Weights, find_weights
-from mobilebench.bench.quantization.calibration import Calibration, read_calibration
+from mobilebench.bench.quantization.calibration import find_calibration
 from mobilebench.reports.history.finding import Finding, format_finding
+from mobilebench.reports.records.record import UNSUPPORTED, Record
 from mobilebench.reports.records.store import Run, Store
 from mobilebench.schedules.databases.database import user_directory
 from mobilebench.targets.errors import BenchError
@@ -37,9 +38,9 @@ from mobilebench.targets.errors import BenchError
 def run_command(options: RunOptions) -> int:
     """Measure a suite and write its report; options override the suite file.
 
-    Returns the exit code: 0 if every row is ok, 1 if one is not or a regression was found,
-    130 if interrupted. Raises BenchError or ReportError if the
-    request cannot be met.
+    Returns the exit code: 0 if every row is ok that is not unsupported, 1 if one is not or a
+    regression was found, 130 if interrupted. Raises BenchError or ReportError if the request
+    cannot be met.
     """
     console = Console(stderr=True)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -77,7 +78,13 @@ def run_command(options: RunOptions) -> int:
     for finding in found:
         print(format_finding(finding))
     regressed = any(finding.kind == "regression" for finding in found)
-    return 1 if regressed or any(record.status != "ok" for record in records) else 0
+    return 1 if regressed or not _is_good(records) else 0
+
+
+def _is_good(records: Sequence[Record]) -> bool:
+    """Whether a row is ok, and none is neither that nor of what a runtime or target has not."""
+    statuses = {record.status for record in records}
+    return "ok" in statuses and statuses <= {"ok", UNSUPPORTED}
 
 
 def _watch(context: RunContext, store: Store, progress: RunDisplay) -> list[Finding]:
@@ -103,8 +110,8 @@ def _new_run(chosen: dict[str, Any]) -> RunContext:
     suite = make_suite(chosen)
     suite = suite.model_copy(update={"weights": tuple(one.pinned_source for one in weights)})
     _check_weights(suite, weights)
-    inputs = _dataset(suite), _calibration(suite)
-    return RunContext(_begin(suite), suite, weights, cache_dir, *inputs)
+    calibration = find_calibration(suite.calibration_data)
+    return RunContext(_begin(suite), suite, weights, cache_dir, _dataset(suite), calibration)
 
 
 def _begin(suite: Suite) -> Run:
@@ -154,13 +161,6 @@ def _dataset(suite: Suite) -> Dataset | None:
     return read_data(Path(suite.data), tasks[0])
 
 
-def _calibration(suite: Suite) -> Calibration:
-    """Find the images on which ranges of activations are observed."""
-    return (
-        read_calibration(Path(suite.calibration_data)) if suite.calibration_data else Calibration()
-    )
-
-
 def _old_run(run: Run) -> RunContext:
     cache_dir = cache_directory()
     try:
@@ -175,7 +175,8 @@ def _old_run(run: Run) -> RunContext:
         weights = tuple(bundle.weights for bundle in bundles)
         return RunContext(run, suite, weights, cache_dir, bundles=bundles)
     weights = tuple(find_weights(source, cache_dir, suite.seed) for source in suite.weights)
-    return RunContext(run, suite, weights, cache_dir, _dataset(suite), _calibration(suite))
+    calibration = find_calibration(suite.calibration_data)
+    return RunContext(run, suite, weights, cache_dir, _dataset(suite), calibration)
 
 
 def _farewell(context: RunContext, store: Store) -> str:

@@ -10,6 +10,8 @@ from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.cli.progress import TuningDisplay
 from mobilebench.bench.config.commands import TuneOptions
 from mobilebench.bench.config.suite import Suite, make_suite
+from mobilebench.bench.measure.support import why_unsupported
+from mobilebench.bench.quantization.calibration import find_calibration
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.bench.tuning.tuning import Tuning, tune
 from mobilebench.schedules.databases.database import user_directory
@@ -45,14 +47,19 @@ def tune_suite(suite: Suite, directory: Path, scheduler: str, console: Console) 
     The suite must set the number of trials.
     """
     assert suite.trials
-    good = True
+    good, calibration = True, find_calibration(suite.calibration_data)
     for target in suite.targets:
         for threads, precision in product(suite.threads, suite.precisions):
+            title = f"{target}, {threads} thread{'s' if threads > 1 else ''}, {precision}"
+            if reason := why_unsupported(TVM, find_target(target), precision):
+                console.print(f"{title}: not tuned: {reason}", soft_wrap=True)
+                continue
             request = Tuning(
                 variants=suite.variants,
                 target=target,
                 threads=threads,
                 precision=precision,
+                calibration=calibration,
                 trials=suite.trials,
                 directory=directory,
                 cache_dir=cache_directory(),
@@ -60,7 +67,6 @@ def tune_suite(suite: Suite, directory: Path, scheduler: str, console: Console) 
                 scheduler=scheduler,
                 farm=find_farm(find_target(target), suite.tracker, cache_directory(), suite.wait_s),
             )
-            title = f"{target}, {threads} thread{'s' if threads > 1 else ''}, {precision}"
             with TuningDisplay(console, title) as progress:
                 good &= tune(request, progress)
     return good

@@ -29,6 +29,7 @@ class TuneOptions(Options):
     targets: options.Targets = ("native",)
     threads: options.Threads = (1,)
     precisions: options.Precisions = (FLOAT32,)
+    calibration_data: options.CalibrationData = ""
     trials: options.TuningTrials = 16
     time_limit_s: options.TimeLimit = options.TIME_LIMIT_S
     tracker: options.TrackerAddress = ""
@@ -75,6 +76,7 @@ class ExportOptions(Options):
     wait_s: options.Wait = WAIT_S
     out: options.NewDirectory
     labels: options.Labels = None
+    with_onnx: options.WithOnnx = False
 
 
 class VerifyOptions(Options):

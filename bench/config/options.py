@@ -79,7 +79,7 @@ Precisions = Annotated[
     tuple[PrecisionName, ...],
     Field(
         alias="precision",
-        description="Number format of weights and activations: float16 needs an OpenCL target, "
+        description="Number format of weights and activations; float16 needs an OpenCL target, "
         "int8 a CPU. May be repeated.",
     ),
     Shown(WHAT),
@@ -88,8 +88,8 @@ OnePrecision = Annotated[
     PrecisionName,
     Field(
         alias="precision",
-        description="Number format of weights and activations. On CPUs float16 is that of stored "
-        "weights alone, and int8 needs no GPU.",
+        description="Number format that weights are stored in and, at int8 and on GPUs, computed "
+        "in; at float16 CPUs compute in float32.",
     ),
     Shown(WHAT),
 ]
@@ -332,6 +332,14 @@ Labels = Annotated[
     Path | None,
     Field(description="Text file with the name of each class, one on a line."),
     Shown(RESULTS, "PATH"),
+]
+WithOnnx = Annotated[
+    bool,
+    Field(
+        description="Also write the ONNX file that the library was compiled from; at int8 it has "
+        "QuantizeLinear and DequantizeLinear, which other runtimes read too."
+    ),
+    Shown(RESULTS),
 ]
 Format = Annotated[
     str, OneOf("format", FORMATS), Field(description="Form of the result."), Shown(RESULTS)

@@ -82,7 +82,7 @@ def make_suite(chosen: Mapping[str, Any]) -> Suite:
     # Names that are given twice are measured once.
     lists = {key: _each(value) for key, value in asked if isinstance(value, tuple)}
     lists["variants"] = expand_variants(asked.variants)
-    lists["runtimes"] = lists["runtimes"] or tuple(default_runtimes())
+    lists["runtimes"] = lists["runtimes"] or tuple(default_runtimes(asked.precisions))
     targets = [find_target(name) for name in asked.targets]
     if not any(target.has_peers for target in targets):
         lists["runtimes"] = _tvm_alone(lists["runtimes"], named="runtimes" in chosen)

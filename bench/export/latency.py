@@ -8,6 +8,7 @@ from mobilebench.bench.measure.cell import CellInputs, measure_cell
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.inference import workload_of
 from mobilebench.bench.measure.latency import Latency, warnings_for
+from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.outputs import Reference
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.runtimes.runtime import TVM
@@ -20,14 +21,15 @@ class WrongResultError(Exception):
 
 
 def measure(
-    config: MeasurementConfig, variant: Variant, artifact: Artifact, reference: Reference
+    config: MeasurementConfig, variant: Variant, artifact: Artifact, model: OnnxModel
 ) -> Measured:
-    """Return the latency of an artifact on its target's device.
+    """Return the latency of an artifact, built from that model, on its target's device.
 
     Raises BenchError if it cannot be measured, WrongResultError if it computes something else.
     """
     workload = workload_of(variant, artifact)
-    result = measure_cell(config, CellInputs((TVM,), workload, reference))
+    inputs = CellInputs((TVM,), workload, Reference(*model.reference()), model.float_outputs())
+    result = measure_cell(config, inputs)
     (attempt,) = result.attempts
     if attempt.status == "wrong":
         raise WrongResultError(attempt.error)

@@ -41,7 +41,7 @@ from mobilebench.targets.devices.proc_files import cpu_flags, cpu_model
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.rpc.local_server import local_cpuinfo
 
-LABELS, ANCHORS, REFERENCE = "labels.txt", "anchors.bin", "reference"
+LABELS, ANCHORS, REFERENCE, ONNX = "labels.txt", "anchors.bin", "reference", "model.onnx"
 _FILES = Path(__file__).parent / "programs"
 _STRIDE = 8  # of a segmenter's reference: its logits are enlarged by 8 to 16, and 22 MB
 _INSTRUCTIONS = re.compile(  # Linux's names of them in /proc/cpuinfo: x86's, then Arm's
@@ -62,6 +62,7 @@ class BundleContents:
     threads: int  # that the library was built for
     artifact: Artifact
     labels: Sequence[str] = ()  # of the classes, in order
+    with_onnx: bool = False
     measured: Measured | None = None
 
 
@@ -80,6 +81,8 @@ def make_bundle(directory: Path, contents: BundleContents) -> None:
         (directory / LABELS).write_text("".join(f"{one}\n" for one in labels), encoding="utf-8")
     if variant.task == DETECT:
         anchors_of(variant).astype("<f4").tofile(directory / ANCHORS)
+    if contents.with_onnx:
+        shutil.copyfile(contents.model.onnx_path, directory / ONNX)
     inputs, outputs = _write_reference(directory, variant, contents.model)
     _copy_programs(directory, target)
     made = artifact.manifest

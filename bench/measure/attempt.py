@@ -32,6 +32,7 @@ class Attempt:
     accuracy: Accuracy | None = None
     pytorch_accuracy: Accuracy | None = None  # on the same images
     rounds_ms: list[list[float]] = field(default_factory=list)
+    notes: str = ""  # what the runtime tells about how it runs the model
     remarks: list[str] = field(default_factory=list)  # warnings for readers of the row
     retries: int = 0
 

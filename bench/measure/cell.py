@@ -9,12 +9,13 @@ from mobilebench.bench.accuracy.evaluation import Evaluation, predict, score
 from mobilebench.bench.build.artifact import Artifact, RooflinePeaks
 from mobilebench.bench.measure.attempt import Attempt, CellResult, KernelProfile, failing
 from mobilebench.bench.measure.config import MeasurementConfig
-from mobilebench.bench.measure.fidelity import TOLERANCE, compare
+from mobilebench.bench.measure.fidelity import compare, why_wrong
 from mobilebench.bench.measure.latency import is_complete
+from mobilebench.bench.measure.quantized_fidelity import beside_float32, why_far
 from mobilebench.bench.measure.sessions import close_device, device_state, open_device
 from mobilebench.bench.measure.timing import take_round, time_kernels
 from mobilebench.bench.models.heads import CLASS_AXIS
-from mobilebench.bench.models.outputs import Reference
+from mobilebench.bench.models.outputs import Outputs, Reference
 from mobilebench.bench.models.variant import DETECT
 from mobilebench.bench.runtimes.convert import convert_for
 from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM, Workload
@@ -41,7 +42,8 @@ class CellInputs:
 
     runtimes: tuple[str, ...]
     workload: Workload
-    reference: Reference
+    reference: Reference  # at int8 of the quantized network
+    float_outputs: Outputs | None = None  # at int8: PyTorch's of the float32 network
     profiling: ProfilingInputs | None = None  # None: kernels are not timed
     evaluation: Evaluation | None = None  # None: accuracy is not measured
 
@@ -205,22 +207,26 @@ class _CellMeasurement:
             self._workers[attempt.runtime] = Worker(entry.factory)
         self._call(attempt, "load", workload, config.threads)
         attempt.loaded = self._call(attempt, "usage")
+        attempt.notes = self._call(attempt, "notes")
 
     def _compare(self, attempt: Attempt) -> None:
         reference, workload = self._inputs.reference, self._inputs.workload
         outputs = reference.thinned(self._call(attempt, "infer", reference.inputs))
-        variant, tolerance = workload.variant, TOLERANCE[workload.precision]
-        fidelity = compare(outputs, reference.outputs, CLASS_AXIS[variant.task])
+        variant, class_axis = workload.variant, CLASS_AXIS[workload.variant.task]
+        fidelity = compare(outputs, reference.outputs, class_axis)
         if variant.task == DETECT:
             error_px = max_box_error_px(outputs, reference.outputs, variant)
             fidelity = replace(fidelity, max_box_error_px=error_px)
-        attempt.fidelity = fidelity
-        if not fidelity.relative_l2_error <= tolerance:
+        attempt.fidelity, attempt.error = fidelity, why_wrong(fidelity, workload.precision)
+        if self._inputs.float_outputs is not None:
+            in_float = reference.thinned(self._inputs.float_outputs)
+            fidelity = beside_float32(fidelity, compare(outputs, in_float, class_axis))
+            attempt.fidelity = fidelity
+            if attempt.runtime != TVM:
+                own_error = compare(reference.outputs, in_float).relative_l2_error
+                attempt.error = why_far(fidelity, own_error)
+        if attempt.error:
             attempt.status = "wrong"
-            attempt.error = (
-                f"relative L2 error {fidelity.relative_l2_error:.2g} against PyTorch is above "
-                f"{tolerance:g}"
-            )
 
     def _state(self, device: Worker | None = None) -> DeviceState | None:
         """Return the device's state; without a session only this machine's, since boards differ."""

@@ -20,6 +20,8 @@ class Fidelity:
     relative_l2_error: float  # the largest over the inputs; infinite if an output is not finite
     top1_agreement: float  # share of pixels, anchors or whole inputs with the same top class, 0..1
     inputs: int
+    float32_l2_error: float | None = None  # at int8: against the float32 network in PyTorch
+    float32_agreement: float | None = None  # at int8: top1_agreement with the same
     max_box_error_px: float | None = None  # of a detector: corners of decoded boxes, all anchors
 
 
@@ -38,6 +40,16 @@ def compare(outputs: Outputs, reference: Outputs, class_axis: int = 1) -> Fideli
         relative_l2_error=max(relative for _, relative in errors),
         top1_agreement=float(np.mean(agrees)),
         inputs=inputs,
+    )
+
+
+def why_wrong(fidelity: Fidelity, precision: str) -> str:
+    """Return why outputs count as wrong; empty if they are right."""
+    if fidelity.relative_l2_error <= TOLERANCE[precision]:
+        return ""
+    return (
+        f"relative L2 error {fidelity.relative_l2_error:.2g} against PyTorch is above "
+        f"{TOLERANCE[precision]:g}"
     )
 
 

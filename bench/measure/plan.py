@@ -6,19 +6,18 @@ from itertools import product
 from mobilebench.bench.bundle.bundle import Bundle
 from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.run_context import RunContext
+from mobilebench.bench.measure.support import precisions_of
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.store import Store
-from mobilebench.schedules.precision import FLOAT16
-from mobilebench.targets.catalog.target import OPENCL
 
 
 def open_cells(context: RunContext, store: Store) -> list[PlannedCell]:
     """Return the cells of the suite, without those that have a record in this run already.
 
-    Only TVM runs on boards and GPUs, and only GPUs run half precision. Boards come first, so that
-    this machine has nothing else to do when it is measured itself.
+    Only TVM runs on boards and GPUs. A target without a precision gets one row that says so. Boards
+    come first, so that this machine has nothing else to do when it is measured itself.
     """
     suite = context.suite
     done = {record.key for record in store.records([context.run.run_id])}
@@ -31,13 +30,14 @@ def open_cells(context: RunContext, store: Store) -> list[PlannedCell]:
     )
     for name, target, threads, precision, weights in asked:
         variant = parse_variant(name)
-        if (precision == FLOAT16 and target.device_type != OPENCL) or not weights.fits(variant):
+        if not weights.fits(variant):
             continue
+        compared = target.has_peers and precision in precisions_of(target)
         cell = PlannedCell(variant, target, threads, precision, weights, suite.runtimes)
         runtimes = tuple(
             runtime
             for runtime in suite.runtimes
-            if cell_key(context, cell, runtime) not in done and (runtime == TVM or target.has_peers)
+            if cell_key(context, cell, runtime) not in done and (runtime == TVM or compared)
         )
         if runtimes:
             cells.append(replace(cell, runtimes=runtimes))

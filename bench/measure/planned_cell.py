@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mobilebench.bench.bundle.bundle import Bundle
+from mobilebench.bench.measure.support import why_unsupported
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.schedules.precision import FLOAT32
@@ -20,6 +21,21 @@ class PlannedCell:
     weights: Weights
     runtimes: tuple[str, ...]
     bundle: Bundle | None = None  # measured instead of a new build
+
+    @property
+    def unsupported(self) -> dict[str, str]:
+        """The runtimes that have not this precision here, and why."""
+        if self.bundle:
+            return {}
+        reasons = {
+            name: why_unsupported(name, self.target, self.precision) for name in self.runtimes
+        }
+        return {name: reason for name, reason in reasons.items() if reason}
+
+    @property
+    def supported(self) -> tuple[str, ...]:
+        """The runtimes that can be measured."""
+        return tuple(name for name in self.runtimes if name not in self.unsupported)
 
     @property
     def title(self) -> str:

@@ -15,10 +15,10 @@ from mobilebench.bench.measure.progress import RunProgress
 from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.outputs import Reference
-from mobilebench.bench.runtimes.runtime import TVM, find_runtime
+from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.reports.records.activations import Activations
+from mobilebench.reports.records.record import UNSUPPORTED
 from mobilebench.schedules.precision import INT8
-from mobilebench.targets.catalog.target import CPU, Target
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import WorkerError
 
@@ -28,7 +28,7 @@ class Prepared:
     """A cell with all that was prepared for it; None for parts that failed."""
 
     cell: PlannedCell
-    exported: OnnxModel | None = None
+    exported: OnnxModel | None = None  # at int8 quantized
     reference: Reference | None = None
     artifact: Artifact | None = None
     profiling_inputs: ProfilingInputs | None = None
@@ -49,47 +49,47 @@ class Preparation:
         """Export a cell's network to ONNX, and build its artifact if TVM is to run."""
         if cell.bundle:
             return _take_bundle(cell, cell.bundle)
+        refused = [Attempt(name, UNSUPPORTED, why) for name, why in cell.unsupported.items()]
+        if not cell.supported:
+            return Prepared(cell, failed=refused)
+        asked, cell = cell, replace(cell, runtimes=cell.supported)
         self._progress.stage(cell.title, "export")
         exported, unexported = self._export(cell)
+        model, unquantized = self._quantize(cell, exported)
         self._progress.stage(cell.title, "compile")
-        artifact, profiling_inputs, unbuilt = self._build(cell, exported)
+        artifact, profiling_inputs, unbuilt = self._build(cell, model)
         evaluation = self._evaluation(cell)
         plans = analyse_memory(
-            *(self._context, self._service, cell, exported, artifact, self._progress)
+            *(self._context, self._service, cell, model, artifact, self._progress)
         )
         return Prepared(
-            cell=cell,
-            exported=exported,
-            reference=Reference(*exported.reference()) if exported else None,
+            cell=asked,
+            exported=model or exported,
+            reference=Reference(*model.reference()) if model else None,
             artifact=artifact,
             profiling_inputs=profiling_inputs,
             evaluation=evaluation,
             plans=plans,
-            failed=[*unexported, *unbuilt],
+            failed=[*refused, *unexported, *unquantized, *unbuilt],
         )
 
     def _export(self, cell: PlannedCell) -> tuple[OnnxModel | None, list[Attempt]]:
-        """Return the exported network, quantized if asked for, and failed attempts.
-
-        A runtime without 8-bit arithmetic fails alone, all if there is no network.
-        """
+        """Return the exported network, or a failed attempt for every runtime."""
         try:
-            exported = self._service.to_onnx(cell.variant, cell.weights)
+            return self._service.to_onnx(cell.variant, cell.weights), []
         except (BenchError, WorkerError) as error:
             return None, [Attempt(name, "to_onnx_failed", str(error)) for name in cell.runtimes]
-        if cell.precision != INT8:
+
+    def _quantize(
+        self, cell: PlannedCell, exported: OnnxModel | None
+    ) -> tuple[OnnxModel | None, list[Attempt]]:
+        """Return what was exported, at int8 in 8 bits, or a failed attempt for every runtime."""
+        if exported is None or cell.precision != INT8:
             return exported, []
-        unsupported = [
-            Attempt(name, "unsupported", reason)
-            for name in cell.runtimes
-            if (reason := _without_int8(cell.target, name))
-        ]
-        if len(unsupported) == len(cell.runtimes):
-            return None, unsupported
         self._progress.stage(cell.title, "quantize")
-        network = (exported, cell.variant, cell.weights)
+        calibration = self._context.calibration
         try:
-            return self._service.quantize(*network, self._context.calibration), unsupported
+            return self._service.quantize(exported, cell.variant, cell.weights, calibration), []
         except (BenchError, WorkerError) as error:
             return None, [Attempt(name, "quantize_failed", str(error)) for name in cell.runtimes]
 
@@ -100,8 +100,7 @@ class Preparation:
 
         None where TVM does not run; a failed attempt of TVM if the build fails.
         """
-        unsupported = cell.precision == INT8 and _without_int8(cell.target, TVM)
-        if exported is None or TVM not in cell.runtimes or unsupported:
+        if exported is None or TVM not in cell.runtimes:
             return None, None, []
         service, options = self._service, self._context.build_options(cell)
         try:
@@ -127,15 +126,6 @@ class Preparation:
         except WorkerError as error:
             self._progress.warn(f"{cell.title}: accuracy is not measured: {error}")
             return None
-
-
-def _without_int8(target: Target, runtime: str) -> str:
-    """Return why a runtime does not compute in int8 on a target; empty if it does."""
-    if target.device_type != CPU:
-        return f"{target.name} has no int8; leave out --precision int8 for it"
-    if not find_runtime(runtime).has_int8:
-        return f"{runtime} has no int8; leave out --precision int8 for it"
-    return ""
 
 
 def _take_bundle(cell: PlannedCell, bundle: Bundle) -> Prepared:

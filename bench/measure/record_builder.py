@@ -36,6 +36,7 @@ def make_record(
         width=variant.width,
         emulated=cell.target.emulated or bool(result.before and result.before.emulated),
         runtime_version=RUNTIMES[attempt.runtime].version() or "",
+        runtime_notes=attempt.notes,
         trials=0,
         effort=context.suite.effort,
         status=attempt.status,
@@ -157,6 +158,8 @@ def _with_fidelity(record: Record, attempt: Attempt) -> Record:
         max_abs_error=fidelity.max_abs_error,
         relative_l2_error=fidelity.relative_l2_error,
         top1_agreement=fidelity.top1_agreement,
+        float32_l2_error=fidelity.float32_l2_error,
+        float32_agreement=fidelity.float32_agreement,
         max_box_error_px=fidelity.max_box_error_px,
         fidelity_inputs=fidelity.inputs,
     )

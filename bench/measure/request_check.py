@@ -24,8 +24,8 @@ def check_request(
 
     Raises BenchError for a target, a device or weights with which no cell could be measured.
     """
-    live = {cell.target.name: cell.target for cell in cells}
-    for target in live.values():
+    live = {cell.target.name: cell.target for cell in cells if cell.supported}
+    for target in list(live.values()):
         for refusal in service.check_target(target, context.databases):
             progress.warn(refusal)
         if target.tracker_key:
@@ -33,11 +33,11 @@ def check_request(
         own = [cell for cell in cells if cell.target.name == target.name]
         live[target.name] = _probe(context, target, own)
     _check_weights(context, service, cells)
-    return [replace(cell, target=live[cell.target.name]) for cell in cells]
+    return [replace(cell, target=live.get(cell.target.name, cell.target)) for cell in cells]
 
 
 def _probe(context: RunContext, target: Target, cells: Sequence[PlannedCell]) -> Target:
-    half = any(cell.precision == FLOAT16 for cell in cells)
+    half = any(cell.precision == FLOAT16 and cell.supported for cell in cells)
     exported = (one for one in context.bundles if one.target.name == target.name)
     built_for = next((one.manifest.architecture for one in exported), "")
     config = context.measurement_config(target, threads=1)

@@ -89,6 +89,7 @@ def _measure(
     if prepared.reference is None or not left:
         return prepared, CellResult(prepared.failed)
     progress.stage(cell.title, "measure")
+    quantization = exported.quantization if exported else None
     workload = Workload(
         cell.variant,
         cell.weights,
@@ -96,11 +97,14 @@ def _measure(
         library=artifact.library if artifact else None,
         params_path=artifact.params_path if artifact else None,
         precision=cell.precision,
+        float_onnx_path=quantization.float_onnx_path if quantization else None,
+        calibration=context.calibration,
     )
     inputs = CellInputs(
         runtimes=left,
         workload=workload,
         reference=prepared.reference,
+        float_outputs=exported.float_outputs() if exported else None,
         profiling=prepared.profiling_inputs,
         evaluation=prepared.evaluation,
     )

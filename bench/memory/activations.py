@@ -14,16 +14,18 @@ _ELEMENT_BYTES = {FLOAT32: 4, FLOAT16: 2, INT8: 1}
 def activations_of(onnx_path: Path, precision: str) -> Activations:
     """Return the needs of a network whose activations are stored in a precision of PRECISIONS.
 
+    At int8 the file is the network in float32, and its input and outputs remain that.
     Raises BenchError for a file whose shapes are not all known.
     """
     graph = read_graph(onnx_path)
     element_bytes = _ELEMENT_BYTES[precision]
+    outer_bytes = _ELEMENT_BYTES[FLOAT32] if precision == INT8 else element_bytes
     tensors = graph.tensors.values()
     lifetimes = [lifetime(one, element_bytes) for one in tensors if one.is_inside]
     return Activations(
         element_bytes=element_bytes,
-        input_bytes=element_bytes * sum(one.elements for one in tensors if one.writer is None),
-        output_bytes=element_bytes * sum(one.elements for one in tensors if one.is_output),
+        input_bytes=outer_bytes * sum(one.elements for one in tensors if one.writer is None),
+        output_bytes=outer_bytes * sum(one.elements for one in tensors if one.is_output),
         sizes=largest_by_size(graph),
         steps=tuple(
             OperatorMemory(

@@ -29,6 +29,7 @@ class Quantization:
 
     float_onnx_path: Path  # the network before
     calibration: str  # the name of the images
+    float_outputs_path: Path  # .npz of PyTorch's outputs of that network, on the same inputs
     relative_l2_error: float  # of the quantized network in PyTorch, against the float32 one
     quantize_s: float
 
@@ -49,6 +50,13 @@ class OnnxModel:
         with np.load(self.reference_path) as arrays:
             inputs, *outputs = (arrays[name] for name in arrays.files)
             return inputs, tuple(outputs)
+
+    def float_outputs(self) -> Outputs | None:
+        """Return PyTorch's outputs of the network before it was quantized; None if it is not."""
+        if self.quantization is None:
+            return None
+        with np.load(self.quantization.float_outputs_path) as arrays:
+            return tuple(arrays[name] for name in arrays.files)
 
 
 def to_onnx(variant: Variant, weights: Weights, cache_dir: Path) -> OnnxModel:

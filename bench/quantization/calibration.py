@@ -34,6 +34,11 @@ class Calibration:
             yield preprocess_files(variant.task, [file], preprocessing)
 
 
+def find_calibration(source: str) -> Calibration:
+    """Return what `--calibration` names: images, or noise if it is empty; raises BenchError."""
+    return read_calibration(Path(source)) if source else Calibration()
+
+
 def read_calibration(path: Path) -> Calibration:
     """Return about a hundred of the images below a directory, evenly spread.
 

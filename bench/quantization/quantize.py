@@ -31,6 +31,7 @@ from mobilebench.bench.quantization.reference import infer
 from mobilebench.targets.errors import BenchError
 
 _MODEL, _REFERENCE, _FACTS = "model.onnx", "reference.npz", "facts.json"
+_FLOAT_OUTPUTS = "float_outputs.npz"
 _EQUALIZED, _RANGES = "equalized.onnx", "ranges.json"
 
 _AT_ONCE = 32  # images that are in memory at once
@@ -69,6 +70,7 @@ def quantize(
         before, after = (infer(path, images) for path in (model.onnx_path, directory / _MODEL))
         named: dict[str, Any] = dict(zip(outputs_of(variant), after, strict=True))
         np.savez(directory / _REFERENCE, inputs=images, **named)
+        np.savez(directory / _FLOAT_OUTPUTS, **dict(zip(named, before, strict=True)))
         errors = [
             float(np.linalg.norm(one - other) / np.linalg.norm(other))
             for one, other in zip(after, before, strict=True)
@@ -89,7 +91,9 @@ def quantize(
         onnx_path=directory / _MODEL,
         onnx_sha256=digest,
         reference_path=directory / _REFERENCE,
-        quantization=Quantization(model.onnx_path, calibration.name, **facts),
+        quantization=Quantization(
+            model.onnx_path, calibration.name, directory / _FLOAT_OUTPUTS, **facts
+        ),
     )
 
 

@@ -52,6 +52,10 @@ class InProcessRuntime(ABC):
             times.append((clock() - start) / _NANOSECONDS_PER_MS)
         return times
 
+    def notes(self) -> str:
+        """Tell how the loaded model is run; empty if nothing is known."""
+        return ""
+
     def usage(self) -> Usage:
         """Tell what memory this process took so far."""
         return Usage(self._base_rss_bytes, peak_resident_bytes(), heap_bytes())

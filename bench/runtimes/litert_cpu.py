@@ -17,7 +17,7 @@ from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.targets.errors import BenchError
 
 _MODEL = "model.tflite"
-_CONVERTER = "litert-torch==0.10.0"
+_CONVERTER, _QUANTIZER = "litert-torch==0.10.0", "litert-quantizer==0.11.0"
 
 
 def convert(workload: Workload, directory: Path, cache_dir: Path) -> None:
@@ -27,19 +27,46 @@ def convert(workload: Workload, directory: Path, cache_dir: Path) -> None:
     first time (1 GB). What it is given is an exported PyTorch program, so that it needs nothing of
     this project. Raises BenchError if making the environment or the conversion fails.
     """
-    packages = (_CONVERTER, f"torch=={version('torch').partition('+')[0]}")
-    environment = cache_dir / f"litert-converter-{content_key(packages, sys.version)}"
+    python = _environment("converter", _CONVERTER, f"torch=={_version('torch')}", within=cache_dir)
+    program = directory / "program.pt2"
+    _export_channels_last(workload, program)
+    _run([python, "-I", _program("litert_convert.py"), str(program), str(directory / _MODEL)])
+    program.unlink()
+
+
+def quantize(workload: Workload, directory: Path, cache_dir: Path) -> None:
+    """Write what LiteRT's quantiser makes of the flatbuffer, in an environment of its own too.
+
+    Raises BenchError if making the environment or the quantisation fails.
+    """
+    assert workload.calibration and workload.converted
+    images = workload.calibration.inputs(workload.variant, workload.preprocessing)
+    inputs = directory / "inputs.npy"
+    np.save(inputs, np.concatenate([image.transpose(0, 2, 3, 1) for image in images]))
+    python = _environment("quantizer", _QUANTIZER, within=cache_dir)
+    files = workload.converted / _MODEL, inputs, directory / _MODEL
+    _run([python, "-I", _program("litert_quantize.py"), *map(str, files)])
+    inputs.unlink()
+
+
+def _environment(name: str, *packages: str, within: Path) -> str:
+    """Return the Python of an environment with some packages, made unless it is there already."""
+    environment = within / f"litert-{name}-{content_key(packages, sys.version)}"
 
     def fill(scratch: Path) -> None:
         venv.create(scratch, with_pip=True)
         _run([str(scratch / "bin" / "python"), "-P", "-m", "pip", "install", "--quiet", *packages])
 
-    python = cached(environment, fill) / "bin" / "python"
-    program = directory / "program.pt2"
-    _export_channels_last(workload, program)
-    converter = Path(__file__).with_name("litert_convert.py")
-    _run([str(python), "-I", str(converter), str(program), str(directory / _MODEL)])
-    program.unlink()
+    return str(cached(environment, fill) / "bin" / "python")
+
+
+def _version(package: str) -> str:
+    """Return an installed version without what names the build."""
+    return version(package).partition("+")[0]
+
+
+def _program(name: str) -> str:
+    return str(Path(__file__).with_name(name))
 
 
 def _export_channels_last(workload: Workload, path: Path) -> None:
@@ -66,7 +93,7 @@ def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["no message"]
-        raise BenchError(f"LiteRT's converter: {lines[-1]}")
+        raise BenchError(f"LiteRT's tools: {lines[-1]}")
 
 
 class LiteRt(InProcessRuntime):

@@ -1,12 +1,15 @@
 """MNN on its own form of the ONNX file."""
 
+import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import MNN
 import numpy as np
 
 from mobilebench.bench.models.heads import outputs_of
+from mobilebench.bench.models.onnx_export import INPUT_NAME
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.runtimes.in_process import InProcessRuntime
 from mobilebench.bench.runtimes.runtime import Workload
@@ -30,8 +33,52 @@ def convert(workload: Workload, directory: Path, _cache_dir: Path) -> None:
         raise BenchError(f"MNN's converter refuses {workload.variant.name}")
 
 
+def quantize(workload: Workload, directory: Path, _cache_dir: Path) -> None:
+    """Write what MNN's quantiser makes of its float32 model; raises BenchError if it refuses that.
+
+    MNN does not read quantized ONNX files with a scale for each channel.
+    """
+    import _tools
+
+    assert workload.converted is not None
+    source, model = workload.converted / _MODEL, directory / _MODEL
+    with TemporaryDirectory(prefix="mobilebench-") as inputs:
+        settings = _write_calibration(workload, Path(inputs))
+        _tools.mnnquant(["mnnquant", str(source), str(model), str(settings)])
+    if not model.exists():
+        raise BenchError(f"MNN's quantiser refuses {workload.variant.name}")
+
+
+def _write_calibration(workload: Workload, directory: Path) -> Path:
+    """Write the calibration's inputs as text, as MNN's quantiser reads them, and its settings."""
+    assert workload.calibration
+    variant, samples = workload.variant, directory / "inputs"
+    shape = json.dumps({"inputs": [{"name": INPUT_NAME, "shape": list(variant.input_shape)}]})
+    count = 0
+    for image in workload.calibration.inputs(variant, workload.preprocessing):
+        sample = samples / f"{count:03}"
+        sample.mkdir(parents=True)
+        (sample / "input.json").write_text(shape)
+        image.tofile(sample / f"{INPUT_NAME}.txt", sep=" ", format="%.6g")
+        count += 1
+    settings = {
+        "path": f"{samples}/",
+        "input_type": "sequence",
+        "used_sample_num": count,
+        "width": variant.width,
+        "height": variant.height,
+        "batch_size": 1,
+        "feature_quantize_method": "EMA",
+        "weight_quantize_method": "MAX_ABS",
+        "quant_bits": 8,
+    }
+    config = directory / "settings.json"
+    config.write_text(json.dumps(settings))
+    return config
+
+
 class Mnn(InProcessRuntime):
-    """Float32 ("high" precision), with power and memory settings for speed."""
+    """Nothing in half precision ("high" precision), with power and memory settings for speed."""
 
     def load(self, workload: Workload, threads: int) -> None:
         """Load the converted model and make a session."""

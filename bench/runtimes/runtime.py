@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mobilebench.bench.models.outputs import Floats, Outputs
+from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
-from mobilebench.schedules.precision import FLOAT32
+from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
 from mobilebench.targets.errors import unknown
+
+if TYPE_CHECKING:
+    from mobilebench.bench.quantization.calibration import Calibration
 
 
 @dataclass(frozen=True)
@@ -21,11 +25,19 @@ class Workload:
 
     variant: Variant
     weights: Weights
-    onnx_path: Path
+    onnx_path: Path  # at int8 the quantised graph
     library: Path | None = None  # of the artifact; for TVM
     params_path: Path | None = None  # its external weights, if it has any
     converted: Path | None = None  # directory of the model in the runtime's own form
-    precision: str = FLOAT32  # of the artifact
+    precision: str = FLOAT32
+    # At int8, for runtimes that quantise by themselves:
+    float_onnx_path: Path | None = None
+    calibration: "Calibration | None" = None
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How images become inputs."""
+        return self.weights.preprocessing(self.variant)
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,10 @@ class Runtime(Protocol):
         """Tell what memory the process took so far."""
         ...
 
+    def notes(self) -> str:
+        """Tell how the loaded model is run, for readers of the row; empty if nothing is known."""
+        ...
+
 
 def warm_up(time_samples: Callable[[int], list[float]], seconds: float) -> float:
     """Take samples for about so long, three at least; return the last median in milliseconds."""
@@ -83,8 +99,9 @@ class RuntimeEntry:
     extra: str  # of this project; empty if always installed
     why: str
     converters: tuple[str, ...] | None = None  # what its module's `convert` needs, if it has one
-    has_int8: bool = False  # it computes what a quantized ONNX file describes
     by_default: bool = True  # measured wherever it is installed
+    precisions: tuple[str, ...] = (FLOAT32,)  # that it is measured at
+    quantizes: bool = False  # its module has `quantize`, for what it runs at int8
 
     def version(self) -> str | None:
         """Return the installed version; None if it, or its converter, is not installed."""
@@ -105,7 +122,7 @@ _ENTRIES = (
         "apache-tvm",
         "",
         "what this is about",
-        has_int8=True,
+        precisions=(FLOAT32, FLOAT16, INT8),
     ),
     RuntimeEntry(
         "torch",
@@ -128,7 +145,7 @@ _ENTRIES = (
         "onnxruntime",
         "baselines",
         "ONNX Runtime's CPU provider",
-        has_int8=True,
+        precisions=(FLOAT32, INT8),
     ),
     RuntimeEntry(
         "openvino",
@@ -136,7 +153,8 @@ _ENTRIES = (
         "openvino",
         "baselines",
         "OpenVINO's CPU plug-in",
-        has_int8=True,
+        precisions=(FLOAT32, INT8),
+        quantizes=True,
     ),
     RuntimeEntry(
         "ncnn",
@@ -153,6 +171,8 @@ _ENTRIES = (
         "baselines",
         "MNN",
         converters=(),
+        precisions=(FLOAT32, INT8),
+        quantizes=True,
     ),
     RuntimeEntry(
         "litert",
@@ -161,6 +181,8 @@ _ENTRIES = (
         "litert",
         "LiteRT (TensorFlow Lite) with XNNPACK",
         converters=(),
+        precisions=(FLOAT32, INT8),
+        quantizes=True,
     ),
 )
 RUNTIMES = {entry.name: entry for entry in _ENTRIES}
@@ -173,6 +195,14 @@ def find_runtime(name: str) -> RuntimeEntry:
     return RUNTIMES[name]
 
 
-def default_runtimes() -> Iterable[str]:
-    """Return the names of the runtimes that are measured here when none is named."""
-    return [name for name, entry in RUNTIMES.items() if entry.by_default and entry.version()]
+def default_runtimes(precisions: Iterable[str]) -> Iterable[str]:
+    """Return the runtimes that are measured here when none is named.
+
+    These are the installed ones that have one of the precisions.
+    """
+    asked = set(precisions)
+    return [
+        name
+        for name, entry in RUNTIMES.items()
+        if entry.by_default and asked.intersection(entry.precisions) and entry.version()
+    ]

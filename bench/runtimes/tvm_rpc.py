@@ -229,6 +229,10 @@ class TvmRuntime:
                 rates.append(amount / min(timer(*args).results))
         return rates[0], rates[1]
 
+    def notes(self) -> str:
+        """Return nothing: the record's other columns say how the artifact was built."""
+        return ""
+
     def usage(self) -> Usage:
         """Tell what memory the session's process took so far."""
         with self._noticing_loss():

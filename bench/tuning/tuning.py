@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,7 +32,7 @@ from mobilebench.schedules.databases.database import (
     write_database,
 )
 from mobilebench.schedules.machine import Processor
-from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
+from mobilebench.schedules.precision import FLOAT16, FLOAT32
 from mobilebench.schedules.tuning.candidates import BUILDER
 from mobilebench.schedules.tuning.search_settings import SearchSettings
 from mobilebench.targets.catalog.target import Target, find_target
@@ -61,6 +61,7 @@ class Tuning:
     scheduler: str = ""  # of the Dask cluster that builds; empty: this machine
     farm: Farm | None = None  # where the target's boards are
     precision: str = FLOAT32
+    calibration: Calibration = field(default_factory=Calibration)  # of int8
 
 
 def tune(request: Tuning, progress: TuningProgress) -> bool:
@@ -90,10 +91,9 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
         exported = {}
         for variant in variants:
             progress.say(f"{variant.name}: export")
-            exported[variant] = service.to_onnx(variant, Weights())
-            if request.precision == INT8:
-                network = exported[variant], variant, Weights()
-                exported[variant] = service.quantize(*network, Calibration())
+            exported[variant] = service.network(
+                variant, Weights(), request.precision, request.calibration
+            )
         machine, found = _search(request, target, exported, progress)
         emulated = target.emulated or state.emulated
         new = TileDatabase(

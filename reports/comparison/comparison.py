@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 from mobilebench.reports.comparison.watched import Change
 from mobilebench.reports.records.cell_key import CellKey
+from mobilebench.reports.records.record import UNSUPPORTED
 
 Speed = Literal["slower", "faster", "same", "unclear"]
 Verdict = Literal[
@@ -69,6 +70,8 @@ class CellChange:
     @property
     def verdict(self) -> Verdict:
         """The verdict on the cell, one of the words above."""
+        if self.base_status == self.head_status == UNSUPPORTED:
+            return "same"
         was_ok, is_ok = self.base_status == "ok", self.head_status == "ok"
         changes = {figure.change for figure in self.figures}
         speed = self.latency.verdict if self.latency else "unclear"

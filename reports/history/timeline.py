@@ -12,6 +12,7 @@ import pandas as pd
 from mobilebench.reports.comparison.watched import WATCHED
 from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.environment import VERSIONS
+from mobilebench.reports.records.record import UNSUPPORTED
 from mobilebench.reports.records.store import Run, Store
 
 WINDOW = 60
@@ -33,7 +34,8 @@ class Timeline:
     """Cells over nights; a night is a run.
 
     rows: a row for each record, in the order of writing; beside the record's columns `night` and
-    `cell` say which of `nights` and `cells` it is of. Failed rows are among them.
+    `cell` say which of `nights` and `cells` it is of. Failed rows are among them, and none of
+    what a runtime or a target has not.
     """
 
     nights: tuple[Run, ...]  # the oldest first
@@ -73,6 +75,7 @@ class Timeline:
 def read_timeline(store: Store, runs: Sequence[Run]) -> Timeline:
     """Return the timelines of all cells in those runs, the oldest given first."""
     rows = store.frame(_COLUMNS, [run.run_id for run in runs])
+    rows = rows[rows["status"] != UNSUPPORTED]
     numbers = {run.run_id: night for night, run in enumerate(runs)}
     number = rows.groupby(list(CELL), sort=False).ngroup()  # in the order of appearance, as here:
     cells = tuple(

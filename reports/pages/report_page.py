@@ -20,6 +20,7 @@ from mobilebench.reports.pages.site import PAGE, navigation, write_site
 from mobilebench.reports.plots.plot import Plot
 from mobilebench.reports.plots.results_plots import draw
 from mobilebench.reports.plots.roofline_plot import draw_rooflines
+from mobilebench.reports.records.record import UNSUPPORTED
 from mobilebench.reports.records.store import Store
 from mobilebench.reports.tables.accuracy_table import accuracy_tables
 from mobilebench.reports.tables.frames import (
@@ -37,7 +38,9 @@ from mobilebench.reports.tables.memory_analysis import Account, gather_accounts
 from mobilebench.reports.tables.results_table import (
     environment_table,
     failed_table,
+    precisions_table,
     result_tables,
+    unsupported_table,
     warnings_table,
 )
 from mobilebench.reports.tables.table import Table
@@ -99,15 +102,21 @@ def _fill(
     nav = navigation(tonight, page_name)
     glance = _glance(frame, run_ids)
     plots = [*draw(frame, directory), *draw_rooflines(kernels, directory)]
-    results = [*result_tables(frame), *accuracy_tables(frame), *family_tables(kernels)]
+    results = [
+        *result_tables(frame),
+        *precisions_table(frame),
+        *accuracy_tables(frame),
+        *family_tables(kernels),
+    ]
     failed, noisy = failed_table(frame), warnings_table(frame)
+    unsupported = unsupported_table(frame)
     environment = environment_table(frame)
     write_csv(frame, directory / "records.csv")
     operators = write_operators(kernels, nav, directory)
     if operators:
         write_csv(kernels, directory / "kernels.csv")
     memory = write_memory(accounts, nav, directory)
-    everything = [table for table in (failed, *results, noisy, environment) if table]
+    everything = [table for table in (failed, *results, noisy, unsupported, environment) if table]
     markdown = _markdown(glance, plots, operators, memory, everything)
     (directory / "report.md").write_text(markdown, encoding="utf-8")
     page = render(
@@ -120,6 +129,7 @@ def _fill(
         results=results,
         failed=failed,
         noisy=noisy,
+        unsupported=unsupported,
         environment=environment,
         nav=nav if tonight else (),
         here=page_name,
@@ -147,7 +157,7 @@ def _glance(frame: pd.DataFrame, run_ids: Sequence[str]) -> Glance:
     return Glance(
         runs=tuple(run_ids),
         started_at=str(frame["started_at"].min()),
-        rows=len(frame),
+        rows=int((frame["status"] != UNSUPPORTED).sum()),
         ok=len(good),
         noisy=int((good["warnings"] != "").sum()),
         headlines=tuple(

@@ -32,6 +32,7 @@ crashed          the process that ran the model died
 timed_out        the process that ran the model did not answer within the time limit
 """
 STATUSES: tuple[str, ...] = get_args(Status)
+UNSUPPORTED: Status = "unsupported"
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ class Record:
     """`tvm`, or the inference runtime that it is compared with."""
     runtime_version: str
     """The version of that runtime."""
+    runtime_notes: str = ""
+    """What the runtime tells about how it runs the network, such as instructions that it uses."""
     threads: int
     """How many threads the runtime was given."""
     trials: int
@@ -159,6 +162,10 @@ class Record:
     quantization_error: float | None = None
     """Relative L2 error of the int8 network in PyTorch against the float32 one; what fidelity is
     compared with is the int8 network in PyTorch."""
+    float32_l2_error: float | None = None
+    """Relative L2 error of int8 outputs against the float32 network in PyTorch."""
+    float32_agreement: float | None = None
+    """Share of whole inputs, anchors or pixels with that network's top class."""
 
     # accuracy on data, of the task's kind; intervals are bootstraps over images
     top1_percent: float | None = None

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from mobilebench.reports.records.environment import PARTS, SETTINGS, STATE, VERSIONS
+from mobilebench.reports.records.record import UNSUPPORTED
 from mobilebench.reports.tables.frames import (
     MAIN,
     Setup,
@@ -32,13 +33,63 @@ def result_tables(frame: pd.DataFrame) -> list[Table]:
     return tables
 
 
+def precisions_table(frame: pd.DataFrame) -> list[Table]:
+    """Return, where several precisions were measured, each runtime's best of each beside the other.
+
+    A column is a precision; the last one tells how many times as fast the best is as float32.
+    """
+    rows = ok_rows(newest(frame)).dropna(subset="latency_p50_ms")
+    tables = []
+    places = ["target", "device", "threads", "optimize_for"]
+    for place, alike in rows.groupby(places, sort=False):
+        names = list(alike["precision"].unique())
+        if len(names) < 2:
+            continue
+        wide = alike.sort_values(["macs", "variant"], kind="stable").pivot_table(
+            index=["variant", "runtime"], columns="precision", values="latency_p50_ms", sort=False
+        )
+        body = []
+        for variant, own in wide.groupby(level="variant", sort=False):
+            fastest = own.min()
+            for (_, runtime), row in own.iterrows():
+                shown = [
+                    f"{milliseconds(row[n])}{' *' if row[n] == fastest[n] else ''}"
+                    if pd.notna(row[n])
+                    else "-"
+                    for n in names
+                ]
+                gain = row[names[0]] / row.min()
+                body.append((str(variant), str(runtime), *shown, _number(gain, ".2f")))
+        threads = "1 thread" if place[2] == 1 else f"{place[2]} threads"
+        caption = (
+            "Median latency in milliseconds; * marks the fastest runtime at a precision. The last "
+            f"column: {names[0]} over the runtime's best precision."
+        )
+        headers = ("variant", "runtime", *(f"{n}, ms" for n in names), f"{names[0]} / best")
+        title = f"Precisions: {place[0]} on {place[1]}, {threads}"
+        tables.append(Table(title, caption, headers, tuple(body), words=2))
+    return tables
+
+
 def failed_table(frame: pd.DataFrame) -> Table | None:
-    """Return every row that is not ok, with its reason; None if all are."""
-    failed = frame[frame["status"] != "ok"]
+    """Return every row that is neither ok nor unsupported, with its reason; None without any."""
+    failed = frame[~frame["status"].isin(["ok", UNSUPPORTED])]
     if failed.empty:
         return None
     columns = ["variant", "target", "device", "runtime", "threads", "precision", "status", "error"]
     return Table("Failed rows", "These have no latency.", tuple(columns), _text(failed, columns))
+
+
+def unsupported_table(frame: pd.DataFrame) -> Table | None:
+    """Return which runtime has not which precision where, and why; None if each has all."""
+    rows = frame[frame["status"] == UNSUPPORTED]
+    if rows.empty:
+        return None
+    columns = ["runtime", "precision", "target", "error"]
+    counts = rows.groupby(columns, sort=False)["variant"].nunique().reset_index()
+    body = tuple(tuple(map(str, row)) for row in counts.itertuples(index=False))
+    headers = ("runtime", "precision", "target", "reason", "variants")
+    return Table("Unsupported", "Nothing was measured of these.", headers, body, words=4)
 
 
 def warnings_table(frame: pd.DataFrame) -> Table | None:

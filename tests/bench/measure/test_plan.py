@@ -129,18 +129,30 @@ def test_boards_come_first_and_run_tvm_alone(context: RunContext, store: Store) 
     assert [cell.runtimes for cell in cells] == [("tvm",)] * 4 + [("tvm", "torch")] * 4
 
 
-def test_float16_is_measured_on_opencl_devices_only(context: RunContext, store: Store) -> None:
+def test_a_target_without_a_precision_has_one_row_that_says_so(
+    context: RunContext, store: Store
+) -> None:
     suite = suite_with(
-        context, targets=("native", "opencl"), precisions=("float32", "float16"), threads=(1,)
+        context, targets=("native", "opencl"), precisions=("float32", "float16", "int8")
     )
-    cells = open_cells(replace(context, suite=suite), store)
-    assert [(cell.target.name, cell.precision, cell.runtimes) for cell in cells[:3]] == [
-        ("native", "float32", ("tvm", "torch")),
-        ("opencl", "float32", ("tvm",)),
-        ("opencl", "float16", ("tvm",)),
+    cells = open_cells(replace(context, suite=suite.model_copy(update={"threads": (1,)})), store)
+    assert [(c.target.name, c.precision, c.runtimes, c.supported) for c in cells[:6]] == [
+        ("native", "float32", ("tvm", "torch"), ("tvm", "torch")),
+        ("native", "float16", ("tvm",), ()),
+        ("native", "int8", ("tvm", "torch"), ("tvm",)),
+        ("opencl", "float32", ("tvm",), ("tvm",)),
+        ("opencl", "float16", ("tvm",), ("tvm",)),
+        ("opencl", "int8", ("tvm",), ()),
     ]
-    assert len(cells) == 2 * 3
-    assert [cell.title for cell in cells[1:3]] == [
+    assert len(cells) == 2 * 6
+    assert cells[1].unsupported == {
+        "tvm": "target native is a CPU, which computes in float32 and int8"
+    }
+    assert cells[2].unsupported == {"torch": "torch is measured at float32 only"}
+    assert cells[5].unsupported == {
+        "tvm": "target opencl is an OpenCL device, which computes in float32 and float16"
+    }
+    assert [cell.title for cell in cells[3:5]] == [
         "mobilenet_v2_0.35_96 on opencl, 1 thread",
         "mobilenet_v2_0.35_96 on opencl, 1 thread, float16",
     ]

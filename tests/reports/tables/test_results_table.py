@@ -142,3 +142,35 @@ def test_fidelity_of_classifiers_is_of_inputs_alone(make_record: Any) -> None:
     table = by_title(frame_of([make_record()]), "Fidelity")
     assert table.headers == ("variant", "tvm, error", "tvm, top-1 %")
     assert table.caption.endswith("and the share of them with the same top class.")
+
+
+def test_what_is_unsupported_is_not_failed(make_record: Any) -> None:
+    reason = "torch is measured at float32 only"
+    lacking = [
+        make_record(variant, "torch", None, precision="int8", status="unsupported", error=reason)
+        for variant in ("mobilenet_v2_1.0_224", "mobilenet_v2_0.35_96")
+    ]
+    frame = frame_of([make_record(), *lacking])
+    assert results.failed_table(frame) is None
+    table = results.unsupported_table(frame)
+    assert table is not None
+    assert table.rows == (("torch", "int8", "native", reason, "2"),)
+    assert results.unsupported_table(frame_of([make_record()])) is None
+
+
+def test_precisions_stand_beside_each_other(make_record: Any) -> None:
+    rows = [
+        make_record(latency_ms=6.0),
+        make_record(latency_ms=2.0, precision="int8"),
+        make_record(runtime="openvino", latency_ms=5.0),
+        make_record(runtime="torch", latency_ms=9.0),
+        make_record(runtime="openvino", latency_ms=2.5, precision="int8"),
+    ]
+    (table,) = results.precisions_table(frame_of(rows))
+    assert table.headers == ("variant", "runtime", "float32, ms", "int8, ms", "float32 / best")
+    assert [row[1:] for row in table.rows] == [
+        ("tvm", "6.00", "2.00 *", "3.00"),
+        ("openvino", "5.00 *", "2.50", "2.00"),
+        ("torch", "9.00", "-", "1.00"),
+    ]
+    assert results.precisions_table(frame_of(rows[:1])) == []
