@@ -70,7 +70,8 @@ def quantize(
         before, after = (infer(path, images) for path in (model.onnx_path, directory / _MODEL))
         named: dict[str, Any] = dict(zip(outputs_of(variant), after, strict=True))
         np.savez(directory / _REFERENCE, inputs=images, **named)
-        np.savez(directory / _FLOAT_OUTPUTS, **dict(zip(named, before, strict=True)))
+        whole: dict[str, Any] = dict(zip(named, before, strict=True))
+        np.savez(directory / _FLOAT_OUTPUTS, **whole)
         errors = [
             float(np.linalg.norm(one - other) / np.linalg.norm(other))
             for one, other in zip(after, before, strict=True)

@@ -123,10 +123,9 @@ class QuantizedGraph:
             values, steps, zero = (constant(arg) for arg in call.args)
             if values is None or steps is None or zero is None:
                 return None
-            found = (values.astype(np.float64) - zero.astype(np.float64)) * steps.astype(np.float64)
-            return np.asarray(found)
-        found = constant(call)
-        return None if found is None else found.astype(np.float64)
+            return np.asarray((values.astype(np.float64) - zero) * steps.astype(np.float64))
+        plain = constant(call)
+        return None if plain is None else plain.astype(np.float64)
 
     def _weight(self, call: Any) -> tuple[NDArray[np.int8], NDArray[np.float64]] | None:
         """Return symmetric weights (outputs, ...) of a product, and the step of each output."""

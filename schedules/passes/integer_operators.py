@@ -232,13 +232,17 @@ def _residuals(graph: QuantizedGraph) -> dict[Any, _Residual]:
         if None in operands or shapes[0] != shapes[1]:
             continue
         for one, other, read in zip(operands, operands[::-1], added.args, strict=True):
-            source = graph.value(one[0]) if one else None
-            alone = one and graph.is_read_once(one[0]) and graph.is_read_once(read)
-            quantized = is_call(source, "quantize")
-            if one and other and alone and quantized and graph.product(source.args[0]):
+            if one and other and graph.is_read_once(read) and _is_own_product(graph, one[0]):
                 found[variable] = _Residual(one[0], other[0])
                 break
     return found
+
+
+def _is_own_product(graph: QuantizedGraph, variable: Any) -> bool:
+    """Whether bytes are those of a product, and are read once."""
+    call = graph.value(variable)
+    of_product = is_call(call, "quantize") and graph.product(call.args[0]) is not None
+    return of_product and graph.is_read_once(variable)
 
 
 def _channel_numbers(product: Product, scale: Scale) -> list[Any]:

@@ -49,10 +49,7 @@ def _matmul(product: Product, machine: Processor) -> ByteSums | None:
 
 def _convolution(product: Product, machine: Processor, *, from_image: bool) -> ByteSums | None:
     attrs, templates = product.call.attrs, templates_of(machine)
-    stride, dilation, padding = (
-        tuple(int(one) for one in numbers)
-        for numbers in (attrs.strides, attrs.dilation, attrs.padding)
-    )
+    stride, dilation, padding = map(_integers, (attrs.strides, attrs.dilation, attrs.padding))
     window = Window(stride, padding, dilation)
     groups = int(attrs.groups)
     outputs, _, taps_y, taps_x = product.weight.shape
@@ -78,6 +75,11 @@ def _convolution(product: Product, machine: Processor, *, from_image: bool) -> B
             convolution.compute, packed, outputs, window, border=border, skippable=skippable
         )
     return None
+
+
+def _integers(values: Any) -> Any:
+    """Return the numbers of an attribute, which says how many there are."""
+    return tuple(int(value) for value in values)
 
 
 def _rows_as_words(weight: Any) -> Any:
