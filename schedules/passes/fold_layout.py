@@ -15,7 +15,7 @@ class FoldLayout:
     """Replace `permute_dims` and `reshape` of a constant by the constant so laid out.
 
     A permutation that leaves all axes where they are is dropped: what PyTorch's `permute` has
-    become where the layout is what it asked for.
+    become where the layout is what it asked for. Of two in a row one is left, or none.
 
     ConvertLayout leaves one in front of every weight and bias. TVM's FoldConstant does the same by
     compiling and running a kernel for each, which takes four seconds for MobileNetV2; numpy takes
@@ -33,11 +33,11 @@ class _Folder(PyExprMutator):
         call = self.visit_expr_post_order(call)
         if call.op not in (Op.get("relax.permute_dims"), Op.get("relax.reshape")):
             return call
-        if call.op == Op.get("relax.permute_dims") and _is_identity(call):
-            return call.args[0]
-        constant = call.args[0]
-        if isinstance(constant, relax.Var):
-            constant = self.lookup_binding(constant)
+        if call.op == Op.get("relax.permute_dims") and _axes(call) is not None:
+            call = self._joined(call)
+            if _axes(call) == sorted(_axes(call) or ()):
+                return call.args[0]
+        constant = self._bound(call.args[0])
         if not isinstance(constant, GenericConst):
             return call
         values = constant.value.numpy()
@@ -47,7 +47,21 @@ class _Folder(PyExprMutator):
         # relax.const copies, so the transposed view becomes contiguous there.
         return relax.const(values.transpose(axes))
 
+    def _joined(self, permute: Any) -> Any:
+        """Return one permutation in place of two."""
+        inner = self._bound(permute.args[0])
+        first, second = _axes(permute), None
+        if isinstance(inner, relax.Call) and inner.op == Op.get("relax.permute_dims"):
+            second = _axes(inner)
+        if first is None or second is None:
+            return permute
+        return relax.op.permute_dims(inner.args[0], [second[axis] for axis in first])
 
-def _is_identity(permute: Any) -> bool:
+    def _bound(self, expr: Any) -> Any:
+        return self.lookup_binding(expr) if isinstance(expr, relax.Var) else expr
+
+
+def _axes(permute: Any) -> list[int] | None:
+    """Return where each axis comes from; None where that is left to TVM."""
     axes = permute.attrs.axes
-    return axes is not None and [int(axis) for axis in axes] == list(range(len(axes)))
+    return None if axes is None else [int(axis) for axis in axes]

@@ -58,3 +58,18 @@ def test_transpose_of_a_variable_is_kept() -> None:
 
     module = module_of(lambda builder, x: relax.op.permute_dims(x, (1, 0)))
     tvm.ir.assert_structural_equal(run_pass(FoldLayout(), module), module)
+
+
+def test_two_transposes_in_a_row_become_one_or_none() -> None:
+    from tvm import relax
+
+    from mobilebench.schedules.passes.fold_layout import FoldLayout
+
+    def there_and_back(builder: Any, x: Any) -> Any:
+        return relax.op.permute_dims(builder.emit(relax.op.permute_dims(x, (1, 0))), (1, 0))
+
+    def thrice(builder: Any, x: Any) -> Any:
+        return relax.op.permute_dims(builder.emit(there_and_back(builder, x)), (1, 0))
+
+    assert str(run_pass(FoldLayout(), module_of(there_and_back))).count("permute_dims") == 0
+    assert str(run_pass(FoldLayout(), module_of(thrice))).count("permute_dims") == 1
