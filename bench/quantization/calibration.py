@@ -63,7 +63,7 @@ def _files(path: Path) -> tuple[Path, ...]:
         return coco.read(path).files
     lists = (path / voc.MASKS, path / voc.SPLIT)
     if path.name == voc.MASKS or path.suffix.lower() == ".txt" or any(map(Path.is_file, lists)):
-        return voc.read(path).files
+        return voc.read(path).images
     if path.suffix.lower() == ".csv" or (path / labels.LABELS).is_file():
         return labels.read(path).files
     if not path.is_dir():
