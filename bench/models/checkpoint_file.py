@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _PICKLES = 4  # of PyTorch's format before 1.6; the state_dict is the last, raw data follows
+_QUANTIZED = (b"QuantizeLinear", b"DequantizeLinear", b"QLinearConv")  # operators of ONNX
 _PARALLEL = "module."  # what `torch.nn.DataParallel` puts before every key
 
 
@@ -54,6 +55,20 @@ def read_names(path: Path) -> list[str]:
         return list(_strings(path))
     except Exception:  # What is wrong is told when it is loaded.
         return []
+
+
+def check_is_checkpoint(path: Path, content: bytes) -> None:
+    """Raise BenchError for an ONNX network, quantized or not; neither is a checkpoint."""
+    if path.suffix.lower() != ".onnx":
+        return
+    if any(name in content for name in _QUANTIZED):
+        raise BenchError(
+            f"checkpoint {path}: is a quantized ONNX network; give --weights the float32 "
+            "checkpoint that it was made from, and --precision int8"
+        )
+    raise BenchError(
+        f"checkpoint {path}: is an ONNX network; give --weights the checkpoint it was made from"
+    )
 
 
 def _format(path: Path) -> tuple[str, Callable[[Path], Any]]:

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlparse
 
 from mobilebench.bench.models.architecture import CLASSES, Padding
-from mobilebench.bench.models.checkpoint_file import read_names, read_tensors
+from mobilebench.bench.models.checkpoint_file import (
+    check_is_checkpoint,
+    read_names,
+    read_tensors,
+)
 from mobilebench.bench.models.checkpoint_keys import TORCHVISION, naming_of, torchvision_state
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import CLASSIFY, FAMILIES, MOBILENET_V2, SEGMENT, Variant
@@ -170,9 +174,11 @@ def _load_checkpoint(model: "Module", variant: Variant, source: str) -> None:
 
 def _read_manifest(path: Path, expected: str) -> Weights:
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = path.read_bytes()
     except OSError as error:
         raise BenchError(f"checkpoint {path}: {error.strerror}; give --weights a file") from error
+    check_is_checkpoint(path, content)
+    digest = hashlib.sha256(content).hexdigest()
     _check_digest(path, digest, expected or digest, "the hash asked for")
     naming = naming_of(read_names(path)) or TORCHVISION
     weights = Weights(

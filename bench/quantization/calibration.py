@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mobilebench.bench.accuracy import coco, labels, voc
 from mobilebench.bench.accuracy.evaluation import preprocess_files
 from mobilebench.bench.accuracy.images import whole_image
 from mobilebench.bench.models.outputs import Floats, seeded_inputs
@@ -15,7 +16,6 @@ from mobilebench.targets.errors import BenchError
 LEAST_IMAGES, MOST_IMAGES = 10, 100
 _SEEDED_INPUTS, _SEED = 16, 8  # of noise; another seed than the reference's
 _SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
-_LISTS = {".csv", ".json", ".txt"}
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,13 @@ def find_calibration(source: str) -> Calibration:
 def read_calibration(path: Path) -> Calibration:
     """Return about a hundred of the images below a directory, evenly spread.
 
-    A list of images, as `--data` takes it, stands for the directory that it is in.
-    Raises BenchError if there are fewer than ten, or one of those taken is damaged.
+    Data in a format of `--data` gives the images that it names, without masks; of any other
+    directory all images count, however deep. Raises BenchError if there are fewer than ten, or one
+    is damaged.
     """
     if not path.exists():
         raise BenchError(f"calibration {path}: no such file or directory")
-    if path.is_file() and path.suffix.lower() not in _LISTS:
-        raise BenchError(
-            f"calibration {path}: is not a directory of images, nor a list that --data takes"
-        )
-    directory = path if path.is_dir() else path.parent
-    files = [file for file in sorted(directory.rglob("*")) if _is_image(file, directory)]
+    files = _files(path)
     if len(files) < LEAST_IMAGES:
         raise BenchError(
             f"calibration {path}: has {len(files)} images; give at least {LEAST_IMAGES}, better "
@@ -63,7 +59,23 @@ def read_calibration(path: Path) -> Calibration:
     digest = hashlib.sha256()
     for file in taken:
         digest.update(whole_image(file, path))
+    directory = path if path.is_dir() else path.parent
     return Calibration(directory.resolve().name, taken, digest.hexdigest())
+
+
+def _files(path: Path) -> tuple[Path, ...]:
+    if path.suffix.lower() == ".json":
+        return coco.read(path).files
+    lists = (path / voc.MASKS, path / voc.SPLIT)
+    if path.name == voc.MASKS or path.suffix.lower() == ".txt" or any(map(Path.is_file, lists)):
+        return voc.read(path).images
+    if path.suffix.lower() == ".csv" or (path / labels.LABELS).is_file():
+        return labels.read(path).files
+    if not path.is_dir():
+        raise BenchError(
+            f"calibration {path}: is not a directory of images, nor a list that --data takes"
+        )
+    return tuple(file for file in sorted(path.rglob("*")) if _is_image(file, path))
 
 
 def _is_image(file: Path, directory: Path) -> bool:

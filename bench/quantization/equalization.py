@@ -33,7 +33,8 @@ def equalize(graph: Any, inputs: Floats) -> None:
             ranges[root] = np.maximum(ranges[root], found) if root in ranges else found
         return output
 
-    run_graph(graph, inputs, torch.float32, note)
+    for image in inputs:  # one by one: a detector's graph has the batch in its shapes
+        run_graph(graph, image[None], torch.float32, note)
     factors = {
         root: (np.maximum(largest, largest.max() * 1e-3) / largest.max()) ** _SHARE
         for root, largest in ranges.items()

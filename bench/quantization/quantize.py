@@ -137,7 +137,7 @@ def _quantize(before: Path, name: str, inputs: Iterator[Floats], directory: Path
                 "CalibMovingAverage": True,
             },
         )
-    except ValueError as error:
+    except (AssertionError, ValueError) as error:
         _check_ranges(directory / _RANGES, name)
         raise BenchError(f"{name}: cannot be quantized: {error}") from error
     _check_ranges(directory / _RANGES, name)

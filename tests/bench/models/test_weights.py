@@ -252,3 +252,17 @@ def test_an_address_that_does_not_answer_is_refused(server: str, tmp_path: Path)
     missing = server.replace("tiny", "missing")
     with pytest.raises(BenchError, match="404"):
         find_weights(f"{missing}#sha256={'0' * 64}", tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"\x08\x0aQuantizeLinear", "is a quantized ONNX network; .* --precision int8"),
+        (b"\x08\x0aConv", "is an ONNX network"),
+    ],
+)
+def test_an_onnx_network_is_no_checkpoint(tmp_path: Path, content: bytes, what: str) -> None:
+    path = tmp_path / "network.onnx"
+    path.write_bytes(content)
+    with pytest.raises(BenchError, match=what):
+        find_weights(str(path), tmp_path)
