@@ -12,6 +12,7 @@ step only, so it is equal bytes that count.
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 from mobilebench.bench.models.outputs import Floats
 from mobilebench.bench.quantization.reference import run_graph
 
-_LEAST_EQUAL, _MOST_STEPS = 0.999, 2.0
+_MOST_UNEQUAL, _MOST_STEPS = 0.001, 2.0
 _STEPS = 255  # of a range that a byte covers
 _NEAR = 1e-2  # of a step: what sums in float32 may differ by
 
@@ -30,14 +31,16 @@ class Agreement:
     """How many steps of its scale the values of a layer are from the reference's."""
 
     layer: str  # the tensor
+    values: int
     equal: float  # share of values that are the same, 0..1
     within_one: float  # share of values that are at most one step off, 0..1
     most_steps: float
 
     @property
     def holds(self) -> bool:
-        """Whether it is an agreement."""
-        return self.equal >= _LEAST_EQUAL and self.most_steps <= _MOST_STEPS
+        """Whether it is an agreement; one value of a small layer may be a halfway case."""
+        unequal = round((1 - self.equal) * self.values)
+        return unequal <= ceil(_MOST_UNEQUAL * self.values) and self.most_steps <= _MOST_STEPS
 
 
 def compare_steps(layer: str, computed: Any, expected: Any, step: float) -> Agreement:
@@ -46,6 +49,7 @@ def compare_steps(layer: str, computed: Any, expected: Any, step: float) -> Agre
     off = np.where(np.isfinite(off), off, np.inf)
     return Agreement(
         layer,
+        off.size,
         equal=float((off <= _NEAR).mean()),
         within_one=float((off <= 1 + _NEAR).mean()),
         most_steps=float(off.max()),

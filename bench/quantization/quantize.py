@@ -25,16 +25,13 @@ from mobilebench.bench.models.outputs import INPUTS, Floats
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.quantization.calibration import Calibration
-from mobilebench.bench.quantization.equalization import equalize
 from mobilebench.bench.quantization.float_outputs import keep_outputs_float
 from mobilebench.bench.quantization.reference import infer
 from mobilebench.targets.errors import BenchError
 
 _MODEL, _REFERENCE, _FACTS = "model.onnx", "reference.npz", "facts.json"
 _FLOAT_OUTPUTS = "float_outputs.npz"
-_EQUALIZED, _RANGES = "equalized.onnx", "ranges.json"
-
-_AT_ONCE = 32  # images that are in memory at once
+_RANGES = "ranges.json"
 
 
 def quantize(
@@ -59,12 +56,7 @@ def quantize(
 
     def fill(directory: Path) -> None:
         start = time.perf_counter()
-        some = islice(calibration.inputs(variant, preprocessing), _AT_ONCE)
-        some_images = np.concatenate(list(some))
-        equalized = directory / _EQUALIZED
-        _equalize(model.onnx_path, equalized, some_images)
-        _quantize(equalized, model.name, calibration.inputs(variant, preprocessing), directory)
-        equalized.unlink()
+        _quantize(model, calibration.inputs(variant, preprocessing), directory)
         taken_s = time.perf_counter() - start
         images = np.concatenate(list(islice(calibration.inputs(variant, preprocessing), INPUTS)))
         before, after = (infer(path, images) for path in (model.onnx_path, directory / _MODEL))
@@ -98,15 +90,7 @@ def quantize(
     )
 
 
-def _equalize(before: Path, after: Path, inputs: Floats) -> None:
-    import onnx
-
-    equalized = onnx.load(before)
-    equalize(equalized.graph, inputs)
-    after.write_bytes(equalized.SerializeToString(deterministic=True))
-
-
-def _quantize(before: Path, name: str, inputs: Iterator[Floats], directory: Path) -> None:
+def _quantize(model: OnnxModel, inputs: Iterator[Floats], directory: Path) -> None:
     import onnx
     from onnxruntime import quantization
 
@@ -118,11 +102,13 @@ def _quantize(before: Path, name: str, inputs: Iterator[Floats], directory: Path
             image = next(inputs, None)
             return None if image is None else {INPUT_NAME: image}
 
-    logging.getLogger().setLevel(logging.ERROR)  # it advises to preprocess what has been already
+    advice = logging.getLogger()  # it advises to preprocess what has been already
+    level = advice.level
+    advice.setLevel(logging.ERROR)
     path = directory / _MODEL
     try:
         quantization.quantize_static(
-            str(before),
+            str(model.onnx_path),
             str(path),
             Reader(),
             quant_format=quantization.QuantFormat.QDQ,
@@ -138,9 +124,11 @@ def _quantize(before: Path, name: str, inputs: Iterator[Floats], directory: Path
             },
         )
     except (AssertionError, ValueError) as error:
-        _check_ranges(directory / _RANGES, name)
-        raise BenchError(f"{name}: cannot be quantized: {error}") from error
-    _check_ranges(directory / _RANGES, name)
+        _check_ranges(directory / _RANGES, model.name)
+        raise BenchError(f"{model.name}: cannot be quantized: {error}") from error
+    finally:
+        advice.setLevel(level)
+    _check_ranges(directory / _RANGES, model.name)
     quantized = onnx.load(path)
     keep_outputs_float(quantized.graph)
     onnx.checker.check_model(quantized, full_check=True)

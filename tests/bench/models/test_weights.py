@@ -257,7 +257,7 @@ def test_an_address_that_does_not_answer_is_refused(server: str, tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"\x08\x0aQuantizeLinear", "is a quantized ONNX network; .* --precision int8"),
+        (b"\x08\x0aQuantizeLinear", r"is a quantized ONNX network; .* --precision int8"),
         (b"\x08\x0aConv", "is an ONNX network"),
     ],
 )

@@ -46,9 +46,7 @@ def layers(
         return compare_layers(quantized.onnx_path, image, computed)
 
 
-def test_sums_in_another_precision_agree(
-    quantized: OnnxModel, watched: onnx.GraphProto
-) -> None:
+def test_sums_in_another_precision_agree(quantized: OnnxModel, watched: onnx.GraphProto) -> None:
     found = layers(quantized, watched, kind=torch.float32)
     assert len(found) == len(watched.output)
     assert all(one.holds for one in found)
@@ -136,7 +134,7 @@ class SaturatedPairs:
         self._values[node.output[0]] = output
         if node.op_type != "Conv" or node.input[0] not in self._dequantizing:
             return output
-        data, weight, *bias = (self._values[name] for name in node.input)
+        data, weight = (self._values[name] for name in node.input[:2])
         if weight.shape[2] != 1 or weight.shape[1] % 2:
             return output
         steps = [self._constants[self._dequantizing[name].input[1]] for name in node.input[:2]]

@@ -81,7 +81,7 @@ def test_a_layer_without_a_finite_range_is_named(
 ) -> None:
     model = broken(quantized, tmp_path / "broken.onnx", number)
     pixels = Weights().preprocessing(TINY)
-    with pytest.raises(BenchError, match="layer .* puts out .* in calibration"):
+    with pytest.raises(BenchError, match=r"layer .* puts out .* in calibration"):
         quantize(model, TINY, pixels, Calibration(), tmp_path)
 
 
