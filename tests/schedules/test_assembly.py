@@ -80,7 +80,10 @@ def pointwise_assemblies(variant: str, target_name: str, cache_dir: Path) -> dic
 
 
 @pytest.mark.parametrize("target", ["raspberry-pi-4", "raspberry-pi-5"])
-@pytest.mark.parametrize("variant", ["mobilenet_v2_0.35_96", "mobilenet_v2_1.0_224"])
+@pytest.mark.parametrize(
+    "variant",
+    ["mobilenet_v2_0.35_96", pytest.param("mobilenet_v2_1.0_224", marks=pytest.mark.slow)],
+)
 def test_pointwise_loops_keep_sums_in_registers_and_mostly_multiply(
     variant: str, target: str, cache_dir: Path
 ) -> None:

@@ -168,6 +168,7 @@ def distance_from_pytorch(exported: Any, module: Any, handle: Any) -> float:
     return compare(outputs, reference).relative_l2_error
 
 
+@pytest.mark.slow
 def test_a_strided_input_is_refused(cache_dir: Path) -> None:
     """It would be read as what it is not."""
     import torch
@@ -191,6 +192,7 @@ def test_compiled_network_matches_pytorch(cache_dir: Path, name: str, target: st
     assert distance_from_pytorch(*planned(name, cache_dir, target)) < 1e-5
 
 
+@pytest.mark.slow
 def test_network_with_tensorflow_padding_matches_pytorch(cache_dir: Path) -> None:
     same = Weights(padding="same")
     compiled = planned("mobilenet_v2_0.35_64_t1", cache_dir, weights=same)

@@ -101,6 +101,7 @@ def cluster(scheduler: RealCluster, there: Path, cache_dir: Path) -> Iterator[Cl
         yield made
 
 
+@pytest.mark.slow
 def test_a_build_comes_back_with_its_files(
     cluster: Cluster, cache_dir: Path, there: Path, tmp_path: Path
 ) -> None:

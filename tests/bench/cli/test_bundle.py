@@ -124,6 +124,7 @@ def test_weights_are_external_or_embedded_in_float32_or_float16(
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_wrong_outputs_are_found(mobilebench: Any, bundle: Path) -> None:
     reference = bundle / "reference" / "logits.bin"
     values = np.fromfile(reference, "<f4")

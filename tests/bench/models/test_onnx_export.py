@@ -40,11 +40,13 @@ def test_equal_requests_give_equal_files(cache_dir: Path, tmp_path: Path) -> Non
     assert first.onnx_path.read_bytes() == again.onnx_path.read_bytes()
 
 
+@pytest.mark.slow
 def test_other_weights_give_another_file(cache_dir: Path) -> None:
     first, other = to_onnx(SHORT, Weights(), cache_dir), to_onnx(SHORT, Weights(seed=1), cache_dir)
     assert first.onnx_sha256 != other.onnx_sha256
 
 
+@pytest.mark.slow
 def test_another_epsilon_gives_another_file(cache_dir: Path) -> None:
     first = to_onnx(TINY, Weights(), cache_dir)
     other = to_onnx(TINY, Weights(batch_norm_epsilon=1e-3), cache_dir)

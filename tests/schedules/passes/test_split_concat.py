@@ -72,7 +72,7 @@ def test_a_larger_window_over_concatenated_channels_is_left_alone(tmp_path: Any)
     assert len(shapes(run_pass(SplitConcat(), imported(Joined(3), tmp_path)), "relax.concat")) == 1
 
 
-@pytest.mark.parametrize("size", [33, 65])
+@pytest.mark.parametrize("size", [33, pytest.param(65, marks=pytest.mark.slow)])
 def test_deeplab_head_has_no_concatenation_left(cache_dir: Any, size: int) -> None:
     import onnx
     from tvm.relax.frontend.onnx import from_onnx

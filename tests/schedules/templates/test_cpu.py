@@ -84,7 +84,8 @@ def run_on_two_threads(function: Any, directory: Path, *arrays: np.ndarray) -> n
     ("target", "size", "outputs", "stride", "dilation"),
     [
         ("native", (9, 9), 32, 1, 2),
-        ("native", (7, 11), 24, 1, 6),  # taps at the right and the left see padding alone
+        # Taps at the right and the left see padding alone.
+        pytest.param("native", (7, 11), 24, 1, 6, marks=pytest.mark.slow),
         ("x86-64-v3", (5, 6), 16, 1, 1),
         pytest.param("x86-64-v3", (9, 8), 40, 2, 1, marks=pytest.mark.slow),
     ],

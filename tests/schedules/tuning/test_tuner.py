@@ -68,6 +68,7 @@ def test_every_kernel_gets_a_measured_tile(tuner: Any, network: Path) -> None:
     assert not list(Path(tuner._builder._directory).glob("*.so"))
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_resumes(tuner: Any, network: Path, cache_dir: Path) -> None:
     from mobilebench.schedules.tuning.tuner import Tuner
 

@@ -71,6 +71,7 @@ def test_a_compiler_with_another_c_plus_plus_library_is_refused(tmp_path: Path) 
         build_plugin(zig, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("aarch64-linux-gnu-g++"), reason="no cross compiler")
 def test_it_is_compiled_for_arm_too(tmp_path: Path) -> None:
     library = build_plugin(find_toolchain(AARCH64_LINUX), tmp_path)
