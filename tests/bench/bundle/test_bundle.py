@@ -113,7 +113,7 @@ def test_a_link_is_refused(copy: Path, tmp_path: Path) -> None:
         ({"threads": 0}, "threads in manifest.json does not match"),
         ({"threads": "1"}, "manifest.json.threads is '1', not int"),
         ({"threads": True}, "manifest.json.threads is True, not int"),
-        ({"precision": "int8"}, "precision in manifest.json does not match"),
+        ({"precision": "int4"}, "precision in manifest.json does not match"),
         ({"params_storage": "elsewhere"}, "params_storage in manifest.json does not match"),
         ({"library_bytes": 1}, "library_bytes in manifest.json does not match"),
         ({"inputs": []}, "inputs in manifest.json does not match"),

@@ -237,7 +237,7 @@ def test_a_bundle_says_itself_what_it_is(
         (["--variant", "small"], "name one variant"),
         (["--target", "x86-64-v9"], "unknown target 'x86-64-v9'"),
         (["--threads", "0"], "--threads must be a whole number from 1 to 1024, not 0"),
-        (["--precision", "int8"], "unknown precision 'int8'"),
+        (["--precision", "int4"], "unknown precision 'int4'"),
         (["--params-storage", "elsewhere"], "unknown storage of weights 'elsewhere'"),
         (["--optimize-for", "beauty"], "unknown goal 'beauty'"),
         (["--weights", "none.pth"], "none.pth"),

@@ -80,7 +80,7 @@ def analyse_with(
         precision="float32",
         runtimes=("tvm", "onnxruntime", "torch"),
     )
-    exported: Any = SimpleNamespace(onnx_path=Path("model.onnx"))
+    exported: Any = SimpleNamespace(onnx_path=Path("model.onnx"), quantization=None)
     progress: Any = FakeProgress()
     simulated: Any = service
     with pytest.MonkeyPatch.context() as patch:
