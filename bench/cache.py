@@ -20,7 +20,13 @@ def cache_directory() -> Path:
 
     Raises BenchError if it cannot be written.
     """
-    path = Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("mobilebench"))
+    try:
+        path = Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("mobilebench"))
+    except RuntimeError as error:
+        raise BenchError(
+            "cache directory: this user has no home directory; set HOME, or point "
+            f"{CACHE_VARIABLE} at a directory that can be written"
+        ) from error
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):

@@ -8,6 +8,7 @@ import tvm
 from tvm import relax, tirx
 from tvm.ir import Op
 
+from mobilebench.schedules.ir.statements import statements_of
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA
 from mobilebench.schedules.templates.task import tensor_bytes
 
@@ -56,8 +57,9 @@ def placements_of(planned: tvm.IRModule) -> list[Placement]:
 
 def _in_arena(network: tirx.PrimFunc) -> list[Placement]:
     """Return the buffers that are declared at an address of the arena."""
-    declared = [one for one in network.body.seq if isinstance(one, tirx.DeclBuffer)]
-    kernels = (one for one in network.body.seq if not isinstance(one, tirx.DeclBuffer))
+    statements = statements_of(network.body)
+    declared = [one for one in statements if isinstance(one, tirx.DeclBuffer)]
+    kernels = (one for one in statements if not isinstance(one, tirx.DeclBuffer))
     steps = _steps(tirx.analysis.undefined_vars(kernel, []) for kernel in kernels)
     found = []
     for one in declared:

@@ -1,9 +1,15 @@
 """What a schedule needs to know of a processor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from mobilebench.schedules.precision import FLOAT16
+
 FLOAT_BITS = 32
+HALF_BYTES = 2
+# How processors add products of bytes: x86's of four unsigned by signed ones, its of two 16-bit
+# numbers, Arm's of four signed ones, and its of pairs of signed ones.
+VNNI, PAIRS, SDOT, SMULL = "vnni", "pairs", "sdot", "smull"
 
 
 @dataclass(frozen=True)
@@ -19,12 +25,26 @@ class Machine:
     l2_bytes_per_cycle: float = 44.0  # that a core reads from it
     by_lane: bool = False  # it multiplies a vector by one lane of another
     integer_clamp: bool = False  # it compares integers no later than floating-point numbers
-    dot: str = ""  # how it adds products of bytes: "vnni", "pairs", or "" for one by one
+    dot: str = ""  # how it adds products of bytes: one of those above, or "" for one by one
+    writes_bytes: bool = False  # a vector of bytes is made of several of sums, and written whole
+    half: bool = False  # it computes with half-precision floats
+    float_bytes: int = 4  # of those that it is asked to compute with
+
+    def computing(self, kind: str) -> "Machine":
+        """Return it as it is for kernels of a kind of numbers: twice as wide for float16."""
+        if kind != FLOAT16 or self.float_bytes == HALF_BYTES:
+            return self
+        return replace(self, vector_floats=2 * self.vector_floats, float_bytes=HALF_BYTES)
 
     @property
     def vector_bytes(self) -> int:
         """Bytes of a vector register."""
-        return self.vector_floats * FLOAT_BITS // 8
+        return self.vector_floats * self.float_bytes
+
+    @property
+    def byte_lanes(self) -> int:
+        """Values of a vector of bytes while sums are made of them, or bytes of sums."""
+        return self.vector_bytes if self.writes_bytes else self.vector_floats
 
 
 @dataclass(frozen=True)
@@ -61,6 +81,7 @@ class _VectorUnit:
     l2_bytes_per_cycle: float
     by_lane: bool = False
     integer_clamp: bool = False
+    writes_bytes: bool = False
 
 
 # The first that a target has counts. What the second cache delivers was measured on Zen 5; Arm's
@@ -68,7 +89,7 @@ class _VectorUnit:
 _VECTOR_UNITS = (
     _VectorUnit("avx512f", 512, 32, 44.0),
     _VectorUnit("avx2", 256, 16, 44.0),
-    _VectorUnit("neon", 128, 32, 16.0, by_lane=True, integer_clamp=True),
+    _VectorUnit("neon", 128, 32, 16.0, by_lane=True, integer_clamp=True, writes_bytes=True),
     _VectorUnit("sse2", 128, 16, 44.0),
 )
 
@@ -90,18 +111,27 @@ def machine_of(tvm_target: Any) -> Processor:
                 by_lane=unit.by_lane,
                 integer_clamp=unit.integer_clamp,
                 dot=_dot(tvm_target),
+                writes_bytes=unit.writes_bytes,
+                half=bool(codegen.target_has_features("fullfp16", tvm_target)),
             )
     return Machine(vector_floats=4, registers=16, threads=threads)
+
+
+_DOT_FEATURES = {  # LLVM's names; the first that a target has counts
+    "avx512vnni": VNNI,
+    "avxvnni": VNNI,
+    "sse2": PAIRS,
+    "dotprod": SDOT,
+    "neon": SMULL,
+}
 
 
 def _dot(tvm_target: Any) -> str:
     """Return how a processor adds products of bytes."""
     from tvm.target import codegen
 
-    vnni = ("avx512vnni", "avxvnni")
-    if any(codegen.target_has_features(feature, tvm_target) for feature in vnni):
-        return "vnni"
-    return "pairs" if codegen.target_has_features("sse2", tvm_target) else ""
+    has = codegen.target_has_features
+    return next((dot for name, dot in _DOT_FEATURES.items() if has(name, tvm_target)), "")
 
 
 def _gpu(attrs: Any) -> Gpu:

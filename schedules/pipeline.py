@@ -7,7 +7,7 @@ its own name in `passes/`, or one of TVM's. `IRDump` writes the module after eve
 from typing import Any
 
 import tvm
-from tvm import relax
+from tvm import relax, tirx
 from tvm.s_tir import dlight
 
 from mobilebench.schedules.databases.lookup import Lookup
@@ -16,6 +16,7 @@ from mobilebench.schedules.machine import Gpu, Machine, Processor, machine_of
 from mobilebench.schedules.objective import LATENCY
 from mobilebench.schedules.opencl_source import compact_kernels
 from mobilebench.schedules.passes.canonicalize_relu6 import CanonicalizeReLU6
+from mobilebench.schedules.passes.compute_half import ComputeHalf
 from mobilebench.schedules.passes.dot_products import DotProducts
 from mobilebench.schedules.passes.explicit_loops import explicit_loops
 from mobilebench.schedules.passes.flat_buffers import flat_buffers
@@ -28,9 +29,11 @@ from mobilebench.schedules.passes.lower_operators import LowerOperators
 from mobilebench.schedules.passes.merge_kernels import MergeKernels
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA, PlanArena
 from mobilebench.schedules.passes.pool_params import PoolParams
+from mobilebench.schedules.passes.saturate_bytes import SaturateBytes
 from mobilebench.schedules.passes.schedule_kernels import ScheduleKernels
 from mobilebench.schedules.passes.share_network import PART, ShareNetwork, share, unshared
 from mobilebench.schedules.passes.skip_padding import SkipPadding
+from mobilebench.schedules.passes.split_borders import SplitBorders
 from mobilebench.schedules.passes.split_concat import SplitConcat
 from mobilebench.schedules.passes.store_half import StoreHalf
 from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
@@ -38,24 +41,24 @@ from mobilebench.targets.catalog.target import Target
 
 KERNEL = "main"
 _CONVOLUTION_LAYOUTS = {"NHWC": ["NHWC", "HWIO"], "NCHW": ["NCHW", "OIHW"]}
-# Loops that a template annotates are split into borders, with padding, and an interior without.
-_CONFIG = {
-    "s_tir.LoopPartition": {
-        "partition_const_loop": True,
-        "unroll_loop_with_partition_hint_no_interval": True,
-    }
-}
+
+
+def computes_half(machine: Processor, precision: str) -> bool:
+    """Whether a CPU computes in half precision, and does not only store weights in it."""
+    return precision == FLOAT16 and isinstance(machine, Machine) and machine.half
 
 
 def fusion_passes(target: Target, machine: Processor, precision: str) -> list[Any]:
     """Return the passes from the imported graph to fused kernels without a schedule.
 
-    On a GPU half precision is that of weights and activations, on a CPU of stored weights alone.
+    On a GPU half precision is that of weights and activations, on a CPU of arithmetic too where it
+    has that, and else of stored weights alone.
     """
     stores_half = precision == FLOAT16 and isinstance(machine, Gpu)
     return [
         # Phase 1. The imported graph becomes canonical operators in the target's layout.
         CanonicalizeReLU6(),
+        *([ComputeHalf()] if computes_half(machine, precision) else []),
         *([IntegerOperators(machine)] if precision == INT8 else []),
         SplitConcat(),
         relax.transform.ConvertLayout({"relax.nn.conv2d": _CONVOLUTION_LAYOUTS[target.layout]}),
@@ -84,7 +87,10 @@ def cpu_passes(
         explicit_loops(),
         SkipPadding(),
         IntegerClamp(machine),
+        SaturateBytes(machine),
         DotProducts(machine),
+        SplitBorders(),
+        tirx.transform.ConvertSSA(),
         FuseBlocks(machine, optimize_for),
         # Phase 4. Activations lie in one arena, weights in one pool; threads share the work.
         relax.transform.RewriteDataflowReshape(),
@@ -172,7 +178,7 @@ def build(planned: tvm.IRModule, tvm_target: Any, *, dump: IRDump | None = None)
     """
     passes = dump.after_each(vm_passes()) if dump else vm_passes()
     pipeline = tvm.transform.Sequential(passes)
-    with tvm.transform.PassContext(config=_CONFIG), compact_kernels() as sources:
+    with compact_kernels() as sources:
         executable = relax.build(planned, tvm_target, relax_pipeline=pipeline)
     if dump:
         dump.write_code(executable, sources)
@@ -202,8 +208,8 @@ def build_kernel(kernel: tvm.IRModule, tvm_target: Any) -> Any:
         return tvm.compile(kernel, tvm_target)
     lowered = tvm.IRModule({KERNEL: function})
     passes = [
-        *(explicit_loops(), SkipPadding(), IntegerClamp(machine), DotProducts(machine)),
-        flat_buffers(),
+        *(explicit_loops(), SkipPadding(), IntegerClamp(machine), SaturateBytes(machine)),
+        *(DotProducts(machine), SplitBorders(), tirx.transform.ConvertSSA(), flat_buffers()),
     ]
     flat = tvm.transform.Sequential(passes)(lowered)[KERNEL]
     return build_loops(flat, tvm_target)
@@ -216,5 +222,4 @@ def build_loops(flat: Any, tvm_target: Any) -> Any:
         return tvm.compile(tvm.IRModule({KERNEL: flat}), tvm_target)
     threads = machine.threads
     kernel = tvm.IRModule({PART: share(flat, threads)} if threads > 1 else {KERNEL: unshared(flat)})
-    with tvm.transform.PassContext(config=_CONFIG):
-        return tvm.compile(kernel, tvm_target)
+    return tvm.compile(kernel, tvm_target)

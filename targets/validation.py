@@ -1,11 +1,12 @@
 """Describes errors of pydantic in plain words."""
 
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+
+from mobilebench.targets.errors import did_you_mean
 
 Place = tuple[int | str, ...]
 
@@ -51,12 +52,12 @@ def first_problem(
 
 
 def unknown_key(key: str, where: str, allowed: Iterable[str]) -> str:
-    """Return the message about an unknown key, with the nearest known key if one is similar."""
-    names = list(allowed)
+    """Return the message about an unknown key, with the nearest of the known ones."""
     inside = f" in {where}" if where else ""
-    near = get_close_matches(key, names, n=1, cutoff=0.7)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"unknown key {key!r}{inside}; allowed are {', '.join(names)}{hint}"
+    names = list(allowed)
+    known = f"allowed are {', '.join(names)}"
+    near = did_you_mean(key, names, otherwise=known)
+    return f"unknown key {key!r}{inside}; {known if near == known else f'{known}; {near}'}"
 
 
 def type_name(kind: str) -> str | None:

@@ -10,9 +10,11 @@ import torch
 from PIL import Image
 
 from mobilebench.bench.accuracy.evaluation import predict, read_data
+from mobilebench.bench.models.find_weights import find_weights
+from mobilebench.bench.models.load_model import load_model
 from mobilebench.bench.models.onnx_export import infer_one_by_one
 from mobilebench.bench.models.variant import DETECT, Variant
-from mobilebench.bench.models.weights import Weights, find_weights, load_model
+from mobilebench.bench.models.weights import Weights
 
 HEIGHT, WIDTH = 40, 50  # of every image
 _SURE = 0.99  # what is found with a higher score becomes an object
@@ -78,7 +80,7 @@ def answered(folder: Path, variant: Variant, weights: Weights, images: int = 3) 
     else:
         path = write_voc(folder, dict.fromkeys(names, np.zeros((HEIGHT, WIDTH))))
     infer = partial(infer_one_by_one, load_model(variant, weights))
-    data = read_data(path, variant.task)
+    data = read_data(path, variant.task, variant.labels)
     answers = list(predict(variant, data, weights.preprocessing(variant), infer))
     if not detects:
         seen = [answer[:HEIGHT, :WIDTH] for answer in answers]  # the rest is padding

@@ -8,15 +8,18 @@ import numpy as np
 from mobilebench.bench.accuracy.average_precision import DetectionAccuracy, score_detections
 from mobilebench.bench.accuracy.boxes import Detections, Suppression, anchors_of, decode, detect
 from mobilebench.bench.accuracy.coco import CocoDataset, preprocess, read
+from mobilebench.bench.accuracy.doubts import LEAST_IMAGES
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import Variant
 
-__all__ = ["BATCH", "answer", "max_box_error_px", "preprocess", "read", "score"]
+__all__ = ["BATCH", "answer", "doubts", "max_box_error_px", "preprocess", "read", "score"]
 
 BATCH = 25  # images that are in memory at once
 SHOWN = 0.3  # scores above are what TensorFlow's exported detectors show
 SAME_IOU = 0.9  # boxes that overlap by less are two
+_LEAST_PERCENT = 1.0  # of mAP50; boxes drawn at random have less
+_REGARDLESS_PERCENT = 5.0  # of mAP50 without regard to categories: boxes are where objects are
 _NUMBERS = 6  # of a detection: its box, its score, its category
 
 
@@ -42,6 +45,42 @@ def score(
     """Compare what was found with the data's objects and with what PyTorch found."""
     found, expected = (list(map(_detections, one)) for one in (answers, reference))
     return replace(score_detections(found, dataset), images_agreement=agreement(found, expected))
+
+
+def doubts(
+    accuracy: DetectionAccuracy,
+    reference: Floats,
+    dataset: CocoDataset,
+    _preprocessing: Preprocessing,
+) -> list[str]:
+    """Return why a score may be as low as that of boxes drawn at random, as PyTorch's answers say.
+
+    If boxes are where objects are, and their categories are others, the categories are in doubt.
+    """
+    if len(dataset) < LEAST_IMAGES or accuracy.map50_percent >= _LEAST_PERCENT:
+        return []
+    own = f"mAP50 is {accuracy.map50_percent:.1f} % of {len(dataset)} images"
+    found = list(map(_detections, reference))
+    if not any(len(_shown(one).scores) for one in found):
+        return [
+            f"{own}, and nothing has a score above {SHOWN}: the manifest may declare the wrong "
+            "mean or std"
+        ]
+    one_category = replace(
+        dataset, truths=tuple(replace(truth, category=1) for truth in dataset.truths)
+    )
+    regardless = score_detections(
+        [replace(one, classes=np.ones_like(one.classes)) for one in found], one_category
+    )
+    if regardless.map50_percent >= max(_REGARDLESS_PERCENT, 3 * accuracy.map50_percent):
+        return [
+            f"{own}, but {regardless.map50_percent:.1f} % whatever the category: the data's "
+            "category ids are not the network's"
+        ]
+    return [
+        f"{own}, no more than of boxes drawn at random: the manifest may declare the wrong mean, "
+        "std or padding, or the annotations be of other images"
+    ]
 
 
 def agreement(found: Iterable[Detections], reference: Iterable[Detections]) -> float | None:

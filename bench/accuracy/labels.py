@@ -3,21 +3,22 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from mobilebench.bench.accuracy.images import csv_rows, normalised, rgb, whole_image
-from mobilebench.bench.models.architecture import CLASSES
+from mobilebench.bench.accuracy.class_folders import read_class_folders
+from mobilebench.bench.accuracy.data_error import DataError
+from mobilebench.bench.accuracy.images import ImageCheck, normalised, seen, upright_size
+from mobilebench.bench.accuracy.label_lists import read_label_list
 from mobilebench.bench.models.outputs import Floats
 from mobilebench.bench.models.preprocessing import Preprocessing
-from mobilebench.bench.models.variant import CLASSIFY
+from mobilebench.bench.models.variant import CLASSES, CLASSIFY
 from mobilebench.targets.errors import BenchError
 
 LABELS = "labels.csv"
-_CLASSES = CLASSES[CLASSIFY]
-_SUFFIXES = {".jpeg", ".jpg", ".png", ".webp", ".bmp"}
+LISTS = (LABELS, "labels.tsv", "val_map.txt")  # what a directory may have its list called
 
 
 @dataclass(frozen=True)
@@ -28,93 +29,103 @@ class LabelDataset:
     files: tuple[Path, ...]
     labels: tuple[int, ...]
     sha256: str  # of the images and their labels
+    # How the labels may be meant otherwise, and what they would be.
+    other_labels: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    notes: tuple[str, ...] = ()  # what was noticed in the data
+    names: tuple[str, ...] = ()  # of the network's classes, if they are known
+
+    def class_name(self, label: int) -> str:
+        """Return what a class is called in a sentence: class 300 (tiger beetle)."""
+        return f"class {label} ({self.names[label]})" if self.names else f"class {label}"
 
     def __len__(self) -> int:
         return len(self.files)
 
 
-def read(path: Path) -> LabelDataset:
-    """Return the images that a path names.
+def read(path: Path, classes: int = CLASSES[CLASSIFY], names: Sequence[str] = ()) -> LabelDataset:
+    """Return the images that a path names, of so many classes, which may have names.
 
-    A CSV file has a header, and a file (relative to the CSV) and a class index in each row; a
-    directory with a `labels.csv` stands for that. Any other directory has a directory for each
-    class, as ImageNet has, in the alphabetical order of which classes are counted from 0.
+    A file is a list of images and class indices, as `read_label_list` has it; a directory with a
+    `labels.csv`, `labels.tsv` or `val_map.txt` stands for that. Any other directory has a
+    directory for each class, as `read_class_folders` has it.
 
     Raises BenchError naming the first file that is missing, damaged or has no such class.
     """
     if not path.exists():
-        raise BenchError(f"data {path}: no such file or directory")
-    if path.is_dir() and (path / LABELS).is_file():
-        path = path / LABELS
-    pairs = _class_folders(path) if path.is_dir() else _rows(path)
-    digest = hashlib.sha256()
+        raise DataError(f"{path}: no such file or directory")
+    if path.is_dir():
+        path = next((path / name for name in LISTS if (path / name).is_file()), path)
+    others: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    notes: tuple[str, ...] = ()
+    if path.is_dir():
+        folders = read_class_folders(path, classes, names)
+        pairs = folders.pairs
+        others = folders.otherwise
+    else:
+        listed = read_label_list(path, names)
+        pairs, notes = listed.pairs, listed.notes
+    _check_classes(pairs, classes, path)
+    digest, check = hashlib.sha256(), ImageCheck(path)
     for file, label in pairs:
-        if not 0 <= label < _CLASSES:
-            raise BenchError(
-                f"data {path}: {file.name} has class {label}; classes are 0 to {_CLASSES - 1}"
-            )
-        digest.update(f"{label}:".encode() + whole_image(file, path))
+        digest.update(f"{label}:".encode() + check.read(file))
     files, labels = zip(*pairs, strict=True)
-    name = path.resolve().parent.name if path.name == LABELS else path.stem
-    return LabelDataset(name, files, labels, digest.hexdigest())
+    directory = path if path.is_dir() else path.parent
+    name = directory.resolve().name if path.name in LISTS or path.is_dir() else path.stem
+    return LabelDataset(
+        name, files, labels, digest.hexdigest(), others, notes + check.notes, tuple(names)
+    )
 
 
 def preprocess(
     dataset: LabelDataset, indices: Sequence[int], preprocessing: Preprocessing
 ) -> Floats:
-    """Return inputs (N, 3, height, width) of some images; raises BenchError for a small one."""
+    """Return inputs (N, channels, height, width); raises BenchError for an image that is small."""
     shown = np.stack([_pixels(dataset.files[index], preprocessing) for index in indices])
     return normalised(shown, preprocessing)
 
 
 def _pixels(file: Path, preprocessing: Preprocessing) -> np.ndarray:
-    image = rgb(file)
-    if preprocessing.resize:
-        scale = preprocessing.resize / min(image.size)
-        width, height = (max(1, round(side * scale)) for side in image.size)
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-    left = (image.width - preprocessing.width) // 2
-    top = (image.height - preprocessing.height) // 2
+    pixels = seen(file, preprocessing.channels, to=partial(_shown_size, preprocessing.resize))
+    left, top = _corner(file, (pixels.shape[1], pixels.shape[0]), preprocessing)
+    return pixels[top : top + preprocessing.height, left : left + preprocessing.width]
+
+
+def check_sizes(dataset: LabelDataset, preprocessing: Preprocessing) -> None:
+    """Raise BenchError naming the first image that is smaller than what a network is shown."""
+    for file in dataset.files:
+        _corner(file, _shown_size(preprocessing.resize, upright_size(file)), preprocessing)
+
+
+def _corner(file: Path, size: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int]:
+    """Return where the centre of an image of this width and height begins: left and top."""
+    width, height = size
+    left, top = (width - preprocessing.width) // 2, (height - preprocessing.height) // 2
     if left < 0 or top < 0:
         raise BenchError(
-            f"image {file}: is {image.width}x{image.height}, the network takes "
+            f"image {file}: is {width}x{height}, the network takes "
             f"{preprocessing.width}x{preprocessing.height}; declare `resize` in the checkpoint's "
             "manifest"
         )
-    box = (left, top, left + preprocessing.width, top + preprocessing.height)
-    return np.asarray(image.crop(box))
+    return left, top
 
 
-def _rows(path: Path) -> list[tuple[Path, int]]:
-    found = []
-    for number, row in csv_rows(path, "image and class index"):
-        if len(row) < 2 or not row[1].strip().lstrip("-").isdigit():
-            raise BenchError(
-                f"data {path}, line {number}: {','.join(row)!r} is not an image and a class index"
-            )
-        found.append((path.parent / row[0].strip(), int(row[1])))
-    if not found:
-        raise BenchError(
-            f"data {path}: names no images; a classifier wants an image and its class index a row"
+def _shown_size(resize: int | None, size: tuple[int, int]) -> tuple[int, int]:
+    """Return the width and height of an image whose shorter side is resized, of its own."""
+    scale = resize / min(size) if resize else 1
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _check_classes(pairs: Sequence[tuple[Path, int]], classes: int, path: Path) -> None:
+    """Raise BenchError naming the first image of a class that the network does not have."""
+    for file, label in pairs:
+        if 0 <= label < classes:
+            continue
+        low, high = (end(one for _, one in pairs) for end in (min, max))
+        hint = ""
+        if high == classes and low >= 1:
+            hint = "; they seem to be counted from 1: subtract 1 from each"
+        elif high == classes and low == 0:
+            hint = "; if 0 is a background that the network does not have, subtract 1 from each"
+        raise DataError(
+            f"{path}: {file.name} has class {label}; classes are 0 to {classes - 1}{hint}"
         )
-    return found
-
-
-def _class_folders(path: Path) -> list[tuple[Path, int]]:
-    folders = sorted(folder for folder in path.iterdir() if folder.is_dir())
-    found = [
-        (file, label)
-        for label, folder in enumerate(folders)
-        for file in sorted(folder.iterdir())
-        if file.suffix.lower() in _SUFFIXES
-    ]
-    if not found:
-        raise BenchError(
-            f"data {path}: has no images in a directory for each class, and no {LABELS}"
-        )
-    if len(folders) != _CLASSES:
-        raise BenchError(
-            f"data {path}: has {len(folders)} class directories, the network has {_CLASSES} "
-            f"classes; name the images and their classes in a {LABELS} instead"
-        )
-    return found

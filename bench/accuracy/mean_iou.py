@@ -7,14 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilebench.bench.accuracy.bootstrap import bootstrap_interval
-from mobilebench.bench.accuracy.voc import IGNORED, Labels
-from mobilebench.bench.models.architecture import CLASSES
-from mobilebench.bench.models.outputs import Floats
-from mobilebench.bench.models.variant import SEGMENT
+from mobilebench.bench.accuracy.masks import IGNORED, Labels
+from mobilebench.bench.models.outputs import Floats, top_class
+from mobilebench.bench.models.variant import CLASSES, SEGMENT
 
 NO_CLASS = 255  # the answer in a pixel of which a logit is not finite
-_CLASSES = CLASSES[SEGMENT]
-_ANSWERS = _CLASSES + 1  # the last: no class
 
 Confusion = NDArray[np.int64]
 
@@ -36,28 +33,39 @@ def label(logits: Floats) -> Labels:
     Of equal logits the first counts; where one is not finite there is no class.
     """
     finite = np.isfinite(logits).all(axis=1)
-    return np.where(finite, logits.argmax(axis=1), NO_CLASS).astype(np.uint8)
+    return np.where(finite, top_class(logits, 1), NO_CLASS).astype(np.uint8)
 
 
-def confusion(answer: Labels, truth: Labels) -> Confusion:
-    """Count pixels by true class and answered class (21, 22); ignored pixels are left out.
+def confusion(answer: Labels, truth: Labels, classes: int = CLASSES[SEGMENT]) -> Confusion:
+    """Count pixels by true class and answered class (classes, classes + 1).
 
-    The last column is of pixels without an answer.
+    Ignored pixels are left out. The last column is of pixels without an answer.
     """
-    labelled = truth != IGNORED
-    pairs = truth[labelled].astype(np.int64) * _ANSWERS + np.minimum(answer[labelled], _CLASSES)
-    return np.bincount(pairs, minlength=_CLASSES * _ANSWERS).reshape(_CLASSES, _ANSWERS)
+    labelled, answers = truth != IGNORED, classes + 1
+    pairs = truth[labelled].astype(np.int64) * answers + np.minimum(answer[labelled], classes)
+    return np.bincount(pairs, minlength=classes * answers).reshape(classes, answers)
 
 
 def intersection_over_union(counts: Confusion) -> NDArray[np.float64]:
-    """Return each class's (21,), of a confusion (21, 22); NaN of one that is nowhere."""
+    """Return each class's (classes,), of a confusion of so many; NaN of one that is nowhere."""
     right = counts.diagonal()
-    union = counts.sum(axis=1) + counts.sum(axis=0)[:_CLASSES] - right
+    union = counts.sum(axis=1) + counts.sum(axis=0)[: len(counts)] - right
     return np.where(union > 0, right / np.maximum(union, 1), np.nan)
 
 
+def miou_percent(counts: Confusion) -> float:
+    """Return the mean over classes that are there or were answered; NaN if nothing is labelled."""
+    return 100 * float(np.nanmean(intersection_over_union(counts))) if counts.any() else np.nan
+
+
+def one_class_percent(counts: Confusion) -> float:
+    """Return the mIoU of whoever answers the most frequent class everywhere."""
+    there = counts.sum(axis=1)
+    return 100 * float(there.max() / max(1, there.sum()) / max(1, np.count_nonzero(there)))
+
+
 def score_segmentation(
-    answers: Iterable[tuple[Labels, Labels, Labels]],
+    answers: Iterable[tuple[Labels, Labels, Labels]], classes: int = CLASSES[SEGMENT]
 ) -> SegmentationAccuracy:
     """Count what is right, image by image: the answer, PyTorch's answer and the truth (H, W).
 
@@ -66,19 +74,18 @@ def score_segmentation(
     """
     counts, same = [], 0
     for answer, reference, truth in answers:
-        counts.append(confusion(answer, truth))
+        counts.append(confusion(answer, truth, classes))
         same += _same(answer, reference, truth)
-    by_image = np.stack(counts)  # (images, 21, 22)
+    by_image = np.stack(counts)  # (images, classes, classes + 1)
 
-    def miou_percent(draw: NDArray[np.int64]) -> float:
-        total = np.tensordot(draw, by_image, axes=1)
+    def of_draw(draw: NDArray[np.int64]) -> float:
         # An image without a label can be drawn alone.
-        return 100 * float(np.nanmean(intersection_over_union(total))) if total.any() else np.nan
+        return miou_percent(np.tensordot(draw, by_image, axes=1))
 
-    low, high = bootstrap_interval(len(by_image), miou_percent)
+    low, high = bootstrap_interval(len(by_image), of_draw)
     return SegmentationAccuracy(
         images=len(by_image),
-        miou_percent=miou_percent(np.ones(len(by_image), np.int64)),
+        miou_percent=miou_percent(by_image.sum(axis=0)),
         miou_ci95_low_percent=low,
         miou_ci95_high_percent=high,
         images_agreement=same / max(1, int(by_image.sum())),

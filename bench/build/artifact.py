@@ -15,8 +15,10 @@ from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.schedules.databases.database import TileDatabase, find_databases
 from mobilebench.schedules.machine import machine_of
 from mobilebench.schedules.params_pool import EXTERNAL, PARAMS_FILE, ParamsPool
+from mobilebench.schedules.precision import FLOAT32
 from mobilebench.targets.catalog.target import CPU, Target
 from mobilebench.targets.catalog.tvm_target import resolve
+from mobilebench.targets.emulated.counter import HEADER
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.toolchains.toolchain import Toolchain, find_toolchain
 
@@ -30,6 +32,7 @@ MULTIPLY, READ = "multiply.so", "read.so"
 _LINKING = (
     Path(__file__),
     Path(targets.__file__).parent / "toolchains",
+    HEADER,
 )  # on which libraries depend too
 
 
@@ -59,6 +62,7 @@ class Manifest:
     database_misses: int
     trials: int  # the most candidates that were measured for one kernel
     compile_s: float | None  # None where that is no longer known
+    computes_half: bool | None = None  # on a CPU, and does not only store weights so; None: unknown
 
 
 @dataclass(frozen=True)
@@ -165,12 +169,15 @@ def find_artifact(key: str, cache_dir: Path) -> Artifact | None:
     return read_artifact(directory) if inside and directory.is_dir() else None
 
 
-def build_roofline_peaks(target: Target, threads: int, cache_dir: Path) -> RooflinePeaks:
+def build_roofline_peaks(
+    target: Target, threads: int, precision: str, cache_dir: Path
+) -> RooflinePeaks:
     """Return the libraries that measure how fast a device multiplies and reads; cached."""
     toolchain = find_toolchain(target.toolchain)
     tvm_target = resolve(target, threads)
     key = content_key(
         sorted(tvm_target.items()),
+        precision,
         _versions(toolchain),
         source_key(Path(schedules.__file__).parent),
     )
@@ -180,7 +187,7 @@ def build_roofline_peaks(target: Target, threads: int, cache_dir: Path) -> Roofl
 
         from mobilebench.schedules.roofline_peaks import write_roofline_peaks
 
-        sizes = write_roofline_peaks(tvm.target.Target(tvm_target), toolchain, directory)
+        sizes = write_roofline_peaks(tvm.target.Target(tvm_target), precision, toolchain, directory)
         (directory / MANIFEST).write_text(json.dumps(sizes) + "\n")
 
     directory = cached(cache_dir / "roofline_peaks" / f"{target.name}-{key}", fill)
@@ -262,7 +269,12 @@ def _compile(
     executable = pipeline.build(code, tvm_handle, dump=dump)
     names = [TEAM] if is_shared(planned) else []
     names += [INSTRUMENTATION] if options.instrumented else []
-    pool = ParamsPool(content, options.params_storage, precision) if content else None
+    machine = machine_of(tvm_handle)
+    half = pipeline.computes_half(machine, precision)
+    is_cpu = target.device_type == CPU
+    stored = FLOAT32 if half else precision  # or else they are widened when they are loaded
+    pool = ParamsPool(content, options.params_storage, stored) if content else None
     toolchain = find_toolchain(target.toolchain)
     link_library(executable, directory / LIBRARY, toolchain, names, pool=pool)
-    return asdict(footprint(planned)) | {"kernels": kernels_of(fused, machine_of(tvm_handle))}
+    facts = {"kernels": kernels_of(fused, machine), "computes_half": half if is_cpu else None}
+    return asdict(footprint(planned)) | facts

@@ -1,6 +1,7 @@
 """Export and compilation in worker processes that are used for many variants."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -8,6 +9,8 @@ from mobilebench.bench.accuracy.evaluation import Dataset, Evaluation, count_bat
 from mobilebench.bench.build.artifact import Artifact, RooflinePeaks
 from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.models.onnx_export import OnnxModel
+from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
+from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.quantization.calibration import Calibration
@@ -19,10 +22,12 @@ from mobilebench.targets.processes.worker_pool import LocalWorkerPool, WorkerPoo
 
 _EXPORT = "mobilebench.bench.models.onnx_export"
 _QUANTIZE = "mobilebench.bench.quantization.quantize"
+_AGREEMENT = "mobilebench.bench.quantization.agreement"
 _COMPILE = "mobilebench.bench.build.artifact"
 _ACTIVATIONS = "mobilebench.bench.memory.activations"
 _ANSWERS = "mobilebench.bench.accuracy.pytorch_answers"
-_BLOCKED = {_COMPILE: WITHOUT_TORCH, _ACTIVATIONS: ("torch", "tvm")}
+_TARGETS = "mobilebench.targets.catalog.tvm_target"
+_BLOCKED = {_COMPILE: WITHOUT_TORCH, _TARGETS: WITHOUT_TORCH, _ACTIVATIONS: ("torch", "tvm")}
 
 
 class BuildService:
@@ -46,13 +51,13 @@ class BuildService:
         self._builders = builders or self._here
         self.max_workers = max(max_workers, self._builders.max_workers)
 
-    def to_onnx(self, variant: Variant, weights: Weights) -> OnnxModel:
+    def to_onnx(self, variant: Network, weights: Weights) -> OnnxModel:
         """Return the variant's ONNX file and reference outputs."""
         exported: OnnxModel = self._call(_EXPORT, "to_onnx", variant, weights, self._cache_dir)
         return exported
 
     def quantize(
-        self, model: OnnxModel, variant: Variant, weights: Weights, calibration: Calibration
+        self, model: OnnxModel, variant: Network, weights: Weights, calibration: Calibration
     ) -> OnnxModel:
         """Return an exported network in 8 bits, with the outputs of the quantized graph."""
         preprocessing = weights.preprocessing(variant)
@@ -61,12 +66,25 @@ class BuildService:
         )
         return quantized
 
+    def watch_layers(self, model: OnnxModel) -> OnnxModel:
+        """Return a quantized network that puts out its layers too."""
+        watched: OnnxModel = self._call(_AGREEMENT, "watched_model", model, self._cache_dir)
+        return watched
+
+    def first_disagreement(
+        self, model: OnnxModel, watched: OnnxModel, image: Floats, outputs: Outputs
+    ) -> str:
+        """Return the first layer whose outputs are not the reference's; empty if all agree."""
+        layer: str = self._call(_AGREEMENT, "first_disagreement", model, watched, image, outputs)
+        return layer
+
     def network(
-        self, variant: Variant, weights: Weights, precision: str, calibration: Calibration
+        self, variant: Network, weights: Weights, precision: str, calibration: Calibration
     ) -> OnnxModel:
         """Return what is compiled at a precision: the exported network, at int8 quantized."""
         exported = self.to_onnx(variant, weights)
-        if precision != INT8:
+        quantized = isinstance(variant, OnnxNetwork) and variant.quantized
+        if precision != INT8 or quantized:
             return exported
         return self.quantize(exported, variant, weights, calibration)
 
@@ -74,7 +92,7 @@ class BuildService:
         """Raise BenchError if the weights do not fit the variant."""
         self._call(_EXPORT, "check_weights", variant, weights)
 
-    def evaluate(self, variant: Variant, weights: Weights, dataset: Dataset) -> Evaluation:
+    def evaluate(self, variant: Network, weights: Weights, dataset: Dataset) -> Evaluation:
         """Have PyTorch predict on the images; the time limit is for each batch."""
         preprocessing = weights.preprocessing(variant)
         path = self._call(
@@ -89,16 +107,18 @@ class BuildService:
         With `dump_ir` it is compiled on this machine, where the directory is.
         """
         worker_pool = self._here if options.dump_ir else self._builders
+        options = replace(options, target=self._pinned(options.target))
         artifact: Artifact = worker_pool.call(
             *(_COMPILE, "build_artifact", model, options, self._cache_dir),
             timeout_s=self._time_limit_s,
         )
         return artifact
 
-    def build_roofline_peaks(self, target: Target, threads: int) -> RooflinePeaks:
+    def build_roofline_peaks(self, target: Target, threads: int, precision: str) -> RooflinePeaks:
         """Return the libraries that measure how fast a target's device multiplies and reads."""
         roofline_peaks: RooflinePeaks = self._call(
-            _COMPILE, "build_roofline_peaks", target, threads, self._cache_dir
+            *(_COMPILE, "build_roofline_peaks", self._pinned(target), threads, precision),
+            self._cache_dir,
         )
         return roofline_peaks
 
@@ -112,8 +132,15 @@ class BuildService:
 
         Raises BenchError if TVM or LLVM does not know the target or no toolchain links for it.
         """
-        refused: list[str] = self._call(_COMPILE, "check_target", target, databases)
+        refused: list[str] = self._call(_COMPILE, "check_target", self._pinned(target), databases)
         return refused
+
+    def _pinned(self, target: Target) -> Target:
+        """Return a target that means this machine's CPU on other machines too."""
+        if self._builders is self._here:
+            return target
+        found: Target = self._call(_TARGETS, "pinned", target)
+        return found
 
     def _call(self, factory: str, method: str, *args: Any, limits: int = 1) -> Any:
         worker_pool = self._builders if factory == _COMPILE else self._here

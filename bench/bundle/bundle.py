@@ -12,15 +12,18 @@ from mobilebench.bench.bundle.checksums import check_sums
 from mobilebench.bench.bundle.elf import architecture_of
 from mobilebench.bench.bundle.manifest import MANIFEST, BundleManifest, BundleTensor, read_manifest
 from mobilebench.bench.models.heads import outputs_of
+from mobilebench.bench.models.onnx_network import ONNX, OTHER, ROUNDINGS, Network, OnnxNetwork
 from mobilebench.bench.models.outputs import Floats, Reference
-from mobilebench.bench.models.variant import Variant, parse_variant
+from mobilebench.bench.models.variant import CLASSIFY, SEGMENT, parse_variant
 from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.quantization.input_bytes import numbers_of
 from mobilebench.schedules.params_pool import EXTERNAL, PARAMS_FILE, PARAMS_STORAGES
-from mobilebench.schedules.precision import PRECISIONS
+from mobilebench.schedules.precision import INT8, PRECISIONS
+from mobilebench.targets.catalog.instruction_sets import cpu_flags, local_cpuinfo
 from mobilebench.targets.catalog.target import Target, check_target_values
-from mobilebench.targets.devices.proc_files import cpu_flags
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.rpc.local_server import local_cpuinfo
+
+_OWN_TASKS = (CLASSIFY, SEGMENT, OTHER)
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Bundle:
     directory: Path
     sha256: str  # of its list of hashes, which stands for everything in it
     manifest: BundleManifest
-    variant: Variant
+    variant: Network
     artifact: Artifact
 
     @property
@@ -50,7 +53,11 @@ class Bundle:
         return Reference(self._floats(image), outputs, self.manifest.outputs[0].stride)
 
     def _floats(self, tensor: BundleTensor) -> Floats:
-        values = np.fromfile(self.directory / tensor.reference, "<f4")
+        path = self.directory / tensor.reference
+        if tensor.step:
+            values = numbers_of(np.fromfile(path, np.uint8), tensor.step, tensor.zero)
+        else:
+            values = np.fromfile(path, "<f4")
         return values.reshape(tensor.reference_shape)
 
 
@@ -68,13 +75,39 @@ def open_bundle(directory: Path) -> Bundle:
         sums = check_sums(directory)
         manifest = read_manifest(directory / MANIFEST)
         _check_versions(manifest)
-        variant = parse_variant(manifest.variant)
+        variant = _network_of(manifest)
         _check_consistency(manifest, variant, sums.files)
         _check_architecture(directory / LIBRARY, manifest)
         artifact = Artifact(directory, _artifact_manifest(manifest), f"bundle-{sums.sha256[:24]}")
         return Bundle(directory, sums.sha256, manifest, variant, artifact)
     except (BenchError, OSError, ValueError) as error:
         raise BenchError(f"bundle {directory}: {error}") from error
+
+
+def _network_of(manifest: BundleManifest) -> Network:
+    """Return the variant that a bundle holds; of a network of one's own what the manifest says."""
+    if manifest.weights.architecture != ONNX:
+        return parse_variant(manifest.variant)
+    if len(manifest.inputs) != 1 or not manifest.outputs or manifest.task not in _OWN_TASKS:
+        raise ValueError(f"{MANIFEST} does not describe a network with one input")
+    (image,) = manifest.inputs
+    return OnnxNetwork(
+        name=manifest.variant,
+        source=manifest.weights.source,
+        sha256=manifest.weights.sha256,
+        given_shape=None,
+        input_shape=tuple(image.shape),
+        layout=image.layout,
+        outputs=tuple((one.name, tuple(one.shape)) for one in manifest.outputs),
+        task=manifest.task,
+        quantized=manifest.precision == INT8,
+        probabilities=manifest.probabilities,
+        missing="",
+        rounding_error=manifest.tolerance / ROUNDINGS,
+        macs=manifest.macs,
+        params_count=manifest.params_count,
+        largest_tensor_bytes=0,
+    )
 
 
 def _artifact_manifest(manifest: BundleManifest) -> Manifest:
@@ -109,7 +142,7 @@ def _check_versions(manifest: BundleManifest) -> None:
             )
 
 
-def _check_consistency(manifest: BundleManifest, variant: Variant, sums: dict[str, str]) -> None:
+def _check_consistency(manifest: BundleManifest, variant: Network, sums: dict[str, str]) -> None:
     """Raise ValueError for the first thing that the manifest contradicts itself or a file in."""
     check_target_values(manifest.target)
     sums = {name: digest for name, digest in sums.items() if name != MANIFEST}
@@ -119,6 +152,7 @@ def _check_consistency(manifest: BundleManifest, variant: Variant, sums: dict[st
     if missing := sorted(needed - set(manifest.files)):
         raise ValueError(f"{MANIFEST} does not list {missing[0]}")
     outputs = {name: list(shape) for name, shape in outputs_of(variant).items()}
+    shown = manifest.preprocessing
     checks = {
         "files": {name: one.sha256 for name, one in manifest.files.items()} == sums,
         "task": manifest.task == variant.task,
@@ -126,6 +160,7 @@ def _check_consistency(manifest: BundleManifest, variant: Variant, sums: dict[st
         "precision": manifest.precision in PRECISIONS,
         "params_storage": manifest.params_storage in PARAMS_STORAGES,
         "inputs": [one.shape for one in manifest.inputs] == [list(variant.input_shape)],
+        "preprocessing": {len(shown.mean), len(shown.std)} == {variant.channels},
         "outputs": {one.name: one.shape for one in manifest.outputs} == outputs,
         "library_bytes": manifest.library_bytes == manifest.files[LIBRARY].bytes,
     }
@@ -133,7 +168,7 @@ def _check_consistency(manifest: BundleManifest, variant: Variant, sums: dict[st
         raise ValueError(f"{wrong[0]} in {MANIFEST} does not match the bundle")
     for one in (*manifest.inputs, *manifest.outputs):
         shape = one.reference_shape if one.stride >= 1 else [0]
-        if manifest.files[one.reference].bytes != 4 * int(np.prod(shape)):
+        if manifest.files[one.reference].bytes != (1 if one.step else 4) * int(np.prod(shape)):
             raise ValueError(f"{one.reference} does not have the shape given in {MANIFEST}")
 
 

@@ -28,6 +28,8 @@ class BundleTensor:
     layout: str  # of the axes; empty where they have no names
     reference: str  # file of little-endian floats that verification feeds or expects
     stride: int = 1  # it has every so many rows and columns alone
+    step: float = 0.0  # unless 0 the file has bytes, each for (byte - zero) * step
+    zero: int = 0
 
     @property
     def reference_shape(self) -> list[int]:
@@ -114,6 +116,7 @@ class BundleManifest:
     compiled: Compiled
     made_with: dict[str, str]  # versions, and the commit of mobilebench
     files: dict[str, Content]  # each other file
+    probabilities: bool = False  # whether the network ends in a softmax: its outputs are shares
 
     def text(self) -> str:
         """Return the file's content."""

@@ -1,6 +1,5 @@
 """The command line. Each command imports what it needs by itself, so that `--help` is fast."""
 
-import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -8,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from mobilebench.bench.cli.command import PlainGroup, add_command
+from mobilebench.bench.cli.surroundings import prepare
+from mobilebench.bench.cli.usage_errors import usage_refusal
 from mobilebench.reports.errors import ReportError
 from mobilebench.targets.errors import BenchError
 
@@ -80,6 +81,18 @@ def compare(options: "commands.CompareOptions") -> int:
     return compare_command(options)
 
 
+@add_command(app, "ChooseOptions", section=DEPLOY)
+def choose(options: "commands.ChooseOptions") -> None:
+    """Tell which network is the most accurate within budgets, by what was measured on a target.
+
+    The answer is its precision, runtime and threads too, what else was near and why it was left
+    out, and what was never measured but could be better.
+    """
+    from mobilebench.bench.cli.choose import choose_command
+
+    choose_command(options)
+
+
 @add_command(app, "ExportOptions", section=DEPLOY)
 def export(options: "commands.ExportOptions") -> int:
     """Write a network as a bundle to deploy: library, weights, programs that run it, manifest."""
@@ -105,11 +118,14 @@ def variants(options: "commands.VariantsOptions") -> None:
 
 
 @add_command(app, "TargetsOptions", section=LIST)
-def targets(_options: "commands.TargetsOptions") -> None:
-    """List the targets that networks can be compiled for."""
-    from mobilebench.bench.cli.targets import targets_command
+def targets(options: "commands.TargetsOptions") -> None:
+    """List the targets that networks can be compiled for, or check one."""
+    from mobilebench.bench.cli.targets import check_command, targets_command
 
-    targets_command()
+    if options.check is None:
+        targets_command()
+    else:
+        check_command(options.check)
 
 
 @add_command(app, "DevicesOptions", section=LIST)
@@ -150,6 +166,23 @@ def board_stop(options: "commands.BoardStopOptions") -> None:
     stop_command(options.target)
 
 
+data = typer.Typer(
+    cls=PlainGroup, help="Make data that accuracy is measured on.", no_args_is_help=True
+)
+app.add_typer(data, name="data", rich_help_panel=MANAGE)
+
+
+@add_command(data, "DataSampleOptions", name="sample")
+def data_sample(options: "commands.DataSampleOptions") -> None:
+    """Write a tiny labelled set of drawn pictures in each format that --data takes.
+
+    Nothing is downloaded. A README.txt says what each part is.
+    """
+    from mobilebench.bench.cli.data import sample_command
+
+    sample_command(options.directory)
+
+
 store = typer.Typer(
     cls=PlainGroup, help="List, dump and load the results of a store.", no_args_is_help=True
 )
@@ -182,8 +215,7 @@ def store_load(options: "commands.StoreLoadOptions") -> None:
 
 def main() -> NoReturn:
     """Run the command line; every refusal is one line on standard error and exit code 2."""
-    # Python programs that are started must not import packages from the user's folder.
-    os.environ.setdefault("PYTHONSAFEPATH", "1")
+    prepare()
     # A terminated run keeps its rows and closes its workers as an interrupted one does.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -197,11 +229,10 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        format_message = getattr(error, "format_message", None)
-        if format_message is None:  # not a usage error
+        if not hasattr(error, "format_message"):  # not a usage error
             raise
-        if message := format_message().rstrip("."):  # else the help was printed
-            _refuse(f"{message}. See `mobilebench --help`.")
+        if refusal := usage_refusal(error):
+            _refuse(refusal)
         sys.exit(2)
     sys.exit(code or 0)
 

@@ -22,6 +22,7 @@ def start_command(options: BoardStartOptions) -> None:
             find_target(options.target),
             cache_directory(),
             say,
+            cpu=options.cpu,
             count=options.boards,
             host=options.host,
             insecure_bind=options.insecure_bind,

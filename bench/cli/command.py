@@ -11,6 +11,8 @@ import typer
 from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
+from mobilebench.bench.cli.usage_errors import COMMAND
+
 if TYPE_CHECKING:  # pydantic: not before a command is chosen
     from mobilebench.bench.config.declaration import Option, Options
 
@@ -39,9 +41,14 @@ class LazyCommand(TyperCommand):
 
     declared: ClassVar[tuple[Callable[[Any], int | None], str]]  # function, model of its options
 
-    def make_context(self, *args: Any, **extra: Any) -> Any:
+    def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """Make the command with its options, and return its context."""
-        return _make_command(*self.declared).make_context(*args, **extra)
+        command = _make_command(*self.declared)
+        try:
+            return command.make_context(info_name, args, parent, **extra)
+        except Exception as error:
+            setattr(error, COMMAND, f"{parent.command_path if parent else ''} {info_name}".strip())
+            raise
 
 
 def add_command(

@@ -14,6 +14,7 @@ from mobilebench.bench.measure.sessions import open_device
 from mobilebench.targets.catalog.target import Target, all_targets, find_target
 from mobilebench.targets.devices.device import DeviceState
 from mobilebench.targets.devices.farm import TRACKER_VARIABLE, Farm, find_farm
+from mobilebench.targets.devices.own_name import own_device_name
 from mobilebench.targets.errors import BenchError, NoDeviceError
 from mobilebench.targets.opencl.accelerator import Accelerator
 from mobilebench.targets.processes.worker import START_LIMIT_S, Worker, WorkerError
@@ -111,10 +112,10 @@ def _ask(config: MeasurementConfig) -> tuple[Worker | None, DeviceState | str]:
 def _describe(state: DeviceState) -> dict[str, str]:
     memory = state.memory_total_bytes
     return {
-        "name": state.name,
+        "name": state.name if state.address else own_device_name(),
         "OpenCL": state.accelerator.name if state.accelerator else "-",
         "CPU": state.cpu_model or "-",
-        "cores online": or_dash(state.cpu_cores),
+        "usable CPUs": state.allowance.words if state.allowance.cpus else "-",
         "frequency": or_dash(state.cpu_mhz, ".0f", " MHz"),
         "governor": state.cpu_governor or "-",
         "temperature": or_dash(state.temperature_c, ".1f", " °C"),

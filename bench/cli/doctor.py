@@ -18,6 +18,7 @@ from mobilebench.bench.measure.sessions import device_state
 from mobilebench.bench.runtimes.runtime import RUNTIMES
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.device import DeviceState
+from mobilebench.targets.devices.own_name import DEVICE_VARIABLE, own_device_name
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import START_LIMIT_S, WorkerError
 from mobilebench.targets.toolchains.toolchain import (
@@ -66,6 +67,7 @@ def _check_all() -> Iterator[CheckResult]:
         if entry.extra:
             yield _extra(entry.name, entry.version(), entry.extra)
     yield _extra("pycocotools", _installed("pycocotools"), "data")
+    yield _extra("nncf", _installed("nncf"), "nncf")
     yield _attempted("C++ compiler", partial(_toolchain_version, HOST))
     for name in (AARCH64_LINUX, AARCH64_ANDROID):
         yield _advised(name, partial(_toolchain_version, name))
@@ -81,6 +83,8 @@ def _check_all() -> Iterator[CheckResult]:
     )
     state: list[DeviceState] = []
     yield _attempted("this machine", lambda: _probe_cpu(state))
+    named = f"{DEVICE_VARIABLE} names it otherwise, e.g. to go on with another name's history"
+    yield CheckResult("ok", "name in records", own_device_name(), named)
     yield _advised("OpenCL", _probe_opencl)
     for known in state:
         yield from _check_quiet(known)
@@ -139,7 +143,7 @@ def _probe_cpu(state: list[DeviceState]) -> str:
     )
     state.append(found)
     return (
-        f"{found.cpu_model}, {found.cpu_cores} cores; the RPC server works, calibration kernel "
+        f"{found.cpu_model}, {found.allowance.words}; the RPC server works, calibration kernel "
         f"{found.calibration_ms:.2f} ms"
     )
 
@@ -155,6 +159,20 @@ def _probe_opencl() -> str:
 
 
 def _check_quiet(state: DeviceState) -> Iterator[CheckResult]:
+    if state.allowance.quota is not None:
+        yield CheckResult(
+            "advice",
+            "CPU quota",
+            f"{state.allowance.quota:g} CPUs' time",
+            "it stops inferences that use it up; give whole CPUs instead, e.g. with a cpuset",
+        )
+    if state.architecture == "x86_64" and state.cpu_flags and "avx2" not in state.cpu_flags:
+        yield CheckResult(
+            "advice",
+            "instruction sets",
+            "no AVX2",
+            "native has code for what there is, vectors of 128 bits; x86-64-v3 and v4 are refused",
+        )
     if state.cpu_governor not in ("", "performance"):
         yield CheckResult(
             "advice",

@@ -1,5 +1,6 @@
 """`mobilebench export`."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,69 +22,68 @@ from mobilebench.bench.export.write import (
 )
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.sessions import probe_target
-from mobilebench.bench.measure.support import why_unsupported
+from mobilebench.bench.measure.support import precision_of, why_unsupported
+from mobilebench.bench.models.class_names import names_of
+from mobilebench.bench.models.find_models import find_models
+from mobilebench.bench.models.find_weights import find_weights, own_weights
+from mobilebench.bench.models.onnx_network import Network
 from mobilebench.bench.models.variant import parse_variant
-from mobilebench.bench.models.weights import find_weights
+from mobilebench.bench.models.weights import RANDOM, Weights
 from mobilebench.bench.quantization.calibration import find_calibration
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.schedules.databases.database import directories
 from mobilebench.schedules.params_pool import EMBEDDED, EXTERNAL
-from mobilebench.schedules.precision import FLOAT16, FLOAT32
+from mobilebench.schedules.precision import INT8
 from mobilebench.targets.catalog.target import CPU, Target, find_target
 from mobilebench.targets.devices.farm import find_farm
-from mobilebench.targets.errors import BenchError
+from mobilebench.targets.devices.target_check import check_platform
+from mobilebench.targets.errors import BenchError, NoTrackerError
 from mobilebench.targets.processes.worker import WorkerError
 
 
 def export_command(options: ExportOptions) -> int:
     """Build a variant for a target, measure it there, and write it as a bundle.
 
+    It is built without a device where nobody said where the target's boards are.
+
     Returns the exit code: 1 if the library computes something else than PyTorch; nothing is
     written then. Raises BenchError for a request that cannot be met.
     """
-    console = Console(stderr=True)
-    target, precision, out = find_target(options.target), options.precision, options.out
-    stores_half = precision == FLOAT16 and target.device_type == CPU
-    if reason := "" if stores_half else why_unsupported(TVM, target, precision):
-        raise BenchError(f"precision {precision}: {reason}")
-    suite = make_suite(
-        options.values_of(Suite)
-        | {
-            "variants": (options.variant,),
-            "targets": (options.target,),
-            "runtimes": (TVM,),
-            "threads": (options.threads,),
-            # Runs have no float16 on CPUs; a bundle may store its weights in it.
-            "precisions": (FLOAT32 if stores_half else precision,),
-            "weights": (options.weights,),
-        }
-    )
-    if len(suite.variants) != 1:
+    if bool(options.variant) == bool(options.model):
+        raise BenchError("export: name one network, --variant NAME or --model FILE")
+    console, target, out = Console(stderr=True), find_target(options.target), options.out
+    check_platform(target)
+    suite = _suite_of(options, target)
+    if options.variant and len(suite.variants) != 1:
         raise BenchError(
             f"variant {options.variant!r}: name one variant; a bundle holds one network"
         )
-    (name,), (threads,) = suite.variants, suite.threads
-    variant = parse_variant(name)
+    (threads,) = suite.threads
+    variant, weights = _network(options, suite)
+    precision = precision_of(variant, options.precision)
+    _check_precision(precision, target)
     usual_storage = EXTERNAL if target.device_type == CPU else EMBEDDED
     params_storage = options.params_storage or usual_storage
-    if out.exists():
-        raise BenchError(f"directory {out}: already exists; remove it, or choose another --out")
-    write_once(out, lambda _: None)  # fails before anything is compiled if it cannot be written
-    out.rmdir()
-    labels = read_labels(options.labels, variant.task) if options.labels else []
+    _require_new(out)
+    labels = _labels(options, variant, weights)
     cache_dir = cache_directory()
-    weights = find_weights(options.weights, cache_dir, suite.seed)
     calibration = find_calibration(options.calibration_data)
-    config = _probed_config(suite, target, precision, cache_dir) if options.measure else None
-    target = config.target if config else target
+    if precision == INT8:
+        calibration.check_shown_to(variant, weights.preprocessing(variant))
 
     def say(step: str) -> None:
         console.print(f"{variant.name} for {target.name}: {step}", highlight=False, soft_wrap=True)
 
+    if precision != options.precision:
+        say(f"warning: {weights.label} is quantized, so that its precision is {precision}")
+    config = _config_of(options, suite, target, precision, say) if options.measure else None
+    target = config.target if config else target
     try:
         with BuildService(cache_dir, suite.time_limit_s) as service:
             for refusal in service.check_target(target, directories()):
                 say(f"warning: {refusal}")
+            for note in (*weights.notes, *weights.remarks):
+                say(f"{weights.label}: {note}")
             say("export")
             model = service.network(variant, weights, precision, calibration)
             say("compile")
@@ -119,14 +119,87 @@ def export_command(options: ExportOptions) -> int:
         measured=figures,
     )
     write_once(out, lambda directory: make_bundle(directory, contents))
+    if figures is None:
+        say(f"not measured; `mobilebench verify {out}` compares its outputs with PyTorch's")
     print(f"bundle: {out} (sha256 {file_sha256(out / SUMS)})")
     return 0
 
 
-def _probed_config(
-    suite: Suite, target: Target, precision: str, cache_dir: Path
-) -> MeasurementConfig:
+def _labels(options: ExportOptions, variant: Network, weights: Weights) -> tuple[str, ...]:
+    """Return the names of the classes; none if they are not known, or weights are random."""
+    if options.labels:
+        return read_labels(options.labels, variant)
+    return () if weights.source == RANDOM else names_of(variant, weights.class_names)
+
+
+def _suite_of(options: ExportOptions, target: Target) -> Suite:
+    """Return the suite of one network; raises BenchError for one that cannot be exported."""
+    precision = options.precision
+    _check_precision(precision, target)
+    return make_suite(
+        options.values_of(Suite)
+        | {
+            "variants": (options.variant,) if options.variant else (),
+            "models": (options.model,) if options.model else (),
+            "targets": (options.target,),
+            "runtimes": (TVM,),
+            "threads": (options.threads,),
+            "precisions": (precision,),
+            "weights": (options.weights,),
+        }
+    )
+
+
+def _check_precision(precision: str, target: Target) -> None:
+    """Raise BenchError for a precision that a target's bundles cannot have."""
+    if reason := why_unsupported(TVM, target, precision):
+        raise BenchError(f"precision {precision}: {reason}")
+
+
+def _require_new(out: Path) -> None:
+    """Raise BenchError, before anything is compiled, if a bundle cannot be written there."""
+    if out.exists():
+        raise BenchError(f"directory {out}: already exists; remove it, or choose another --out")
+    write_once(out, lambda _: None)
+    out.rmdir()
+
+
+def _config_of(
+    options: ExportOptions,
+    suite: Suite,
+    target: Target,
+    precision: str,
+    say: Callable[[str], None],
+) -> MeasurementConfig | None:
+    """Return where the target is measured; None if nobody said where its boards are.
+
+    Raises BenchError if no device of it can be reached, and also for the latter if measuring was
+    asked for.
+    """
+    try:
+        return _probed_config(suite, target, precision)
+    except NoTrackerError as error:
+        if "measure" in options.model_fields_set:
+            raise
+        say(f"warning: it will be built, but not measured: {error}")
+        return None
+    except BenchError as error:
+        raise BenchError(f"{error}; with --no-measure it is exported unmeasured") from error
+
+
+def _network(options: ExportOptions, suite: Suite) -> tuple[Network, Weights]:
+    """Return what is exported, and whose weights it has."""
+    cache_dir = cache_directory()
+    own = find_models(suite.models, suite.input_shape, cache_dir, suite.time_limit_s)
+    if not own:
+        weights = find_weights(options.weights, cache_dir, suite.seed)
+        return weights.own(parse_variant(suite.variants[0])), weights
+    return own[0], own_weights(own[0])
+
+
+def _probed_config(suite: Suite, target: Target, precision: str) -> MeasurementConfig:
     """Return where the target is measured; raises BenchError if no device of it can be reached."""
+    cache_dir = cache_directory()
     farm = find_farm(target, suite.tracker, cache_dir, suite.wait_s)
     effort, threads = find_effort(suite.effort), suite.threads[0]
     config = MeasurementConfig(

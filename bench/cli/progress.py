@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from mobilebench.bench.cli.events import EventLog
+from mobilebench.bench.cli.waiting import Waiting
 from mobilebench.bench.measure.dispatch import Fleet
 from mobilebench.reports.records.record import Record
 from mobilebench.schedules.precision import FLOAT32
@@ -85,6 +86,8 @@ class RunDisplay(_Screen):
         self._done = self._total = 0
         self._fleets: Callable[[], Mapping[str, Fleet]] = dict
         self._lines: dict[str, TaskID] = {}  # the screen's line for the boards of each key
+        self._waiting = Waiting(self._still)
+        self._over = False  # builds that an interruption has left behind go on for a while
 
     def begin(self, rows: int) -> None:
         """Set how many records there will be."""
@@ -102,9 +105,20 @@ class RunDisplay(_Screen):
         self._show_fleets()
 
     def stage(self, cell: str, stage: str) -> None:
-        """Show which step of a cell begins."""
+        """Show which step of a cell begins, unless the run is over."""
+        if self._over:
+            return
         self._events.write("stage", cell=cell, stage=stage)
+        self._waiting.begin(cell, stage)
         self.say(f"{cell}: {stage}")
+
+    def step(self, cell: str, what: str) -> None:
+        """Note which part of a step begins; empty if nothing of the cell goes on."""
+        if self._over:
+            return
+        self._waiting.begin(cell, what)
+        if what and self._console.is_terminal:
+            self.say(f"{cell}: {what}")
 
     def warn(self, what: str) -> None:
         """Show a warning."""
@@ -124,6 +138,20 @@ class RunDisplay(_Screen):
             f"{_outcome(record)}"
         )
         self._show_fleets()
+
+    def _still(self, cell: str, what: str, seconds: float) -> None:
+        """Tell a step that takes long."""
+        self._events.write("waiting", cell=cell, step=what, seconds=round(seconds))
+        self._print(f"{cell}: still waiting, for {seconds:.0f} s, for: {what}")
+
+    def __enter__(self) -> Self:
+        self._waiting.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *exception: object) -> None:
+        self._over = True
+        super().__exit__(*exception)
+        self._waiting.__exit__(*exception)
 
     def _show_fleets(self) -> None:
         if not self._console.is_terminal:

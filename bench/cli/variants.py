@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from mobilebench.bench.cli.tables import make_table, or_dash, print_table
 from mobilebench.bench.config.suite import expand_variants
 from mobilebench.bench.models.size import size_of
-from mobilebench.bench.models.variant import CLASSIFY, MOBILENET_V2, parse_variant
-from mobilebench.reports.published.figures import find_in_paper, find_published
+from mobilebench.bench.models.variant import CLASSIFY, Variant, parse_variant
+from mobilebench.reports.published.figures import find_in_paper, find_published, find_timm
 
 
 def variants_command(names: Sequence[str]) -> None:
@@ -16,17 +16,21 @@ def variants_command(names: Sequence[str]) -> None:
         variant = parse_variant(name)
         size = size_of(variant)
         row = [name, f"{size.macs / 1e6:.1f}", f"{size.params_count / 1e6:.2f}"]
-        published = find_published(variant.width_multiplier, variant.height, variant.width)
-        if published and variant.family == MOBILENET_V2 and variant.expansion_factor == 6:
+        published, timm = None, find_timm(name)
+        if variant == Variant(variant.width_multiplier, variant.height, variant.width):
+            published = find_published(variant.width_multiplier, variant.height, variant.width)
+        if published:
             row += [f"{published.top1_percent:.1f}", f"{published.top5_percent:.1f}"]
             row += [or_dash(published.pixel1_large_core_ms, ".1f")]
+        elif timm:
+            row += [f"{timm.top1_percent:.1f}", f"{timm.top5_percent:.1f}", "-"]
         else:
             top1 = find_in_paper(name) if variant.task == CLASSIFY else None
             row += [or_dash(top1, ".1f"), "-", "-"]
         table.add_row(*row)
     table.caption = (
         "MACs and parameters are computed from the architecture (with batch norm's scale and "
-        "shift); top-1, top-5 (ImageNet) and the latency on a Pixel 1 are published by TF-slim,  "
-        "those of MobileNetV1 by its paper."
+        "shift); top-1, top-5 (ImageNet) and the latency on a Pixel 1 are published by TF-slim, "
+        "those of MobileNetV1 by its paper, those of depth multipliers by timm."
     )
     print_table(table)

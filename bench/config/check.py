@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from mobilebench.bench.config.declaration import Option, Options, options_of
-from mobilebench.targets.errors import BenchError
+from mobilebench.targets.errors import BenchError, did_you_mean
 
 M = TypeVar("M", bound=Options)
 
@@ -37,8 +36,7 @@ def from_table(model: type[M], table: Mapping[str, Any], where: str) -> M:
     keys = [option.key for option in options_of(model)]
     for key in table:
         if key not in keys:
-            nearest = get_close_matches(key, keys)
-            advice = f"did you mean {' or '.join(nearest)}?" if nearest else _allowed(keys)
+            advice = did_you_mean(key, keys, f"allowed are {', '.join(keys)}")
             raise BenchError(f"{where}: unknown key {key!r}; {advice}")
     try:
         # As JSON, because a list is then a tuple's value and a string a path's; strictly, so that
@@ -46,10 +44,6 @@ def from_table(model: type[M], table: Mapping[str, Any], where: str) -> M:
         return model.model_validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as error:
         raise _refusal(model, error, lambda option: option.key, where) from None
-
-
-def _allowed(keys: list[str]) -> str:
-    return f"allowed are {', '.join(keys)}"
 
 
 def _refusal(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mobilebench.bench.config import options
+from mobilebench.bench.config import choice_options, options
 from mobilebench.bench.config.declaration import Options
 from mobilebench.bench.config.suite import SuiteFile
 from mobilebench.bench.models.weights import RANDOM
@@ -12,6 +12,7 @@ from mobilebench.schedules.precision import FLOAT32
 from mobilebench.targets.devices.farm import WAIT_S
 
 LOOPBACK = "127.0.0.1"
+NATIVE = "native"
 REPORT = Path("mobilebench-report")
 
 
@@ -26,7 +27,9 @@ class TuneOptions(Options):
     """`mobilebench tune`."""
 
     variants: options.Variants = ("published",)
-    targets: options.Targets = ("native",)
+    models: options.Models = ()
+    input_shape: options.InputShape = ""
+    targets: options.Targets = (NATIVE,)
     threads: options.Threads = (1,)
     precisions: options.Precisions = (FLOAT32,)
     calibration_data: options.CalibrationData = ""
@@ -46,6 +49,25 @@ class ReportOptions(Options):
     out: options.Report = REPORT
 
 
+class ChooseOptions(Options):
+    """`mobilebench choose`."""
+
+    target: choice_options.Target = NATIVE
+    device: choice_options.Device = ""
+    task: choice_options.Task = None
+    precisions: choice_options.Precisions = ()
+    runtimes: choice_options.Runtimes = ()
+    threads: choice_options.Threads = ()
+    latency_ms: choice_options.LatencyBudget = None
+    memory_mb: choice_options.MemoryBudget = None
+    min_top1: choice_options.MinTop1 = None
+    min_map: choice_options.MinMap = None
+    min_miou: choice_options.MinMiou = None
+    estimate: choice_options.Estimate = False
+    store: options.StoreUrl = DEFAULT_URL
+    format: choice_options.Format = "text"
+
+
 class CompareOptions(Options):
     """`mobilebench compare`."""
 
@@ -60,7 +82,9 @@ class CompareOptions(Options):
 class ExportOptions(Options):
     """`mobilebench export`."""
 
-    variant: options.OneVariant
+    variant: options.OneVariant = ""
+    model: options.OneModel = ""
+    input_shape: options.InputShape = ""
     target: options.OneTarget
     threads: options.OneThreads = 1
     precision: options.OnePrecision = FLOAT32
@@ -92,11 +116,13 @@ class VerifyOptions(Options):
 class VariantsOptions(Options):
     """`mobilebench variants`."""
 
-    variants: options.Variants = ("published",)
+    variants: options.Variants = ("published", "timm")
 
 
 class TargetsOptions(Options):
-    """`mobilebench targets`, which has none."""
+    """`mobilebench targets`."""
+
+    check: options.CheckedTarget = None
 
 
 class DevicesOptions(Options):
@@ -113,6 +139,7 @@ class BoardStartOptions(Options):
     """`mobilebench board start`."""
 
     target: options.EmulatedTarget
+    cpu: options.EmulatedCpu = ""
     boards: options.BoardCount = 1
     host: options.Host = LOOPBACK
     insecure_bind: options.InsecureBind = False
@@ -122,6 +149,12 @@ class BoardStopOptions(Options):
     """`mobilebench board stop`."""
 
     target: options.EmulatedTarget
+
+
+class DataSampleOptions(Options):
+    """`mobilebench data sample`."""
+
+    directory: options.NewDump
 
 
 class StoreRunsOptions(Options):

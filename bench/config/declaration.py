@@ -6,15 +6,16 @@ From the model's fields come the command line (`bench.cli.command`), the suite f
 """
 
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
+
+from mobilebench.targets.errors import did_you_mean, listed
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,8 @@ class OneOf:
     def _check(self, name: str) -> str:
         if name in self.names:
             return name
-        if nearest := get_close_matches(name, self.names, cutoff=0.4):
-            raise ValueError(f"unknown {self.what} {name!r}; did you mean {_listed(nearest)}?")
-        raise ValueError(f"unknown {self.what} {name!r}; give {_listed(self.names)}")
+        advice = did_you_mean(name, self.names, f"give {listed(self.names)}")
+        raise ValueError(f"unknown {self.what} {name!r}; {advice}")
 
 
 class Options(BaseModel):
@@ -188,7 +188,3 @@ def _in_words(default: Any) -> str:
     if isinstance(default, float):
         return f"{default:g}"
     return "" if default is None else str(default)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -1,7 +1,8 @@
 """Every option, declared once: its type, its range or choices, and what it means.
 
-Which command has which of them, and with what default, is in `bench.config.commands` and, for the
-suite of a run, in `bench.config.suite`.
+Those of `choose` alone are in `bench.config.choice_options`. Which command has which of them, and
+with what default, is in `bench.config.commands` and, for the suite of a run, in
+`bench.config.suite`.
 """
 
 from pathlib import Path
@@ -11,13 +12,11 @@ from pydantic import Field
 
 from mobilebench.bench.config.declaration import OneOf, Shown
 from mobilebench.bench.config.effort import EFFORTS
-from mobilebench.bench.models.variant import paper_grid, published_grid, small_grid
 from mobilebench.bench.runtimes.runtime import RUNTIMES
 from mobilebench.schedules.objective import OBJECTIVES
 from mobilebench.schedules.params_pool import PARAMS_STORAGES
 from mobilebench.schedules.precision import PRECISIONS
 
-GRIDS = {"published": published_grid, "small": small_grid, "paper": paper_grid}
 FORMATS = ("text", "markdown", "json", "junit")
 MAX_SECONDS = 86400.0
 TIME_LIMIT_S = 300.0
@@ -26,8 +25,8 @@ WHAT, HOW, WHERE, RESULTS = "What", "How", "Where", "Results"
 
 _VARIANT = (
     "Network by name, e.g. mobilenet_v2_1.0_224, or a group of them: small (5 networks), "
-    "published (the 22 whose weights were published) or paper (what the MobileNetV2 paper "
-    "measures: detector, segmenter and MobileNetV1 too)."
+    "published (the 22 whose weights were published), paper (what the MobileNetV2 paper "
+    "measures: detector, segmenter and MobileNetV1 too) or timm (its two with a depth multiplier)."
 )
 _TARGET = "What to compile for: a name that `mobilebench targets` lists, or a TOML file."
 
@@ -41,6 +40,29 @@ OneVariant = Annotated[
     str,
     Field(alias="variant", description="Network by name, e.g. mobilenet_v2_1.0_224."),
     Shown(WHAT, "NAME"),
+]
+Models = Annotated[
+    tuple[str, ...],
+    Field(
+        alias="model",
+        description="ONNX file of a network of your own, measured instead of variants or beside "
+        "them. May be repeated.",
+    ),
+    Shown(WHAT, "FILE"),
+]
+OneModel = Annotated[
+    str,
+    Field(alias="model", description="ONNX file of a network of your own, instead of --variant."),
+    Shown(WHAT, "FILE"),
+]
+InputShape = Annotated[
+    str,
+    Field(
+        alias="input_shape",
+        description="Size of each axis of a model's input, for example 1,3,224,224, where the file "
+        "leaves it open.",
+    ),
+    Shown(WHAT, "SIZES", default="what the file says"),
 ]
 Bundles = Annotated[
     tuple[str, ...],
@@ -79,8 +101,8 @@ Precisions = Annotated[
     tuple[PrecisionName, ...],
     Field(
         alias="precision",
-        description="Number format of weights and activations; float16 needs an OpenCL target, "
-        "int8 a CPU. May be repeated.",
+        description="Number format of weights and activations; int8 needs a CPU, and a CPU without "
+        "half-precision arithmetic stores only weights in float16. May be repeated.",
     ),
     Shown(WHAT),
 ]
@@ -88,14 +110,14 @@ OnePrecision = Annotated[
     PrecisionName,
     Field(
         alias="precision",
-        description="Number format that weights are stored in and, at int8 and on GPUs, computed "
-        "in; at float16 CPUs compute in float32.",
+        description="Number format of weights and activations; a CPU without half-precision "
+        "arithmetic stores only weights in float16.",
     ),
     Shown(WHAT),
 ]
 _WEIGHTS = (
-    "random, a checkpoint file (.pth, .safetensors or .npz), or the URL of one, ending in "
-    "#sha256=HASH."
+    "random, a checkpoint file (.pth, .safetensors, .npz, .h5 or .keras), a folder of Hugging "
+    "Face's, or the URL of a file, ending in #sha256=HASH."
 )
 WeightsSources = Annotated[
     tuple[str, ...],
@@ -116,9 +138,9 @@ Seed = Annotated[
 Data = Annotated[
     str,
     Field(
-        description="Labelled images to measure accuracy on. Classifiers take a CSV file of file "
-        "names and class indices, or a directory with one directory per class; detectors take "
-        "COCO's format, segmenters PASCAL VOC's."
+        description="Labelled images to measure accuracy on. Classifiers take a list of images and "
+        "classes, or a directory with one directory per class; detectors take COCO's format, "
+        "segmenters PASCAL VOC's."
     ),
     Shown(WHAT, "PATH", default="accuracy is not measured"),
 ]
@@ -173,8 +195,8 @@ Memory = Annotated[
 CheckRegressions = Annotated[
     bool,
     Field(
-        description="Compare the run with earlier ones in the store, measure again what looks "
-        "slower, and exit with code 1 if it is."
+        description="Compare the run with earlier ones in the store that had this option too, "
+        "measure again what looks slower, and exit with code 1 if it is."
     ),
     Shown(HOW),
 ]
@@ -196,7 +218,10 @@ ParamsStorage = Annotated[
 ]
 Measure = Annotated[
     bool,
-    Field(description="Measure the latency on a device, and write it into the bundle's manifest."),
+    Field(
+        description="Measure the latency on a device, and write it into the bundle's manifest. A "
+        "target of boards without a tracker is only built, unless this is given."
+    ),
     Shown(HOW),
 ]
 RunOutputs = Annotated[
@@ -331,7 +356,11 @@ Databases = Annotated[
 Labels = Annotated[
     Path | None,
     Field(description="Text file with the name of each class, one on a line."),
-    Shown(RESULTS, "PATH"),
+    Shown(
+        RESULTS,
+        "PATH",
+        default="the manifest's, or else ImageNet's, COCO's or VOC's if it is theirs",
+    ),
 ]
 WithOnnx = Annotated[
     bool,
@@ -348,6 +377,15 @@ OutFile = Annotated[
     Path | None,
     Field(description="File to write the result to."),
     Shown(RESULTS, "PATH", default="standard output"),
+]
+CheckedTarget = Annotated[
+    str | None,
+    Field(
+        alias="check",
+        description="Target to check instead: a TOML file, or a name of the list. Nothing is "
+        "compiled, and no board is asked.",
+    ),
+    Shown(metavar="FILE", default="all are listed"),
 ]
 
 # Arguments, which have no flag.
@@ -380,6 +418,14 @@ EmulatedTarget = Annotated[
     Field(alias="target", description="Target that is emulated, e.g. emulated-arm."),
     Shown(positional=True),
 ]
+EmulatedCpu = Annotated[
+    str,
+    Field(
+        description="CPU that qemu emulates, e.g. cortex-a72, cortex-a76 or max, which has every "
+        "instruction that qemu knows."
+    ),
+    Shown(WHERE, "CPU", default="the one that the target's code is for, or else max"),
+]  # fmt: skip
 BaseRun = Annotated[
     str,
     Field(

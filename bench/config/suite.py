@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 from mobilebench.bench.config import options
 from mobilebench.bench.config.check import from_values
 from mobilebench.bench.config.declaration import Options
-from mobilebench.bench.models.variant import parse_variant
+from mobilebench.bench.models.variant import GRIDS, parse_variant
 from mobilebench.bench.models.weights import RANDOM
 from mobilebench.bench.runtimes.runtime import TVM, default_runtimes, find_runtime
 from mobilebench.reports.records.store import DEFAULT_URL
 from mobilebench.schedules.objective import LATENCY
 from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
-from mobilebench.targets.catalog.target import OPENCL, Target, find_target
+from mobilebench.targets.catalog.target import Target, find_target
 from mobilebench.targets.devices.farm import WAIT_S
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.rpc.tracker import parse_tracker
@@ -29,6 +29,8 @@ class Suite(Options):
     """
 
     variants: options.Variants = ("small",)
+    models: options.Models = ()
+    input_shape: options.InputShape = ""
     bundles: options.Bundles = ()  # if there are any, they set the other fields of this group
     targets: options.Targets = ("native",)
     runtimes: options.Runtimes = ()
@@ -73,15 +75,16 @@ class SuiteFile(Places, Suite):
 def make_suite(chosen: Mapping[str, Any]) -> Suite:
     """Return the suite of the chosen options, with defaults for the others; all names are checked.
 
-    A variant may also be the name of a group (`published`, `small`, `paper`). Raises BenchError for
-    the first choice that cannot be measured.
+    A variant may also be the name of a group, such as `published`. Raises BenchError for the first
+    choice that cannot be measured.
     """
     chosen = {key: value for key, value in chosen.items() if value not in (None, (), [])}
     asked = from_values(Suite, chosen)
     check_names(asked)
     # Names that are given twice are measured once.
     lists = {key: _each(value) for key, value in asked if isinstance(value, tuple)}
-    lists["variants"] = expand_variants(asked.variants)
+    own_alone = asked.models and "variants" not in chosen
+    lists["variants"] = () if own_alone else expand_variants(asked.variants)
     lists["runtimes"] = lists["runtimes"] or tuple(default_runtimes(asked.precisions))
     targets = [find_target(name) for name in asked.targets]
     if not any(target.has_peers for target in targets):
@@ -93,6 +96,10 @@ def make_suite(chosen: Mapping[str, Any]) -> Suite:
         raise BenchError(
             f"calibration {suite.calibration_data}: only {INT8} is calibrated; add "
             f"--precision {INT8}, or leave out --calibration"
+        )
+    if own_alone and suite.weights != (RANDOM,):
+        raise BenchError(
+            f"weights {suite.weights[0]}: a --model has its own weights; leave out --weights"
         )
     if suite.kernels and TVM not in suite.runtimes:
         raise BenchError(f"kernels: only {TVM}'s kernels can be timed; add it to the runtimes")
@@ -130,21 +137,20 @@ def _tvm_alone(runtimes: Sequence[str], named: bool) -> tuple[str, ...]:
 
 
 def _check_precisions(suite: Suite, targets: Sequence[Target]) -> None:
-    """Raise BenchError for a precision that no target supports."""
-    halves = any(target.device_type == OPENCL for target in targets)
-    if FLOAT16 in suite.precisions and not (halves and TVM in suite.runtimes):
+    """Raise BenchError for a precision that no runtime supports."""
+    if FLOAT16 in suite.precisions and TVM not in suite.runtimes:
         raise BenchError(
-            f"precision {FLOAT16}: needs {TVM} and an OpenCL target; "
-            "add them, e.g. --target opencl, or leave it out"
+            f"precision {FLOAT16}: only {TVM} is measured in it; add --runtime {TVM}, or leave it "
+            "out"
         )
 
 
 def expand_variants(names: Sequence[str]) -> tuple[str, ...]:
-    """Return checked names of variants, each group (`published`, `small`, `paper`) expanded."""
+    """Return checked names of variants, each group, such as `published`, expanded."""
     expanded = []
     for name in names:
-        if name in options.GRIDS:
-            expanded += [variant.name for variant in options.GRIDS[name]()]
+        if name in GRIDS:
+            expanded += [variant.name for variant in GRIDS[name]()]
         else:
             expanded.append(parse_variant(name).name)
     return _each(expanded)

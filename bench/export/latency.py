@@ -9,11 +9,11 @@ from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.inference import workload_of
 from mobilebench.bench.measure.latency import Latency, warnings_for
 from mobilebench.bench.models.onnx_export import OnnxModel
+from mobilebench.bench.models.onnx_network import Network
 from mobilebench.bench.models.outputs import Reference
-from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.runtimes.runtime import TVM
+from mobilebench.targets.devices.own_name import own_device_name
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.rpc.local_server import local_device_name
 
 
 class WrongResultError(Exception):
@@ -21,7 +21,7 @@ class WrongResultError(Exception):
 
 
 def measure(
-    config: MeasurementConfig, variant: Variant, artifact: Artifact, model: OnnxModel
+    config: MeasurementConfig, variant: Network, artifact: Artifact, model: OnnxModel
 ) -> Measured:
     """Return the latency of an artifact, built from that model, on its target's device.
 
@@ -42,7 +42,7 @@ def measure(
     state = result.before
     return Measured(
         at=utc_now(),
-        device=state.name if config.target.tracker_key else local_device_name(),
+        device=state.name if config.target.tracker_key else own_device_name(),
         cpu_model=state.cpu_model,
         accelerator=state.accelerator.name if state.accelerator else "",
         emulated=config.target.emulated or state.emulated,
@@ -63,4 +63,4 @@ def _doubts(latency: Latency, result: CellResult) -> list[str]:
     before, after = (
         state.calibration_ms if state else None for state in (result.before, result.after)
     )
-    return warnings_for(latency, before, after)
+    return warnings_for(latency, before, after, result.stopped)

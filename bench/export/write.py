@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mobilebench import targets
 from mobilebench.bench.accuracy.boxes import anchors_of
@@ -26,20 +28,22 @@ from mobilebench.bench.bundle.manifest import (
 from mobilebench.bench.cache import file_sha256
 from mobilebench.bench.export.readme import write_readme
 from mobilebench.bench.measure.environment import tool_versions
-from mobilebench.bench.measure.fidelity import TOLERANCE
-from mobilebench.bench.models.architecture import CLASSES
+from mobilebench.bench.measure.fidelity import tolerance_of
+from mobilebench.bench.models.class_names import NAMES_LICENSE, names_of, usual_names
 from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.onnx_export import INPUT_NAME, OnnxModel
+from mobilebench.bench.models.onnx_network import NCHW, Network, OnnxNetwork
 from mobilebench.bench.models.outputs import thin
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.models.variant import DETECT, SEGMENT, Variant
 from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.quantization.input_bytes import bytes_of, input_scale
 from mobilebench.bench.runtimes.runtime import ENTRY
 from mobilebench.schedules.params_pool import PARAMS_FILE
+from mobilebench.targets.catalog.instruction_sets import cpu_flags, local_cpuinfo
 from mobilebench.targets.catalog.target import CPU, OPENCL, Target
-from mobilebench.targets.devices.proc_files import cpu_flags, cpu_model
+from mobilebench.targets.devices.proc_files import cpu_model
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.rpc.local_server import local_cpuinfo
 
 LABELS, ANCHORS, REFERENCE, ONNX = "labels.txt", "anchors.bin", "reference", "model.onnx"
 _FILES = Path(__file__).parent / "programs"
@@ -55,7 +59,7 @@ _LICENSES = {"LICENSE": "apache-tvm-LICENSE", "NOTICE": "apache-tvm-NOTICE"}
 class BundleContents:
     """What a bundle is made of."""
 
-    variant: Variant
+    variant: Network
     weights: Weights
     model: OnnxModel
     target: Target
@@ -79,12 +83,15 @@ def make_bundle(directory: Path, contents: BundleContents) -> None:
         shutil.copyfile(artifact.params_path, directory / PARAMS_FILE)
     if labels:
         (directory / LABELS).write_text("".join(f"{one}\n" for one in labels), encoding="utf-8")
-    if variant.task == DETECT:
+    if isinstance(variant, Variant) and variant.task == DETECT:
         anchors_of(variant).astype("<f4").tofile(directory / ANCHORS)
     if contents.with_onnx:
         shutil.copyfile(contents.model.onnx_path, directory / ONNX)
     inputs, outputs = _write_reference(directory, variant, contents.model)
     _copy_programs(directory, target)
+    named = bool(labels) and tuple(labels) == usual_names(variant.task, variant.classes)
+    if named:
+        shutil.copyfile(NAMES_LICENSE, directory / "licenses" / "torchvision-LICENSE")
     made = artifact.manifest
     manifest = BundleManifest(
         format=FORMAT,
@@ -103,7 +110,7 @@ def make_bundle(directory: Path, contents: BundleContents) -> None:
         preprocessing=weights.preprocessing(variant),
         labels=LABELS if labels else None,
         anchors=ANCHORS if variant.task == DETECT else None,
-        tolerance=TOLERANCE[made.precision],
+        tolerance=tolerance_of(made.precision, variant),
         library_bytes=made.artifact_bytes,
         params_bytes=made.params_bytes,
         arena_bytes=made.arena_bytes,
@@ -113,12 +120,13 @@ def make_bundle(directory: Path, contents: BundleContents) -> None:
         onnx_sha256=contents.model.onnx_sha256,
         databases=made.databases,
         # Not where on this machine they lay.
-        weights=replace(weights, source=PurePath(weights.source).name),
+        weights=replace(weights, source=weights.file_name),
         compiled=Compiled(**{field.name: getattr(made, field.name) for field in fields(Compiled)}),
         made_with=_made_with(),
         files={},
+        probabilities=isinstance(variant, OnnxNetwork) and variant.probabilities,
     )
-    write_readme(directory, manifest)
+    write_readme(directory, manifest, named)
     files = {name: _content(directory / name) for name in sorted(files_below(directory))}
     text = replace(manifest, files=files).text()
     (directory / MANIFEST).write_text(text, encoding="utf-8")
@@ -142,26 +150,37 @@ def for_others(target: Target) -> Target:
     return replace(target, cpu_flags=tuple(needed), description=description)
 
 
-def read_labels(path: Path, task: str) -> list[str]:
-    """Return the names of a task's classes, one a line; raises BenchError for another number."""
+def read_labels(path: Path, variant: Network) -> tuple[str, ...]:
+    """Return the names of the classes that a network tells apart, one a line.
+
+    The background may be left out. Raises BenchError for another number of lines.
+    """
     try:
-        labels = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").rstrip("\n").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(f"labels {path}: {error}") from error
-    if len(labels) != CLASSES[task]:
+    labels = names_of(variant, [line.strip() for line in lines]) if lines else ()
+    if not labels:
         raise BenchError(
-            f"labels {path}: it has {len(labels)} lines, the network {CLASSES[task]} classes"
+            f"labels {path}: it has {len(lines)} lines, the network tells {variant.labels} classes "
+            "apart"
         )
     return labels
 
 
 def _write_reference(
-    directory: Path, variant: Variant, exported: OnnxModel
+    directory: Path, variant: Network, exported: OnnxModel
 ) -> tuple[list[BundleTensor], list[BundleTensor]]:
-    """Write the first of the inputs that PyTorch was asked about, and its answers."""
+    """Write the first of the inputs that PyTorch was asked about, and its answers.
+
+    Of a single logit the largest is taken: near 0 its relative error would be that of large sums.
+    """
     inputs, answers = exported.reference()
+    alone = answers[0][0].size == 1
+    chosen = int(np.abs(answers[0]).argmax()) if alone else 0
     stride = _STRIDE if variant.task == SEGMENT else 1
-    thinned = thin(tuple(one[:1] for one in answers), stride)
+    inputs = inputs[chosen : chosen + 1]
+    thinned = thin(tuple(one[chosen : chosen + 1] for one in answers), stride)
     (directory / REFERENCE).mkdir()
 
     def write(
@@ -171,8 +190,13 @@ def _write_reference(
         values.astype("<f4").tofile(directory / file)
         return BundleTensor(name, list(shape), "float32", layout, file, stride)
 
-    image = write(INPUT_NAME, variant.input_shape, "NCHW", inputs[:1], 1)
-    layout = "NCHW" if variant.task == SEGMENT else ""
+    own_layout = variant.layout if isinstance(variant, OnnxNetwork) else NCHW
+    image = write(INPUT_NAME, variant.input_shape, own_layout, inputs, 1)
+    if exported.quantization and (scale := input_scale(exported.onnx_path)):
+        # The network makes bytes of them first, so they say as much, in a quarter of the size.
+        bytes_of(inputs, *scale).tofile(directory / image.reference)
+        image = replace(image, step=scale[0], zero=scale[1])
+    layout = NCHW if variant.task == SEGMENT else ""
     outputs = [
         write(name, shape, layout, values, stride)
         for (name, shape), values in zip(outputs_of(variant).items(), thinned, strict=True)

@@ -27,6 +27,7 @@ class Attempt:
     fidelity: Fidelity | None = None
     usage: Usage | None = None
     loaded: Usage | None = None  # the same before the first inference
+    instructions: int | None = None  # of an inference on one thread, where they are counted
     round_trip_ms: float | None = None
     copies_ms: tuple[float, float] | None = None  # input to the device, output back
     accuracy: Accuracy | None = None
@@ -59,6 +60,17 @@ class CellResult:
     kernel_profile: KernelProfile | None = None
     before: DeviceState | None = None
     after: DeviceState | None = None
+
+    @property
+    def stopped(self) -> str:
+        """How a quota of CPU time has stopped the device's process meanwhile; empty if not."""
+        if self.before is None or self.after is None or self.after.allowance.quota is None:
+            return ""
+        stopped_s = self.after.allowance.stopped_s - self.before.allowance.stopped_s
+        if stopped_s <= 0:
+            return ""
+        quota = f"its quota of {self.after.allowance.quota:g} CPUs' time"
+        return f"{quota} stopped it for {stopped_s:.2g} s: give it whole CPUs (a cpuset) instead"
 
 
 @contextmanager

@@ -1,22 +1,24 @@
 """Measures one cell of a run: every runtime on one variant, device and thread count."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
 
 from mobilebench.bench.accuracy.detection import max_box_error_px
-from mobilebench.bench.accuracy.evaluation import Evaluation, predict, score
+from mobilebench.bench.accuracy.evaluation import Evaluation, doubts, predict, score
 from mobilebench.bench.build.artifact import Artifact, RooflinePeaks
 from mobilebench.bench.measure.attempt import Attempt, CellResult, KernelProfile, failing
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import compare, why_wrong
 from mobilebench.bench.measure.latency import is_complete
+from mobilebench.bench.measure.layers import LayerCheck
 from mobilebench.bench.measure.quantized_fidelity import beside_float32, why_far
 from mobilebench.bench.measure.sessions import close_device, device_state, open_device
 from mobilebench.bench.measure.timing import take_round, time_kernels
 from mobilebench.bench.models.heads import CLASS_AXIS
-from mobilebench.bench.models.outputs import Outputs, Reference
-from mobilebench.bench.models.variant import DETECT
+from mobilebench.bench.models.outputs import Floats, Outputs, Reference
+from mobilebench.bench.models.variant import DETECT, Variant
 from mobilebench.bench.runtimes.convert import convert_for
 from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM, Workload
 from mobilebench.reports.records.record import KernelTime, Status
@@ -36,6 +38,10 @@ class ProfilingInputs:
     roofline_peaks: RooflinePeaks
 
 
+def _tell_nobody(_what: str) -> None:
+    """Tell nobody which part of the measurement begins."""
+
+
 @dataclass(frozen=True)
 class CellInputs:
     """What is measured in a cell, and the reference it is compared with."""
@@ -46,6 +52,8 @@ class CellInputs:
     float_outputs: Outputs | None = None  # at int8: PyTorch's of the float32 network
     profiling: ProfilingInputs | None = None  # None: kernels are not timed
     evaluation: Evaluation | None = None  # None: accuracy is not measured
+    layers: LayerCheck | None = None  # at int8, of what was quantized here
+    tell: Callable[[str], None] = _tell_nobody  # called with what begins
 
 
 def measure_cell(config: MeasurementConfig, inputs: CellInputs) -> CellResult:
@@ -71,6 +79,7 @@ def _measure_once(config: MeasurementConfig, inputs: CellInputs) -> CellResult:
         cell.load_and_compare()
         cell.take_rounds()
         cell.record_memory_and_copies()
+        cell.count_instructions()
         cell.measure_accuracy()
         kernel_profile = cell.profile_kernels()
         after = cell.device_state()
@@ -95,6 +104,7 @@ class _CellMeasurement:
     def open_device(self) -> DeviceState | None:
         """Open TVM's session if TVM is measured; return the device's state before measuring."""
         before: DeviceState | None = None
+        self._inputs.tell("a device")
         for attempt in self.attempts:
             if attempt.runtime == TVM:
                 with failing(attempt, "load_failed"):
@@ -109,9 +119,11 @@ class _CellMeasurement:
             with failing(attempt, "load_failed"):
                 if not attempt.ok:
                     continue
+                self._inputs.tell(f"{attempt.runtime} to load the network")
                 self._load(attempt)
             if attempt.ok:
                 with failing(attempt):
+                    self._inputs.tell(f"{attempt.runtime}'s first inferences")
                     self._compare(attempt)
                     if attempt.ok:
                         self._expected_ms[attempt.runtime] = self._call(
@@ -129,6 +141,7 @@ class _CellMeasurement:
         ]:
             first = number % len(waiting)
             for attempt in waiting[first:] + waiting[:first]:
+                self._inputs.tell(f"round {number + 1} of {attempt.runtime}")
                 worker, expected_ms = self._resumed(attempt), self._expected_ms[attempt.runtime]
                 with failing(attempt):
                     attempt.rounds_ms.append(take_round(worker, self._config, expected_ms))
@@ -150,6 +163,19 @@ class _CellMeasurement:
                         attempt.copies_ms = self._call(attempt, "copies_ms", shape)
             self._pause(attempt)
 
+    def count_instructions(self) -> None:
+        """Count what an inference of TVM executes, if the device counts.
+
+        On one thread only: threads that wait for others spin, some longer and some shorter.
+        """
+        attempt = next((one for one in self.attempts if one.runtime == TVM and one.ok), None)
+        if attempt is None or self._config.threads > 1:
+            return
+        self._resumed(attempt)
+        with failing(attempt):
+            attempt.instructions = self._call(attempt, "instructions")
+        self._pause(attempt)
+
     def measure_accuracy(self) -> None:
         """Have every runtime predict on the images; done last, to disturb no latency."""
         evaluation = self._inputs.evaluation
@@ -159,6 +185,8 @@ class _CellMeasurement:
         for attempt in self.attempts:
             if not attempt.ok:
                 continue
+            images = len(evaluation.dataset)
+            self._inputs.tell(f"the accuracy of {attempt.runtime} on {images} images")
             infer = partial(self._call, attempt, "infer")
             self._resumed(attempt)
             with failing(attempt):
@@ -167,6 +195,7 @@ class _CellMeasurement:
                 )
                 attempt.accuracy = score(evaluation, answers)
                 attempt.pytorch_accuracy = pytorch
+                attempt.remarks += doubts(evaluation, attempt.accuracy)
             self._pause(attempt)
 
     def profile_kernels(self) -> KernelProfile | None:
@@ -175,19 +204,31 @@ class _CellMeasurement:
         attempt = next((one for one in self.attempts if one.runtime == TVM and one.ok), None)
         if attempt is None or inputs is None:
             return None
+        self._inputs.tell("the times of kernels")
         device = self._resumed(attempt)
         instrumented = inputs.instrumented
         try:
             peak, read = self._call(attempt, "roofline_peaks", inputs.roofline_peaks)
             (times,) = time_kernels(device, config, self._inputs.workload, [instrumented])
+            counts = self._kernel_instructions(attempt, len(times))
         except (BenchError, WorkerError) as error:
             attempt.remarks.append(f"kernels were not timed: {error}")
             return None
         kernels = [
-            KernelTime(**kernel, microseconds=taken)
-            for kernel, taken in zip(instrumented.manifest.kernels, times, strict=True)
+            KernelTime(**kernel, microseconds=taken, instructions=count)
+            for kernel, taken, count in zip(
+                instrumented.manifest.kernels, times, counts, strict=True
+            )
         ]
         return KernelProfile(kernels, peak, read)
+
+    def _kernel_instructions(self, attempt: Attempt, kernels: int) -> list[int] | list[None]:
+        """Return how many instructions each kernel of the artifact that was timed executes."""
+        nothing = [None] * kernels
+        if attempt.instructions is None:
+            return nothing
+        counted: list[int] = self._call(attempt, "kernel_instructions", kernels)
+        return counted or nothing
 
     def device_state(self) -> DeviceState | None:
         """Return the device's state now, read through TVM's session if there is one."""
@@ -214,10 +255,10 @@ class _CellMeasurement:
         outputs = reference.thinned(self._call(attempt, "infer", reference.inputs))
         variant, class_axis = workload.variant, CLASS_AXIS[workload.variant.task]
         fidelity = compare(outputs, reference.outputs, class_axis)
-        if variant.task == DETECT:
+        if isinstance(variant, Variant) and variant.task == DETECT:
             error_px = max_box_error_px(outputs, reference.outputs, variant)
             fidelity = replace(fidelity, max_box_error_px=error_px)
-        attempt.fidelity, attempt.error = fidelity, why_wrong(fidelity, workload.precision)
+        attempt.fidelity, attempt.error = fidelity, why_wrong(fidelity, workload.precision, variant)
         if self._inputs.float_outputs is not None:
             in_float = reference.thinned(self._inputs.float_outputs)
             fidelity = beside_float32(fidelity, compare(outputs, in_float, class_axis))
@@ -225,8 +266,36 @@ class _CellMeasurement:
             if attempt.runtime != TVM:
                 own_error = compare(reference.outputs, in_float).relative_l2_error
                 attempt.error = why_far(fidelity, own_error)
+        if attempt.error and attempt.runtime == TVM and self._inputs.layers is not None:
+            self._compare_layers(attempt, self._inputs.layers)
         if attempt.error:
             attempt.status = "wrong"
+
+    def _compare_layers(self, attempt: Attempt, layers: LayerCheck) -> None:
+        """Take the error away if every layer by itself agrees with the reference's."""
+        self._inputs.tell("its layers to be compared one by one")
+        workload, threads = self._inputs.workload, self._config.threads
+
+        def infer(artifact: Artifact, image: Floats) -> Outputs:
+            other = replace(workload, library=artifact.library, params_path=artifact.params_path)
+            self._call(attempt, "load", other, threads)
+            outputs: Outputs = self._call(attempt, "infer", image)
+            self._call(attempt, "load", workload, threads)
+            return outputs
+
+        try:
+            layer = layers.disagreement(self._inputs.reference.inputs[:1], infer)
+        except (BenchError, WorkerError) as error:
+            attempt.remarks.append(f"layers were not compared: {error}")
+            return
+        if layer:
+            attempt.error += f"; the first layer that differs is {layer}"
+            return
+        attempt.remarks.append(
+            f"{attempt.error}, but each layer by itself agrees: only sums halfway between two "
+            "bytes are rounded otherwise (looking at layers is part of the peak of memory)"
+        )
+        attempt.error = ""
 
     def _state(self, device: Worker | None = None) -> DeviceState | None:
         """Return the device's state; without a session only this machine's, since boards differ."""

@@ -6,13 +6,13 @@ from pathlib import Path
 from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.sessions import open_device
+from mobilebench.bench.models.onnx_network import Network
 from mobilebench.bench.models.outputs import Floats, Outputs
-from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
 
 
-def workload_of(variant: Variant, artifact: Artifact) -> Workload:
+def workload_of(variant: Network, artifact: Artifact) -> Workload:
     """Return the workload that TVM needs to run an artifact."""
     workload = Workload(variant, Weights(), Path(), artifact.library, artifact.params_path)
     return replace(workload, precision=artifact.manifest.precision)

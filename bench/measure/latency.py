@@ -7,15 +7,19 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from mobilebench.bench.config.effort import Effort
+from mobilebench.reports.records.calibration import calibration_change
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Samples = Sequence[float] | NDArray[np.float64]
+
 SPREAD_LIMIT = 0.10  # pyperf warns at a standard deviation of 10 % of the mean
 DRIFT_LIMIT = 0.10
 _RESAMPLES = 2000
 _SAMPLES_AT_ONCE = 100_000  # resamples at once; they fit a core's cache
+_MOST_DRAWN = 10_000  # samples of a resample; of a million an interval would take minutes
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,10 @@ def _resampled_medians(rounds_ms: Sequence[Sequence[float]]) -> "NDArray[np.floa
     import numpy as np
 
     generator = np.random.default_rng(0)
-    sizes = np.array([len(one) for one in rounds_ms])
+    rounds = _thinned(rounds_ms)
+    sizes = np.array([len(one) for one in rounds])
     table = np.full((len(sizes), sizes.max()), np.nan)
-    for row, one in zip(table, rounds_ms, strict=True):
+    for row, one in zip(table, rounds, strict=True):
         row[: len(one)] = one
     at_once = max(1, _SAMPLES_AT_ONCE // table.size)
     medians = []
@@ -81,6 +86,26 @@ def _resampled_medians(rounds_ms: Sequence[Sequence[float]]) -> "NDArray[np.floa
         middle = np.concatenate([(samples - 1) // 2, samples // 2], axis=1)
         medians.append(np.take_along_axis(ranked, middle, axis=1).mean(axis=1))
     return np.concatenate(medians)
+
+
+def _thinned(
+    rounds_ms: Sequence[Sequence[float]],
+) -> "Sequence[Sequence[float] | NDArray[np.float64]]":
+    """Return rounds of together `_MOST_DRAWN` samples, where there are more.
+
+    A round's are evenly spaced in the order of their sizes, so that its distribution stays. From
+    fewer samples the interval is rather too wide; what differs between rounds is most of it.
+    """
+    import numpy as np
+
+    samples = sum(map(len, rounds_ms))
+    if samples <= _MOST_DRAWN:
+        return rounds_ms
+    kept = [max(1, len(one) * _MOST_DRAWN // samples) for one in rounds_ms]
+    return [
+        np.sort(one)[(2 * np.arange(count) + 1) * len(one) // (2 * count)]
+        for one, count in zip(rounds_ms, kept, strict=True)
+    ]
 
 
 def round_size(effort: Effort, expected_ms: float) -> int:
@@ -103,13 +128,21 @@ def warnings_for(
     latency: Latency,
     calibration_before_ms: float | None,
     calibration_after_ms: float | None,
+    stopped: str = "",
 ) -> list[str]:
-    """Return the reasons to doubt a measurement; none if it was steady."""
+    """Return the reasons to doubt a measurement; none if it was steady.
+
+    `stopped` tells how a quota of CPU time has stopped the process meanwhile, if it has.
+    """
     found = []
     if latency.cv >= SPREAD_LIMIT:
-        found.append(f"spread: standard deviation is {latency.cv:.0%} of the mean")
+        why = f", probably because {stopped}" if stopped else ""
+        found.append(f"spread: standard deviation is {latency.cv:.0%} of the mean{why}")
+    elif stopped:
+        found.append(f"quota: {stopped}")
     if calibration_before_ms and calibration_after_ms:
-        drift = calibration_after_ms / calibration_before_ms - 1
-        if abs(drift) >= DRIFT_LIMIT:
-            found.append(f"host drifted: the calibration kernel took {drift:+.0%} afterwards")
+        ratio = calibration_after_ms / calibration_before_ms
+        if abs(ratio - 1) >= DRIFT_LIMIT:
+            change = calibration_change(ratio, "after the measurement", "before it")
+            found.append(f"host drifted: {change}")
     return found

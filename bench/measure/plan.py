@@ -6,7 +6,9 @@ from itertools import product
 from mobilebench.bench.bundle.bundle import Bundle
 from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.run_context import RunContext
-from mobilebench.bench.measure.support import precisions_of
+from mobilebench.bench.measure.support import precision_of, precisions_of
+from mobilebench.bench.models.find_weights import own_weights
+from mobilebench.bench.models.onnx_network import Network
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.reports.records.cell_key import CellKey
@@ -25,13 +27,15 @@ def open_cells(context: RunContext, store: Store) -> list[PlannedCell]:
     cells = [cell for cell in cells if cell_key(context, cell, TVM) not in done]
     if context.bundles:
         return cells
-    asked = product(
-        suite.variants, context.targets, suite.threads, suite.precisions, context.weights
-    )
-    for name, target, threads, precision, weights in asked:
-        variant = parse_variant(name)
+    networks: list[Network] = [*map(parse_variant, suite.variants), *context.networks]
+    weights_of_all = [*context.weights, *map(own_weights, context.networks)]
+    asked = product(networks, context.targets, suite.threads, suite.precisions, weights_of_all)
+    for variant, target, threads, named, weights in asked:
+        precision = precision_of(variant, named)
         if not weights.fits(variant):
             continue
+        if precision != named and named != suite.precisions[0]:
+            continue  # it has been planned already
         compared = target.has_peers and precision in precisions_of(target)
         cell = PlannedCell(variant, target, threads, precision, weights, suite.runtimes)
         runtimes = tuple(

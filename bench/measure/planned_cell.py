@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from mobilebench.bench.bundle.bundle import Bundle
-from mobilebench.bench.measure.support import why_unsupported
-from mobilebench.bench.models.variant import Variant
+from mobilebench.bench.measure.support import why_not_own, why_unsupported
+from mobilebench.bench.models.onnx_network import Network
 from mobilebench.bench.models.weights import Weights
 from mobilebench.schedules.precision import FLOAT32
 from mobilebench.targets.catalog.target import Target
@@ -14,7 +14,7 @@ from mobilebench.targets.catalog.target import Target
 class PlannedCell:
     """A variant on a target with a number of threads, and the runtimes still to be measured."""
 
-    variant: Variant
+    variant: Network
     target: Target
     threads: int
     precision: str
@@ -28,7 +28,9 @@ class PlannedCell:
         if self.bundle:
             return {}
         reasons = {
-            name: why_unsupported(name, self.target, self.precision) for name in self.runtimes
+            name: why_unsupported(name, self.target, self.precision)
+            or why_not_own(name, self.variant)
+            for name in self.runtimes
         }
         return {name: reason for name, reason in reasons.items() if reason}
 

@@ -9,18 +9,23 @@ from mobilebench.bench.bundle.bundle import Bundle
 from mobilebench.bench.bundle.checksums import check_sums
 from mobilebench.bench.measure.attempt import Attempt
 from mobilebench.bench.measure.cell import ProfilingInputs
+from mobilebench.bench.measure.layers import LayerCheck
 from mobilebench.bench.measure.memory_analysis import analyse_memory
 from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.progress import RunProgress
 from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.models.onnx_export import OnnxModel
+from mobilebench.bench.models.onnx_network import OnnxNetwork
 from mobilebench.bench.models.outputs import Reference
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.reports.records.activations import Activations
 from mobilebench.reports.records.record import UNSUPPORTED
+from mobilebench.schedules.kernel_names import FOREIGN
 from mobilebench.schedules.precision import INT8
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import WorkerError
+
+_FOREIGN_BYTES = 2**16
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class Prepared:
     artifact: Artifact | None = None
     profiling_inputs: ProfilingInputs | None = None
     evaluation: Evaluation | None = None
+    layers: LayerCheck | None = None  # None where nothing was quantized here
+    remarks: tuple[str, ...] = ()  # warnings for readers of each of its rows
     plans: dict[str, Activations] = field(default_factory=dict)  # by runtime
     failed: list[Attempt] = field(default_factory=list)
 
@@ -58,10 +65,11 @@ class Preparation:
         model, unquantized = self._quantize(cell, exported)
         self._progress.stage(cell.title, "compile")
         artifact, profiling_inputs, unbuilt = self._build(cell, model)
-        evaluation = self._evaluation(cell)
+        evaluation, remarks = self._evaluation(cell)
         plans = analyse_memory(
             *(self._context, self._service, cell, model, artifact, self._progress)
         )
+        self._progress.step(cell.title, "")
         return Prepared(
             cell=asked,
             exported=model or exported,
@@ -69,6 +77,8 @@ class Preparation:
             artifact=artifact,
             profiling_inputs=profiling_inputs,
             evaluation=evaluation,
+            layers=self._layers(cell, model),
+            remarks=remarks,
             plans=plans,
             failed=[*refused, *unexported, *unquantized, *unbuilt],
         )
@@ -84,7 +94,7 @@ class Preparation:
         self, cell: PlannedCell, exported: OnnxModel | None
     ) -> tuple[OnnxModel | None, list[Attempt]]:
         """Return what was exported, at int8 in 8 bits, or a failed attempt for every runtime."""
-        if exported is None or cell.precision != INT8:
+        if exported is None or cell.precision != INT8 or _is_quantized(cell):
             return exported, []
         self._progress.stage(cell.title, "quantize")
         calibration = self._context.calibration
@@ -106,26 +116,49 @@ class Preparation:
         try:
             artifact = service.build(exported, options)
             profiling_inputs = None
-            if self._context.suite.kernels:
+            if self._context.suite.kernels or _has_foreign_kernels(cell, artifact):
                 profiling_inputs = ProfilingInputs(
                     service.build(exported, replace(options, instrumented=True, dump_ir=None)),
-                    service.build_roofline_peaks(cell.target, cell.threads),
+                    service.build_roofline_peaks(cell.target, cell.threads, cell.precision),
                 )
         except (BenchError, WorkerError) as error:
             return None, None, [Attempt(TVM, "compile_failed", str(error))]
         return artifact, profiling_inputs, []
 
-    def _evaluation(self, cell: PlannedCell) -> Evaluation | None:
-        """Return the images with PyTorch's predictions; None without data."""
+    def _layers(self, cell: PlannedCell, model: OnnxModel | None) -> LayerCheck | None:
+        """Return how a quantized network's layers are compared, should its outputs be too far."""
+        if model is None or model.quantization is None:
+            return None
+        options = replace(self._context.build_options(cell), dump_ir=None)
+        return LayerCheck(self._service, model, options)
+
+    def _evaluation(self, cell: PlannedCell) -> tuple[Evaluation | None, tuple[str, ...]]:
+        """Return the images with PyTorch's predictions, and why there are none though asked for."""
         dataset = self._context.dataset
         if dataset is None:
-            return None
+            return None, ()
         self._progress.stage(cell.title, f"PyTorch on {len(dataset)} images")
         try:
-            return self._service.evaluate(cell.variant, cell.weights, dataset)
+            return self._service.evaluate(cell.variant, cell.weights, dataset), ()
         except WorkerError as error:
-            self._progress.warn(f"{cell.title}: accuracy is not measured: {error}")
-            return None
+            said = f"accuracy is not measured: {error}"
+            self._progress.warn(f"{cell.title}: {said}")
+            return None, (said,)
+
+
+def _has_foreign_kernels(cell: PlannedCell, artifact: Artifact) -> bool:
+    """Whether a network of the user's own has kernels without a template that may take long."""
+    if not isinstance(cell.variant, OnnxNetwork):
+        return False
+    return any(
+        one["name"].startswith(FOREIGN) and one["nbytes"] >= _FOREIGN_BYTES
+        for one in artifact.manifest.kernels
+    )
+
+
+def _is_quantized(cell: PlannedCell) -> bool:
+    """Whether the network is in 8 bits as it comes."""
+    return isinstance(cell.variant, OnnxNetwork) and cell.variant.quantized
 
 
 def _take_bundle(cell: PlannedCell, bundle: Bundle) -> Prepared:

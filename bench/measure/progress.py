@@ -22,6 +22,9 @@ class RunProgress(Protocol):
     def stage(self, cell: str, stage: str) -> None:
         """Show which step of a cell begins."""
 
+    def step(self, cell: str, what: str) -> None:
+        """Note which part of a step begins; empty if nothing of the cell goes on."""
+
     def warn(self, what: str) -> None:
         """Show a warning."""
 

@@ -1,5 +1,6 @@
 """Makes the rows that the store keeps from the results of a cell."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from mobilebench.bench.build.artifact import Artifact, Manifest
@@ -11,12 +12,16 @@ from mobilebench.bench.measure.plan import cell_key
 from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.preparation import Prepared
 from mobilebench.bench.measure.run_context import RunContext
-from mobilebench.bench.models.onnx_export import Quantization
+from mobilebench.bench.models.onnx_export import OnnxModel, Quantization
+from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM
-from mobilebench.reports.records.record import COLUMNS, Record
-from mobilebench.schedules.precision import FLOAT32
-from mobilebench.targets.rpc.local_server import local_device_name
+from mobilebench.reports.records.record import COLUMNS, KernelTime, Record
+from mobilebench.schedules.kernel_names import FOREIGN
+from mobilebench.schedules.precision import FLOAT16, FLOAT32
+from mobilebench.targets.devices.own_name import own_device_name
+
+_WORTH_NAMING, _MOST_NAMED = 0.02, 4  # of the time; kernels
 
 
 def make_record(
@@ -42,7 +47,10 @@ def make_record(
         status=attempt.status,
         error=attempt.error,
         retries=attempt.retries,
-        warnings="; ".join(attempt.remarks),
+        warnings="; ".join(
+            [*cell.weights.remarks, *_flushed(exported), *prepared.remarks, *attempt.remarks]
+        ),
+        instructions=attempt.instructions,
         round_trip_ms=attempt.round_trip_ms,
         host_to_device_ms=attempt.copies_ms[0] if attempt.copies_ms else None,
         device_to_host_ms=attempt.copies_ms[1] if attempt.copies_ms else None,
@@ -67,20 +75,43 @@ def make_record(
     if attempt.fidelity:
         record = _with_fidelity(record, attempt)
     if record.status == "ok":
-        record = _with_latency(record, attempt)
+        record = _with_latency(record, attempt, result.stopped)
     if result.kernel_profile and attempt.runtime == TVM:
+        foreign = _foreign_share(variant, result.kernel_profile.kernels)
         record = replace(
             record,
+            warnings="; ".join(filter(None, (record.warnings, foreign))),
             peak_macs_per_s=result.kernel_profile.peak_macs_per_s,
             read_bytes_per_s=result.kernel_profile.read_bytes_per_s,
         )
     return record
 
 
+def _foreign_share(network: Network, kernels: Sequence[KernelTime]) -> str:
+    """Return which kernels of a user's own network have no template, if they take long."""
+    whole = sum(one.microseconds for one in kernels)
+    foreign = [one for one in kernels if one.name.startswith(FOREIGN)]
+    share = sum(one.microseconds for one in foreign) / whole if whole else 0.0
+    if not isinstance(network, OnnxNetwork) or share < _WORTH_NAMING:
+        return ""
+    longest = sorted(foreign, key=lambda one: -one.microseconds)[:_MOST_NAMED]
+    named = ", ".join(
+        f"{one.name.removeprefix(FOREIGN)} {one.microseconds / whole:.0%}" for one in longest
+    )
+    return f"{share:.0%} of the time is in operators without a template ({named})"
+
+
+def _flushed(exported: OnnxModel | None) -> list[str]:
+    """Return a warning if the checkpoint had subnormal weights."""
+    count = exported.flushed_weights if exported else 0
+    counted = "1 weight of the checkpoint is" if count == 1 else f"{count} weights are"
+    return [f"{counted} subnormal (below 1.2e-38) and taken for 0"] if count else []
+
+
 def _device_name(cell: PlannedCell, result: CellResult) -> str:
     """Return the device's name; a board that never answered is named by its key."""
     if not cell.target.tracker_key:
-        return local_device_name()
+        return own_device_name()
     return result.before.name if result.before else f"any {cell.target.tracker_key}"
 
 
@@ -128,8 +159,18 @@ def _with_artifact(record: Record, artifact: Artifact) -> Record:
         trials=manifest.trials,
         database_hits=manifest.database_hits,
         database_misses=manifest.database_misses,
+        runtime_notes=record.runtime_notes or _arithmetic(manifest),
         warnings="; ".join(filter(None, (record.warnings, _untuned(manifest)))),
     )
+
+
+def _arithmetic(manifest: Manifest) -> str:
+    """Return what half precision means on a CPU; nothing for another precision or device."""
+    if manifest.precision != FLOAT16 or manifest.computes_half is None:
+        return ""
+    if manifest.computes_half:
+        return "computes in half precision"
+    return "weights are stored in half precision; the CPU computes in float32"
 
 
 def _untuned(manifest: Manifest) -> str:
@@ -165,9 +206,10 @@ def _with_fidelity(record: Record, attempt: Attempt) -> Record:
     )
 
 
-def _with_latency(record: Record, attempt: Attempt) -> Record:
+def _with_latency(record: Record, attempt: Attempt, stopped: str) -> Record:
     latency = Latency.from_rounds(attempt.rounds_ms)
-    doubts = warnings_for(latency, record.calibration_before_ms, record.calibration_after_ms)
+    calibration = record.calibration_before_ms, record.calibration_after_ms
+    doubts = warnings_for(latency, *calibration, stopped)
     columns = {
         f"latency_{name}": value for name, value in asdict(latency).items() if name != "samples"
     }

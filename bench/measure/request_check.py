@@ -8,8 +8,10 @@ from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.progress import RunProgress
 from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.measure.sessions import probe_target
+from mobilebench.bench.models.variant import Variant
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
 from mobilebench.targets.catalog.target import Target
+from mobilebench.targets.devices.target_check import check_platform
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import WorkerError
 
@@ -25,13 +27,21 @@ def check_request(
     Raises BenchError for a target, a device or weights with which no cell could be measured.
     """
     live = {cell.target.name: cell.target for cell in cells if cell.supported}
+    exported = {one.target.name for one in context.bundles}  # their code is made already
     for target in list(live.values()):
+        if target.name not in exported:
+            check_platform(target)
         for refusal in service.check_target(target, context.databases):
             progress.warn(refusal)
         if target.tracker_key:
             progress.say(f"{target.name}: wait for a board")
+            progress.step(target.name, f"a board of key {target.tracker_key}")
         own = [cell for cell in cells if cell.target.name == target.name]
         live[target.name] = _probe(context, target, own)
+        progress.step(target.name, "")
+    for weights in context.weights:
+        for note in (*weights.notes, *weights.remarks):
+            progress.say(f"{weights.label}: {note}")
     _check_weights(context, service, cells)
     return [replace(cell, target=live.get(cell.target.name, cell.target)) for cell in cells]
 
@@ -40,7 +50,8 @@ def _probe(context: RunContext, target: Target, cells: Sequence[PlannedCell]) ->
     half = any(cell.precision == FLOAT16 and cell.supported for cell in cells)
     exported = (one for one in context.bundles if one.target.name == target.name)
     built_for = next((one.manifest.architecture for one in exported), "")
-    config = context.measurement_config(target, threads=1)
+    # With the most of them, because more than the device has would fail row by row.
+    config = context.measurement_config(target, max((cell.threads for cell in cells), default=1))
     return probe_target(config, FLOAT16 if half else FLOAT32, built_for)
 
 
@@ -51,7 +62,8 @@ def _check_weights(
     if context.bundles:
         return
     # Whether weights fit does not depend on the input size.
-    models = {(c.weights, replace(c.variant, height=0, width=0)): c.variant for c in cells}
+    variants = [(c.weights, c.variant) for c in cells if isinstance(c.variant, Variant)]
+    models = {(weights, replace(one, height=0, width=0)): one for weights, one in variants}
     for (weights, _), variant in models.items():
         if not weights.sha256:
             continue

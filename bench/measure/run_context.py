@@ -10,6 +10,8 @@ from mobilebench.bench.config.effort import find_effort
 from mobilebench.bench.config.suite import Suite
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.planned_cell import PlannedCell
+from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
+from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.quantization.calibration import Calibration
 from mobilebench.reports.records.store import Run
@@ -28,6 +30,7 @@ class RunContext:
     cache_dir: Path
     dataset: Dataset | None = None
     calibration: Calibration = field(default_factory=Calibration)
+    networks: tuple[OnnxNetwork, ...] = ()  # of the user's own
     bundles: tuple[Bundle, ...] = ()  # measured instead of the suite's variants
 
     @property
@@ -40,6 +43,12 @@ class RunContext:
         """The targets that are measured."""
         exported = {one.target.name: one.target for one in self.bundles}
         return [self.cooled(exported.get(name) or find_target(name)) for name in self.suite.targets]
+
+    def network(self, name: str) -> Network:
+        """Return what a row of this run is about, by its name."""
+        own: dict[str, Network] = {one.name: one for one in self.networks}
+        own |= {one.variant.name: one.variant for one in self.bundles}
+        return own.get(name) or parse_variant(name)
 
     def cooled(self, target: Target) -> Target:
         """Return a target with the suite's temperature limit, if it has one."""

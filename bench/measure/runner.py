@@ -5,7 +5,6 @@ into an artifact (`preparation`), which runs on a device beside the other runtim
 with PyTorch (`cell`); the store keeps a record of each runtime (`record_builder`).
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,6 +27,7 @@ from mobilebench.bench.measure.session_pool import SessionPool
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.runtimes.runtime import TVM, Workload
 from mobilebench.reports.records.store import Store
+from mobilebench.targets.processes.cpu_allowance import usable_cpus
 from mobilebench.targets.processes.worker_pool import WorkerPool
 from mobilebench.targets.rpc.tracker import boards_of
 
@@ -71,7 +71,7 @@ def _job(cell: PlannedCell) -> Job[PlannedCell]:
 def _max_workers(cells: Sequence[PlannedCell]) -> int:
     """Return how many cells are prepared here at once, limited by processors and memory."""
     fitting = psutil.virtual_memory().available // _WORKER_BYTES
-    return max(1, min(len(cells), os.cpu_count() or 1, _MOST_WORKERS, fitting))
+    return max(1, min(len(cells), usable_cpus(), _MOST_WORKERS, fitting))
 
 
 def _count_boards(context: RunContext, key: str) -> int:
@@ -107,11 +107,14 @@ def _measure(
         float_outputs=exported.float_outputs() if exported else None,
         profiling=prepared.profiling_inputs,
         evaluation=prepared.evaluation,
+        layers=prepared.layers,
+        tell=partial(progress.step, cell.title),
     )
     config = context.measurement_config(cell.target, cell.threads)
     if config.farm:  # on this machine TVM gets a new process, as every other runtime does
         config = replace(config, sessions=sessions)
     result = measure_cell(config, inputs)
+    progress.step(cell.title, "")
     return prepared, replace(result, attempts=[*prepared.failed, *result.attempts])
 
 

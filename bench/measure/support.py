@@ -1,10 +1,11 @@
 """Which targets and runtimes have which precision."""
 
+from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
 from mobilebench.bench.runtimes.runtime import RUNTIMES
 from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
 from mobilebench.targets.catalog.target import CPU, OPENCL, Target
 
-_PRECISIONS = {CPU: (FLOAT32, INT8), OPENCL: (FLOAT32, FLOAT16)}
+_PRECISIONS = {CPU: (FLOAT32, FLOAT16, INT8), OPENCL: (FLOAT32, FLOAT16)}
 _KINDS = {CPU: "a CPU", OPENCL: "an OpenCL device"}
 
 
@@ -13,12 +14,32 @@ def precisions_of(target: Target) -> tuple[str, ...]:
     return _PRECISIONS[target.device_type]
 
 
+def precision_of(network: Network, asked: str) -> str:
+    """Return the precision that a network has if one is asked for: what is quantized is int8."""
+    return INT8 if isinstance(network, OnnxNetwork) and network.quantized else asked
+
+
 def why_unsupported(runtime: str, target: Target, precision: str) -> str:
     """Return why a runtime has no result at a precision on a target; empty if it has one."""
     if precision not in precisions_of(target):
         known = " and ".join(precisions_of(target))
         return f"target {target.name} is {_KINDS[target.device_type]}, which computes in {known}"
-    known = " and ".join(RUNTIMES[runtime].precisions)
-    if precision not in RUNTIMES[runtime].precisions:
-        return f"{runtime} is measured at {known} only"
+    entry = RUNTIMES[runtime]
+    if precision in entry.precisions:
+        return ""
+    reason = f": {entry.why_not_int8}" if precision == INT8 and entry.why_not_int8 else ""
+    return f"{runtime} is measured at {' and '.join(entry.precisions)} only{reason}"
+
+
+def why_not_own(runtime: str, network: Network) -> str:
+    """Return why a runtime has no result of a network of the user's own; empty if it may have."""
+    if not isinstance(network, OnnxNetwork):
+        return ""
+    if not RUNTIMES[runtime].takes_onnx:
+        return f"{runtime} is given PyTorch modules here, and not ONNX files"
+    entry = RUNTIMES[runtime]
+    if network.quantized and entry.quantizes and entry.converters is not None:
+        return f"{runtime} quantizes by itself, from a float32 network"
+    if network.missing and RUNTIMES[runtime].package == "torch":
+        return f"PyTorch has no form of the operator {network.missing} here"
     return ""

@@ -4,14 +4,12 @@ The PyTorch models are built from these descriptions and the MACs, parameters an
 sizes are counted on them, so they cannot drift apart.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
-from mobilebench.bench.models.variant import CLASSIFY, DETECT, SEGMENT, Variant
-
-CLASSES = {CLASSIFY: 1000, DETECT: 91, SEGMENT: 21}
-"""By task. Detection: background, then COCO's category ids up to 90, ten of which name nothing, as
-TensorFlow's and torchvision's detectors have them. Segmentation: background, then VOC's twenty."""
+from mobilebench.bench.models.variant import CHANNEL_DIVISOR, SEGMENT, Variant
 
 Padding = Literal["symmetric", "same"]
 """Of the 3x3 convolutions of stride 2: `symmetric` pads 1 on every side (torchvision),
@@ -37,7 +35,7 @@ _V1_LAYERS = (
 )
 
 
-def round_channels(channels: float, divisor: int = 8) -> int:
+def round_channels(channels: float, divisor: int = CHANNEL_DIVISOR) -> int:
     """Round to a multiple of `divisor`, never below 90 % of what was asked for.
 
     Source: `_make_divisible` of TensorFlow's research/slim/nets/mobilenet, which the published
@@ -72,10 +70,13 @@ class Block:
 class Architecture:
     """The channel counts of one variant from stem to classifier; of MobileNetV2's backbone."""
 
+    input_channels: int
     stem_channels: int
     blocks: tuple[Block, ...]
     last_channels: int
+    hidden: tuple[int, ...]  # of the layers before the classifier's last one
     classes: int
+    stages: tuple[int, ...]  # blocks of each stage, which share their number of channels
 
 
 def architecture_of(variant: Variant) -> Architecture:
@@ -84,14 +85,17 @@ def architecture_of(variant: Variant) -> Architecture:
     A segmenter's last strides are left out, and what follows is dilated instead, so that features
     are `output_stride` times smaller than the input (arXiv 1706.05587, section 3.1).
     """
-    multiplier = variant.width_multiplier
-    channels = stem = round_channels(_STEM_CHANNELS * multiplier)
+    multiplier, divisor = variant.width_multiplier, variant.channel_divisor
+    # timm's networks with a depth multiplier keep the stem and the last layer as they are.
+    outer = multiplier if variant.depth_multiplier == 1 else 1.0
+    channels = stem = round_channels(_STEM_CHANNELS * outer, divisor)
     most = variant.output_stride if variant.task == SEGMENT else 32
     reached, dilation = 2, 1
     blocks = []
-    for expansion, stage_channels, repeats, first_stride in _STAGES:
+    stages = tuple(_repeats(variant.depth_multiplier))
+    for (expansion, stage_channels, _, first_stride), repeats in zip(_STAGES, stages, strict=True):
         factor = variant.expansion_factor if expansion is None else expansion
-        out = round_channels(stage_channels * multiplier)
+        out = round_channels(stage_channels * multiplier, divisor)
         for stride in (first_stride, *(1,) * (repeats - 1)):
             dilates = stride == 2 and reached == most
             taken = 1 if dilates else stride
@@ -101,8 +105,26 @@ def architecture_of(variant: Variant) -> Architecture:
                 dilation *= stride
             channels = out
     # The last layer does not shrink below multiplier 1 (paper, section 6.1).
-    last = round_channels(_LAST_CHANNELS * max(1.0, multiplier))
-    return Architecture(stem, tuple(blocks), last, CLASSES[variant.task])
+    last = round_channels(_LAST_CHANNELS * max(1.0, outer), divisor)
+    return Architecture(
+        input_channels=variant.channels,
+        stem_channels=stem,
+        blocks=tuple(blocks),
+        last_channels=last,
+        hidden=variant.hidden,
+        classes=variant.classes,
+        stages=stages,
+    )
+
+
+def _repeats(depth_multiplier: float) -> Iterator[int]:
+    """Yield the blocks of each stage; the first and the last have one at any depth.
+
+    Source: `_scale_stage_depth` of timm/models/_efficientnet_builder.py.
+    """
+    for index, (_, _, repeats, _) in enumerate(_STAGES):
+        inner = 0 < index < len(_STAGES) - 1
+        yield ceil(repeats * depth_multiplier) if inner else repeats
 
 
 @dataclass(frozen=True)
@@ -118,8 +140,10 @@ class SeparableLayer:
 class V1Architecture:
     """MobileNetV1: a stem, separable convolutions, a classifier."""
 
+    input_channels: int
     stem_channels: int
     layers: tuple[SeparableLayer, ...]
+    hidden: tuple[int, ...]
     classes: int
 
 
@@ -137,7 +161,7 @@ def v1_architecture_of(variant: Variant) -> V1Architecture:
     for out, stride in _V1_LAYERS:
         layers.append(SeparableLayer(channels, scaled(out), stride))
         channels = scaled(out)
-    return V1Architecture(stem, tuple(layers), CLASSES[variant.task])
+    return V1Architecture(variant.channels, stem, tuple(layers), variant.hidden, variant.classes)
 
 
 def halved(size: int) -> int:

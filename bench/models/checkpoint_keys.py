@@ -1,12 +1,19 @@
-"""What checkpoints of MobileNetV2 call their tensors: torchvision's names, timm's and TF-slim's."""
+"""What checkpoints of MobileNetV2 call their tensors: torchvision's names, timm's and TF-slim's.
 
+Two PyTorch trainings that many networks come from (pytorch-mobilenet-v2 and mobilenetv2.pytorch)
+have torchvision's names but for blocks, whose layers are numbered in one row.
+"""
+
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mobilebench.bench.models.architecture import Architecture, Block, Padding, architecture_of
-from mobilebench.bench.models.variant import Variant
-from mobilebench.targets.errors import BenchError
+from mobilebench.bench.models.checkpoint_head import head_keys
+from mobilebench.bench.models.huggingface import HUB_HEAD, HUB_SEGMENTS, HUB_UNUSED, hub_scopes
+from mobilebench.bench.models.variant import SEGMENT, Variant
+from mobilebench.targets.errors import BenchError, listed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,6 +24,7 @@ class Naming:
     """Whose names a checkpoint has, and how a network so named was trained."""
 
     owner: str
+    stem: str  # the name of the first layer's weights
     prefixes: tuple[str, ...]  # what its names begin with
     padding: Padding = "symmetric"
     batch_norm_epsilon: float = 1e-5  # PyTorch's
@@ -24,18 +32,40 @@ class Naming:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
 
-TORCHVISION = Naming("torchvision", ("features.",))
+TORCHVISION = Naming("torchvision", "features.0.0.weight", ("features.",))
 # Source: `timm/models/efficientnet.py`, whose names without `tf_` are of networks from PyTorch.
-TIMM = Naming("timm", ("conv_stem.", "blocks."))
+TIMM = Naming("timm", "conv_stem.weight", ("conv_stem.", "blocks."))
 # Source: research/slim/nets/mobilenet of TensorFlow's models; `slim.batch_norm` has the epsilon,
 # and `preprocessing/inception_preprocessing.py` scales pixels to -1..1.
-SLIM = Naming("TF-slim", ("MobilenetV2/",), "same", 1e-3, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-NAMINGS = (TORCHVISION, TIMM, SLIM)
+SLIM = Naming(
+    "TF-slim",
+    "MobilenetV2/Conv/weights",
+    ("MobilenetV2/",),
+    padding="same",
+    batch_norm_epsilon=1e-3,
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
+)
+# Source: `modeling_mobilenet_v2.py` and the configurations of Google's networks on the hub.
+HUB = Naming(
+    "transformers",
+    "mobilenet_v2.conv_stem.first_conv.convolution.weight",
+    ("mobilenet_v2.", "conv_stem.first_conv."),
+    padding="same",
+    batch_norm_epsilon=1e-3,
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
+)
+NAMINGS = (TORCHVISION, HUB, TIMM, SLIM)
 
-_TIMM_STAGES = (1, 2, 3, 4, 3, 3, 1)  # blocks of each; the paper's Table 2
 _AVERAGE = "/ExponentialMovingAverage"
 _COUNTER = ".num_batches_tracked"
 _CLASSIFIER = "classifier.1"
+_FEW = 8  # tensors that a file may lack or have too much, and be of the network still
+_IN_BLOCK = re.compile(
+    r"(?P<row>features\.\d+\.conv)\.(?P<outer>\d)(\.(?P<inner>\d))?\.(?P<part>\w+)"
+)
+_LAST = re.compile(r"features\.18\.(.*)")  # "conv." in mobilenetv2.pytorch
 _NORM = {  # PyTorch's names and slim's
     "weight": "gamma",
     "bias": "beta",
@@ -87,17 +117,26 @@ def torchvision_state(
     """
     # Counters that inference does not use; older checkpoints lack them.
     expected = {key: one for key, one in expected.items() if not key.endswith(_COUNTER)}
-    naming = TORCHVISION if expected.keys() & state.keys() else naming_of(state)
+    shared = (key for key in expected if key in state and not key.startswith("classifier."))
+    naming = TORCHVISION if any(shared) else naming_of(state)
     if naming is None:
         known = ", ".join(f"{one.owner}'s ({one.prefixes[0]}...)" for one in NAMINGS)
         raise BenchError(
             f"checkpoint {source}: its key names are unknown, such as {next(iter(state), 'none')}; "
             f"known are {known}"
         )
-    stored = {key: _Stored(key) for key in expected}
-    if naming is not TORCHVISION:
+    try:
+        head = head_keys({name: tuple(one.shape) for name, one in state.items()}, expected)
+    except BenchError as error:
+        raise BenchError(f"checkpoint {source}: {error}") from error
+    if naming is TORCHVISION:
+        stored = {key: _Stored(head.get(key) or _as_named(key, state)) for key in expected}
+    else:
         architecture = architecture_of(variant)
-        stored = _timm(architecture) if naming is TIMM else _slim(architecture, state)
+        if naming is HUB:
+            stored = _hub(architecture, variant.task)
+        else:
+            stored = _timm(architecture, head) if naming is TIMM else _slim(architecture, state)
         if stored.keys() != expected.keys():
             raise BenchError(
                 f"checkpoint {source}: has {naming.owner}'s key names, which are known of "
@@ -109,7 +148,7 @@ def torchvision_state(
         tensor, shape = state[one.name], tuple(expected[key].shape)
         try:
             if key.startswith(_CLASSIFIER):
-                tensor = _with_classes(tensor, one, shape[0], background=naming is SLIM)
+                tensor = _with_classes(tensor, one, shape[0], background=naming in (SLIM, HUB))
             result[key] = _in_layout(tensor, one, shape)
         except BenchError as error:
             raise BenchError(f"checkpoint {source}: {one.name} {error}") from error
@@ -118,10 +157,10 @@ def torchvision_state(
 
 def _layers(architecture: Architecture) -> Iterator[_Layer]:
     yield _Layer("features.0.0", "features.0.1", "conv_stem", "bn1", "MobilenetV2/Conv")
-    places = [(stage, index) for stage, size in enumerate(_TIMM_STAGES) for index in range(size)]
-    for number, (block, (stage, index)) in enumerate(
-        zip(architecture.blocks, places, strict=False)
-    ):
+    places = [
+        (stage, index) for stage, size in enumerate(architecture.stages) for index in range(size)
+    ]
+    for number, (block, (stage, index)) in enumerate(zip(architecture.blocks, places, strict=True)):
         slim = "MobilenetV2/expanded_conv" + (f"_{number}" if number else "")
         yield from _block(block, f"features.{number + 1}.conv", f"blocks.{stage}.{index}", slim)
     last = f"features.{len(architecture.blocks) + 1}"
@@ -145,15 +184,57 @@ def _block(block: Block, here: str, timm: str, slim: str) -> Iterator[_Layer]:
         yield _Layer(f"{here}.1", f"{here}.2", f"{timm}.conv_pw", f"{timm}.bn2", project)
 
 
-def _timm(architecture: Architecture) -> dict[str, _Stored]:
+def _as_named(key: str, names: Collection[str]) -> str:
+    """Return what a checkpoint calls one of torchvision's keys, if it numbers layers in one row.
+
+    With activations between them the layers of a block are 0, 1, 3, 4, 6 and 7, without expansion
+    0, 1, 3 and 4; a classifier may have no dropout in its row, and the last convolution lie beside
+    the features.
+    """
+    block = _IN_BLOCK.fullmatch(key)
+    if block and f"{block['row']}.0.weight" in names:
+        row, outer, inner = block["row"], int(block["outer"]), block["inner"]
+        if inner is None:  # the last convolution and its norm, which no activation follows
+            number = outer + (4 if f"{row}.6.weight" in names else 2)
+        else:
+            number = 3 * outer + int(inner)
+        return f"{row}.{number}.{block['part']}"
+    if key in names:
+        return key
+    if key.startswith(f"{_CLASSIFIER}."):
+        alone = key.replace(_CLASSIFIER, "classifier")
+        return alone if alone in names else key
+    if last := _LAST.fullmatch(key):
+        return f"conv.{last[1]}" if f"conv.{last[1]}" in names else key
+    return key
+
+
+def _timm(architecture: Architecture, head: Mapping[str, str]) -> dict[str, _Stored]:
     """Return what timm calls each of torchvision's keys."""
     stored = {}
     for layer in _layers(architecture):
         stored[f"{layer.conv}.weight"] = _Stored(f"{layer.timm_conv}.weight")
         for part in _NORM:
             stored[f"{layer.norm}.{part}"] = _Stored(f"{layer.timm_norm}.{part}")
+    classifier = head or {f"{_CLASSIFIER}.{one}": f"classifier.{one}" for one in ("weight", "bias")}
+    return stored | {key: _Stored(name) for key, name in classifier.items()}
+
+
+def _hub(architecture: Architecture, task: str) -> dict[str, _Stored]:
+    """Return what transformers calls each of torchvision's keys, of a classifier or a segmenter."""
+    scopes = zip(_layers(architecture), hub_scopes(architecture), strict=True)
+    layers = [(layer.conv, layer.norm, scope) for layer, scope in scopes]
+    classifier = "classifier"
+    if task == SEGMENT:
+        head = ((f"{ours}.0", f"{ours}.1", scope) for ours, scope in HUB_HEAD.items())
+        layers, classifier = [*layers[:-1], *head], HUB_SEGMENTS
+    stored = {}
+    for conv, norm, scope in layers:
+        stored[f"{conv}.weight"] = _Stored(f"{scope}.convolution.weight")
+        for part in _NORM:
+            stored[f"{norm}.{part}"] = _Stored(f"{scope}.normalization.{part}")
     for part in ("weight", "bias"):
-        stored[f"{_CLASSIFIER}.{part}"] = _Stored(f"classifier.{part}")
+        stored[f"{_CLASSIFIER}.{part}"] = _Stored(f"{classifier}.{part}")
     return stored
 
 
@@ -190,12 +271,23 @@ def _check_names(names: Collection[str], needed: list[str], naming: Naming, sour
     else:
         known = set(needed)
         extra = [name for name in names if name not in known and not name.endswith(_COUNTER)]
-    if missing or extra:
+        if naming is HUB and HUB_SEGMENTS + ".weight" in known:  # a segmenter has no use for it
+            extra = [name for name in extra if not name.startswith(HUB_UNUSED)]
+    if not missing and not extra:
+        return
+    if len(missing) + len(extra) > _FEW:
         problem = f"lacks {missing[0]}" if missing else f"has {extra[0]}, which the model has not"
         raise BenchError(
             f"checkpoint {source}: {problem} ({len(missing)} keys missing, {len(extra)} unknown); "
             f"its key names are {naming.owner}'s, but of another network"
         )
+    lacks = f"lacks {listed(missing, 'and')}" if missing else ""
+    has = f"has {listed(extra, 'and')}, which the model has not" if extra else ""
+    rest = "save the whole state_dict()" if missing else "leave that out if nothing reads it"
+    raise BenchError(
+        f"checkpoint {source}: {' and '.join(filter(None, (lacks, has)))}; all else is "
+        f"{naming.owner}'s; {rest}, or export the network to ONNX and give it by --model"
+    )
 
 
 def _with_classes(tensor: "Tensor", stored: _Stored, classes: int, background: bool) -> "Tensor":
@@ -214,10 +306,7 @@ def _in_layout(tensor: "Tensor", stored: _Stored, shape: tuple[int, ...]) -> "Te
     whole = shape + (1,) * (len(axes) - len(shape))  # slim's classifier is a 1x1 convolution
     needed = tuple(whole[axes.index(axis)] for axis in range(len(axes)))
     if tuple(tensor.shape) != needed:
-        raise BenchError(
-            f"has shape {tuple(tensor.shape)}, the variant needs {needed}; is it for another width "
-            "multiplier?"
-        )
+        raise BenchError(f"has shape {tuple(tensor.shape)}, the variant needs {needed}")
     if not tensor.is_floating_point():
         raise BenchError(f"holds {tensor.dtype}, not floats; is the checkpoint quantised?")
     return tensor.permute(axes).reshape(shape)

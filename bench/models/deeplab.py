@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mobilebench.bench.models.architecture import CLASSES, Padding, architecture_of
+from mobilebench.bench.models.architecture import Padding, architecture_of
 from mobilebench.bench.models.heads import segmenter_of
 from mobilebench.bench.models.mobilenet_v2 import features_of
-from mobilebench.bench.models.variant import SEGMENT, Variant
+from mobilebench.bench.models.variant import Variant
 
 
 class DeepLabV3(nn.Module):
@@ -28,11 +28,11 @@ class DeepLabV3(nn.Module):
         )
         self.join = _branch((1 + len(self.branches)) * channels, channels)
         self.classifier = nn.Sequential(
-            nn.Dropout(0.1), nn.Conv2d(channels, CLASSES[SEGMENT], kernel_size=1)
+            nn.Dropout(0.1), nn.Conv2d(channels, variant.classes, kernel_size=1)
         )
 
     def forward(self, input: Tensor) -> Tensor:
-        """Shapes: (N, 3, H, W), normalised pixels, to (N, classes, H, W) logits."""
+        """Shapes: (N, channels, H, W), normalised pixels, to (N, classes, H, W) logits."""
         features = self.features(input)
         pooled = self.pooled(features.mean([2, 3], keepdim=True))
         seen = [_resize(pooled, features), *(branch(features) for branch in self.branches)]

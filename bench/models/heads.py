@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from mobilebench.bench.models.architecture import CLASSES, architecture_of, halved, round_channels
+from mobilebench.bench.models.architecture import architecture_of, halved, round_channels
+from mobilebench.bench.models.onnx_network import OTHER, Network, OnnxNetwork
 from mobilebench.bench.models.variant import CLASSIFY, DETECT, SEGMENT, Variant
 
-CLASS_AXIS = {CLASSIFY: 1, DETECT: 2, SEGMENT: 1}
+CLASS_AXIS = {CLASSIFY: 1, DETECT: 2, SEGMENT: 1, OTHER: -1}
 """Along which axis of its last output a network tells classes apart, by task."""
 
 
@@ -37,7 +38,7 @@ class Detector:
         return sum(p.anchors * p.height * p.width for p in self.predictions)
 
 
-_SOURCE_BLOCK = 13  # slim's layer 15: the stem is 1, blocks follow
+_SOURCE_STAGE = 5  # whose first block expands in slim's layer 15: the stem is 1, blocks follow
 _EXTRAS = (512, 256, 256, 128)
 _FIRST_ANCHORS, _ANCHORS = 3, 6
 
@@ -49,8 +50,12 @@ def detector_of(variant: Variant) -> Detector:
     and the configuration ssdlite_mobilenet_v2_coco.
     """
     architecture = architecture_of(variant)
-    extras = tuple(round_channels(channels * variant.width_multiplier) for channels in _EXTRAS)
-    source = architecture.blocks[_SOURCE_BLOCK].hidden_channels
+    extras = tuple(
+        round_channels(channels * variant.width_multiplier, variant.channel_divisor)
+        for channels in _EXTRAS
+    )
+    source_block = sum(architecture.stages[:_SOURCE_STAGE])
+    source = architecture.blocks[source_block].hidden_channels
     height, width = variant.height, variant.width
     for _ in range(4):
         height, width = halved(height), halved(width)
@@ -58,7 +63,7 @@ def detector_of(variant: Variant) -> Detector:
     for channels in (architecture.last_channels, *extras):
         height, width = halved(height), halved(width)
         predictions.append(Prediction(channels, height, width, _ANCHORS))
-    return Detector(_SOURCE_BLOCK, extras, tuple(predictions))
+    return Detector(source_block, extras, tuple(predictions))
 
 
 @dataclass(frozen=True)
@@ -75,9 +80,11 @@ def segmenter_of(variant: Variant) -> Segmenter:
     return Segmenter(256, dilations if variant.aspp else ())
 
 
-def outputs_of(variant: Variant) -> dict[str, tuple[int, ...]]:
-    """Return the names and shapes of a variant's outputs, in order."""
-    classes = CLASSES[variant.task]
+def outputs_of(variant: Network) -> dict[str, tuple[int, ...]]:
+    """Return the names and shapes of a network's outputs, in order."""
+    if isinstance(variant, OnnxNetwork):
+        return dict(variant.outputs)
+    classes = variant.classes
     if variant.task == DETECT:
         anchors = detector_of(variant).anchors
         return {"box_encodings": (1, anchors, 4), "class_predictions": (1, anchors, classes)}

@@ -1,5 +1,8 @@
 """The layers that all networks here are made of."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from mobilebench.bench.models.architecture import Padding
@@ -63,6 +66,19 @@ def depthwise(channels: int, stride: int = 1, padding: Padding = "symmetric") ->
     return conv_norm_relu6(
         channels, channels, kernel=3, stride=stride, groups=channels, padding=padding
     )
+
+
+def classifier(features: int, hidden: Sequence[int], classes: int, dropout: float) -> nn.Sequential:
+    """Return linear layers, each after dropout, with a ReLU between them.
+
+    Shapes: (N, features) to (N, classes). One layer has torchvision's keys, `classifier.1.weight`;
+    the next ones are three further each.
+    """
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise([features, *hidden, classes]):
+        layers += [nn.ReLU()] if layers else []
+        layers += [nn.Dropout(dropout), nn.Linear(inputs, outputs)]
+    return nn.Sequential(*layers)
 
 
 def _same(size: int, kernel: int, stride: int) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from mobilebench.bench.models.architecture import Padding, v1_architecture_of
-from mobilebench.bench.models.layers import conv_norm_relu6, separable
+from mobilebench.bench.models.layers import classifier, conv_norm_relu6, separable
 from mobilebench.bench.models.variant import Variant
 
 
@@ -18,19 +18,18 @@ class MobileNetV1(nn.Module):
     ) -> None:
         super().__init__()
         architecture = v1_architecture_of(variant)
-        stem = conv_norm_relu6(3, architecture.stem_channels, kernel=3, stride=2, padding=padding)
+        channels = (architecture.input_channels, architecture.stem_channels)
+        stem = conv_norm_relu6(*channels, kernel=3, stride=2, padding=padding)
         layers = [
             separable(layer.in_channels, layer.out_channels, layer.stride, padding)
             for layer in architecture.layers
         ]
         self.features = nn.Sequential(stem, *layers)
-        self.classifier = nn.Sequential(
-            nn.Dropout(dropout),
-            nn.Linear(architecture.layers[-1].out_channels, architecture.classes),
-        )
+        last = architecture.layers[-1].out_channels
+        self.classifier = classifier(last, architecture.hidden, architecture.classes, dropout)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Shapes: (N, 3, H, W), normalised pixels, to (N, classes) logits."""
+        """Shapes: (N, channels, H, W), normalised pixels, to (N, classes) logits."""
         features: Tensor = self.features(input)
         logits: Tensor = self.classifier(features.mean([2, 3]))
         return logits

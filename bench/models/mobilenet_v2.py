@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from mobilebench.bench.models.architecture import Architecture, Block, Padding, architecture_of
-from mobilebench.bench.models.layers import conv_norm_relu6
+from mobilebench.bench.models.layers import classifier, conv_norm_relu6
 from mobilebench.bench.models.variant import Variant
 
 
@@ -61,12 +61,12 @@ class MobileNetV2(nn.Module):
         super().__init__()
         architecture = architecture_of(variant)
         self.features = features_of(architecture, padding)
-        self.classifier = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(architecture.last_channels, architecture.classes)
+        self.classifier = classifier(
+            architecture.last_channels, architecture.hidden, architecture.classes, dropout
         )
 
     def forward(self, input: Tensor) -> Tensor:
-        """Shapes: (N, 3, H, W), normalised pixels, to (N, classes) logits."""
+        """Shapes: (N, channels, H, W), normalised pixels, to (N, classes) logits."""
         features: Tensor = self.features(input)
         logits: Tensor = self.classifier(features.mean([2, 3]))
         return logits
@@ -76,9 +76,8 @@ def features_of(
     architecture: Architecture, padding: Padding, with_last: bool = True
 ) -> nn.Sequential:
     """Return what MobileNetV2 is up to its last pointwise convolution, or without that."""
-    features: list[nn.Module] = [
-        conv_norm_relu6(3, architecture.stem_channels, kernel=3, stride=2, padding=padding)
-    ]
+    channels = (architecture.input_channels, architecture.stem_channels)
+    features: list[nn.Module] = [conv_norm_relu6(*channels, kernel=3, stride=2, padding=padding)]
     features += [InvertedResidual(block, padding) for block in architecture.blocks]
     if with_last:
         last_in = architecture.blocks[-1].out_channels

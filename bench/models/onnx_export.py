@@ -13,9 +13,12 @@ import numpy as np
 
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
 from mobilebench.bench.models.heads import outputs_of
-from mobilebench.bench.models.outputs import Floats, Outputs, seeded_inputs
+from mobilebench.bench.models.load_model import load_flushed, load_model
+from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
+from mobilebench.bench.models.outputs import Floats, Outputs, check_finite, seeded_inputs
+from mobilebench.bench.models.own_network import MODEL, REFERENCE, prepared
 from mobilebench.bench.models.variant import Variant
-from mobilebench.bench.models.weights import Weights, load_model
+from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.errors import BenchError
 
 OPSET = 20
@@ -44,6 +47,7 @@ class OnnxModel:
     reference_path: Path  # .npz with `inputs` (N, 3, H, W) and each output by its name
     to_onnx_s: float
     quantization: Quantization | None = None
+    flushed_weights: int = 0  # that were subnormal in the checkpoint, and are 0
 
     def reference(self) -> tuple[Floats, Outputs]:
         """Return inputs and PyTorch's outputs."""
@@ -59,16 +63,20 @@ class OnnxModel:
             return tuple(arrays[name] for name in arrays.files)
 
 
-def to_onnx(variant: Variant, weights: Weights, cache_dir: Path) -> OnnxModel:
+def to_onnx(variant: Network, weights: Weights, cache_dir: Path) -> OnnxModel:
     """Export a variant with its weights to ONNX, or find it exported already.
+
+    Of a network of the user's own it is the canonical form of its file.
 
     Raises BenchError if the checkpoint does not fit or the file fails the checker.
     """
+    if isinstance(variant, OnnxNetwork):
+        return _own_model(variant, cache_dir)
     key = content_key(
         asdict(variant),
         # The path of a checkpoint is no content; its hash is.
-        weights.sha256 or (weights.source, weights.seed),
-        (weights.padding, weights.batch_norm_epsilon),
+        (weights.sha256, weights.part) if weights.sha256 else (weights.source, weights.seed),
+        (weights.padding, weights.batch_norm_epsilon, weights.head_epsilon),
         (OPSET, _REFERENCE_SEED, *map(version, ("torch", "onnx", "onnxscript"))),
         source_key(Path(__file__).parent),
     )
@@ -88,6 +96,20 @@ def to_onnx(variant: Variant, weights: Weights, cache_dir: Path) -> OnnxModel:
         onnx_path=directory / "model.onnx",
         onnx_sha256=facts["onnx_sha256"],
         reference_path=directory / "reference.npz",
+        to_onnx_s=facts["to_onnx_s"],
+        flushed_weights=facts["flushed_weights"],
+    )
+
+
+def _own_model(network: OnnxNetwork, cache_dir: Path) -> OnnxModel:
+    directory, facts = prepared(network, cache_dir)
+    if file_sha256(directory / MODEL) != facts["onnx_sha256"]:
+        raise BenchError(f"export {directory}: is damaged; delete it to have it made again")
+    return OnnxModel(
+        name=network.name,
+        onnx_path=directory / MODEL,
+        onnx_sha256=facts["onnx_sha256"],
+        reference_path=directory / REFERENCE,
         to_onnx_s=facts["to_onnx_s"],
     )
 
@@ -121,7 +143,7 @@ def check_onnx(path: Path) -> None:
 
 
 def _fill(variant: Variant, weights: Weights, directory: Path) -> None:
-    model = load_model(variant, weights)
+    model, flushed = load_flushed(variant, weights)
     start = time.perf_counter()
     onnx_path = directory / "model.onnx"
     _export(model, variant, onnx_path)
@@ -129,9 +151,11 @@ def _fill(variant: Variant, weights: Weights, directory: Path) -> None:
     check_onnx(onnx_path)
     inputs = seeded_inputs(variant.input_shape, _REFERENCE_SEED)
     outputs = infer_one_by_one(model, inputs)
+    check_finite(outputs, outputs_of(variant), f"checkpoint {weights.source}", "PyTorch")
     named: dict[str, Any] = dict(zip(outputs_of(variant), outputs, strict=True))
     np.savez(directory / "reference.npz", inputs=inputs, **named)
     facts = {"onnx_sha256": file_sha256(onnx_path), "to_onnx_s": to_onnx_s}
+    facts["flushed_weights"] = flushed
     (directory / "facts.json").write_text(json.dumps(facts))
 
 

@@ -1,9 +1,12 @@
 """What networks take and put out, and what PyTorch answers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mobilebench.targets.errors import BenchError
 
 Floats = NDArray[np.float32]
 
@@ -34,6 +37,32 @@ class Reference:
 def thin(outputs: Outputs, stride: int) -> Outputs:
     """Return every `stride`-th row and column of outputs (N, C, H, W), and others as they are."""
     return tuple(one[..., ::stride, ::stride] if one.ndim == 4 else one for one in outputs)
+
+
+def check_finite(outputs: Outputs, names: Iterable[str], subject: str, reference: str) -> None:
+    """Raise BenchError, beginning with `subject`, if what runtimes are compared with is not finite.
+
+    `reference` is who computed the outputs, of which each has a name.
+    """
+    for name, values in zip(names, outputs, strict=True):
+        if not np.isfinite(values).all():
+            kind = "NaN" if np.isnan(values).any() else "infinite"
+            raise BenchError(
+                f"{subject}: {reference} itself puts out {kind} values ({name}), so that there is "
+                "nothing to compare runtimes with; look for weights that are too large, a division "
+                "by 0, or a logarithm or root of what may be negative"
+            )
+
+
+def top_class(logits: Floats, axis: int) -> NDArray[np.int64]:
+    """Return the class with the largest logit; of a single logit whether it is above 0.
+
+    Of equal ones the first counts. Shape: the logits', without the axis.
+    """
+    if logits.shape[axis] == 1:
+        return (logits > 0).squeeze(axis).astype(np.int64)
+    found: NDArray[np.int64] = logits.argmax(axis=axis)
+    return found
 
 
 def seeded_inputs(shape: tuple[int, ...], seed: int, count: int = INPUTS) -> Floats:

@@ -15,5 +15,10 @@ class Preprocessing:
     height: int
     width: int
     resize: int | None  # pixels of the shorter side (a segmenter's longer); None: as the image is
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def channels(self) -> int:
+        """Of an image: 1 is grey, 3 red, green and blue, 4 these and transparency."""
+        return len(self.mean)

@@ -1,15 +1,18 @@
 """What a network takes: its convolutions one by one, their MACs, parameters and outputs."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import prod
 
 from mobilebench.bench.models.architecture import (
-    CLASSES,
+    Architecture,
+    V1Architecture,
     architecture_of,
     halved,
     v1_architecture_of,
 )
 from mobilebench.bench.models.heads import detector_of, outputs_of, segmenter_of
+from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
 from mobilebench.bench.models.variant import DETECT, MOBILENET_V1, SEGMENT, Variant
 
 FLOAT32_BYTES = 4
@@ -61,7 +64,7 @@ class Size:
 
 
 def convolutions_of(variant: Variant) -> list[Convolution]:
-    """Return the convolutions, and a classifier as one of a single pixel, in running order."""
+    """Return the convolutions in running order; linear layers are some of a single pixel."""
     if variant.network == MOBILENET_V1:
         return _v1_convolutions(variant)
     layers = _backbone(variant)
@@ -70,11 +73,13 @@ def convolutions_of(variant: Variant) -> list[Convolution]:
     if variant.task == SEGMENT:
         return [*layers[:-1], *_segmenter_convolutions(variant, layers[-2])]
     architecture = architecture_of(variant)
-    return [*layers, _linear(architecture.last_channels, architecture.classes)]
+    return [*layers, *_classifier(architecture.last_channels, architecture)]
 
 
-def size_of(variant: Variant) -> Size:
-    """Count MACs, parameters and the largest activation of a variant."""
+def size_of(variant: Network) -> Size:
+    """Return MACs, parameters and the largest activation, counted on a variant's layers."""
+    if isinstance(variant, OnnxNetwork):
+        return Size(variant.macs, variant.params_count, variant.largest_tensor_bytes)
     layers = convolutions_of(variant)
     elements = [prod(variant.input_shape), *(layer.output_elements for layer in layers)]
     elements += map(prod, outputs_of(variant).values())
@@ -88,7 +93,8 @@ def size_of(variant: Variant) -> Size:
 def _backbone(variant: Variant) -> list[Convolution]:
     architecture = architecture_of(variant)
     height, width = halved(variant.height), halved(variant.width)
-    layers = [Convolution(3, architecture.stem_channels, 3, 1, height, width)]
+    stem = (architecture.input_channels, architecture.stem_channels)
+    layers = [Convolution(*stem, 3, 1, height, width)]
     for block in architecture.blocks:
         hidden = block.hidden_channels
         if block.expands:
@@ -104,12 +110,13 @@ def _backbone(variant: Variant) -> list[Convolution]:
 def _v1_convolutions(variant: Variant) -> list[Convolution]:
     architecture = v1_architecture_of(variant)
     height, width = halved(variant.height), halved(variant.width)
-    layers = [Convolution(3, architecture.stem_channels, 3, 1, height, width)]
+    stem = (architecture.input_channels, architecture.stem_channels)
+    layers = [Convolution(*stem, 3, 1, height, width)]
     for layer in architecture.layers:
         if layer.stride == 2:
             height, width = halved(height), halved(width)
         layers += _separable(layer.in_channels, layer.out_channels, height, width)
-    return [*layers, _linear(architecture.layers[-1].out_channels, architecture.classes)]
+    return [*layers, *_classifier(architecture.layers[-1].out_channels, architecture)]
 
 
 def _detector_convolutions(variant: Variant) -> list[Convolution]:
@@ -120,7 +127,7 @@ def _detector_convolutions(variant: Variant) -> list[Convolution]:
         layers.append(Convolution(before.channels, reduced, 1, 1, before.height, before.width))
         layers += _separable(reduced, after.channels, after.height, after.width)
     for place in detector.predictions:
-        for values in (4, CLASSES[DETECT]):
+        for values in (4, variant.classes):
             outputs = place.anchors * values
             depthwise, pointwise = _separable(place.channels, outputs, place.height, place.width)
             layers += [depthwise, replace(pointwise, bias=True)]
@@ -137,7 +144,7 @@ def _segmenter_convolutions(variant: Variant, features: Convolution) -> list[Con
         Convolution(inputs, channels, 1, 1, *at),
         *(Convolution(inputs, channels, 3, 1, *at) for _ in head.dilations),
         Convolution(branches * channels, channels, 1, 1, *at),
-        Convolution(channels, CLASSES[SEGMENT], 1, 1, *at, bias=True),
+        Convolution(channels, variant.classes, 1, 1, *at, bias=True),
     ]
 
 
@@ -148,5 +155,7 @@ def _separable(inputs: int, outputs: int, height: int, width: int) -> list[Convo
     ]
 
 
-def _linear(inputs: int, outputs: int) -> Convolution:
-    return Convolution(inputs, outputs, 1, 1, 1, 1, bias=True)
+def _classifier(features: int, architecture: Architecture | V1Architecture) -> list[Convolution]:
+    """Return its linear layers, each as a convolution of one pixel."""
+    sizes = [features, *architecture.hidden, architecture.classes]
+    return [Convolution(*pair, 1, 1, 1, 1, bias=True) for pair in pairwise(sizes)]

@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mobilebench.bench.models.architecture import CLASSES, Padding, architecture_of
+from mobilebench.bench.models.architecture import Padding, architecture_of
 from mobilebench.bench.models.heads import detector_of
 from mobilebench.bench.models.layers import conv_norm_relu6, depthwise, separable
 from mobilebench.bench.models.mobilenet_v2 import features_of
-from mobilebench.bench.models.variant import DETECT, Variant
+from mobilebench.bench.models.variant import Variant
 
 _BOX = 4  # numbers that tell a box
 
@@ -36,13 +36,14 @@ class SSDLite(nn.Module):
         )
         self.boxes = nn.ModuleList(_Predictor(one.channels, one.anchors, _BOX) for one in maps)
         self.classes = nn.ModuleList(
-            _Predictor(one.channels, one.anchors, CLASSES[DETECT]) for one in maps
+            _Predictor(one.channels, one.anchors, variant.classes) for one in maps
         )
 
     def forward(self, input: Tensor) -> tuple[Tensor, Tensor]:
-        """Shapes: (N, 3, H, W) to (N, anchors, 4) encoded boxes and (N, anchors, classes) logits.
+        """Return encoded boxes (N, anchors, 4) and logits (N, anchors, classes).
 
-        Anchors go by feature map, row, column, and then by their number there.
+        Takes (N, channels, H, W). Anchors go by feature map, row, column, and then by their number
+        there.
         """
         before = self.features[: self.source](input)
         source: Any = self.features[self.source]  # PyTorch declares it as any module

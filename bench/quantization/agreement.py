@@ -11,14 +11,17 @@ step only, so it is equal bytes that count.
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mobilebench.bench.models.outputs import Floats
+from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
+from mobilebench.bench.models.onnx_export import OnnxModel
+from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.quantization.reference import run_graph
 
 _MOST_UNEQUAL, _MOST_STEPS = 0.001, 2.0
@@ -88,6 +91,32 @@ def watch_layers(quantized: Path, watched: Path) -> list[str]:
             graph.output.append(shapes[node.output[0]])
     onnx.save(model, watched)
     return names
+
+
+def watched_model(model: OnnxModel, cache_dir: Path) -> OnnxModel:
+    """Return a quantized network that puts out its layers too, as `watch_layers` writes it."""
+    key = content_key(model.onnx_sha256, version("onnx"), source_key(Path(__file__)))
+
+    def fill(scratch: Path) -> None:
+        watch_layers(model.onnx_path, scratch / "model.onnx")
+
+    path = cached(cache_dir / "watched" / f"{model.name}-{key}", fill) / "model.onnx"
+    return replace(model, onnx_path=path, onnx_sha256=file_sha256(path))
+
+
+def first_disagreement(
+    model: OnnxModel, watched: OnnxModel, image: Floats, outputs: Outputs
+) -> str:
+    """Return the first layer in which the outputs of a watched network are not the reference's.
+
+    Empty if all layers agree; `image` is (1, 3, H, W).
+    """
+    import onnx
+
+    names = [one.name for one in onnx.load(watched.onnx_path).graph.output]
+    computed = dict(zip(names, outputs, strict=True))
+    found = compare_layers(model.onnx_path, image, computed)
+    return next((one.layer for one in found if not one.holds), "")
 
 
 def compare_layers(

@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobilebench.bench.accuracy import coco, labels, voc
-from mobilebench.bench.accuracy.evaluation import preprocess_files
-from mobilebench.bench.accuracy.images import whole_image
+from mobilebench.bench.accuracy.data_error import DataError
+from mobilebench.bench.accuracy.evaluation import check_files, preprocess_files
+from mobilebench.bench.accuracy.image_files import images_below
+from mobilebench.bench.accuracy.images import ImageCheck
+from mobilebench.bench.accuracy.mask_files import VOC_IMAGES, photos_among
+from mobilebench.bench.models.class_names import usual_names
+from mobilebench.bench.models.onnx_network import OTHER, Network, OnnxNetwork, in_layout
 from mobilebench.bench.models.outputs import Floats, seeded_inputs
 from mobilebench.bench.models.preprocessing import Preprocessing
-from mobilebench.bench.models.variant import Variant
+from mobilebench.bench.models.variant import CLASSES, CLASSIFY, MAX_CLASSES
 from mobilebench.targets.errors import BenchError
 
 LEAST_IMAGES, MOST_IMAGES = 10, 100
 _SEEDED_INPUTS, _SEED = 16, 8  # of noise; another seed than the reference's
-_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
 
 
 @dataclass(frozen=True)
@@ -26,25 +30,51 @@ class Calibration:
     files: tuple[Path, ...] = ()
     sha256: str = ""  # of the images
 
-    def inputs(self, variant: Variant, preprocessing: Preprocessing) -> Iterator[Floats]:
+    def inputs(self, variant: Network, preprocessing: Preprocessing) -> Iterator[Floats]:
         """Yield inputs (1, 3, H, W), preprocessed as those of an evaluation are."""
+        for _, values in self.named_inputs(variant, preprocessing):
+            yield values
+
+    def named_inputs(
+        self, variant: Network, preprocessing: Preprocessing
+    ) -> Iterator[tuple[str, Floats]]:
+        """Yield inputs (1, 3, H, W), each with what it is called in errors."""
         if not self.files:
-            yield from seeded_inputs(variant.input_shape, _SEED, _SEEDED_INPUTS)[:, None]
+            seeded = seeded_inputs(variant.input_shape, _SEED, _SEEDED_INPUTS)[:, None]
+            yield from ((f"seeded input {number}", one) for number, one in enumerate(seeded))
         for file in self.files:
-            yield preprocess_files(variant.task, [file], preprocessing)
+            shown = preprocess_files(variant.task, [file], preprocessing)
+            yield f"image {file}", in_layout(shown, variant)
+
+    def check_shown_to(self, variant: Network, preprocessing: Preprocessing) -> None:
+        """Raise BenchError if the images cannot be shown to a network, naming one too small."""
+        if not self.files or (isinstance(variant, OnnxNetwork) and variant.quantized):
+            return
+        if variant.task == OTHER:
+            raise BenchError(
+                f"calibration {self.name}: {variant.name} takes {variant.input_shape}, and how "
+                "images become that is not known; leave out --calibration"
+            )
+        check_files(variant.task, self.files, preprocessing)
 
 
 def find_calibration(source: str) -> Calibration:
     """Return what `--calibration` names: images, or noise if it is empty; raises BenchError."""
-    return read_calibration(Path(source)) if source else Calibration()
+    if not source:
+        return Calibration()
+    try:
+        return read_calibration(Path(source))
+    except DataError as error:
+        raise BenchError(f"calibration {error.said}") from error
 
 
 def read_calibration(path: Path) -> Calibration:
     """Return about a hundred of the images below a directory, evenly spread.
 
     Data in a format of `--data` gives the images that it names, without masks; of any other
-    directory all images count, however deep. Raises BenchError if there are fewer than ten, or one
-    is damaged.
+    directory all images count, however deep, except hidden ones, what archives leave behind, and
+    masks of the others; of VOC's layout those in `JPEGImages` alone.
+    Raises BenchError if there are fewer than ten, or one is damaged.
     """
     if not path.exists():
         raise BenchError(f"calibration {path}: no such file or directory")
@@ -56,28 +86,31 @@ def read_calibration(path: Path) -> Calibration:
         )
     count = min(len(files), MOST_IMAGES)
     taken = tuple(files[number * len(files) // count] for number in range(count))
-    digest = hashlib.sha256()
+    digest, check = hashlib.sha256(), ImageCheck(path)
     for file in taken:
-        digest.update(whole_image(file, path))
+        digest.update(check.read(file))
     directory = path if path.is_dir() else path.parent
     return Calibration(directory.resolve().name, taken, digest.hexdigest())
 
 
 def _files(path: Path) -> tuple[Path, ...]:
     if path.suffix.lower() == ".json":
-        return coco.read(path).files
+        return coco.read_files(path)
     lists = (path / voc.MASKS, path / voc.SPLIT)
-    if path.name == voc.MASKS or path.suffix.lower() == ".txt" or any(map(Path.is_file, lists)):
-        return voc.read(path).images
-    if path.suffix.lower() == ".csv" or (path / labels.LABELS).is_file():
-        return labels.read(path).files
+    if path.name == voc.MASKS or any(map(Path.is_file, lists)) or _is_split(path):
+        return voc.read_files(path)
+    listed = any((path / name).is_file() for name in labels.LISTS)
+    if path.suffix.lower() in {".csv", ".tsv", ".txt"} or listed:
+        return labels.read(path, MAX_CLASSES, usual_names(CLASSIFY, CLASSES[CLASSIFY])).files
     if not path.is_dir():
         raise BenchError(
             f"calibration {path}: is not a directory of images, nor a list that --data takes"
         )
-    return tuple(file for file in sorted(path.rglob("*")) if _is_image(file, path))
+    photos = path / VOC_IMAGES
+    below = photos if photos.is_dir() else path
+    return tuple(photos_among(below, tuple(images_below(below))))
 
 
-def _is_image(file: Path, directory: Path) -> bool:
-    hidden = any(part.startswith((".", "__")) for part in file.relative_to(directory).parts)
-    return file.suffix.lower() in _SUFFIXES and not hidden and file.is_file()
+def _is_split(path: Path) -> bool:
+    """Whether a file is a list in VOC's layout, of names alone."""
+    return path.suffix.lower() == ".txt" and path.resolve().parents[1].name == voc.SPLIT.parts[0]

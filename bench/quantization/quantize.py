@@ -7,8 +7,9 @@ operators; the network's outputs stay floating-point numbers.
 
 import json
 import logging
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import islice
@@ -20,23 +21,23 @@ import numpy as np
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
 from mobilebench.bench.extras import import_extra
 from mobilebench.bench.models.heads import outputs_of
-from mobilebench.bench.models.onnx_export import INPUT_NAME, OnnxModel, Quantization
-from mobilebench.bench.models.outputs import INPUTS, Floats
+from mobilebench.bench.models.onnx_export import OnnxModel, Quantization
+from mobilebench.bench.models.onnx_network import Network
+from mobilebench.bench.models.outputs import INPUTS, Floats, check_finite
 from mobilebench.bench.models.preprocessing import Preprocessing
-from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.quantization.calibration import Calibration
 from mobilebench.bench.quantization.float_outputs import keep_outputs_float
+from mobilebench.bench.quantization.ranges import is_averaged, observe_ranges
 from mobilebench.bench.quantization.reference import infer
 from mobilebench.targets.errors import BenchError
 
 _MODEL, _REFERENCE, _FACTS = "model.onnx", "reference.npz", "facts.json"
 _FLOAT_OUTPUTS = "float_outputs.npz"
-_RANGES = "ranges.json"
 
 
 def quantize(
     model: OnnxModel,
-    variant: Variant,
+    variant: Network,
     preprocessing: Preprocessing,
     calibration: Calibration,
     cache_dir: Path,
@@ -56,10 +57,16 @@ def quantize(
 
     def fill(directory: Path) -> None:
         start = time.perf_counter()
-        _quantize(model, calibration.inputs(variant, preprocessing), directory)
+        inputs = calibration.named_inputs(variant, preprocessing)
+        averaged = is_averaged(variant.task)
+        write_quantized(model.onnx_path, model.name, inputs, directory / _MODEL, averaged=averaged)
         taken_s = time.perf_counter() - start
         images = np.concatenate(list(islice(calibration.inputs(variant, preprocessing), INPUTS)))
         before, after = (infer(path, images) for path in (model.onnx_path, directory / _MODEL))
+        for outputs in (before, after):
+            check_finite(
+                outputs, outputs_of(variant), f"{model.name} on calibration data", "PyTorch"
+            )
         named: dict[str, Any] = dict(zip(outputs_of(variant), after, strict=True))
         np.savez(directory / _REFERENCE, inputs=images, **named)
         whole: dict[str, Any] = dict(zip(named, before, strict=True))
@@ -90,45 +97,57 @@ def quantize(
     )
 
 
-def _quantize(model: OnnxModel, inputs: Iterator[Floats], directory: Path) -> None:
+def write_quantized(
+    float_path: Path,
+    name: str,
+    inputs: Iterable[tuple[str, Floats]],
+    path: Path,
+    *,
+    narrow_weights: bool = False,
+    averaged: bool = True,
+) -> None:
+    """Write the quantized form of a float32 ONNX file of a network; in its directory, notes too.
+
+    `inputs` are images (1, 3, H, W) with what each is called. Narrow weights have 7 bits, so that
+    sums of two products with bytes fit into 16 bits; for `averaged` see `is_averaged`. Raises
+    BenchError if a layer's activations have no finite range.
+    """
     import onnx
     from onnxruntime import quantization
-
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
-        """Hands the inputs over one by one."""
-
-        def get_next(self) -> dict[str, Floats] | None:
-            """Return the next input by its name; None after the last."""
-            image = next(inputs, None)
-            return None if image is None else {INPUT_NAME: image}
 
     advice = logging.getLogger()  # it advises to preprocess what has been already
     level = advice.level
     advice.setLevel(logging.ERROR)
-    path = directory / _MODEL
+    ranges = None
     try:
+        # ONNX Runtime writes beside the file that it is given, which others may read meanwhile.
+        own_copy = Path(shutil.copy(float_path, path.parent / "float.onnx"))
+        ranges = observe_ranges(own_copy, name, inputs, path.parent, averaged=averaged)
         quantization.quantize_static(
-            str(model.onnx_path),
+            str(own_copy),
             str(path),
-            Reader(),
+            None,
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
+            reduce_range=narrow_weights,
             weight_type=quantization.QuantType.QInt8,
             activation_type=quantization.QuantType.QUInt8,
             calibrate_method=quantization.CalibrationMethod.MinMax,
-            calibration_cache_path=directory / _RANGES,
+            calibration_cache_path=ranges,
             extra_options={
                 "ActivationSymmetric": False,
                 "WeightSymmetric": True,
-                "CalibMovingAverage": True,
+                "CalibMovingAverage": averaged,
             },
         )
     except (AssertionError, ValueError) as error:
-        _check_ranges(directory / _RANGES, model.name)
-        raise BenchError(f"{model.name}: cannot be quantized: {error}") from error
+        if ranges:
+            _check_ranges(ranges, name)
+        raise BenchError(f"{name}: cannot be quantized: {error}") from error
     finally:
         advice.setLevel(level)
-    _check_ranges(directory / _RANGES, model.name)
+    own_copy.unlink()
+    _check_ranges(ranges, name)
     quantized = onnx.load(path)
     keep_outputs_float(quantized.graph)
     onnx.checker.check_model(quantized, full_check=True)
@@ -136,18 +155,11 @@ def _quantize(model: OnnxModel, inputs: Iterator[Floats], directory: Path) -> No
 
 
 def _check_ranges(path: Path, name: str) -> None:
-    """Raise BenchError naming the first tensor whose range is not finite, or empty."""
+    """Raise BenchError naming the first tensor whose range is empty."""
     from onnxruntime.quantization.calibrate import load_tensors_data
 
-    if not path.exists():
-        return
     for tensor, observed in load_tensors_data(path).items():
         least, most = (float(np.asarray(one).item()) for one in observed.range_value)
-        if not np.isfinite([least, most]).all():
-            raise BenchError(
-                f"{name}: layer {tensor} puts out {least:g} to {most:g} in calibration; its "
-                "weights, or the images, hold numbers that are not finite"
-            )
         if least == most == 0:
             raise BenchError(
                 f"{name}: layer {tensor} puts out nothing but 0 in calibration; give images of "

@@ -42,6 +42,17 @@ def check_regressions(context: RunContext, store: Store, progress: RunProgress) 
     return [*judge(suspects, outcomes), *_pending(young, outcomes), *judge_figures(timeline)]
 
 
+def is_checked(context: RunContext, store: Store) -> bool:
+    """Whether no suspect of a run, compared with earlier runs, is left to be measured again."""
+    timeline = read_timeline(store, recent_nights(store, context.run))
+    outcomes = _outcomes(store, timeline)
+    suspects = find_suspects(timeline, outcomes)
+    pairs = [one.pair for one in suspects if one.pair is not None]
+    pairs += _without_history(context, store, timeline)
+    pairs += second_pairs(suspects, outcomes)
+    return all((pair.head.run_id, pair.cell) in outcomes for pair in pairs)
+
+
 def _outcomes(store: Store, timeline: Timeline) -> Outcomes:
     return outcomes_of(store.confirmations([run.run_id for run in timeline.nights]))
 
@@ -114,10 +125,12 @@ def _remeasure_all(
         beside = f"measure again beside run {pair.bases[0].run_id}'s library"
         progress.stage(title_of(cell), beside)
         try:
-            again = remeasure(_config(context, targets[cell.target], cell), pair)
+            config = _config(context, targets[cell.target], cell)
+            again = remeasure(config, pair, context.network(cell.variant))
             store.add_confirmation(again)
         except BenchError as error:
             progress.warn(f"{title_of(cell)}: not measured again: {error}")
+        progress.step(title_of(cell), "")
     return _outcomes(store, timeline)
 
 

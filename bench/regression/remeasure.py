@@ -9,6 +9,7 @@ from mobilebench.bench.measure.inference import workload_of
 from mobilebench.bench.measure.latency import is_complete
 from mobilebench.bench.measure.sessions import close_device, open_device
 from mobilebench.bench.measure.timing import take_round
+from mobilebench.bench.models.onnx_network import Network
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.reports.history.suspects import LibraryPair
 from mobilebench.reports.records.confirmation import Confirmation
@@ -17,8 +18,12 @@ from mobilebench.targets.processes.worker import Worker, WorkerError
 from mobilebench.targets.rpc.tracker import boards_of
 
 
-def remeasure(config: MeasurementConfig, pair: LibraryPair) -> Confirmation:
+def remeasure(
+    config: MeasurementConfig, pair: LibraryPair, network: Network | None = None
+) -> Confirmation:
     """Measure a cell's new library and an earlier one, in turns, in one session.
+
+    `network` is what both compute; None for the variant that the cell names.
 
     Raises BenchError if a library is no longer in the cache, no device is free, or one of the
     libraries fails there.
@@ -29,8 +34,9 @@ def remeasure(config: MeasurementConfig, pair: LibraryPair) -> Confirmation:
     if head is None or base is None:
         gone = pair.head if head is None else pair.bases[0]
         raise BenchError(f"the library of run {gone.run_id} is no longer in the cache")
+    network = network or parse_variant(pair.cell.variant)
     try:
-        rounds_ms = _in_turns(config, pair, (base, head))
+        rounds_ms = _in_turns(config, network, pair, (base, head))
     except (NoDeviceError, WorkerError) as error:
         raise BenchError(str(error)) from error
     base_rounds_ms, head_rounds_ms = rounds_ms
@@ -45,13 +51,15 @@ def remeasure(config: MeasurementConfig, pair: LibraryPair) -> Confirmation:
 
 
 def _in_turns(
-    config: MeasurementConfig, pair: LibraryPair, sides: tuple[Artifact, Artifact]
+    config: MeasurementConfig,
+    network: Network,
+    pair: LibraryPair,
+    sides: tuple[Artifact, Artifact],
 ) -> list[list[list[float]]]:
     """Return the samples of both, in rounds; each round begins with the other library."""
     device = _device_of(config, pair.cell.device)
     with device:
-        variant = parse_variant(pair.cell.variant)
-        workloads = [workload_of(variant, side) for side in sides]
+        workloads = [workload_of(network, side) for side in sides]
         call = partial(device.call, timeout_s=config.time_limit_s)
         expected_ms = []
         for workload in workloads:

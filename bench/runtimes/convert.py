@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mobilebench.bench.cache import cached, content_key, file_sha256
 from mobilebench.bench.runtimes.runtime import RuntimeEntry, Workload
+from mobilebench.bench.runtimes.saturation import saturates_here
 from mobilebench.schedules.precision import FLOAT32, INT8
 from mobilebench.targets.processes.worker import Worker
 
@@ -21,14 +22,15 @@ def convert_for(
     Both take much memory, so each runs in a process that ends before the model is loaded.
     Raises what they raise: BenchError or WorkerError.
     """
-    if workload.precision == INT8 and entry.quantizes:
-        assert workload.float_onnx_path and workload.calibration
+    if workload.precision == INT8 and entry.quantizes and workload.float_onnx_path:
+        assert workload.calibration
         before = replace(workload, precision=FLOAT32, onnx_path=workload.float_onnx_path)
         in_floats = convert_for(entry, before, cache_dir, timeout_s)
         key = content_key(
             *map(file_sha256, (workload.onnx_path, workload.float_onnx_path)),
             (workload.calibration.sha256, workload.preprocessing),
             (_versions(entry), _version_if_installed(_USED_IF_INSTALLED)),
+            saturates_here(),
         )
         given = replace(workload, converted=in_floats.converted)
         step, name = "quantize", f"{workload.variant.name}-{entry.name}-{INT8}-{key}"

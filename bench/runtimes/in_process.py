@@ -7,6 +7,8 @@ import numpy as np
 
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.runtimes.runtime import Usage, Workload, warm_up
+from mobilebench.targets.processes.cpu_allowance import keep_threads_to, own_cpus
+from mobilebench.targets.processes.denormals import flush_denormals
 from mobilebench.targets.processes.process import heap_bytes, peak_resident_bytes, resident_bytes
 
 _NANOSECONDS_PER_MS = 1e6
@@ -16,7 +18,9 @@ class InProcessRuntime(ABC):
     """A runtime whose inference is a Python call; subclasses say how to load and to run one."""
 
     def __init__(self) -> None:
+        flush_denormals()  # before a library has started threads
         self._base_rss_bytes = resident_bytes()
+        self._cpus = own_cpus()  # before a library has placed its threads
 
     @abstractmethod
     def load(self, workload: Workload, threads: int) -> None:
@@ -40,6 +44,8 @@ class InProcessRuntime(ABC):
 
     def warm_up(self, seconds: float) -> float:
         """Run for about so long, three times at least; return the last median in milliseconds."""
+        self.run()  # so that all threads are there
+        keep_threads_to(self._cpus)
         return warm_up(self.time, seconds)
 
     def time(self, samples: int) -> list[float]:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from mobilebench.bench.cache import cached, content_key
+from mobilebench.bench.models.load_model import load_model
 from mobilebench.bench.models.outputs import Floats, Outputs
-from mobilebench.bench.models.weights import load_model
+from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.runtimes.in_process import InProcessRuntime
 from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.targets.errors import BenchError
@@ -84,6 +85,7 @@ def _export_channels_last(workload: Workload, path: Path) -> None:
             """Run the model on an image of (1, H, W, 3)."""
             return self.model(image.permute(0, 3, 1, 2))
 
+    assert isinstance(workload.variant, Variant)
     model = ChannelsLast(load_model(workload.variant, workload.weights)).eval()
     image = torch.zeros(workload.variant.input_shape).permute(0, 2, 3, 1).contiguous()
     torch.export.save(torch.export.export(model, (image,)), path)

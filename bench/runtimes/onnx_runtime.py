@@ -1,4 +1,4 @@
-"""ONNX Runtime's CPU execution provider on the same ONNX file."""
+"""ONNX Runtime's CPU execution provider on the same ONNX file, but for CPUs that saturate."""
 
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,13 @@ from mobilebench.bench.models.onnx_export import INPUT_NAME
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.runtimes.in_process import InProcessRuntime
 from mobilebench.bench.runtimes.runtime import Workload
+from mobilebench.bench.runtimes.saturation import NOTE, narrow_of, saturates_here, write_narrow
+
+
+def quantize(workload: Workload, directory: Path, cache_dir: Path) -> None:
+    """Write the network with weights of 7 bits where those of 8 would saturate."""
+    if saturates_here():
+        write_narrow(workload, directory, cache_dir)
 
 
 class OnnxRuntime(InProcessRuntime):
@@ -17,7 +24,9 @@ class OnnxRuntime(InProcessRuntime):
 
     def load(self, workload: Workload, threads: int) -> None:
         """Open a session."""
-        self._session = open_session(workload.onnx_path, session_options(threads))
+        narrow = narrow_of(workload)
+        self._is_narrow = narrow is not None
+        self._session = open_session(narrow or workload.onnx_path, session_options(threads))
         self._feed = {INPUT_NAME: np.zeros(workload.variant.input_shape, np.float32)}
 
     def set_input(self, image: Floats) -> None:
@@ -28,6 +37,10 @@ class OnnxRuntime(InProcessRuntime):
         """Run one inference."""
         return tuple(self._session.run(None, self._feed))
 
+    def notes(self) -> str:
+        """Tell whether its weights have fewer bits."""
+        return NOTE if self._is_narrow else ""
+
 
 def session_options(threads: int) -> Any:
     """Return what sessions are opened with."""
@@ -37,6 +50,8 @@ def session_options(threads: int) -> Any:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3  # errors
+    # As all runtimes here are run, in the session's own threads too.
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     return options
 
 

@@ -14,19 +14,22 @@ import openvino
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.runtimes.in_process import InProcessRuntime
 from mobilebench.bench.runtimes.runtime import Workload
+from mobilebench.bench.runtimes.saturation import NOTE, narrow_of, saturates_here, write_narrow
 
 QDQ, NNCF = "the quantized ONNX file", "NNCF's graph"
 _NNCF_FILE, _CHOICE = "nncf.xml", "choice.json"
 _ROUNDS, _WARM_UP_S, _SAMPLES = 5, 0.5, 20
 
 
-def quantize(workload: Workload, directory: Path, _cache_dir: Path) -> None:
+def quantize(workload: Workload, directory: Path, cache_dir: Path) -> None:
     """Write which graph is the faster one in 8 bits, measured once on one thread.
 
-    Either what every runtime is given, or, where NNCF is installed, what it makes of the float32
-    network with the same calibration.
+    Either what every runtime is given, with weights of 7 bits where those of 8 would saturate, or,
+    where NNCF is installed, what it makes of the float32 network with the same calibration.
     """
     graphs = {QDQ: workload.onnx_path}
+    if saturates_here():
+        graphs[QDQ] = write_narrow(workload, directory, cache_dir)
     if _has_nncf():
         _quantize_with_nncf(workload, directory / _NNCF_FILE)
         graphs[NNCF] = directory / _NNCF_FILE
@@ -60,7 +63,13 @@ def _quantize_with_nncf(workload: Workload, path: Path) -> None:
     assert workload.float_onnx_path and workload.calibration
     inputs = list(workload.calibration.inputs(workload.variant, workload.preprocessing))
     model = openvino.Core().read_model(str(workload.float_onnx_path))
-    quantized = nncf.quantize(model, nncf.Dataset(inputs), subset_size=len(inputs))
+    fix = nncf.OverflowFix.ENABLE if saturates_here() else nncf.OverflowFix.FIRST_LAYER
+    quantized = nncf.quantize(
+        model,
+        nncf.Dataset(inputs),
+        subset_size=len(inputs),
+        advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=fix),
+    )
     openvino.save_model(quantized, str(path))
 
 
@@ -88,8 +97,11 @@ class OpenVino(InProcessRuntime):
         if workload.converted:
             latencies_ms = json.loads((workload.converted / _CHOICE).read_text())
             chosen = min(latencies_ms, key=latencies_ms.__getitem__)
-            path = workload.converted / _NNCF_FILE if chosen == NNCF else path
+            narrow = narrow_of(workload)
+            path = workload.converted / _NNCF_FILE if chosen == NNCF else narrow or path
             self._graph = _in_words(chosen, latencies_ms)
+            if narrow:
+                self._graph += f"; {NOTE}"
         self._open(path, workload, threads)
 
     def _open(self, path: Path, workload: Workload, threads: int) -> None:

@@ -8,9 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from mobilebench.bench.models.onnx_network import Network
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.models.preprocessing import Preprocessing
-from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
 from mobilebench.targets.errors import unknown
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Workload:
     """One network in every form that a runtime may want it in."""
 
-    variant: Variant
+    variant: Network
     weights: Weights
     onnx_path: Path  # at int8 the quantised graph
     library: Path | None = None  # of the artifact; for TVM
@@ -101,7 +101,9 @@ class RuntimeEntry:
     converters: tuple[str, ...] | None = None  # what its module's `convert` needs, if it has one
     by_default: bool = True  # measured wherever it is installed
     precisions: tuple[str, ...] = (FLOAT32,)  # that it is measured at
+    takes_onnx: bool = True  # or else what PyTorch exports for it
     quantizes: bool = False  # its module has `quantize`, for what it runs at int8
+    why_not_int8: str = ""  # a reason, where people may expect it
 
     def version(self) -> str | None:
         """Return the installed version; None if it, or its converter, is not installed."""
@@ -146,6 +148,7 @@ _ENTRIES = (
         "baselines",
         "ONNX Runtime's CPU provider",
         precisions=(FLOAT32, INT8),
+        quantizes=True,
     ),
     RuntimeEntry(
         "openvino",
@@ -163,6 +166,7 @@ _ENTRIES = (
         "baselines",
         "ncnn, converted by pnnx",
         converters=("pnnx",),
+        why_not_int8="its Python package has no quantiser, and it knows no QuantizeLinear",
     ),
     RuntimeEntry(
         "mnn",
@@ -180,6 +184,7 @@ _ENTRIES = (
         "ai-edge-litert",
         "litert",
         "LiteRT (TensorFlow Lite) with XNNPACK",
+        takes_onnx=False,
         converters=(),
         precisions=(FLOAT32, INT8),
         quantizes=True,

@@ -30,6 +30,7 @@ from mobilebench.targets.toolchains.toolchain import find_toolchain
 _ROUND_TRIPS = 5
 _CEILING_RUNS = 10
 _COPIES = 20
+_COUNTS = 3
 _COPY = "runtime.TVMTensorCopyFromTo"
 _CPU = 1  # in DLPack
 _RECORD, _TIMES = "mobilebench.opencl.record_kernels", "mobilebench.opencl.kernel_times"
@@ -139,6 +140,19 @@ class TvmRuntime:
                 )
             return [seconds * 1000 for seconds in self._current.timers[samples](ENTRY).results]
 
+    def instructions(self) -> int | None:
+        """Return how many instructions an inference executes on one thread; None if uncounted.
+
+        That is the least of a few: allocators look for room more or less long.
+        """
+        with self._noticing_loss():
+            counts = [
+                self._device.instructions(self._current.machine.module, "invoke_stateful", ENTRY)
+                for _ in range(_COUNTS)
+            ]
+        known = [count for count in counts if count is not None]
+        return min(known, default=None)
+
     def round_trip_ms(self, shape: tuple[int, ...]) -> float:
         """Return the median time of input over RPC, one inference and the output back."""
         image = np.zeros(shape, np.float32)
@@ -187,6 +201,21 @@ class TvmRuntime:
             self._current.library.get_function("kernel_seconds", True)(remote)
             found: list[list[float]] = remote.numpy().tolist()
             return found
+
+    def kernel_instructions(self, kernels: int) -> list[int]:
+        """Return how many instructions each kernel executes on one thread; empty if uncounted.
+
+        The artifact must be instrumented.
+        """
+        with self._noticing_loss():
+            library = self._current.library
+            if not library.get_function("count_instructions", True)(1):
+                return []
+            self._current.machine.invoke_stateful(ENTRY)
+            remote = tvm.runtime.tensor(np.zeros((1, kernels)), self._tvm_device)
+            library.get_function("kernel_seconds", True)(remote)
+            library.get_function("count_instructions", True)(0)
+            return [round(count) for count in remote.numpy()[0]]
 
     def _launch_seconds(self, kernels: int, inferences: int) -> list[list[float]]:
         """Return the same from the events of an OpenCL device, launch by launch."""

@@ -1,13 +1,12 @@
 """Tuning: from the kernels of variants to a database of tiles, checked against PyTorch."""
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 
 from mobilebench import schedules
 from mobilebench.bench.build.build_options import BuildOptions
@@ -15,17 +14,19 @@ from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.build.cluster import Cluster
 from mobilebench.bench.cache import content_key, source_key
 from mobilebench.bench.measure.config import MeasurementConfig
-from mobilebench.bench.measure.fidelity import TOLERANCE, compare
+from mobilebench.bench.measure.fidelity import compare, tolerance_of
 from mobilebench.bench.measure.inference import infer_on_device
 from mobilebench.bench.measure.sessions import device_state
 from mobilebench.bench.measure.timing import kernel_microseconds
 from mobilebench.bench.models.onnx_export import OnnxModel
-from mobilebench.bench.models.variant import Variant, parse_variant
+from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
+from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.quantization.calibration import Calibration
 from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.bench.tuning.progress import TuningProgress
 from mobilebench.schedules.databases.database import (
+    DIRECTORY_VARIABLE,
     Entry,
     TileDatabase,
     read_database,
@@ -40,6 +41,7 @@ from mobilebench.targets.devices.device import DeviceState, require_flags, requi
 from mobilebench.targets.devices.farm import Farm
 from mobilebench.targets.devices.probe import PROBE
 from mobilebench.targets.errors import BenchError, NoDeviceError
+from mobilebench.targets.processes.cpu_allowance import usable_cpus
 from mobilebench.targets.processes.worker import WITHOUT_TORCH, Worker, WorkerError
 from mobilebench.targets.processes.worker_pool import LocalWorkerPool, WorkerPool
 
@@ -59,13 +61,14 @@ class Tuning:
     cache_dir: Path
     time_limit_s: float  # of each build, measurement and inference
     scheduler: str = ""  # of the Dask cluster that builds; empty: this machine
+    networks: tuple[OnnxNetwork, ...] = ()  # of the user's own
     farm: Farm | None = None  # where the target's boards are
     precision: str = FLOAT32
     calibration: Calibration = field(default_factory=Calibration)  # of int8
 
 
 def tune(request: Tuning, progress: TuningProgress) -> bool:
-    """Search tiles for the kernels of all variants; keep those that are faster in the networks.
+    """Search tiles for the kernels of all networks; keep those that are faster in the networks.
 
     Nothing is kept that does not compute what PyTorch computes.
 
@@ -73,7 +76,8 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
     Returns whether every variant was right. Raises BenchError for a request that cannot be met.
     """
     target = find_target(request.target)
-    variants = [parse_variant(name) for name in request.variants]
+    _require_writable(request.directory)
+    variants: list[Network] = [*map(parse_variant, request.variants), *request.networks]
     with ExitStack() as stack:
         builders = None
         if request.scheduler:
@@ -88,7 +92,7 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
         state = _ask(config, request.precision)
         target = with_limits(target, state)
         config = replace(config, target=target)
-        exported = {}
+        exported: dict[Network, OnnxModel] = {}
         for variant in variants:
             progress.say(f"{variant.name}: export")
             exported[variant] = service.network(
@@ -114,6 +118,22 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
     return good
 
 
+def _require_writable(directory: Path) -> None:
+    """Raise BenchError for a directory that the database could not be written into in the end.
+
+    It is not made before there is a database.
+    """
+    try:
+        there = next(one for one in (directory, *directory.parents) if one.exists())
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise BenchError(
+            f"tuned databases {directory}: {error.strerror}; give --out, or point "
+            f"{DIRECTORY_VARIABLE} at, a directory that can be written"
+        ) from error
+
+
 def _ask(config: MeasurementConfig, precision: str) -> DeviceState:
     """Return the device's state; raise BenchError if every measurement would fail."""
     try:
@@ -131,7 +151,7 @@ def _processor(state: DeviceState) -> str:
 
 
 def _search(
-    request: Tuning, target: Target, exported: dict[Variant, OnnxModel], progress: TuningProgress
+    request: Tuning, target: Target, exported: dict[Network, OnnxModel], progress: TuningProgress
 ) -> tuple[Processor, list[Entry]]:
     """Return the machine that is tuned for, and what the search found for every kernel."""
     limit_s = request.time_limit_s
@@ -168,13 +188,13 @@ def _builders(request: Tuning) -> Callable[[], WorkerPool]:
     """Return what opens the pool of builders in the tuner's process."""
     if request.scheduler:
         return partial(Cluster, request.scheduler, request.cache_dir)
-    return partial(LocalWorkerPool, os.cpu_count() or 1, {BUILDER: WITHOUT_TORCH})
+    return partial(LocalWorkerPool, usable_cpus(), {BUILDER: WITHOUT_TORCH})
 
 
 def _confirm(
     request: Tuning,
     config: MeasurementConfig,
-    exported: dict[Variant, OnnxModel],
+    exported: dict[Network, OnnxModel],
     found: TileDatabase,
     service: BuildService,
     progress: TuningProgress,
@@ -223,7 +243,7 @@ def _confirmed(entry: Entry, default: float, tuned: float, calls: int) -> Entry:
 def _agrees_with_pytorch(
     request: Tuning,
     config: MeasurementConfig,
-    exported: dict[Variant, OnnxModel],
+    exported: dict[Network, OnnxModel],
     database: TileDatabase,
     service: BuildService,
     progress: TuningProgress,
@@ -251,7 +271,7 @@ def _agrees_with_pytorch(
                 progress.warn(f"{variant.name}: {failure}; nothing is kept")
                 return False
             distance = compare(outputs, reference).relative_l2_error
-            if not distance <= TOLERANCE[request.precision]:
+            if not distance <= tolerance_of(request.precision, variant):
                 progress.warn(
                     f"{variant.name}: relative L2 error {distance:.2g} with tuned tiles; nothing "
                     "is kept"

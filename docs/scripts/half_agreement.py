@@ -21,8 +21,9 @@ from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.inference import infer_on_device
 from mobilebench.bench.measure.sessions import device_state
+from mobilebench.bench.models.find_weights import find_weights
+from mobilebench.bench.models.load_model import load_model
 from mobilebench.bench.models.variant import Variant
-from mobilebench.bench.models.weights import find_weights, load_model
 from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.schedules.precision import PRECISIONS
 from mobilebench.targets.catalog.target import find_target

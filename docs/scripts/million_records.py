@@ -56,10 +56,10 @@ def main() -> None:
                 print(f"filled in {time.perf_counter() - start:.0f} s")
             tally = store.tally()
         print(f"{sum(rows for rows, _ in tally.values())} records in {len(tally)} runs")
-        for task in (report, report_with_kernels, listing, history, two_nights):
+        for task in (choosing, report, report_with_kernels, listing, history, two_nights):
             with ProcessPoolExecutor(1, get_context("spawn")) as pool:  # a fresh process's peak
                 seconds, peak_bytes = pool.submit(measured, task, url, Path(directory)).result()
-            print(f"{task.__doc__}: {seconds:.1f} s, {peak_bytes / 1e9:.2f} GB at most")
+            print(f"{task.__doc__}: {seconds:.2f} s, {peak_bytes / 1e9:.2f} GB at most")
 
 
 def measured(task: Callable[[str, Path], None], url: str, directory: Path) -> tuple[float, int]:
@@ -82,6 +82,17 @@ def report_with_kernels(url: str, directory: Path) -> None:
     from mobilebench.bench.cli.report import report_command
 
     report_command(url, ["latest"], directory / "with-kernels")
+
+
+def choosing(url: str, _directory: Path) -> None:
+    """The most accurate network within budgets, of one target"""
+    from mobilebench.reports.choice.budgets import Budgets
+    from mobilebench.reports.choice.candidates import Wanted, read_target
+    from mobilebench.reports.choice.choose import choose
+
+    with Store(url, create=False) as store:
+        rows = read_target(store, Wanted("raspberry-pi-5", "classify"))
+        assert choose(rows, Budgets(latency_ms=10.0, accuracy_percent=68.0)).chosen
 
 
 def listing(url: str, _directory: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from mobilebench.reports.comparison.comparison import Difference
+from mobilebench.reports.records.calibration import calibration_change
 from mobilebench.reports.records.environment import PARTS, SETTINGS, VERSIONS
 from mobilebench.reports.records.record import Record
 
@@ -42,10 +43,8 @@ def remarks(pairs: Sequence[tuple[Record, Record]]) -> list[str]:
     middle = median(drifts) if drifts else 1.0
     if not _is_far(middle):
         return []
-    return [
-        f"the calibration kernel, which is always the same code, took {middle - 1:+.0%} in HEAD "
-        f"(median of {len(drifts)} cells): the machines were not equally fast"
-    ]
+    cells = "1 cell" if len(drifts) == 1 else f"the median of {len(drifts)} cells"
+    return [f"{_change(middle)} ({cells})"]
 
 
 def doubts(before: Record, after: Record) -> list[str]:
@@ -57,8 +56,12 @@ def doubts(before: Record, after: Record) -> list[str]:
     ]
     drift = _drift(before, after)
     if drift is not None and _is_far(drift):
-        found.append(f"the calibration kernel took {drift - 1:+.0%} in HEAD")
+        found.append(_change(drift))
     return found
+
+
+def _change(drift: float) -> str:
+    return calibration_change(drift, "in HEAD", "in BASE")
 
 
 def _drift(before: Record, after: Record) -> float | None:

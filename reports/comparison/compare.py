@@ -39,9 +39,7 @@ def compare_runs(
     rows: dict[str, list[Row]] = {base.run_id: [], head.run_id: []}
     for record, rounds_ms in store.measurements(list(rows)):
         rows[record.run_id].append((record, rounds_ms))
-    for run_id, found in rows.items():
-        if not found:
-            raise ReportError(f"store {store.url}: run {run_id} has no rows to compare yet")
+    store.require_rows([run_id for run_id, found in rows.items() if not found], "compare")
     matched = match(rows[base.run_id], rows[head.run_id])
     if not matched.pairs:
         why = nothing_shared(rows[base.run_id], rows[head.run_id])
@@ -120,7 +118,9 @@ def _changes(
 ) -> list[CellChange]:
     timed = {}
     for cell, ((before, base_ms), (after, head_ms)) in pairs.items():
-        if before.status == after.status == "ok" and any(base_ms) and any(head_ms):
+        emulated = before.emulated or after.emulated  # then latency is the emulator's
+        both_ok = before.status == after.status == "ok"
+        if both_ok and not emulated and any(base_ms) and any(head_ms):
             timed[cell] = again.get(cell) or Pair(base_ms, head_ms)
     ratios = ratios_of(list(timed.values()))
     adjusted = adjust([ratio.p for ratio in ratios])

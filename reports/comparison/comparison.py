@@ -15,10 +15,10 @@ Verdict = Literal[
 
 broken   ok in BASE, not in HEAD
 slower   latency grew
-worse    memory, accuracy, the artifact's size or compile time got worse
+worse    instructions, memory, accuracy, the artifact's size or compile time got worse
 fixed    not ok in BASE, ok in HEAD
 faster   latency shrank
-better   memory, accuracy, the artifact's size or compile time got better
+better   instructions, memory, accuracy, the artifact's size or compile time got better
 failed   ok in neither
 unclear  latency may have changed or not
 same     none of these
@@ -63,7 +63,7 @@ class CellChange:
     base_status: str
     head_status: str
     head_error: str
-    latency: LatencyChange | None  # None unless both are ok and have samples
+    latency: LatencyChange | None  # None unless both are ok, have samples, and are no emulator's
     figures: tuple[FigureChange, ...]
     doubts: tuple[str, ...]  # why not to trust the latency too much
 
@@ -74,7 +74,8 @@ class CellChange:
             return "same"
         was_ok, is_ok = self.base_status == "ok", self.head_status == "ok"
         changes = {figure.change for figure in self.figures}
-        speed = self.latency.verdict if self.latency else "unclear"
+        unknown: Speed = "same" if self.emulated else "unclear"
+        speed = self.latency.verdict if self.latency else unknown
         true: dict[Verdict, bool] = {
             "broken": was_ok and not is_ok,
             "slower": speed == "slower",

@@ -21,6 +21,8 @@ class Watched:
 
 
 WATCHED = (
+    # Counted; which blocks the allocator finds changes some hundreds of millions by some thousands.
+    Watched("instructions", "instructions", percent=0.1),
     # Planned by the compiler, so the same code gives the same number.
     Watched("arena_bytes", "arena", percent=1),
     # Pages that the loader and the allocator happen to touch.

@@ -12,6 +12,7 @@ from mobilebench.reports.comparison.comparison import (
     FigureChange,
     Lone,
 )
+from mobilebench.reports.counting import counted
 from mobilebench.reports.records.cell_key import CellKey
 
 NOISY = "†"
@@ -26,9 +27,8 @@ def summary(comparison: Comparison) -> str:
     counts |= {"new": len(comparison.new), "gone": len(comparison.gone)}
     names = (*SEVERITY, "new", "gone")
     found = ", ".join(f"{counts[name]} {name}" for name in names if counts[name])
-    worse = len(comparison.regressions)
-    regressions = "1 regression" if worse == 1 else f"{worse or 'no'} regressions"
-    cells = "1 cell" if len(comparison.cells) == 1 else f"{len(comparison.cells)} cells"
+    regressions = counted(len(comparison.regressions), "regression")
+    cells = counted(len(comparison.cells), "cell")
     return f"{regressions} in {cells}: {found}"
 
 
@@ -94,7 +94,7 @@ def verdict_of(change: CellChange) -> str:
 
 def _head(comparison: Comparison) -> list[str]:
     lines = [
-        f"{name} {side.run_id}, started {side.started_at}, {side.rows} rows"
+        f"{name} {side.run_id}, started {side.started_at}, {counted(side.rows, 'row')}"
         for name, side in (("BASE", comparison.base), ("HEAD", comparison.head))
     ]
     for one in comparison.differences:
@@ -124,6 +124,7 @@ def _figure(figure: FigureChange) -> str:
 
 
 _FORMS: dict[str, Callable[[float], str]] = {
+    "instructions": lambda value: f"{value / 1e6:.3f} million",
     "bytes": lambda value: f"{value / 1e6:.2f} MB",
     "s": lambda value: f"{value:.1f} s",
     "percent": lambda value: f"{value:.1f} %",

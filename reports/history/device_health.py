@@ -40,7 +40,8 @@ READINGS = (
         "drift_percent",
         "Drift within a job",
         " %",
-        "How much longer the calibration kernel took after a job than before it.",
+        "How much longer the calibration kernel took after a job than before it: above 0 the "
+        "device was slower after the job, below 0 faster.",
         "+z.1f",
     ),
     DeviceReading(

@@ -5,6 +5,8 @@ from typing import Literal
 
 from mobilebench.reports.records.cell_key import CellKey
 
+_SMALL = 0.05  # a change of what has no noise that two digits would not show
+
 Kind = Literal["regression", "improvement", "pending", "suspected", "dismissed"]
 """
 regression   worse in two nights in a row; the only kind that fails a run
@@ -39,8 +41,7 @@ def title_of(cell: CellKey) -> str:
 
 def format_finding(finding: Finding) -> str:
     """Return a finding as a line."""
+    digits = 2 if finding.low is not None or abs(finding.ratio - 1) >= _SMALL else 4
     of = "" if finding.low is None else f" [{finding.low:.2f}, {finding.high:.2f}]"
-    return (
-        f"{finding.kind}: {title_of(finding.cell)}: {finding.name} {finding.ratio:.2f} times what "
-        f"it was{of}; {finding.why}"
-    )
+    times = f"{finding.ratio:.{digits}f} times what it was{of}"
+    return f"{finding.kind}: {title_of(finding.cell)}: {finding.name} {times}; {finding.why}"

@@ -17,7 +17,15 @@ from mobilebench.reports.history.finding import Finding, Kind
 from mobilebench.reports.history.history import changes_of, find_suspects, judge
 from mobilebench.reports.history.outcomes import outcomes_of
 from mobilebench.reports.history.screening import FEWEST
-from mobilebench.reports.history.timeline import Timeline, read_timeline, recent_nights
+from mobilebench.reports.history.timeline import (
+    DAY,
+    MINUTE,
+    Timeline,
+    is_night,
+    night_names,
+    read_timeline,
+    recent_nights,
+)
 from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.environment import SETTINGS, VERSIONS
 from mobilebench.reports.records.store import Run, Store
@@ -85,9 +93,12 @@ class Tonight:
     @cached_property
     def dates(self) -> list[str]:
         """The name of each night: its date, with the time where a date has several."""
-        starts = [night.started_at[:16].replace("T", " ") for night in self.timeline.nights]
-        days = [start[:10] for start in starts]
-        return days if len(set(days)) == len(days) else starts
+        return [name.replace("T", " ") for name in night_names(self.timeline.nights, DAY)]
+
+    @cached_property
+    def times(self) -> list[str]:
+        """The date and time of each night, to the minute unless a minute has several."""
+        return night_names(self.timeline.nights, MINUTE)
 
     @cached_property
     def commits(self) -> list[str]:
@@ -111,7 +122,12 @@ class Tonight:
 
 
 def read_tonight(store: Store, run: Run) -> Tonight | None:
-    """Return a night beside those before; None if no earlier one shares a cell with it."""
+    """Return a night beside those before.
+
+    None if the run was not asked to be one, or no earlier one shares a cell with it.
+    """
+    if not is_night(run):
+        return None
     whole = read_timeline(store, recent_nights(store, run))
     beside = store.frame(_BESIDE, [night.run_id for night in whole.nights])
     whole = replace(whole, rows=whole.rows.join(beside))

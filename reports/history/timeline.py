@@ -17,8 +17,13 @@ from mobilebench.reports.records.store import Run, Store
 
 WINDOW = 60
 """How many nights are used: older ones say little about tonight."""
+NIGHTLY = "check_regressions"
+"""The option that asks for a night, as a run's suite has it."""
 LATENCY = "latency_p50_ms"
 INTERVAL = ("latency_ci95_low_ms", "latency_ci95_high_ms")
+DAY, MINUTE = 10, 16
+"""Characters of a time (ISO 8601) that tell the day, and the minute too."""
+_SECOND = 19
 CELL = CellKey.names()
 _COLUMNS = (
     *("run_id", "status", "emulated", "artifact_key", *CELL, *VERSIONS.values()),
@@ -85,8 +90,22 @@ def read_timeline(store: Store, runs: Sequence[Run]) -> Timeline:
     return Timeline(tuple(runs), cells, rows)
 
 
+def is_night(run: Run) -> bool:
+    """Whether a run was asked to be compared with earlier ones, or its suite does not tell."""
+    return bool(run.suite.get(NIGHTLY, True))
+
+
 def recent_nights(store: Store, tonight: Run, window: int = WINDOW) -> list[Run]:
-    """Return the newest runs up to a night, the oldest first."""
+    """Return the newest nights up to a run, the oldest first; other runs are left out."""
     runs = store.runs()
-    at = [run.run_id for run in runs].index(tonight.run_id) + 1
-    return runs[max(at - window, 0) : at]
+    at = [run.run_id for run in runs].index(tonight.run_id)
+    return [*filter(is_night, runs[:at]), runs[at]][-window:]
+
+
+def night_names(nights: Sequence[Run], shortest: int = DAY) -> list[str]:
+    """Return when nights began, no two alike: as much of it as that needs, or their names too."""
+    for length in (DAY, MINUTE, _SECOND):
+        starts = [night.started_at[:length] for night in nights]
+        if length >= shortest and len(set(starts)) == len(starts):
+            return starts
+    return [f"{night.started_at[:_SECOND]} {night.run_id}" for night in nights]

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
+from mobilebench.reports.counting import counted
 from mobilebench.reports.history.change_points import Array
 from mobilebench.reports.history.device_health import COUNTS, READINGS, Health
 from mobilebench.reports.history.night import Tonight
 from mobilebench.reports.pages.night_page import Links, devices_table, failures_listing
 from mobilebench.reports.pages.rendering import Link, file_names, render
 from mobilebench.reports.pages.timelines_page import Page
-from mobilebench.reports.pages.wording import counted
 from mobilebench.reports.plots.sparklines import Series, spark
 from mobilebench.reports.tables.table import Table
 
@@ -95,9 +95,8 @@ def _nights(tonight: Tonight, health: Health) -> Table:
     shown = [measure for measure in READINGS if health.nights[measure.column].notna().any()]
     rows = []
     for number, own in health.nights[::-1].iterrows():
-        night = tonight.timeline.nights[int(str(number))]
         cells = [measure.show(own[measure.column]) for measure in shown]
         counts = [f"{own[count]:.0f}" for count in ("rows", *COUNTS)]
-        rows.append((night.started_at[:16], *counts, *cells, own["reasons"] or "-"))
+        rows.append((tonight.times[int(str(number))], *counts, *cells, own["reasons"] or "-"))
     headers = ("night", "rows", *COUNTS, *(one.title.lower() for one in shown), "why they failed")
     return Table("Night by night", "Medians; the newest first. UTC.", headers, tuple(rows))

@@ -7,6 +7,7 @@ from math import inf
 from mobilebench.reports.comparison.comparison import IMPROVEMENTS, REGRESSIONS
 from mobilebench.reports.comparison.watched import WATCHED, Watched
 from mobilebench.reports.comparison.wording import verdict_of, what_else
+from mobilebench.reports.counting import counted
 from mobilebench.reports.history.device_health import COUNTS, READINGS, Health
 from mobilebench.reports.history.figure_changes import FAR
 from mobilebench.reports.history.finding import Finding, Kind
@@ -15,7 +16,7 @@ from mobilebench.reports.history.night import Failure, Tonight
 from mobilebench.reports.history.outcomes import LEAST_CHANGE
 from mobilebench.reports.history.screening import FEWEST
 from mobilebench.reports.history.timeline import WINDOW
-from mobilebench.reports.pages.wording import counted, names_of, place_of, show_ratio
+from mobilebench.reports.pages.wording import names_of, place_of, show_ratio
 from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.tables.table import Table
 
@@ -146,7 +147,7 @@ def comparison_listing(tonight: Tonight, links: Links) -> Listing | None:
         name, verdict = names[change.cell], verdict_of(change)
         rows.append((name, verdict, *numbers, change.cell.runtime, place, what_else(change) or "-"))
     caption = (
-        "The two nights compared as by `mobilebench compare`: latency changes beyond "
+        "The two nights as mobilebench compare compares them: latency changes beyond "
         f"{comparison.threshold_percent:g} %, significant at {100 * comparison.alpha:g} % for "
         f"{counted(len(comparison.cells), 'cell')}. Changes of the devices show too."
     )
@@ -169,7 +170,7 @@ def versions_table(tonight: Tonight) -> Table:
         (one.what, one.base or "-", one.head or "-", "" if one.base == one.head else "changed")
         for one in tonight.versions
     ]
-    headers = ("what", tonight.last.started_at[:16], tonight.run.started_at[:16], "")
+    headers = ("what", *tonight.times[-2:], "")
     title, caption = "Tonight and the night before", "As reported by the devices and the tools."
     return Table(title, caption, headers, tuple(rows))
 

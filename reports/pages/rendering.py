@@ -14,6 +14,19 @@ from mobilebench.reports.plots.plot import Plot
 _TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
+_PNG = b"\x89PNG"
+_POINTS = re.compile(rb'<svg[^>]* width="([0-9.]+)pt"')
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A plot with its picture."""
+
+    plot: Plot
+    uri: str  # that holds all of it
+    width: int  # at full size, pixels of CSS
+
+
 @dataclass(frozen=True)
 class Link:
     """Another page of the report, and what links to it say."""
@@ -28,9 +41,9 @@ def render(template: str, **values: Any) -> str:
     return environment.get_template(f"{template}.html.jinja").render(**values)
 
 
-def with_pictures(plots: Sequence[Plot], directory: Path) -> list[tuple[Plot, str]]:
-    """Return each plot with its picture as a URI that holds all of it."""
-    return [(plot, _data_uri(directory / plot.file_name)) for plot in plots]
+def with_pictures(plots: Sequence[Plot], directory: Path) -> list[Picture]:
+    """Return each plot with its picture, so that its page needs no other file."""
+    return [_picture(plot, directory / plot.file_name) for plot in plots]
 
 
 def file_names(prefix: str, names: Sequence[str]) -> list[str]:
@@ -47,6 +60,16 @@ def file_names(prefix: str, names: Sequence[str]) -> list[str]:
     return found
 
 
-def _data_uri(picture: Path) -> str:
-    encoded = base64.b64encode(picture.read_bytes()).decode()
-    return f"data:{_TYPES[picture.suffix]};base64,{encoded}"
+def _picture(plot: Plot, path: Path) -> Picture:
+    content = path.read_bytes()
+    encoded = base64.b64encode(content).decode()
+    return Picture(plot, f"data:{_TYPES[path.suffix]};base64,{encoded}", _width(content))
+
+
+def _width(content: bytes) -> int:
+    """Return the width of a PNG or SVG picture in pixels of CSS."""
+    if content.startswith(_PNG):
+        return int.from_bytes(content[16:20], "big")  # of its first chunk, IHDR
+    found = _POINTS.search(content)
+    assert found
+    return round(float(found[1]) * 4 / 3)

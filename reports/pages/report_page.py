@@ -1,6 +1,6 @@
 """A report: one folder with records.csv, report.md, the plots and a page that shows them all.
 
-Where the store has earlier nights of the same cells, a page about this one comes first.
+Where the run is a night and the store has earlier ones of the same cells, a page about it is first.
 """
 
 import shutil
@@ -11,13 +11,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from mobilebench.reports.counting import counted
 from mobilebench.reports.errors import ReportError
+from mobilebench.reports.history.compared import compared_with
 from mobilebench.reports.history.night import Tonight, read_tonight
+from mobilebench.reports.history.timeline import NIGHTLY
+from mobilebench.reports.pages.choice_page import ChoicePage, Place, find_places, write_choice
 from mobilebench.reports.pages.memory_page import MemoryPage, write_memory
 from mobilebench.reports.pages.operators_page import OperatorsPage, write_operators
 from mobilebench.reports.pages.rendering import Link, render, with_pictures
 from mobilebench.reports.pages.site import PAGE, navigation, write_site
 from mobilebench.reports.plots.plot import Plot
+from mobilebench.reports.plots.precision_plots import draw_precisions
 from mobilebench.reports.plots.results_plots import draw
 from mobilebench.reports.plots.roofline_plot import draw_rooflines
 from mobilebench.reports.records.record import UNSUPPORTED
@@ -58,6 +63,17 @@ class Glance:
     ok: int
     noisy: int
     headlines: tuple[str, ...]
+    compared: str = ""  # with which earlier runs, where that was asked for
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a report is made of."""
+
+    frame: pd.DataFrame
+    kernels: pd.DataFrame
+    accounts: Sequence[Account]
+    places: Sequence[Place]
 
 
 def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
@@ -66,19 +82,26 @@ def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
     Files of an older report are replaced one by one, each whole. Raises ReportError if there is
     nothing to report or `out` cannot be written.
     """
-    frame, kernels = gather(store, run_ids), gather_kernels(store, run_ids)
-    accounts = gather_accounts(store, run_ids)
-    tonight = None
-    if not frame.empty and len(run_ids) == 1:
-        tonight = read_tonight(store, store.find_run(run_ids[0]))
-    if frame.empty:
-        raise ReportError(f"store {store.url}: {', '.join(run_ids)} has no rows to report yet")
+    if not set(run_ids) & set(store.tally()):
+        store.require_rows(run_ids, "report")
+    content = Content(
+        frame=gather(store, run_ids),
+        kernels=gather_kernels(store, run_ids),
+        accounts=gather_accounts(store, run_ids),
+        places=find_places(store, run_ids),
+    )
+    tonight, compared = None, ""
+    if len(run_ids) == 1:
+        run = store.find_run(run_ids[0])
+        tonight = read_tonight(store, run)
+        compared = compared_with(store, run) if run.suite.get(NIGHTLY) else ""
     scratch = None
     try:
         out.mkdir(parents=True, exist_ok=True)
         # Inside, not beside: where `out` is a mounted volume, files cannot be moved into it.
         scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=out))
-        _fill(scratch, frame, kernels, accounts, run_ids, tonight)
+        glance = _glance(content.frame, run_ids, _began(store, run_ids), compared)
+        _fill(scratch, content, glance, tonight)
         for file in sorted(scratch.iterdir(), key=lambda path: path.name == PAGE):  # it comes last
             file.replace(out / file.name)
     except OSError as error:
@@ -90,18 +113,15 @@ def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
     return out / PAGE
 
 
-def _fill(
-    directory: Path,
-    frame: pd.DataFrame,
-    kernels: pd.DataFrame,
-    accounts: Sequence[Account],
-    run_ids: Sequence[str],
-    tonight: Tonight | None,
-) -> None:
+def _fill(directory: Path, content: Content, glance: Glance, tonight: Tonight | None) -> None:
+    frame, kernels = content.frame, content.kernels
     page_name = PAGE if tonight is None else RUN_PAGE
     nav = navigation(tonight, page_name)
-    glance = _glance(frame, run_ids)
-    plots = [*draw(frame, directory), *draw_rooflines(kernels, directory)]
+    plots = [
+        *draw(frame, directory),
+        *draw_precisions(frame, directory),
+        *draw_rooflines(kernels, directory),
+    ]
     results = [
         *result_tables(frame),
         *precisions_table(frame),
@@ -115,7 +135,8 @@ def _fill(
     operators = write_operators(kernels, nav, directory)
     if operators:
         write_csv(kernels, directory / "kernels.csv")
-    memory = write_memory(accounts, nav, directory)
+    memory = write_memory(content.accounts, nav, directory)
+    choice = write_choice(content.places, nav, directory)
     everything = [table for table in (failed, *results, noisy, unsupported, environment) if table]
     markdown = _markdown(glance, plots, operators, memory, everything)
     (directory / "report.md").write_text(markdown, encoding="utf-8")
@@ -125,6 +146,7 @@ def _fill(
         plots=with_pictures(plots, directory),
         operators=operators,
         memory=memory,
+        choice=choice,
         emulated=[s.title for s, _ in setups(ok_rows(newest(frame))) if s.emulated],
         results=results,
         failed=failed,
@@ -136,15 +158,20 @@ def _fill(
     )
     (directory / page_name).write_text(page, encoding="utf-8")
     if tonight:
-        write_site(tonight, nav, _more(plots, operators, memory), directory)
+        write_site(tonight, nav, _more(plots, operators, memory, choice), directory)
 
 
 def _more(
-    plots: Sequence[Plot], operators: Sequence[OperatorsPage], memory: MemoryPage | None
+    plots: Sequence[Plot],
+    operators: Sequence[OperatorsPage],
+    memory: MemoryPage | None,
+    choice: ChoicePage | None,
 ) -> list[Link]:
     """Return what else there is of a night's run: the first plot of each kind, and the pages."""
     firsts = {plot.title: plot for plot in reversed(plots)}
     found = [Link(f"{RUN_PAGE}#{plot.name}", plot.title) for plot in list(firsts.values())[::-1]]
+    if choice:
+        found.append(Link("choice.html", f"Which network to choose: {choice.summary}"))
     if memory:
         found.append(Link("memory.html", f"Memory for activations: {memory.summary}"))
     if operators:
@@ -152,14 +179,20 @@ def _more(
     return [*found, Link(f"{RUN_PAGE}#tables", "Tables of latency, memory, fidelity and cost")]
 
 
-def _glance(frame: pd.DataFrame, run_ids: Sequence[str]) -> Glance:
+def _began(store: Store, run_ids: Sequence[str]) -> str:
+    """Return when the first of those runs began: builds come before the first row."""
+    return min(run.started_at for run in store.runs() if run.run_id in run_ids)
+
+
+def _glance(frame: pd.DataFrame, run_ids: Sequence[str], started_at: str, compared: str) -> Glance:
     good = ok_rows(frame)
     return Glance(
         runs=tuple(run_ids),
-        started_at=str(frame["started_at"].min()),
+        started_at=started_at,
         rows=int((frame["status"] != UNSUPPORTED).sum()),
         ok=len(good),
         noisy=int((good["warnings"] != "").sum()),
+        compared=compared,
         headlines=tuple(
             line
             for setup, rows in setups(ok_rows(newest(frame)))
@@ -175,7 +208,8 @@ def _headlines(setup: Setup, rows: pd.DataFrame) -> list[str]:
     ratio = ratios(rows)
     return [
         f"{setup.title}: {name} takes {geometric_mean(ratio[name]):.2f} times as long as tvm "
-        f"({ratio[name].min():.2f} to {ratio[name].max():.2f}, {ratio[name].count()} variants)"
+        f"({ratio[name].min():.2f} to {ratio[name].max():.2f}, "
+        f"{counted(int(ratio[name].count()), 'variant')})"
         for name in ratio
     ]
 
@@ -193,6 +227,7 @@ def _markdown(
         f"Started {glance.started_at}. {glance.ok} of {glance.rows} rows are ok, {glance.noisy} "
         "of them with a warning.",
         "",
+        *([f"Regressions: {glance.compared}.", ""] if glance.compared else []),
         *(f"- {line}" for line in glance.headlines),
         "",
     ]

@@ -93,6 +93,7 @@ def write_site(
         tonight=tonight,
         headline=headline(tonight),
         before="the night" if night == 1 else f"the {night} nights",
+        several=night > 1,
         findings=findings,
         cards={kind: _cards(tonight, kind, links, pen) for kind in _CARDS},
         failures=failures,

@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from mobilebench.reports.comparison.watched import WATCHED, Watched, change_of
+from mobilebench.reports.counting import counted
 from mobilebench.reports.history.change_points import Array, Changes
 from mobilebench.reports.history.finding import Finding, Kind
 from mobilebench.reports.history.night import Tonight, has_board
@@ -18,7 +19,6 @@ from mobilebench.reports.history.timeline import INTERVAL, LATENCY
 from mobilebench.reports.pages.night_page import Listing
 from mobilebench.reports.pages.rendering import Link, file_names, render
 from mobilebench.reports.pages.wording import (
-    counted,
     names_of,
     place_of,
     show_ratio,
@@ -121,7 +121,7 @@ def nights_table(tonight: Tonight) -> Table:
     versions = by_night["tvm_version"].agg(lambda known: ", ".join(sorted(set(known) - {""})))
     body = [
         (
-            night.started_at[:16],
+            tonight.times[number],
             night.run_id,
             tonight.commits[number] or "-",
             versions.get(number, "") or "-",

@@ -37,6 +37,8 @@ def show_value(column: str, value: float) -> str:
         return f"{milliseconds(value)} ms"
     if unit == "bytes":
         return f"{value / 1e6:.2f} MB"
+    if unit == "instructions":
+        return f"{value / 1e6:.3f} million"
     return f"{value:.1f} {'%' if unit == 'percent' else unit}"
 
 
@@ -47,8 +49,3 @@ def show_ratio(ratio: float, digits: int = 1) -> str:
     if 1 / _TWICE < ratio < _TWICE:
         return f"{100 * (ratio - 1):+.{digits}f} %".replace("-", "\N{MINUS SIGN}")
     return f"× {ratio:.2f}"
-
-
-def counted(count: int, one: str, more: str = "") -> str:
-    """Return a number of things: `1 row`, `2 rows`, `no rows`."""
-    return f"1 {one}" if count == 1 else f"{count or 'no'} {more or one + 's'}"

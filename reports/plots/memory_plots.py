@@ -84,10 +84,10 @@ def draw_plans(setup: Setup, accounts: Sequence[Account], path: Path) -> Plot:
         axes.barh(places, values, height=0.66, color=colours)
         for place, name, value in zip(places, order, values, strict=True):
             text = f" {megabytes(known.get(name))}"
-            axes.text(value, place, text, va="center", fontsize=8)
+            axes.text(value, place, text, va="center", fontsize=9)
         axes.set_xlim(0, 1.18 * max(values))
         axes.set_ylim(len(order) - 0.4, -0.6)
-        axes.set_yticks(places, order, fontsize=8)
+        axes.set_yticks(places, order, fontsize=9)
         axes.grid(visible=False, axis="y")
         axes.set_title(account.variant, fontsize=9)
     figure.supxlabel("MB", fontsize=10)
@@ -112,7 +112,7 @@ def _panels(count: int, *, share_y: bool = False) -> tuple[Figure, Iterator[Axes
     for axes in panels[:count]:
         axes.grid(color="#DDDDDD", linewidth=0.6)
         axes.set_axisbelow(True)
-        axes.tick_params(labelsize=8)
+        axes.tick_params(labelsize=9)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
     return figure, iter(panels[:count])

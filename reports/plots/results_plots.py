@@ -9,9 +9,10 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mobilebench.reports.counting import counted
 from mobilebench.reports.plots.plot import COLOURS, DASHES, MARKERS, Plot, canvas, logarithmic, save
+from mobilebench.reports.tables.accuracy_metrics import METRICS
 from mobilebench.reports.tables.accuracy_table import (
-    METRICS,
     Accuracy,
     examined,
     measured,
@@ -168,7 +169,7 @@ def _accuracy_by_latency(setup: Setup, accuracy: Accuracy, name: str) -> _Drawn:
             textcoords="offset points",
             xytext=(6, -12) if below else (-6, 8),
             ha="left" if below else "right",
-            fontsize=8,
+            fontsize=9,
         )
     logarithmic(axes, "x")
     axes.margins(x=0.1, y=0.08)
@@ -199,7 +200,7 @@ def _runtimes(setup: Setup, rows: pd.DataFrame) -> _Drawn:
             label=f"{runtime}{times}",
             capsize=2,
         )
-    axes.set_yticks(range(len(variants)), variants, fontsize=8)
+    axes.set_yticks(range(len(variants)), variants, fontsize=9)
     axes.set_ylim(-0.7, len(variants) - 0.3)
     axes.invert_yaxis()
     logarithmic(axes, "x")
@@ -229,5 +230,5 @@ def _short(value: float) -> str:
 def _alt(title: str, rows: pd.DataFrame) -> str:
     """Describe the plot in words; the numbers are in the tables below it."""
     low, high = rows["latency_p50_ms"].min(), rows["latency_p50_ms"].max()
-    count = rows["variant"].nunique()
-    return f"{title}: {count} variants, from {_short(low)} to {_short(high)} ms."
+    variants = counted(rows["variant"].nunique(), "variant")
+    return f"{title}: {variants}, from {_short(low)} to {_short(high)} ms."

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mobilebench.reports.counting import counted
 from mobilebench.reports.plots.families import Style, legend, styles
 from mobilebench.reports.plots.plot import Plot, canvas, logarithmic, save
 from mobilebench.reports.tables.frames import setups
@@ -33,7 +34,8 @@ def draw_rooflines(kernels: pd.DataFrame, out: Path) -> list[Plot]:
         path = out / f"roofline-{index}.png"
         save(figure, path)
         title = "Every kernel under the roofline"
-        which = f"{setup.title}; {len(drawn)} kernels of {drawn['variant'].nunique()} variants"
+        variants = counted(drawn["variant"].nunique(), "variant")
+        which = f"{setup.title}; {counted(len(drawn), 'kernel')} of {variants}"
         plots.append(Plot(path.name, title, _caption(which, drawn), _alt(title, drawn)))
     return plots
 
@@ -80,7 +82,7 @@ def _draw(figure: Figure, axes: Axes, rows: pd.DataFrame, style: dict[str, Style
     logarithmic(axes, "xy")
     axes.set_xlim(left, right)
     axes.set_ylim(min(rate.min(), left * reading) / 1.3, max(peak, rate.max()) * 1.8)
-    words: dict[str, Any] = {"fontsize": 8, "color": "#333333", "rotation_mode": "anchor"}
+    words: dict[str, Any] = {"fontsize": 9, "color": "#333333", "rotation_mode": "anchor"}
     axes.text(left * 1.06, peak * 1.06, f"{peak:.3g}·10⁹ multiply-accumulates/s", **words)
     span = right / left
     places = np.geomspace(left * span**0.12, ridge / span**0.08, 12)
@@ -123,7 +125,7 @@ def _number(axes: Axes, rows: pd.DataFrame) -> None:
             textcoords="axes fraction",
             ha="center",
             va="top",
-            fontsize=8,
+            fontsize=9,
             arrowprops={
                 "arrowstyle": "-",
                 "color": "#777777",

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mobilebench.reports.history.change_points import Array, Changes
-from mobilebench.reports.history.timeline import INTERVAL, LATENCY, Timeline
+from mobilebench.reports.history.timeline import INTERVAL, LATENCY, Timeline, night_names
 from mobilebench.reports.plots.plot import COLOURS, Plot
 from mobilebench.reports.records.cell_key import CellKey
 
@@ -108,7 +108,8 @@ def _dates(axes: Axes, timeline: Timeline) -> None:
     nights = timeline.nights
     places = MaxNLocator(10, integer=True).tick_values(0, max(len(nights) - 1, 1))
     shown = [int(place) for place in places if 0 <= place < len(nights)]
-    axes.set_xticks(shown, [nights[place].started_at[:10] for place in shown], size=8)
+    names = night_names(nights)
+    axes.set_xticks(shown, [names[place].replace("T", "\n") for place in shown], size=9)
     axes.tick_params(axis="y", labelsize=9)
     axes.set_xlabel("night")
 

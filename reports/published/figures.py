@@ -8,10 +8,12 @@ from importlib.resources import files
 
 SOURCE = "TensorFlow models, research/slim/nets/mobilenet"
 PAPER = "arXiv 1801.04381"
-_PERCENT = {  # of the paper's tables 4, 6 and 7
-    "paper_imagenet.csv": "top1_percent",
-    "paper_detection.csv": "coco_map_percent",
-    "paper_segmentation.csv": "voc_miou_percent",
+TIMM = "timm's results on ImageNet"
+_IMAGENET = "on ImageNet's 50,000 validation images"
+_PAPER_TABLES = {  # 4, 6 and 7: file, column, task, images
+    "paper_imagenet.csv": ("top1_percent", "classify", _IMAGENET),
+    "paper_detection.csv": ("coco_map_percent", "detect", "on COCO's test-dev"),
+    "paper_segmentation.csv": ("voc_miou_percent", "segment", "on VOC 2012's validation images"),
 }
 MEMORY_SOURCE = (
     "arXiv 1801.04381, Table 3; a later revision prints O(1) at 112×112, and 800 kB (V1) and 200 "
@@ -36,16 +38,54 @@ class Published:
     pixel1_large_core_ms: float | None
 
 
+@dataclass(frozen=True)
+class TimmCheckpoint:
+    """One of timm's checkpoints."""
+
+    name: str
+    params_millions: float  # with batch norm's scale and shift
+    top1_percent: float
+    top5_percent: float
+
+
 def _rows(file: str) -> Iterator[dict[str, str]]:
     text = (files("mobilebench.reports.published") / file).read_text()
     yield from csv.DictReader(text.splitlines())
 
 
+@dataclass(frozen=True)
+class PublishedAccuracy:
+    """The main figure of a variant at float32: a classifier's top-1, a detector's mAP, ..."""
+
+    task: str
+    percent: float
+    source: str  # who published it, and on which images
+
+
 @cache
-def _paper_percent() -> dict[str, float]:
+def published_accuracies() -> dict[str, PublishedAccuracy]:
+    """Return the main figure of every variant that has one, by the variant's name.
+
+    slim's or timm's, else the paper's.
+    """
+    slim, timm = (f"{source}, {_IMAGENET}" for source in (SOURCE, TIMM))
+    of_slim = {
+        f"mobilenet_v2_{one.width_multiplier}_{one.resolution}": one.top1_percent
+        for one in published_checkpoints()
+    }
+    of_timm = {name: one.top1_percent for name, one in _timm_checkpoints().items()}
     return {
-        row["variant"]: float(row[column])
-        for file, column in _PERCENT.items()
+        **_in_paper(),
+        **{name: PublishedAccuracy("classify", top1, slim) for name, top1 in of_slim.items()},
+        **{name: PublishedAccuracy("classify", top1, timm) for name, top1 in of_timm.items()},
+    }
+
+
+@cache
+def _in_paper() -> dict[str, PublishedAccuracy]:
+    return {
+        row["variant"]: PublishedAccuracy(task, float(row[column]), f"{PAPER}, {images}")
+        for file, (column, task, images) in _PAPER_TABLES.items()
         for row in _rows(file)
         if row["variant"]
     }
@@ -81,12 +121,31 @@ def published_checkpoints() -> tuple[Published, ...]:
     )
 
 
+@cache
+def _timm_checkpoints() -> dict[str, TimmCheckpoint]:
+    return {
+        row["variant"]: TimmCheckpoint(
+            name=row["name"],
+            params_millions=float(row["params_millions"]),
+            top1_percent=float(row["top1_percent"]),
+            top5_percent=float(row["top5_percent"]),
+        )
+        for row in _rows("timm_checkpoints.csv")
+    }
+
+
+def find_timm(variant: str) -> TimmCheckpoint | None:
+    """Return timm's checkpoint of a variant with a depth multiplier, by the variant's name."""
+    return _timm_checkpoints().get(variant)
+
+
 def find_in_paper(variant: str) -> float | None:
     """Return the accuracy of one of the paper's own networks, by its name, in percent.
 
     A classifier's is top-1, a detector's mAP, a segmenter's mIoU (one scale, not flipped).
     """
-    return _paper_percent().get(variant)
+    found = _in_paper().get(variant)
+    return found.percent if found else None
 
 
 @cache

@@ -14,7 +14,7 @@ SETTINGS = {"effort": "effort", "weights": "weights"}
 PARTS = {"CPU": "cpu_model", "governor": "cpu_governor", "accelerator": "accelerator"}
 STATE = {
     "host": "host",
-    "cores online": "cpu_cores",
+    "usable CPUs": "cpu_cores",
     "frequency, MHz": "cpu_mhz",
     "temperature, °C": "temperature_c",
     "load, 1 min": "load_1m",

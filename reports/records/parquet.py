@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import sqlalchemy as sa
 
@@ -80,8 +80,8 @@ def _json_type(name: str) -> Any:
         return pa.list_(pa.list_(pa.float64()))
     if name == "kernels":
         kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
-        shape = [(field.name, kinds[cast(type, field.type)]) for field in fields(KernelTime)]
-        return pa.list_(pa.struct(shape))
+        own = [(field.name, (*get_args(field.type), field.type)) for field in fields(KernelTime)]
+        return pa.list_(pa.struct([(name, kinds[cast(type, of[0])]) for name, of in own]))
     return pa.string()
 
 

@@ -44,6 +44,7 @@ class KernelTime:
     macs: int  # of each call, lanes that pad channels to whole vectors included
     nbytes: int  # of each call: input, weights and output once
     microseconds: float  # of all calls of an inference; median over inferences
+    instructions: int | None = None  # executed in all calls of an inference, where they are counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ class Record:
     started_at: str
     """When the row was begun: UTC, ISO 8601."""
     variant: str
-    """The network's name, such as `mobilenet_v2_1.0_224`."""
+    """The network's name, such as `mobilenet_v2_1.0_224`; of an ONNX file its stem."""
     task: str
     """`classify`, `detect` or `segment`."""
     width_multiplier: float
@@ -94,7 +95,7 @@ class Record:
     effort: str
     """How thorough the measurement is: the name of a preset."""
     weights: str
-    """The checkpoint, or the seed of random weights."""
+    """The checkpoint, the ONNX file and its hash, or the seed of random weights."""
     status: Status
     """`ok`, or the reason why it is not."""
     error: str = ""
@@ -131,6 +132,8 @@ class Record:
     # size
     macs: int
     """Multiply-accumulate operations of one inference."""
+    instructions: int | None = None
+    """Instructions that one inference executes on one thread, which an emulated board counts."""
     params_count: int
     """Weights and biases of the network."""
     largest_tensor_bytes: int
@@ -247,7 +250,7 @@ class Record:
     cpu_model: str = ""
     """Name of the CPU."""
     cpu_cores: int | None = None
-    """Cores that are online."""
+    """CPUs that the process may use: affinity and cpusets may take some away."""
     cpu_governor: str = ""
     """Linux's frequency governor."""
     cpu_mhz: float | None = None

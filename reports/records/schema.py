@@ -10,10 +10,12 @@ from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import Record
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """The number of the newest migration: what `VERSION` has in a store of today."""
 KEY = ("run_id", *CellKey.planned_names())
 """What no two records share."""
+CELL = (*CellKey.names(), "emulated")
+"""What rows of one cell share; a cell of an emulated device is another one."""
 CONFIRMATION_KEY = ("base_run_id", *KEY)
 """What no two confirmations share."""
 
@@ -85,6 +87,15 @@ RECORDS = sa.Table(
     _number(),
     *(_column(field, _LATE_COLUMNS.get(field.name)) for field in fields(Record)),
     sa.Index("records_key", *KEY, unique=True),
+    sa.Index("records_cells", *CELL),  # the newest row of every cell of a target
+)
+EXAMINED = RECORDS.c.images > sa.literal_column("0")
+"""Whether accuracy was measured; a literal, without which SQLite would not take the index."""
+sa.Index(
+    "records_examined",
+    *(RECORDS.c[name] for name in ("variant", "weights", "precision", "runtime", "images")),
+    sqlite_where=EXAMINED,
+    postgresql_where=EXAMINED,
 )
 SAMPLES = _beside_records("samples", "rounds_ms")
 KERNELS = _beside_records("kernels", "kernels")

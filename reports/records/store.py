@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
@@ -173,7 +174,9 @@ class Store:
         place = 0 if start == "latest" else newest.index(start) if start in newest else len(newest)
         if place + back >= len(newest):
             known = ", ".join(reversed(newest[:3]))
-            raise ReportError(f"store {self.url}: no run {name!r}; the newest are {known}")
+            near = get_close_matches(start, ["latest", *newest], n=1, cutoff=0.7)
+            hint = f"; did you mean {near[0]}?" if near and near[0] != start else ""
+            raise ReportError(f"store {self.url}: no run {name!r}; the newest are {known}{hint}")
         (found,) = self.database.ask(RUNS.select().where(RUNS.c.run_id == newest[place + back]))
         return Run(**found._mapping)
 
@@ -217,6 +220,18 @@ class Store:
         ok = sa.func.sum(sa.case((RECORDS.c.status == "ok", 1), else_=0))
         query = sa.select(RECORDS.c.run_id, sa.func.count(), ok).group_by(RECORDS.c.run_id)
         return {run_id: (rows, good) for run_id, rows, good in self.database.ask(query)}
+
+    def require_rows(self, run_ids: Sequence[str], purpose: str) -> None:
+        """Raise ReportError if a run has no rows yet; it names the newest run that has some."""
+        tally = self.tally()
+        empty = [run_id for run_id in run_ids if run_id not in tally]
+        if not empty:
+            return
+        others = [run.run_id for run in self.runs() if run.run_id in tally]
+        newest = f"the newest run that has some is {others[-1]}" if others else "nor has any other"
+        raise ReportError(
+            f"store {self.url}: run {empty[0]} has no rows to {purpose} yet; {newest}"
+        )
 
     def rounds_of(self, record_ids: Iterable[int]) -> dict[int, list[list[float]]]:
         """Return the raw samples (ms, a list per round) of those records that have any."""

@@ -1,74 +1,26 @@
-"""The accuracy of each task: its figures, their intervals, and their table."""
+"""The accuracy of rows of each task: its intervals, and its table."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from mobilebench.reports.published.figures import PAPER, SOURCE
+from mobilebench.reports.tables.accuracy_metrics import (
+    METRICS,
+    AccuracyMetrics,
+    Figure,
+    wilson_interval,
+)
 from mobilebench.reports.tables.frames import (
     Setup,
     newest,
     ok_rows,
     setups,
-    wilson_interval,
     with_published,
 )
 from mobilebench.reports.tables.table import Table
 
 _ENDS = ("low", "high")
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure of a task: the columns `COLUMN_percent` and `pytorch_COLUMN_percent`."""
-
-    name: str
-    column: str
-
-
-@dataclass(frozen=True)
-class AccuracyMetrics:
-    """The figures of a task's accuracy; the first one is the main figure."""
-
-    task: str
-    title: str
-    plot: str
-    figures: tuple[Figure, ...]
-    interval: str  # whose intervals are shown
-    agreement: str  # what is PyTorch's too
-    published: str
-
-
-METRICS = (
-    AccuracyMetrics(
-        "classify",
-        "Accuracy",
-        "accuracy-by-latency",
-        (Figure("top-1", "top1"), Figure("top-5", "top5")),
-        "Wilson",
-        "images with the same top class",
-        f"{SOURCE} (MobileNetV1: {PAPER}), on ImageNet's 50,000 validation images",
-    ),
-    AccuracyMetrics(
-        "detect",
-        "Accuracy of detectors",
-        "map-by-latency",
-        (Figure("mAP", "map"), Figure("mAP50", "map50")),
-        "bootstrap",
-        "detections with a score above 0.3 that both have, by category and at an IoU of 0.9",
-        f"{PAPER}, on COCO's test-dev",
-    ),
-    AccuracyMetrics(
-        "segment",
-        "Accuracy of segmenters",
-        "miou-by-latency",
-        (Figure("mIoU", "miou"),),
-        "bootstrap",
-        "labelled pixels with the same class",
-        f"{PAPER}, on VOC 2012's validation images",
-    ),
-)
 
 
 def with_intervals(rows: pd.DataFrame, figure: Figure) -> pd.DataFrame:

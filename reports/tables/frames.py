@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mobilebench.reports.published.figures import find_in_paper, find_published
+from mobilebench.reports.published.figures import published_accuracies
 from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.record import COLUMNS
 from mobilebench.reports.records.store import Store
@@ -130,31 +130,10 @@ def label_of(variant: str) -> str:
 
 def with_published(frame: pd.DataFrame) -> pd.DataFrame:
     """Add `published_percent`, of a task's main figure; leave out rows without one."""
-    percent = [
-        _published_percent(row.variant.partition(" ")[0], row.width_multiplier, row.height)
-        for row in frame.itertuples()
-    ]
+    known = published_accuracies()
+    found = [known.get(variant.partition(" ")[0]) for variant in frame["variant"]]
+    percent = [float("nan") if one is None else one.percent for one in found]
     return frame.assign(published_percent=percent).dropna(subset="published_percent")
-
-
-def _published_percent(variant: str, width_multiplier: float, height: int) -> float:
-    """Return slim's figure, else the paper's; NaN if there is none."""
-    checkpoint = None
-    if variant == f"mobilenet_v2_{width_multiplier}_{height}":
-        checkpoint = find_published(width_multiplier, height, height)
-    found = checkpoint.top1_percent if checkpoint else find_in_paper(variant)
-    return float("nan") if found is None else found
-
-
-def wilson_interval(percent: float, count: float) -> tuple[float, float]:
-    """Return the 95 % interval of a share of so many, both in percent.
-
-    E. B. Wilson, Journal of the American Statistical Association 22 (1927) 209-212.
-    """
-    share, z2 = percent / 100, 1.959964**2
-    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = np.sqrt(z2 * (share * (1 - share) / count + z2 / (4 * count**2))) / (1 + z2 / count)
-    return 100 * float(max(0.0, middle - half)), 100 * float(min(1.0, middle + half))
 
 
 def pareto_front(frame: pd.DataFrame, cost: str, value: str) -> pd.DataFrame:
@@ -162,3 +141,20 @@ def pareto_front(frame: pd.DataFrame, cost: str, value: str) -> pd.DataFrame:
     ordered = frame.sort_values([cost, value], ascending=[True, False])
     best_before = ordered[value].astype(float).cummax().shift(fill_value=-np.inf)
     return ordered[ordered[value] > best_before]
+
+
+def undominated(frame: pd.DataFrame, costs: Sequence[str], value: str) -> pd.DataFrame:
+    """Return the rows that no other row beats: none costs at most as much and is as good.
+
+    Of rows that are the same in all of these, the first one stays.
+    """
+    numbers = frame[[*costs, value]].to_numpy(dtype=float) * np.array([1.0] * len(costs) + [-1.0])
+    kept = [
+        not any(
+            (other <= one).all() and ((other < one).any() or place < index)
+            for place, other in enumerate(numbers)
+            if place != index
+        )
+        for index, one in enumerate(numbers)
+    ]
+    return frame[np.array(kept, dtype=bool)]

@@ -31,6 +31,9 @@ def operators_table(variant: str, rows: pd.DataFrame) -> Table:
         "of roof, %": ("roof", _form(shown["roof"])),
         "bound by": ("bound", str),
     }
+    if shown["kernel_instructions"].notna().any():
+        shown["minstr"] = shown["kernel_instructions"].astype(float) / 1e6
+        columns["M instructions"] = ("minstr", _form(shown["minstr"]))
     body = [
         (
             str(row["number"]),
@@ -61,7 +64,8 @@ def operators_table(variant: str, rows: pd.DataFrame) -> Table:
 
 def _total(shown: pd.DataFrame) -> dict[str, Any]:
     seconds = shown["kernel_microseconds"].sum() / 1e6
-    names = ["kernel_calls", "kernel_microseconds", "share", "mmac", "kilobytes"]
+    names = ["kernel_calls", "kernel_microseconds", "share", "mmac", "kilobytes", "minstr"]
+    names = [name for name in names if name in shown]
     sums = {name: shown[name].sum(min_count=1) for name in names}
     return sums | {
         "macs_per_byte": 1e3 * sums["mmac"] / sums["kilobytes"],

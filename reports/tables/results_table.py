@@ -27,7 +27,10 @@ def result_tables(frame: pd.DataFrame) -> list[Table]:
     """Return the tables of all setups that have a result."""
     tables = []
     for setup, rows in setups(ok_rows(newest(frame))):
-        tables += [_latency(setup, rows), _memory(setup, rows), _fidelity(setup, rows)]
+        tables.append(_latency(setup, rows))
+        if rows["instructions"].notna().any():
+            tables.append(_instructions(setup, rows))
+        tables += [_memory(setup, rows), _fidelity(setup, rows)]
         if (rows["runtime"] == MAIN).any():
             tables.append(_cost(setup, rows[rows["runtime"] == MAIN]))
     return tables
@@ -145,6 +148,31 @@ def _latency(setup: Setup, rows: pd.DataFrame) -> Table:
         f"{NOISY} marks a row with a warning."
     )
     return Table(f"Latency: {setup.title}", caption, tuple(headers), tuple(body))
+
+
+def _instructions(setup: Setup, rows: pd.DataFrame) -> Table:
+    counts = by_runtime(rows, "instructions").dropna(axis=1, how="all")
+    macs = rows.groupby("variant", sort=False)["macs"].first()
+    others = counts.drop(columns=MAIN, errors="ignore")
+    headers = ["variant", *(f"{name}, million" for name in counts)]
+    headers += [f"MACs / {name}'s" for name in counts]
+    ratio = others.div(counts[MAIN], axis=0) if MAIN in counts else others.iloc[:, :0]
+    if len(ratio.columns):
+        headers.append(f"fewest other / {MAIN}")
+    body = []
+    for variant, own in counts.iterrows():
+        line = [str(variant), *(_number(value / 1e6, ".3f") for value in own)]
+        line += [_number(macs[variant] / value, ".2f") for value in own]
+        body.append((*line, *([_fastest(ratio.loc[variant])] if len(ratio.columns) else [])))
+    if len(ratio.columns):
+        blank = [""] * (2 * len(counts.columns))
+        body.append(("geometric mean", *blank, _number(geometric_mean(ratio.min(axis=1)), ".2f")))
+    caption = (
+        "Instructions that one inference executes on one thread, in millions, as an emulated "
+        "processor counts them: the same in every run, and no latency. MACs of the network over "
+        "them: how much an instruction does on average."
+    )
+    return Table(f"Instructions: {setup.title}", caption, tuple(headers), tuple(body))
 
 
 def _memory(setup: Setup, rows: pd.DataFrame) -> Table:

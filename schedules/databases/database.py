@@ -67,14 +67,27 @@ class TileDatabase:
 
 
 def user_directory() -> Path:
-    """Return where `tune` keeps databases: $MOBILEBENCH_DATABASES, or the user's data directory."""
-    chosen = os.environ.get(DIRECTORY_VARIABLE)
-    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("mobilebench")) / "databases"
+    """Return where `tune` keeps databases: $MOBILEBENCH_DATABASES, or the user's data directory.
+
+    Raises BenchError for a user without a home.
+    """
+    if chosen := os.environ.get(DIRECTORY_VARIABLE):
+        return Path(chosen)
+    try:
+        return Path(platformdirs.user_data_dir("mobilebench")) / "databases"
+    except RuntimeError as error:
+        raise BenchError(
+            "tuned databases: this user has no home directory; set HOME, or point "
+            f"{DIRECTORY_VARIABLE} at a directory that can be written"
+        ) from error
 
 
 def directories() -> tuple[Path, ...]:
-    """Return where databases are looked for: the user's directory, then the project's own."""
-    return (user_directory(), PACKAGED)
+    """Return where databases are looked for: the user's directory if any, then the project's."""
+    try:
+        return (user_directory(), PACKAGED)
+    except BenchError:
+        return (PACKAGED,)
 
 
 def find_databases(

@@ -1,4 +1,4 @@
-// How long each kernel of a network takes.
+// How long each kernel of a network takes, or how many instructions it executes.
 //
 // Linked into instrumented libraries, whose network calls this between kernels (InstrumentKernels).
 // All calls come from one thread. Written against C's library alone, as everything that goes to a
@@ -10,14 +10,19 @@
 #include <time.h>
 #include <tvm/ffi/c_api.h>
 
+#include "instruction_count.h"
+
 namespace {
 
 double* seconds = nullptr;  // that each kernel took, all calls together; inferences x kernels
 int64_t inferences = 0, capacity = 0;
 int32_t columns = 0;
 double last = 0;
+bool counting = false;
 
+// Seconds; or, if instructions are counted, those of this thread so far.
 double Now() {
+  if (counting) return static_cast<double>(InstructionCount());
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return now.tv_sec + now.tv_nsec * 1e-9;
@@ -50,8 +55,21 @@ extern "C" int32_t mobilebench_instrumentation_done(int32_t kernel) {
   return 0;
 }
 
+// count_instructions(on): count instructions in place of seconds, or seconds again; false if nobody
+// counts instructions here. What was noted so far is forgotten.
+extern "C" __attribute__((visibility("default"))) int __tvm_ffi_count_instructions(
+    void*, const TVMFFIAny* args, int32_t count, TVMFFIAny* result) {
+  if (count != 1 || args[0].type_index != kTVMFFIInt) return Refuse("give 1, or 0 to end it");
+  counting = args[0].v_int64 && InstructionCount() >= 0;
+  inferences = 0;
+  *result = TVMFFIAny{};
+  result->type_index = kTVMFFIBool;
+  result->v_int64 = counting;
+  return 0;
+}
+
 // kernel_seconds(out): fills a float64 tensor (inferences, kernels) with the seconds of the last
-// inferences, and forgets all.
+// inferences, or with their instructions, and forgets all.
 extern "C" __attribute__((visibility("default"))) int __tvm_ffi_kernel_seconds(
     void*, const TVMFFIAny* args, int32_t count, TVMFFIAny* result) {
   const DLTensor* out = nullptr;

@@ -8,6 +8,7 @@ from typing import Any
 
 from mobilebench.schedules.params_pool import EMBEDDED, PARAMS_FILE, ParamsPool
 from mobilebench.schedules.precision import FLOAT16
+from mobilebench.targets.emulated.counter import HEADER
 from mobilebench.targets.toolchains.toolchain import Toolchain
 
 TEAM = "team"  # launches the network on several threads
@@ -22,7 +23,8 @@ def build_object(name: str, toolchain: Toolchain, directory: Path, *defines: str
     import tvm
     import tvm_ffi
 
-    includes = [tvm_ffi.libinfo.find_include_path(), Path(tvm.__path__[0]) / "include"]
+    ours = HEADER.parent
+    includes = [tvm_ffi.libinfo.find_include_path(), Path(tvm.__path__[0]) / "include", ours]
     output = directory / f"{name}.o"
     flags = [*(f"-I{path}" for path in includes), *(f"-D{define}" for define in defines)]
     toolchain.compile_object(output, _SOURCES / f"{name}.cc", flags)

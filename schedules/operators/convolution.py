@@ -4,7 +4,7 @@ from typing import Any
 
 from tvm import te, tirx
 
-from mobilebench.schedules.operators.products import FLOATS, Products
+from mobilebench.schedules.operators.products import FLOATS, Products, narrowed
 from mobilebench.schedules.operators.window import Window, pad, pixels_after
 
 CORE = "convolution_product"
@@ -18,7 +18,7 @@ def compute(
     outputs: int,
     window: Window,
     *,
-    skippable: bool,
+    skippable: bool = False,
     products: Products = FLOATS,
 ) -> te.Tensor:
     """Return the convolution (1, H', W', outputs) of data (1, H, W, K) by packed weights.
@@ -54,10 +54,29 @@ def compute(
             axis=[tap_y, tap_x, k],
         ),
         name=CORE,
-        attrs={COLUMNS: [stride[1], left, dilation[1], width]},
+        attrs={
+            COLUMNS: [stride[1], left, dilation[1], width],
+            **products.summed(taps_y, taps_x, padded.shape[-1]),
+        },
     )
-    return te.compute(
+    convolved = te.compute(
         (1, out_height, out_width, outputs),
         lambda n, y, x, c: product[n, y, x, c],
         name="convolution",
+    )
+    return narrowed(convolved, data.dtype, "stored")
+
+
+def with_border(
+    total: te.Tensor, beyond: te.Tensor, rows: te.Tensor, columns: te.Tensor
+) -> te.Tensor:
+    """Return sums (1, H', W', C) of bytes with what the skipped padding adds.
+
+    `beyond`, (kinds of rows, kinds of columns, C), has the sums over taps outside the image, and
+    `rows`, (H',), and `columns`, (W',), say of which kind a pixel is.
+    """
+    return te.compute(
+        total.shape,
+        lambda n, y, x, c: total[n, y, x, c] + beyond[rows[y], columns[x], c],
+        name="with_border",
     )

@@ -1,17 +1,24 @@
-"""The image as bytes, one word a pixel for up to four planes."""
+"""The image as bytes, one word a pixel for two or four planes."""
 
 from typing import Any
 
 from tvm import te, tirx
 
-from mobilebench.schedules.operators.dot_product import BYTES, word_of
-from mobilebench.schedules.operators.requantize import multiply_add, saturated
+from mobilebench.schedules.operators.dot_product import word_of
+from mobilebench.schedules.operators.requantize import ENDS, multiply_add, saturated
+from mobilebench.schedules.operators.stored_bytes import UNSIGNED, stored_word
 
 CORE = "image_words"
 
 
-def compute(image: te.Tensor, numbers: te.Tensor, padding: tuple[int, int, int, int]) -> te.Tensor:
-    """Return words (1, ceil(C / 4), H', W') of floating-point planes (1, C, H, W).
+def compute(
+    image: te.Tensor,
+    numbers: te.Tensor,
+    padding: tuple[int, int, int, int],
+    word: int,
+    kind: str = UNSIGNED,
+) -> te.Tensor:
+    """Return words (1, ceil(C / word), H', W') of bytes of a kind, of planes (1, C, H, W).
 
     `numbers` are the factor of a pixel and the byte of zero, (2,); `padding` is top, left, bottom,
     right, and is filled with that byte.
@@ -23,10 +30,16 @@ def compute(image: te.Tensor, numbers: te.Tensor, padding: tuple[int, int, int, 
         inside = tirx.all(y >= top, y < height + top, x >= left, x < width + left)
         pixel = image[0, plane, y - top, x - left]
         here = tirx.if_then_else(inside, pixel, tirx.const(0, image.dtype))
-        return saturated(multiply_add(here, numbers[0], numbers[1]))
+        return saturated(multiply_add(here, numbers[0], numbers[1]), ENDS)
 
-    def word(_n: Any, group: Any, y: Any, x: Any) -> Any:
-        return word_of([byte(y, x, group * BYTES + plane) for plane in range(min(planes, BYTES))])
+    def value(y: Any, x: Any, plane: Any) -> Any:
+        if planes <= word or planes % word == 0:
+            return byte(y, x, plane)
+        return tirx.if_then_else(plane < planes, byte(y, x, plane), tirx.const(0, "int32"))
 
-    shape = (1, -(-planes // BYTES), height + top + bottom, width + left + right)
-    return te.compute(shape, word, name=CORE)
+    def joined(_n: Any, group: Any, y: Any, x: Any) -> Any:
+        values = [value(y, x, group * word + one) for one in range(min(planes, word))]
+        return stored_word(word_of(values, word), kind)
+
+    shape = (1, -(-planes // word), height + top + bottom, width + left + right)
+    return te.compute(shape, joined, name=CORE)

@@ -1,8 +1,13 @@
 """Global average pooling: the mean of every channel over all pixels."""
 
-from tvm import te
+from tvm import te, tirx
+
+from mobilebench.schedules.operators.products import narrowed
+from mobilebench.schedules.operators.stored_bytes import SIGNED, UNSIGNED, offset_of
+from mobilebench.schedules.precision import FLOAT16, FLOAT32
 
 CORE = "pooling_sum"
+_SUMMED_AS = {UNSIGNED: "int32", SIGNED: "int32", FLOAT16: FLOAT32}
 
 
 def compute(data: te.Tensor, keep: bool = False) -> te.Tensor:
@@ -12,23 +17,29 @@ def compute(data: te.Tensor, keep: bool = False) -> te.Tensor:
     share = 1.0 / (height * width)
     if keep:
         kept = (1, 1, 1, channels)
-        return te.compute(kept, lambda n, y, x, c: total[n, c] * share, name="pooling")
-    return te.compute((1, channels), lambda n, c: total[n, c] * share, name="pooling")
+        mean = te.compute(kept, lambda n, y, x, c: total[n, c] * share, name="pooling")
+    else:
+        mean = te.compute((1, channels), lambda n, c: total[n, c] * share, name="pooling")
+    return narrowed(mean, data.dtype, "stored")
 
 
 def sums(data: te.Tensor, keep: bool = False) -> te.Tensor:
-    """Return the sum (1, C) of data (1, H, W, C) over all pixels; of bytes as int32.
+    """Return the sum (1, C) of data (1, H, W, C) over all pixels; of stored bytes as int32.
 
     (1, 1, 1, C) if dimensions are to be kept.
     """
     _, height, width, channels = (int(extent) for extent in data.shape)
     y, x = te.reduce_axis((0, height), "y"), te.reduce_axis((0, width), "x")
-    kind = "int32" if data.dtype == "uint8" else data.dtype
+    kind = _SUMMED_AS.get(str(data.dtype), str(data.dtype))
     total = te.compute(
         (1, channels),
         lambda n, c: te.sum(data[n, y, x, c].astype(kind), axis=[y, x]),
         name=CORE,
     )
-    if not keep:
-        return total
-    return te.compute((1, 1, 1, channels), lambda n, y, x, c: total[n, c], name="kept")
+    lacking = tirx.const(offset_of(data.dtype) * height * width, kind)
+    if keep:
+        kept = (1, 1, 1, channels)
+        return te.compute(kept, lambda n, y, x, c: total[n, c] + lacking, name="kept")
+    if data.dtype == SIGNED:
+        return te.compute((1, channels), lambda n, c: total[n, c] + lacking, name="whole")
+    return total

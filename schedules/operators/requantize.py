@@ -5,13 +5,17 @@ to the nearest integer (halves to even, as ONNX has it) and saturated; all proce
 bit for bit. Zero points, biases, and what ReLU6 cuts off are in those numbers.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from tvm import te, tirx
 
 from mobilebench.schedules.ir.operator import lanes_of, pure_operator, vector
+from mobilebench.schedules.operators.stored_bytes import UNSIGNED, byte_of, stored_byte
 
 LEAST, MOST = 0, 255  # of a byte
+ENDS = tuple(tirx.const(float(one), "float32") for one in (LEAST, MOST))
+"""Limits of what may be beyond 32 bits before it is saturated."""
 
 
 def _nearest(call: Any) -> Any:
@@ -27,10 +31,11 @@ def multiply_add(value: Any, factor: Any, addend: Any) -> Any:
     return tirx.call_intrin("float32", "tirx.fma", value.astype("float32"), factor, addend)
 
 
-def saturated(value: Any, limits: te.Tensor | None = None) -> Any:
+def saturated(value: Any, limits: Sequence[Any] | te.Tensor | None = None) -> Any:
     """Return a floating-point number as the nearest integer that a byte can be, still as int32.
 
-    `limits`, (2,), are the least and the most; None for a byte's own.
+    `limits`, (2,), are the least and the most; None for a byte's own, of a value that is known to
+    be within 32 bits.
     """
     if limits is not None:
         value = tirx.max(tirx.min(value, limits[1]), limits[0])
@@ -39,13 +44,18 @@ def saturated(value: Any, limits: te.Tensor | None = None) -> Any:
 
 
 def to_bytes(
-    total: te.Tensor, factor: te.Tensor, addend: te.Tensor, limits: te.Tensor | None = None
+    total: te.Tensor,
+    factor: te.Tensor,
+    addend: te.Tensor,
+    limits: te.Tensor | None = None,
+    *,
+    kind: str = UNSIGNED,
 ) -> te.Tensor:
-    """Return sums (..., C) as bytes, with numbers (C,) of each channel."""
+    """Return sums (..., C) as bytes of a kind, with numbers (C,) of each channel."""
 
     def write(*at: Any) -> Any:
         scaled = multiply_add(total[at], factor[at[-1]], addend[at[-1]])
-        return saturated(scaled, limits).astype("uint8")
+        return stored_byte(saturated(scaled, limits), kind)
 
     return te.compute(total.shape, write, name="to_bytes")
 
@@ -57,16 +67,18 @@ def to_bytes_with_residual(
     factor: te.Tensor,
     addend: te.Tensor,
     limits: te.Tensor | None = None,
+    *,
+    kind: str = UNSIGNED,
 ) -> te.Tensor:
-    """Return sums as bytes, added to other bytes of the same shape.
+    """Return sums as bytes of a kind, added to other bytes of the same shape.
 
     Both have scales of their own: `shares` are the factors of either and what is added, (3,).
     """
 
     def write(*at: Any) -> Any:
         own = saturated(multiply_add(total[at], factor[at[-1]], addend[at[-1]]), limits)
-        both = multiply_add(own, shares[0], multiply_add(other[at], shares[1], shares[2]))
-        return saturated(both).astype("uint8")
+        second = multiply_add(byte_of(other[at], other.dtype), shares[1], shares[2])
+        return stored_byte(saturated(multiply_add(own, shares[0], second)), kind)
 
     return te.compute(total.shape, write, name="to_bytes")
 

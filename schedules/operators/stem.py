@@ -15,10 +15,13 @@ def compute(
     stride: tuple[int, int],
     padding: tuple[int, int, int, int],
     products: Products = FLOATS,
+    *,
+    planes: int = 0,
 ) -> te.Tensor:
     """Return the convolution (1, H', W', outputs) of data (1, K, H, W) by packed weights.
 
     Weights are (panels, R, S, K, lanes); `padding` is top, left, bottom, right.
+    Words hold as many values as the image has `planes`.
     """
     _, inputs, height, width = (int(extent) for extent in data.shape)
     panels, taps_y, taps_x, _, lanes = (int(extent) for extent in weight.shape)
@@ -36,7 +39,7 @@ def compute(
             axis=[tap_y, tap_x, k],
         ),
         name=CORE,
-        attrs={WINDOW: [stride[0], padding[0], taps_y]},
+        attrs={WINDOW: [stride[0], padding[0], taps_y], **products.summed(taps_y, taps_x, planes)},
     )
     return te.compute(
         (1, out_height, out_width, outputs), lambda n, y, x, c: product[n, y, x, c], name="stem"

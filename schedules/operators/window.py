@@ -1,8 +1,11 @@
 """What convolutions with a window share: padding, and what a row of the output reads."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tvm import te, tirx
 
 from mobilebench.schedules.operators.products import FLOATS, Products
@@ -57,3 +60,22 @@ def pixels_after(
     height = (size[0] + top + bottom - (taps[0] - 1) * dilation[0] - 1) // stride[0] + 1
     width = (size[1] + left + right - (taps[1] - 1) * dilation[1] - 1) // stride[1] + 1
     return height, width
+
+
+def pixels_inside(
+    size: Sequence[int], taps: Sequence[int], window: Window
+) -> list[tuple[NDArray[np.int32], NDArray[np.int64]]]:
+    """Return, for rows and for columns of an output, which taps read the image and no padding.
+
+    Each is a number for every row or column, and for every such number 1 or 0 by tap.
+    """
+    found = []
+    for axis in (0, 1):
+        before, after = window.padding[axis], window.padding[axis + 2]
+        step, apart = window.stride[axis], window.dilation[axis]
+        extent = (size[axis] + before + after - (taps[axis] - 1) * apart - 1) // step + 1
+        read = np.arange(extent)[:, None] * step + np.arange(taps[axis]) * apart - before
+        inside = ((read >= 0) & (read < size[axis])).astype(np.int64)
+        kinds, numbers = np.unique(inside, axis=0, return_inverse=True)
+        found.append((numbers.reshape(-1).astype(np.int32), kinds))
+    return found

@@ -1,4 +1,4 @@
-"""Give ReLU6 back its name after the ONNX importer has taken it apart."""
+"""Give ReLU6 and its kin operators that layouts pass through, after the ONNX importer."""
 
 import math
 from typing import Any
@@ -23,6 +23,9 @@ class CanonicalizeReLU6:
     would be wrapped in two transposes; the relax operators let the layout through and fuse into
     the convolution. The guard against NaN is resolved here, since `b` is a constant: TVM's
     FoldConstant would compile and run a kernel for each.
+
+    Hard sigmoid and hard swish come with Relax's own clip, which stops layouts as well, and with
+    a division by a constant; they become the same operators and a multiplication.
     """
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
@@ -38,6 +41,10 @@ class _ClipRewriter(PyExprMutator):
 
     def visit_call_(self, call: Any) -> Any:
         call = self.visit_expr_post_order(call)
+        if call.op == Op.get("relax.clip"):
+            return self._clip(call)
+        if call.op == Op.get("relax.divide"):
+            return self._divide(call)
         if call.op != Op.get("relax.call_tir") or len(call.args[1]) != 2:
             return call
         data, bound = call.args[1]
@@ -46,6 +53,22 @@ class _ClipRewriter(PyExprMutator):
         if operator is None or value is None:
             return call
         return operator(data, relax.const(value, call.ty.dtype))
+
+    def _clip(self, call: Any) -> Any:
+        data, dtype = call.args[0], call.ty.dtype
+        least, most = (_number(bound) for bound in call.args[1:3])
+        if least is None or most is None:
+            return call
+        above = self.builder_.emit(relax.op.maximum(data, relax.const(least, dtype)))
+        return relax.op.minimum(above, relax.const(most, dtype))
+
+    def _divide(self, call: Any) -> Any:
+        data, by = call.args
+        value = self._constant(by)
+        floating = str(call.ty.dtype).startswith("float")
+        if value is None or value == 0 or not math.isfinite(value) or not floating:
+            return call
+        return relax.op.multiply(data, relax.const(1 / value, call.ty.dtype))
 
     def _constant(self, expr: Any) -> float | None:
         """Return the number that a clip bound stands for, if it is one."""
@@ -57,6 +80,15 @@ class _ClipRewriter(PyExprMutator):
             guarded = self._constant(expr.args[2])
             return None if guarded is None or math.isnan(guarded) else guarded
         return None
+
+
+def _number(value: Any) -> float | None:
+    """Return the number that a primitive value of Relax is, if it is one."""
+    value = getattr(value, "value", value)
+    if isinstance(value, int | float):
+        return float(value)
+    inner = getattr(value, "value", None)
+    return float(inner) if isinstance(inner, int | float) else None
 
 
 def _elementwise_bound(function: tirx.PrimFunc) -> Any:

@@ -1,5 +1,6 @@
 """Multiply bytes by the instruction that the processor has for it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import tvm
@@ -10,11 +11,19 @@ from tvm.ir.expr import Call, TensorLoad
 
 from mobilebench.schedules.ir.operator import lanes_of, pure_operator, vector
 from mobilebench.schedules.ir.rewrite import rewrite_kernels
-from mobilebench.schedules.machine import Machine
-from mobilebench.schedules.operators.dot_product import BYTES, DOT
+from mobilebench.schedules.machine import PAIRS, SDOT, SMULL, VNNI, Machine
+from mobilebench.schedules.operators.dot_product import (
+    BYTES,
+    DOT,
+    DOT_LANES,
+    JOIN,
+    PAIR,
+    PAIR_DOT,
+    WORD_BITS,
+    joined_by_shifts,
+)
 
 _VNNI_LANES = (16, 8, 4)
-_EVEN_BYTES = 0x00FF00FF
 
 
 def _vnni(call: Any) -> Any:
@@ -36,9 +45,22 @@ def _byte_by_byte(data: Any, weight: Any) -> Any:
     found = None
     for byte in range(BYTES):
         unsigned = (data >> (8 * byte)) & tirx.const(0xFF, data.ty.dtype)
-        signed = (weight << (8 * (BYTES - 1 - byte))) >> (8 * (BYTES - 1))
-        found = unsigned * signed if found is None else found + unsigned * signed
+        product = unsigned * _signed_byte(weight, byte)
+        found = product if found is None else found + product
     return found
+
+
+def _signed_byte_by_byte(data: Any, weight: Any) -> Any:
+    """Return the sum of products of signed bytes with plain operations."""
+    found = None
+    for byte in range(BYTES):
+        product = _signed_byte(data, byte) * _signed_byte(weight, byte)
+        found = product if found is None else found + product
+    return found
+
+
+def _signed_byte(word: Any, byte: int) -> Any:
+    return (word << (8 * (BYTES - 1 - byte))) >> (8 * (BYTES - 1))
 
 
 _PAIR_SUMS = {
@@ -53,22 +75,126 @@ def _pairs(call: Any) -> Any:
     total, data, weight = call.args
     lanes = lanes_of(call)
     if lanes not in _PAIR_SUMS:
-        return total + _byte_by_byte(data, weight)
-    halves, words = vector("int16", 2 * lanes), vector("int32", lanes)
-    signed = tirx.reinterpret(halves, weight)
-    for even in (True, False):
-        unsigned = (data if even else data >> 8) & tirx.const(_EVEN_BYTES, words)
-        part = (signed << 8) >> 8 if even else signed >> 8
-        total = total + tirx.call_llvm_pure_intrin(
-            words, _PAIR_SUMS[lanes], tirx.reinterpret(halves, unsigned), part
-        )
-    return total
+        return total + _half_by_half(data, weight)
+    halves = vector("int16", PAIR * lanes)
+    kind = "int8" if _bits(weight) == WORD_BITS // PAIR else "int16"
+    widened = tirx.reinterpret(vector(kind, PAIR * lanes), weight).astype(halves)
+    sums = tirx.call_llvm_pure_intrin(
+        vector("int32", lanes), _PAIR_SUMS[lanes], tirx.reinterpret(halves, data), widened
+    )
+    return total + sums
+
+
+def _half_by_half(data: Any, weight: Any) -> Any:
+    """Return the sum of products with plain operations."""
+    bits = _bits(weight) // PAIR
+    words = weight.astype(data.ty.dtype)
+    low, high = (words << (WORD_BITS - bits)) >> (WORD_BITS - bits), words >> bits
+    return (data & tirx.const(0xFFFF, data.ty.dtype)) * low + (data >> 16) * high
+
+
+def _bits(value: Any) -> int:
+    """Return the bits of a lane."""
+    return int(tvm.DataType(str(value.ty.dtype)).bits)
+
+
+def _zipped(call: Any) -> Any:
+    """Return bytes of the same lanes as words, by instructions that join two vectors at a time."""
+    lanes = lanes_of(call)
+    if lanes < DOT_LANES:
+        return joined_by_shifts(call.args, lanes)
+    nothing = tirx.const(0, f"uint8x{lanes}")
+    one, two, three, four = [*list(call.args), *[nothing] * (BYTES - len(call.args))]
+    low, high = (
+        tirx.reinterpret(f"uint16x{lanes}", _zip(*pair)) for pair in ((one, two), (three, four))
+    )
+    return tirx.reinterpret(vector("int32", lanes), _zip(low, high))
+
+
+def _zip(one: Any, other: Any) -> Any:
+    lanes = int(tvm.DataType(str(one.ty.dtype)).lanes)
+    order = [part * lanes + lane for lane in range(lanes) for part in range(PAIR)]
+    return tirx.Shuffle([one, other], order)
+
+
+_ZIP = pure_operator("mobilebench_zip", _zipped)
+
+
+def _sdot(call: Any) -> Any:
+    """Return the sum of four products of signed bytes each, four lanes at a time."""
+    return _by_fours(call, _four_sdot)
+
+
+def _four_sdot(total: Any, data: Any, weight: Any) -> Any:
+    # LLVM takes a lane of the second vector, as it is one of the data that all weights share.
+    factors = (tirx.reinterpret("int8x16", one) for one in (weight, data))
+    return tirx.call_llvm_pure_intrin(
+        "int32x4", "llvm.aarch64.neon.sdot.v4i32.v16i8", total, *factors
+    )
+
+
+def _smull(call: Any) -> Any:
+    """Return the sum of four products of signed bytes each, four lanes at a time.
+
+    Weights have the first halves of their words before the others (`halves_first`). Two products
+    fit into 16 bits: no weight is -128.
+    """
+    return _by_fours(call, _four_smull)
+
+
+def _four_smull(total: Any, data: Any, weight: Any) -> Any:
+    first, second = (tirx.reinterpret("int8x8", half) for half in _word_halves(data))
+    whole = tirx.reinterpret("int8x16", weight)
+    low, high = (
+        tirx.Shuffle([whole], [half * 8 + byte for byte in range(8)]) for half in range(PAIR)
+    )
+    products = [
+        tirx.call_llvm_pure_intrin("int16x8", "llvm.aarch64.neon.smull.v8i16", *factors)
+        for factors in ((first, low), (second, high))
+    ]
+    return total + tirx.call_llvm_pure_intrin(
+        "int32x4", "llvm.aarch64.neon.saddlp.v4i32.v8i16", products[0] + products[1]
+    )
+
+
+def _word_halves(data: Any) -> list[Any]:
+    """Return the halves of four words, as vectors of 16 bits."""
+    if isinstance(data, tirx.Broadcast):  # so that LLVM sees what it is a lane of
+        return [
+            tirx.Broadcast((data.value >> (16 * half)).astype("int16"), DOT_LANES)
+            for half in range(PAIR)
+        ]
+    pairs = tirx.reinterpret("int16x8", data)
+    lanes = range(DOT_LANES)
+    return [tirx.Shuffle([pairs], [half + PAIR * lane for lane in lanes]) for half in range(PAIR)]
+
+
+def _by_fours(call: Any, multiply: Callable[[Any, Any, Any], Any]) -> Any:
+    """Return a call whose operands are vectors of so many lanes, four at a time."""
+    lanes = lanes_of(call)
+    if lanes == DOT_LANES:
+        return multiply(*call.args)
+    if lanes % DOT_LANES:
+        return call.args[0] + _signed_byte_by_byte(*call.args[1:])
+    parts = [
+        multiply(*(_four(one, first) for one in call.args)) for first in range(0, lanes, DOT_LANES)
+    ]
+    return tirx.Shuffle(parts, list(range(lanes)))
+
+
+def _four(whole: Any, first: int) -> Any:
+    """Return four lanes of a vector."""
+    if isinstance(whole, tirx.Broadcast):
+        return tirx.Broadcast(whole.value, DOT_LANES)
+    return tirx.Shuffle([whole], list(range(first, first + DOT_LANES)))
 
 
 # By `Machine.dot`; each adds the sum of the products of bytes to a number.
 _INSTRUCTIONS = {
-    "vnni": pure_operator("mobilebench_vnni", _vnni),
-    "pairs": pure_operator("mobilebench_pairs", _pairs),
+    VNNI: pure_operator("mobilebench_vnni", _vnni),
+    PAIRS: pure_operator("mobilebench_pairs", _pairs),
+    SDOT: pure_operator("mobilebench_sdot", _sdot),
+    SMULL: pure_operator("mobilebench_smull", _smull),
     "": pure_operator(
         "mobilebench_plain", lambda call: call.args[0] + _byte_by_byte(*call.args[1:])
     ),
@@ -84,23 +210,31 @@ class DotProducts:
 
     def __init__(self, machine: Machine) -> None:
         self._instruction = _INSTRUCTIONS[machine.dot]
+        self._zips = machine.dot == SDOT
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
         """Rewrite all kernels."""
+        if self._zips:
+            mod = rewrite_kernels(mod, Call, _zips)
         return rewrite_kernels(mod, tirx.Add, self._add)
 
     def _add(self, add: tirx.Add) -> Any:
-        if not isinstance(add.b, Call) or add.b.op != Op.get(DOT):
+        if not isinstance(add.b, Call) or add.b.op not in (Op.get(DOT), Op.get(PAIR_DOT)):
             return add
         data, weight = add.b.args
         return tirx.call_intrin("int32", self._instruction, add.a, _one_load(data), weight)
 
 
+def _zips(call: Any) -> Any:
+    return tirx.call_intrin("int32", _ZIP, *call.args) if call.op == Op.get(JOIN) else call
+
+
 def _one_load(word: Any) -> Any:
-    """Return a word of neighbouring bytes as one load of four; any other as it is."""
+    """Return a word of neighbouring values as one load of all of them; any other as it is."""
     loads: list[Any] = []
-    tvm_ffi.structural_walk(word, (TensorLoad, loads.append))
-    if len(loads) != BYTES:
+    conditions: list[Any] = []
+    tvm_ffi.structural_walk(word, [(TensorLoad, loads.append), (Call, conditions.append)])
+    if len(loads) not in (PAIR, BYTES) or any(_is_condition(one) for one in conditions):
         return word
     first = loads[0]
     analyzer = sym.Analyzer()
@@ -114,5 +248,11 @@ def _one_load(word: Any) -> Any:
             distance, tirx.const(position, distance.ty.dtype)
         ):
             return word
-    at = [*first.indices[:-1], tirx.Ramp(first.indices[-1], 1, BYTES)]
-    return tirx.reinterpret("int32", first.source.vload(at, f"uint8x{BYTES}"))
+    if _bits(first) * len(loads) != WORD_BITS:
+        return word
+    at = [*first.indices[:-1], tirx.Ramp(first.indices[-1], 1, len(loads))]
+    return tirx.reinterpret("int32", first.source.vload(at, f"{first.ty.dtype}x{len(loads)}"))
+
+
+def _is_condition(call: Any) -> bool:
+    return bool(call.op == Op.get("prim.if_then_else"))

@@ -1,4 +1,4 @@
-"""Reshape and transpose weights at compile time."""
+"""Reshape, transpose and convert weights at compile time."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from mobilebench.schedules.ir.rewrite import rewrite_functions
 
 @tvm.transform.module_pass(opt_level=0, name="FoldLayout")
 class FoldLayout:
-    """Replace `permute_dims` and `reshape` of a constant by the constant so laid out.
+    """Replace `permute_dims`, `reshape` and `astype` of a constant by the constant so made.
 
     A permutation that leaves all axes where they are is dropped: what PyTorch's `permute` has
     become where the layout is what it asked for. Of two in a row one is left, or none.
@@ -31,6 +31,8 @@ class FoldLayout:
 class _Folder(PyExprMutator):
     def visit_call_(self, call: Any) -> Any:
         call = self.visit_expr_post_order(call)
+        if call.op == Op.get("relax.astype"):
+            return self._converted(call)
         if call.op not in (Op.get("relax.permute_dims"), Op.get("relax.reshape")):
             return call
         if call.op == Op.get("relax.permute_dims") and _axes(call) is not None:
@@ -46,6 +48,13 @@ class _Folder(PyExprMutator):
         axes = None if call.attrs.axes is None else [int(axis) for axis in call.attrs.axes]
         # relax.const copies, so the transposed view becomes contiguous there.
         return relax.const(values.transpose(axes))
+
+    def _converted(self, call: Any) -> Any:
+        """Return a constant as the kind of numbers that it is converted to."""
+        constant = self._bound(call.args[0])
+        if not isinstance(constant, GenericConst):
+            return call
+        return relax.const(constant.value.numpy().astype(str(call.attrs.dtype)))
 
     def _joined(self, permute: Any) -> Any:
         """Return one permutation in place of two."""

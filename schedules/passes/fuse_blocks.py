@@ -11,6 +11,7 @@ from tvm import tirx
 from tvm.ir.expr import TensorLoad
 
 from mobilebench.schedules.ir.chunks import find_chunk_loop, part_of, run_chunks
+from mobilebench.schedules.ir.statements import body_of, statements_of
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.objective import MEMORY
 from mobilebench.schedules.passes.merge_kernels import NETWORK
@@ -18,6 +19,7 @@ from mobilebench.schedules.templates.cpu.chunks import SPAN, Span
 from mobilebench.schedules.templates.task import tensor_bytes
 
 _LENGTH = 3  # kernels of a block: expansion (or stem), depthwise, projection
+_PLANAR = 2  # axis of the rows of an image's bytes, which may come before
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,12 @@ class _Stage:
     @property
     def height(self) -> int:
         """Rows of the output."""
-        return int(self.output.shape[1])
+        return int(self.output.shape[self.span.axis])
 
     @property
     def width(self) -> int:
         """Pixels of a row of the output."""
-        return int(self.output.shape[2])
+        return int(self.output.shape[self.span.axis + 1])
 
     @property
     def row_bytes(self) -> int:
@@ -81,14 +83,15 @@ class FuseBlocks:
 
     A block whose expanded tensor fits a core's own cache is as fast kernel by kernel; it is fused
     only if the code is optimized for memory. Strips are then as low as they can be, else as high as
-    fits half of that cache.
+    fits half of that cache. In 8 bits, where all tensors are small, half of it and strips that fit
+    the nearest cache are as fast too. The bytes of an image are made strip by strip as well.
 
     Runs on the merged network with explicit loops.
     """
 
     def __init__(self, machine: Machine, optimize_for: str) -> None:
         """Take the machine, and which objective its code is made for."""
-        self._parts = machine.threads
+        self._parts, self._l1_bytes = machine.threads, machine.l1_bytes
         memory = optimize_for == MEMORY
         self._least_bytes = 0 if memory else machine.l2_bytes
         self._strip_bytes = 0 if memory else machine.l2_bytes // 2
@@ -99,31 +102,43 @@ class FuseBlocks:
         if NETWORK not in names:
             return mod
         network = mod[names[NETWORK]]
-        allocations = [one for one in network.body.seq if isinstance(one, tirx.AllocBuffer)]
-        kernels = _by_kernel(
-            [one for one in network.body.seq if not isinstance(one, tirx.AllocBuffer)]
-        )
+        statements = statements_of(network.body)
+        allocations = [one for one in statements if isinstance(one, tirx.AllocBuffer)]
+        kernels = _by_kernel([one for one in statements if not isinstance(one, tirx.AllocBuffer)])
         body: list[Any] = []
         while kernels:
-            block = self._block([_stage(one) for one in kernels[:_LENGTH]], kernels[_LENGTH:])
+            length, block = self._first_block(kernels)
             if block is None:
                 body += kernels.pop(0)
                 continue
-            del kernels[:_LENGTH]
+            del kernels[:length]
             body += block.statements
             allocations = [one for one in allocations if not _among(one.buffer, block.replaced)]
             allocations += [tirx.AllocBuffer(buffer) for buffer in block.buffers]
         result = tvm.IRModule(dict(mod.functions_items()), attrs=mod.attrs)
-        sequence = tirx.SeqStmt([*allocations, *body])
+        sequence = body_of([*allocations, *body])
         result.update_func(names[NETWORK], network.with_body(sequence))
         return result
+
+    def _first_block(self, kernels: Sequence[list[Any]]) -> tuple[int, "_Block | None"]:
+        """Return how many of the first kernels are a block, and the block; None if none are."""
+        for length in (_LENGTH + 1, _LENGTH):
+            block = self._block([_stage(one) for one in kernels[:length]], kernels[length:])
+            if block is not None:
+                return length, block
+        return 0, None
 
     def _block(self, stages: Sequence[_Stage | None], rest: Sequence[list[Any]]) -> "_Block | None":
         """Return the block that some kernels make; None if they are none, or better left alone."""
         chain = [stage for stage in stages if stage is not None and stage.aligned()]
-        if len(chain) < _LENGTH or chain[1].span.taps == 1:
+        if len(chain) < max(len(stages), _LENGTH) or chain[-2].span.taps == 1:
             return None
-        if chain[0].row_bytes * chain[0].height <= self._least_bytes:
+        if len(chain) > _LENGTH and chain[0].span.axis != _PLANAR:
+            return None
+        expanded = chain[-_LENGTH]
+        of_bytes = expanded.output.dtype == "uint8"
+        least_bytes = self._least_bytes // 2 if of_bytes else self._least_bytes
+        if expanded.row_bytes * expanded.height <= least_bytes:
             return None
         for position, (stage, after) in enumerate(pairwise(chain)):
             others = [one.statement for one in chain[position + 2 :]]
@@ -132,7 +147,8 @@ class FuseBlocks:
                 return None
             if any(_reads(one, stage.output) for one in others):
                 return None
-        return _interleaved(chain, self._parts, self._strip_bytes)
+        strip_bytes = min(self._strip_bytes, self._l1_bytes) if of_bytes else self._strip_bytes
+        return _interleaved(chain, self._parts, strip_bytes)
 
 
 @dataclass(frozen=True)
@@ -152,15 +168,16 @@ def _interleaved(chain: list[_Stage], parts: int, strip_bytes: int) -> _Block:
     first = begin + strip * chunks
     ranges = _ranges(chain, strip == 0, first, tirx.min(first + chunks, end))
     whole = [stage.output for stage in chain[:-1]]
+    axes = [stage.span.axis for stage in chain[:-1]]
     buffers = [
-        tirx.decl_buffer((parts, depth, *one.shape[2:]), one.dtype, one.name)
-        for one, depth in zip(whole, depths, strict=True)
+        tirx.decl_buffer(_with(one.shape, parts, axis, depth), one.dtype, one.name)
+        for one, axis, depth in zip(whole, axes, depths, strict=True)
     ]
     body: list[Any] = []
     for stage, (from_chunk, to_chunk) in zip(chain, ranges, strict=True):
         statement = run_chunks(stage.statement, from_chunk, to_chunk)
-        for tensor, buffer in zip(whole, buffers, strict=True):
-            statement = _by_strips(statement, tensor, buffer, part)
+        for tensor, buffer, axis in zip(whole, buffers, axes, strict=True):
+            statement = _by_strips(statement, tensor, buffer, axis, part)
         body.append(statement)
         body += [tirx.IfThenElse(part == 0, call, None) for call in stage.instrumentation]
     strips = (end - begin + chunks - 1) // chunks
@@ -220,13 +237,13 @@ def _depths(chain: list[_Stage], parts: int, chunks: int) -> list[int]:
     return depths
 
 
-def _by_strips(statement: Any, whole: Any, buffer: Any, part: Any) -> Any:
-    """Return a statement in which a buffer of some rows stands for the whole one."""
-    depth = int(buffer.shape[1])
+def _by_strips(statement: Any, whole: Any, buffer: Any, axis: int, part: Any) -> Any:
+    """Return a statement in which a buffer of some rows, along an axis, stands for a whole one."""
+    depth = int(buffer.shape[axis])
 
     def indices(old: Sequence[Any]) -> list[Any]:
-        row = old[1] if depth >= int(whole.shape[1]) else tirx.floormod(old[1], depth)
-        return [part, row, *old[2:]]
+        row = old[axis] if depth >= int(whole.shape[axis]) else tirx.floormod(old[axis], depth)
+        return _with(old, part, axis, row)
 
     def load(node: Any) -> Any:
         return buffer[tuple(indices(node.indices))] if node.source.same_as(whole) else node
@@ -237,6 +254,11 @@ def _by_strips(statement: Any, whole: Any, buffer: Any, part: Any) -> Any:
         return tirx.BufferStore(buffer, node.value, indices(node.indices))
 
     return tvm_ffi.structural_map(statement, [(TensorLoad, load), (tirx.BufferStore, store)])
+
+
+def _with(old: Sequence[Any], part: Any, axis: int, row: Any) -> list[Any]:
+    """Return extents or indices of a whole tensor with those of a part's rows."""
+    return [part, *old[1:axis], row, *old[axis + 1 :]]
 
 
 def _by_kernel(statements: Sequence[Any]) -> list[list[Any]]:

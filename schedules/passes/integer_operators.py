@@ -1,6 +1,7 @@
 """Compute with the bytes that a quantized graph describes."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,15 @@ import tvm
 from tvm import relax, te
 
 from mobilebench.schedules.ir.quantized import Product, QuantizedGraph, Scale, is_call, scale_of
+from mobilebench.schedules.ir.residuals import Residual, residuals
 from mobilebench.schedules.machine import Processor
 from mobilebench.schedules.operators import image_words, pooling, requantize
-from mobilebench.schedules.templates.byte_sums import ByteSums, byte_sums
+from mobilebench.schedules.operators.stored_bytes import of_kind
+from mobilebench.schedules.templates.byte_moves import ByteMoves, byte_moves
+from mobilebench.schedules.templates.byte_sums import ByteSums, byte_kind, byte_sums
 
 _OPAQUE = 8  # TVM's op pattern: nothing is fused into it
+_INT32_END = 2.0**30  # of the integers that a rounded number can be, with room for a zero point
 _TO_PLANES = [0, 3, 1, 2]
 _PIXELS = 4  # dimensions of a tensor that has some
 
@@ -42,26 +47,17 @@ class _Bytes:
     scale: Scale
 
 
-@dataclass(frozen=True)
-class _Residual:
-    """The two that an addition joins: the bytes of a product that nothing else reads, and others.
-
-    Both are old variables.
-    """
-
-    product: Any
-    other: Any
-
-
 class _Rewriting:
     def __init__(self, mod: tvm.IRModule, machine: Processor) -> None:
         self._main = mod["main"]
         self._machine = machine
+        self._kind = byte_kind(machine)
         others = {n: f for n, f in mod.functions_items() if n.name_hint != "main"}
         self._builder = relax.BlockBuilder(tvm.IRModule(others))
         self._graph = QuantizedGraph(self._main)
-        self._residuals = _residuals(self._graph)
+        self._residuals = residuals(self._graph)
         self._bytes: dict[Any, _Bytes | None] = {}  # by the old variable; None: there are none
+        self._pixels: dict[Any, Any] = {}  # of what is the same everywhere, by the old variable
         self._floats: dict[Any, Any] = {}  # new expressions by the old variable
 
     def module(self) -> tvm.IRModule:
@@ -101,7 +97,28 @@ class _Rewriting:
         inner = self._graph.value(source)
         if is_call(inner, "mean"):
             return self._pooled(inner, scale)
-        return None
+        moves = byte_moves(self._graph, source, scale)
+        return None if moves is None else self._moved(moves)
+
+    def _moved(self, moves: ByteMoves) -> Any:
+        """Return bytes that come from elsewhere, with another scale."""
+        data = [self._part(one, whole=not moves.is_joined) for one in moves.data]
+        if any(one is None for one in data):
+            return None
+        compute = partial(moves.compute, kind=self._kind)
+        return self._emit("rescale", compute, *data, *moves.numbers)
+
+    def _part(self, variable: Any, *, whole: bool) -> Any:
+        """Return the bytes of a variable, or one pixel if it is the same everywhere."""
+        call = self._graph.value(variable)
+        scale = scale_of(call) if is_call(call, "quantize") else None
+        moves = None if scale is None or whole else byte_moves(self._graph, call.args[0], scale)
+        if moves is None or not moves.is_everywhere:
+            known = self._as_bytes(variable)
+            return None if known is None else known.variable
+        if variable not in self._pixels:
+            self._pixels[variable] = self._moved(moves.of_one_pixel())
+        return self._pixels[variable]
 
     def _sums(self, product: Product) -> tuple[ByteSums, Any] | None:
         """Return how a product is computed, and its new argument; None if there is no template."""
@@ -114,7 +131,8 @@ class _Rewriting:
         if sums.image_padding is not None:
             step, zero = product.data_scale.step, product.data_scale.zero
             numbers = _numbers(1 / step, zero)
-            words = (image_words.compute, self._floats[image], numbers, sums.image_padding)
+            facts = (sums.image_padding, sums.products.word, self._kind)
+            words = (image_words.compute, self._floats[image], numbers, *facts)
             return sums, self._emit("image_words", *words)
         data = self._as_bytes(product.data)
         return None if data is None else (sums, data.variable)
@@ -127,11 +145,11 @@ class _Rewriting:
         def compute(data: te.Tensor, weight: te.Tensor, *numbers: te.Tensor) -> te.Tensor:
             own, rest = how.split(numbers)
             total = how.compute(data, weight, *own)
-            return requantize.to_bytes(total, *rest)
+            return requantize.to_bytes(total, *rest, kind=self._kind)
 
         return self._emit(how.name, compute, data, how.weight, *how.numbers, *channels, *limits)
 
-    def _with_residual(self, residual: _Residual, scale: Scale) -> Any:
+    def _with_residual(self, residual: Residual, scale: Scale) -> Any:
         call = self._graph.value(residual.product)
         product, own_scale = self._graph.product(call.args[0]), scale_of(call)
         other = self._as_bytes(residual.other)
@@ -142,6 +160,8 @@ class _Rewriting:
         factors = own_scale.step / scale.step, other.scale.step / scale.step
         moved = scale.zero - own_scale.zero * factors[0] - other.scale.zero * factors[1]
         shares = _numbers(*factors, moved)
+        if requantize.MOST * sum(factors) + abs(moved) >= _INT32_END:
+            return None
         channels = _channel_numbers(product, own_scale)
         limits = _limits(product, own_scale)
 
@@ -150,7 +170,7 @@ class _Rewriting:
         ) -> te.Tensor:
             own, (shares, *rest) = how.split(numbers)
             total = how.compute(data, weight, *own)
-            return requantize.to_bytes_with_residual(total, other, shares, *rest)
+            return requantize.to_bytes_with_residual(total, other, shares, *rest, kind=self._kind)
 
         args = (data, other.variable, how.weight, *how.numbers, shares, *channels, *limits)
         return self._emit(how.name, compute, *args)
@@ -167,11 +187,14 @@ class _Rewriting:
         moved = scale.zero - data.scale.zero * data.scale.step / scale.step
         channels = [relax.const(np.full(shape[1], one, np.float32)) for one in (factor, moved)]
         keep = bool(mean.attrs.keepdims)
+        is_wide = requantize.MOST * data.scale.step / scale.step + abs(moved) >= _INT32_END
+        limits = [_numbers(requantize.LEAST, requantize.MOST)] if is_wide else []
 
-        def compute(data: te.Tensor, factor: te.Tensor, addend: te.Tensor) -> te.Tensor:
-            return requantize.to_bytes(pooling.sums(data, keep=keep), factor, addend)
+        def compute(data: te.Tensor, *numbers: te.Tensor) -> te.Tensor:
+            total = pooling.sums(data, keep=keep)
+            return requantize.to_bytes(total, *numbers, kind=self._kind)
 
-        return self._emit("pooling", compute, data.variable, *channels)
+        return self._emit("pooling", compute, data.variable, *channels, *limits)
 
     def _as_floats(self, expr: Any) -> Any:
         """Return an expression of the old graph in the new one, with floating-point numbers."""
@@ -189,13 +212,19 @@ class _Rewriting:
         value = self._graph.value(variable)
         known = self._as_bytes(variable) if is_call(value, "quantize") else None
         if known is not None:
-            return _planes(known.variable)
+            return _planes(self._of_kind(known.variable, str(variable.ty.dtype)))
         if isinstance(value, relax.Call):
             args = [self._as_floats(arg) for arg in value.args]
             return relax.Call(value.op, args, value.attrs, value.ty_args)
         if isinstance(value, relax.TupleGetItem):
             return relax.TupleGetItem(self._as_floats(value.tuple_value), value.index)
         return self._as_floats(value)
+
+    def _of_kind(self, stored: Any, kind: str) -> Any:
+        """Return bytes as the old graph had them, which may have been of the other kind."""
+        if kind == self._kind:
+            return stored
+        return self._builder.emit(self._builder.call_te(of_kind, stored, kind))
 
     def _product_as_floats(self, variable: Any) -> Any:
         """Return a product of bytes as floating-point numbers; None if it is none."""
@@ -220,31 +249,6 @@ class _Rewriting:
         return self._builder.emit(call)
 
 
-def _residuals(graph: QuantizedGraph) -> dict[Any, _Residual]:
-    """Return the additions that can be computed with a product, by the variable of their bytes."""
-    found = {}
-    for variable, value in graph.definitions.items():
-        added = graph.value(value.args[0]) if is_call(value, "quantize") else None
-        if added is None or not is_call(added, "add") or added.args[0].same_as(added.args[1]):
-            continue
-        operands = [graph.bytes_of(arg) for arg in added.args]
-        shapes = [[int(extent) for extent in arg.ty.shape] for arg in added.args]
-        if None in operands or shapes[0] != shapes[1]:
-            continue
-        for one, other, read in zip(operands, operands[::-1], added.args, strict=True):
-            if one and other and graph.is_read_once(read) and _is_own_product(graph, one[0]):
-                found[variable] = _Residual(one[0], other[0])
-                break
-    return found
-
-
-def _is_own_product(graph: QuantizedGraph, variable: Any) -> bool:
-    """Whether bytes are those of a product, and are read once."""
-    call = graph.value(variable)
-    of_product = is_call(call, "quantize") and graph.product(call.args[0]) is not None
-    return of_product and graph.is_read_once(variable)
-
-
 def _channel_numbers(product: Product, scale: Scale) -> list[Any]:
     """Return factor and addend of each output channel, from sums to bytes of a scale."""
     factor = product.data_scale.step * product.steps
@@ -255,11 +259,18 @@ def _channel_numbers(product: Product, scale: Scale) -> list[Any]:
 
 
 def _limits(product: Product, scale: Scale) -> list[Any]:
-    """Return the bounds of a product as bytes; nothing if all bytes are within."""
+    """Return the bounds of a product as bytes; nothing if all are within, and 32 bits suffice."""
     least, most = scale.byte(product.least), scale.byte(product.most)
-    if least <= requantize.LEAST and most >= requantize.MOST:
+    if least <= requantize.LEAST and most >= requantize.MOST and not _overflows(product, scale):
         return []
     return [_numbers(max(least, requantize.LEAST), min(most, requantize.MOST))]
+
+
+def _overflows(product: Product, scale: Scale) -> bool:
+    """Whether what is rounded may be no 32-bit integer, before it is cut off."""
+    sums = np.abs(product.weight.reshape(len(product.weight), -1)).sum(1, dtype=np.int64)
+    largest = product.data_scale.step * product.steps * requantize.MOST * sums
+    return bool(((largest + np.abs(product.bias)) / scale.step >= _INT32_END).any())
 
 
 def _numbers(*values: float) -> Any:

@@ -7,6 +7,7 @@ from tvm import relax, tirx
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from mobilebench.schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
+from mobilebench.schedules.ir.statements import body_of, statements_of
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.passes.merge_kernels import NETWORK
 from mobilebench.schedules.templates.task import tensor_bytes
@@ -46,7 +47,7 @@ class PlanArena:
 
 def _place_buffers(function: tirx.PrimFunc, shared: bool) -> tuple[tirx.PrimFunc, int]:
     """Return the function with an arena as its last argument but one, and the arena's bytes."""
-    statements = list(function.body.seq)
+    statements = statements_of(function.body)
     allocations = [one for one in statements if isinstance(one, tirx.AllocBuffer)]
     steps: dict[Any, list[int]] = {}
     for step, statement in enumerate(statements):
@@ -70,7 +71,7 @@ def _place_buffers(function: tirx.PrimFunc, shared: bool) -> tuple[tirx.PrimFunc
         else:
             body.append(statement)
     params = [*function.params[:-1], arena, function.params[-1]]
-    return tirx.PrimFunc(params, tirx.SeqStmt(body), attrs=function.attrs), nbytes
+    return tirx.PrimFunc(params, body_of(body), attrs=function.attrs), nbytes
 
 
 @mutator

@@ -10,7 +10,9 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 from mobilebench.schedules.arena import ALIGNMENT
 from mobilebench.schedules.ir.kernel_sequence import is_constant
 from mobilebench.schedules.ir.rewrite import rewrite_functions
+from mobilebench.schedules.ir.statements import statements_of
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA
+from mobilebench.schedules.precision import FLOAT16, FLOAT32
 
 NETWORK_PARAMS = "network_params"  # the function of `params.cc`
 _ALIGNED = ALIGNMENT // 4  # floats
@@ -67,8 +69,7 @@ class _Pooling(PyExprMutator):
         for index, place in places.items():
             weight = self._kernel.params[index]
             body.append(tirx.DeclBuffer(weight, data=tirx.address_of(view[place])))
-        old = self._kernel.body
-        body += list(old.seq) if isinstance(old, tirx.SeqStmt) else [old]
+        body += statements_of(self._kernel.body)
         params = _replaced(self._kernel.params, places, data)
         pooled = tirx.PrimFunc(params, tirx.SeqStmt(body), attrs=self._kernel.attrs)
         network = self.builder_.add_func(pooled, NETWORK_IN_ARENA)
@@ -82,18 +83,24 @@ def _lay_out(args: Any) -> tuple[dict[int, int], np.ndarray]:
     for index, arg in enumerate(args):
         if _is_weight(arg):
             gap = -end % _ALIGNED
-            values = arg.value.numpy().ravel().view(np.float32)
+            values = _as_floats(arg.value.numpy())
             parts += [np.zeros(gap, np.float32), values]
             places[index] = end + gap
             end += gap + len(values)
     return places, np.concatenate(parts or [np.zeros(0, np.float32)])
 
 
+def _as_floats(values: np.ndarray) -> np.ndarray:
+    """Return the bytes of an array as float32, zeros behind them if they fill none."""
+    content = values.tobytes()
+    return np.frombuffer(content + bytes(-len(content) % 4), np.float32)
+
+
 def _is_weight(arg: Any) -> bool:
     if not is_constant(arg) or not isinstance(arg.value, tvm.runtime.Tensor):
         return False
     words = arg.value.dtype == "int32" and len(arg.value.shape) > 1  # of bytes, not indices
-    return words or arg.value.dtype == "float32"
+    return words or arg.value.dtype in (FLOAT32, FLOAT16)
 
 
 def _floats(name: str, count: int) -> Any:

@@ -7,7 +7,9 @@ from tvm import relax, tirx
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from mobilebench.schedules.ir.chunks import find_chunk_loop, part_of, run_chunks
+from mobilebench.schedules.ir.conditions import loops_inside
 from mobilebench.schedules.ir.rewrite import rewrite_functions
+from mobilebench.schedules.ir.statements import body_of, statements_of
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA
 
@@ -59,7 +61,7 @@ def share(network: tirx.PrimFunc, parts: int) -> tirx.PrimFunc:
     thread, threads = tirx.Var("thread", "int32"), tirx.Var("threads", "int32")
     barrier = tirx.Var("barrier", "handle")
     body = []
-    for statement in _statements(network):
+    for statement in statements_of(network.body):
         if isinstance(statement, tirx.DeclBuffer):
             body.append(statement)
             continue
@@ -68,6 +70,7 @@ def share(network: tirx.PrimFunc, parts: int) -> tirx.PrimFunc:
             continue
         chunks = find_chunk_loop(statement)
         if chunks is None:
+            assert not _has_parallel_loop(statement), "threads that are at work cannot be launched"
             body.append(tirx.IfThenElse(thread == 0, statement, None))
         else:
             kind = str(chunks.loop_var.ty.dtype)
@@ -81,26 +84,21 @@ def share(network: tirx.PrimFunc, parts: int) -> tirx.PrimFunc:
     params = [*network.params, thread, threads, barrier]
     if isinstance(body[-1], tirx.Evaluate):
         del body[-1]  # whoever launched the threads waits for all of them anyway
-    shared = tirx.PrimFunc(params, _sequence(body), attrs=network.attrs)
+    shared = tirx.PrimFunc(params, body_of(body), attrs=network.attrs)
     return shared.with_attr("global_symbol", PART)
 
 
 def unshared(network: tirx.PrimFunc) -> tirx.PrimFunc:
     """Return flat code with every kernel's chunks run one after the other."""
     body = []
-    for statement in _statements(network):
+    for statement in statements_of(network.body):
         chunks = find_chunk_loop(statement)
         body.append(run_chunks(statement, 0, chunks.extent) if chunks else statement)
-    return network.with_body(_sequence(body))
+    return network.with_body(body_of(body))
 
 
-def _statements(network: tirx.PrimFunc) -> list[Any]:
-    whole = network.body
-    return list(whole.seq) if isinstance(whole, tirx.SeqStmt) else [whole]
-
-
-def _sequence(statements: list[Any]) -> Any:
-    return tirx.SeqStmt(statements) if len(statements) > 1 else statements[0]
+def _has_parallel_loop(statement: Any) -> bool:
+    return any(loop.kind == tirx.ForKind.PARALLEL for loop in loops_inside(statement))
 
 
 @mutator

@@ -2,3 +2,5 @@
 
 SKIPPABLE = "mobilebench.skippable"
 """Annotation of a loop: what it reads is zero wherever its conditions do not hold, read or not."""
+BORDERS = "mobilebench.borders"
+"""Annotation of a loop: only some of its iterations, at borders, need its conditions."""

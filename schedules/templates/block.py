@@ -5,6 +5,9 @@ from typing import Any
 
 from tvm import s_tir
 
+from mobilebench.schedules.operators.dot_product import WIDE
+from mobilebench.schedules.operators.stored_bytes import SIGNED, UNSIGNED
+
 Block = Any  # a block of a schedule, as TVM's random variable
 Loop = Any
 
@@ -23,16 +26,51 @@ def inline_neighbours(
     for block in (*blocks[:position], *blocks[position + 1 : -1]):
         if schedule.get(block).name_hint not in keep:
             schedule.compute_inline(block)
+    if position == len(blocks) - 1:  # nothing follows, not even a bias
+        return blocks[position], schedule.cache_write(blocks[position], 0, "local")
     return blocks[position], blocks[-1]
+
+
+def has_block(schedule: s_tir.Schedule, name: str) -> bool:
+    """Whether a kernel has a block of some name."""
+    blocks = schedule.get_child_blocks(schedule.get_sblock("root"))
+    return any(schedule.get(block).name_hint == name for block in blocks)
+
+
+def reads_bytes(schedule: s_tir.Schedule, block: Block) -> bool:
+    """Whether a block reads bytes, of either kind."""
+    return any(_is_of_bytes(region) for region in schedule.get(block).reads)
+
+
+def writes_bytes(schedule: s_tir.Schedule, block: Block) -> bool:
+    """Whether a block writes bytes, of either kind."""
+    return any(_is_of_bytes(region) for region in schedule.get(block).writes)
+
+
+def _is_of_bytes(region: Any) -> bool:
+    return str(region.source.ty.dtype) in (UNSIGNED, SIGNED)
+
+
+def widen_at(schedule: s_tir.Schedule, loop: Loop, lanes: int) -> None:
+    """Widen bytes to 16 bits where an iteration of a loop needs them, if there are such bytes."""
+    if not has_block(schedule, WIDE):
+        return
+    wide = schedule.get_sblock(WIDE)
+    schedule.compute_at(wide, loop)
+    inside = loops_inside(schedule, wide, loop)
+    channels = int(schedule.get(inside[-1]).extent)
+    _, inner = schedule.split(inside[-1], [None, lanes_for(channels, 2 * lanes)])
+    schedule.vectorize(inner)
 
 
 def flatten_pixels(schedule: s_tir.Schedule, block: Block, width: int) -> None:
     """Let a block over (1, H, W, channels, ...) run over (H * W, channels, ...)."""
-    reductions = len(schedule.get_loops(block)) - 4
-    if reductions:
-        schedule.transform_block_layout(block, lambda n, y, x, c, k: (y * width + x, c, k))
-    else:
-        schedule.transform_block_layout(block, lambda n, y, x, c: (y * width + x, c))
+    flattened = {
+        4: lambda n, y, x, c: (y * width + x, c),
+        5: lambda n, y, x, c, k: (y * width + x, c, k),
+        6: lambda n, y, x, c, g, k: (y * width + x, c, g, k),
+    }
+    schedule.transform_block_layout(block, flattened[len(schedule.get_loops(block))])
 
 
 def loops_inside(schedule: s_tir.Schedule, block: Block, outer: Loop) -> list[Loop]:
@@ -60,14 +98,20 @@ def finish(
     loop: Loop,
     lanes: int,
     channels: int | None = None,
+    *,
+    byte_lanes: int | None = None,
 ) -> None:
     """Clear the sums and write the outputs of an iteration of `loop`, a vector at a time.
 
-    The output has a number of channels; None for one that vectors fill.
+    The output has a number of channels; None for one that vectors fill. Bytes are written in
+    vectors of `byte_lanes`, if they are to be others than those of sums.
     """
     vectorize(schedule, loops_inside(schedule, clear, loop), lanes)
+    inside = loops_inside(schedule, output, loop)
+    if byte_lanes and writes_bytes(schedule, output) and inside:
+        lanes = lanes_for(int(schedule.get(inside[-1]).extent), byte_lanes)
     written = lanes if channels is None else lanes_for(channels, lanes)
-    vectorize(schedule, loops_inside(schedule, output, loop), written)
+    vectorize(schedule, inside, written)
 
 
 def lanes_for(channels: int, vector_floats: int) -> int:

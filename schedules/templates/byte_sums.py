@@ -2,18 +2,30 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tvm import relax, te
 
 from mobilebench.schedules.ir.quantized import Product, is_call
-from mobilebench.schedules.machine import Processor
+from mobilebench.schedules.machine import PAIRS as PAIR_SUMS
+from mobilebench.schedules.machine import SDOT, SMULL, Machine, Processor
 from mobilebench.schedules.operators import classifier, convolution, depthwise, pointwise, stem
-from mobilebench.schedules.operators.dot_product import BYTES, weight_words
-from mobilebench.schedules.operators.products import WORDS
-from mobilebench.schedules.operators.window import Window
+from mobilebench.schedules.operators.dot_product import halves_first, weight_words
+from mobilebench.schedules.operators.products import (
+    PAIRS,
+    SIGNED_BYTES,
+    SIGNED_WORDS,
+    WORDS,
+    Products,
+)
+from mobilebench.schedules.operators.stored_bytes import offset_of, offset_sums, plus_channels
+from mobilebench.schedules.operators.window import Window, pixels_inside
 from mobilebench.schedules.templates.registry import templates_of
+
+_LEAST = -128  # of signed bytes
 
 
 @dataclass(frozen=True)
@@ -23,6 +35,7 @@ class ByteSums:
     name: str  # of the operator
     compute: Callable[..., te.Tensor]  # of data, packed weights and `numbers`
     weight: Any  # packed; a constant
+    products: Products
     numbers: tuple[Any, ...] = ()  # constants
     image_padding: tuple[int, int, int, int] | None = None  # if words of the image are its data
 
@@ -33,6 +46,8 @@ class ByteSums:
 
 def byte_sums(product: Product, machine: Processor, *, from_image: bool) -> ByteSums | None:
     """Return how to compute a product's sums; None if no template can."""
+    if isinstance(machine, Machine) and machine.dot == SMULL and product.weight.min() == _LEAST:
+        return None  # two products by it do not fit into 16 bits
     if is_call(product.call, "matmul"):
         return _matmul(product, machine)
     return _convolution(product, machine, from_image=from_image)
@@ -43,8 +58,34 @@ def _matmul(product: Product, machine: Processor) -> ByteSums | None:
     outputs, inputs = product.weight.shape
     if shape != [1, inputs]:
         return None
-    packed = templates_of(machine).classifier.pack(weight_words(product.weight.T, 0), machine)
-    return _sums(classifier.compute, packed, outputs)
+    products = _products(machine)
+    words = weight_words(product.weight.T, 0, products.word)
+    packed = _packed(templates_of(machine).classifier, words, machine)
+    return _sums(products, classifier.compute, packed, outputs, lacking=_lacking(product, products))
+
+
+_PRODUCTS = {PAIR_SUMS: PAIRS, SDOT: SIGNED_WORDS, SMULL: SIGNED_WORDS}  # by `Machine.dot`
+
+
+def _products(machine: Processor) -> Products:
+    return _PRODUCTS.get(machine.dot, WORDS) if isinstance(machine, Machine) else WORDS
+
+
+def byte_kind(machine: Processor) -> str:
+    """Return how bytes are stored for a processor; see `stored_bytes`."""
+    return _products(machine).kind
+
+
+def _packed(template: ModuleType, words: NDArray[Any], machine: Processor) -> NDArray[Any]:
+    """Return words of weights in the order in which a template and the processor read them."""
+    packed: NDArray[Any] = template.pack(words, machine)
+    by_halves = isinstance(machine, Machine) and machine.dot == SMULL
+    return halves_first(packed) if by_halves else packed
+
+
+def _lacking(product: Product, products: Products) -> NDArray[np.int32] | None:
+    """Return what sums of stored bytes lack, for each output; None if it is nothing."""
+    return offset_sums(product.weight, products.kind) if offset_of(products.kind) else None
 
 
 def _convolution(product: Product, machine: Processor, *, from_image: bool) -> ByteSums | None:
@@ -55,26 +96,64 @@ def _convolution(product: Product, machine: Processor, *, from_image: bool) -> B
     outputs, _, taps_y, taps_x = product.weight.shape
     inputs = int(product.call.args[0].ty.shape[1])
     weight = product.weight.transpose(2, 3, 1, 0)  # HWIO
+    products = _products(machine)
+    lacking = _lacking(product, products)
     if from_image and groups == 1 and dilation == (1, 1):
-        packed = templates.stem.pack(weight_words(weight, 2), machine)
-        found = _sums(stem.compute, packed, outputs, stride, (0, 0, 0, 0))
+        packed = _packed(templates.stem, weight_words(weight, 2, products.word), machine)
+        shape = (outputs, stride, (0, 0, 0, 0))
+        found = _sums(products, stem.compute, packed, *shape, lacking=lacking, planes=inputs)
         return replace(found, image_padding=padding)
     plain = (taps_y, taps_x, *stride, *dilation) == (1, 1, 1, 1, 1, 1) and not any(padding)
     if groups == 1 and plain:
-        packed = templates.pointwise.pack(weight_words(weight[0, 0], 0), machine)
-        return _sums(pointwise.compute, packed, outputs)
-    border = [product.data_scale.zero] if any(padding) and product.data_scale.zero else []
-    if groups == inputs == outputs:
-        words = np.ascontiguousarray(_rows_as_words(weight[:, :, 0]))
-        return _sums(depthwise.compute_bytes, words, taps_y, window, border=border)
-    if groups == 1:
-        template = templates.convolution
-        packed = template.pack(weight_words(weight, 2), machine)
-        skippable = template.SKIPS_PADDING and not border
-        return _sums(
-            convolution.compute, packed, outputs, window, border=border, skippable=skippable
-        )
-    return None
+        words = weight_words(weight[0, 0], 0, products.word)
+        packed = _packed(templates.pointwise, words, machine)
+        return _sums(products, pointwise.compute, packed, outputs, lacking=lacking)
+    beyond = product.data_scale.zero - offset_of(products.kind)
+    border = [beyond] if any(padding) and beyond else []
+    added: dict[str, Any] = {"border": border, "lacking": lacking}
+    if groups != 1:
+        is_depthwise = groups == inputs == outputs
+        return _depthwise(weight[:, :, 0], machine, window, **added) if is_depthwise else None
+    template = templates.convolution
+    packed = _packed(template, weight_words(weight, 2, products.word), machine)
+    facts = (products, convolution.compute, packed, outputs, window)
+    if not template.SKIPS_PADDING:
+        return _sums(*facts, **added)
+    if any(padding) and (product.data_scale.zero or lacking is not None):
+        return _with_border(_sums(*facts, skippable=True), product, window)
+    return _sums(*facts, lacking=lacking, skippable=True)
+
+
+def _depthwise(
+    weight: NDArray[np.int8], machine: Processor, window: Window, **added: Any
+) -> ByteSums:
+    """Return how to convolve each channel by itself with weights (R, S, C)."""
+    products = _products(machine)
+    if isinstance(machine, Machine) and machine.dot == SMULL:
+        return _sums(SIGNED_BYTES, depthwise.compute, weight, window, **added)
+    words = np.ascontiguousarray(depthwise.row_words(weight, products.word))
+    return _sums(products, depthwise.compute_bytes, words, len(weight), window, **added)
+
+
+def _with_border(sums: ByteSums, product: Product, window: Window) -> ByteSums:
+    """Return sums of skipped padding with what its bytes, which are not 0, would have added.
+
+    And with what those of stored bytes lack.
+    """
+    _, _, height, width = _integers(product.call.args[0].ty.shape)
+    places = pixels_inside((height, width), product.weight.shape[2:], window)
+    (rows, rows_inside), (columns, columns_inside) = places
+    weight = product.weight.sum(1, dtype=np.int64)
+    inside = np.einsum("ry,cyx,sx->rsc", rows_inside, weight, columns_inside)
+    beyond = product.data_scale.zero * (weight.sum((1, 2)) - inside)
+    beyond += offset_of(sums.products.kind) * inside
+
+    def compute(data: te.Tensor, weight: te.Tensor, *numbers: te.Tensor) -> te.Tensor:
+        return convolution.with_border(sums.compute(data, weight), *numbers)
+
+    tables = (beyond, rows, columns)
+    numbers = tuple(relax.const(one.astype(np.int32)) for one in tables)
+    return replace(sums, compute=compute, numbers=numbers)
 
 
 def _integers(values: Any) -> Any:
@@ -82,28 +161,24 @@ def _integers(values: Any) -> Any:
     return tuple(int(value) for value in values)
 
 
-def _rows_as_words(weight: Any) -> Any:
-    """Return weights (R, S, C) as words (ceil(R / 4), S, C)."""
-    rows, columns, channels = weight.shape
-    groups = -(-rows // BYTES)
-    padded = np.zeros((groups * BYTES, columns, channels), np.int8)
-    padded[:rows] = weight
-    grouped = padded.reshape(groups, BYTES, columns, channels)
-    return weight_words(grouped, 1)[:, 0]
-
-
 def _sums(
+    products: Products,
     compute: Callable[..., te.Tensor],
     packed: Any,
     *facts: Any,
     border: Sequence[int] = (),
+    lacking: NDArray[np.int32] | None = None,
     **options: Any,
 ) -> ByteSums:
     name = compute.__module__.rpartition(".")[2]
 
     def sums(data: te.Tensor, weight: te.Tensor, *numbers: te.Tensor) -> te.Tensor:
-        products = replace(WORDS, border=numbers[0]) if numbers else WORDS
-        return compute(data, weight, *facts, products=products, **options)
+        bordered = replace(products, border=numbers[0]) if border else products
+        total = compute(data, weight, *facts, products=bordered, **options)
+        return total if lacking is None else plus_channels(total, numbers[-1])
 
     numbers = [relax.const(np.array(border, np.float32))] if border else []
-    return ByteSums(name, sums, relax.const(np.ascontiguousarray(packed)), tuple(numbers))
+    if lacking is not None:
+        numbers.append(relax.const(lacking))
+    constant = relax.const(np.ascontiguousarray(packed))
+    return ByteSums(name, sums, constant, products, tuple(numbers))

@@ -5,7 +5,7 @@ from typing import Any
 from tvm import s_tir
 from tvm.s_tir import meta_schedule as ms
 
-from mobilebench.schedules.machine import Processor
+from mobilebench.schedules.machine import Machine, Processor
 from mobilebench.schedules.templates.task import Task
 
 Tile = Any  # a template's own frozen dataclass
@@ -13,7 +13,8 @@ Tile = Any  # a template's own frozen dataclass
 
 def tiles(task: Task, machine: Processor) -> list[Tile]:
     """Return the tiles worth trying for a task, the default first."""
-    found: list[Tile] = task.template.tiles(s_tir.Schedule(task.function), machine)
+    own = _own(machine, task)
+    found: list[Tile] = task.template.tiles(s_tir.Schedule(task.function), own)
     return found
 
 
@@ -25,8 +26,13 @@ def default_tile(task: Task, machine: Processor) -> Tile:
 def schedule_task(task: Task, tile: Tile, machine: Processor) -> s_tir.Schedule:
     """Return the task's kernel with a tile applied."""
     schedule = s_tir.Schedule(task.function)
-    task.template.apply(schedule, tile, machine)
+    task.template.apply(schedule, tile, _own(machine, task))
     return schedule
+
+
+def _own(machine: Processor, task: Task) -> Processor:
+    """Return a processor as it is for the numbers of a task."""
+    return machine.computing(task.kind) if isinstance(machine, Machine) else machine
 
 
 def design_space(task: Task, machine: Processor) -> ms.SpaceGenerator:
@@ -43,7 +49,7 @@ def design_space(task: Task, machine: Processor) -> ms.SpaceGenerator:
             one = schedule.copy()
             even = [1 / len(choices)] * len(choices)
             one.sample_categorical(list(range(len(choices))), even, decision=number)
-            task.template.apply(one, tile, machine)
+            task.template.apply(one, tile, _own(machine, task))
             found.append(one)
         return found
 

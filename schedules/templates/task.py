@@ -10,8 +10,12 @@ import tvm_ffi
 from tvm import relax, s_tir
 from tvm.ir import Op
 
+from mobilebench.schedules.kernel_names import FOREIGN
 from mobilebench.schedules.machine import Processor
+from mobilebench.schedules.operators.products import SUMMED
 from mobilebench.schedules.templates.registry import template_of
+
+_PIXELS = 4  # dimensions of a tensor that has some
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Task:
     macs: int
     function: Any  # tirx.PrimFunc
     template: ModuleType
+    kind: str  # of the numbers that are multiplied
 
     @property
     def key(self) -> str:
@@ -45,10 +50,15 @@ def task_of(function: Any, machine: Processor) -> Task | None:
     for axis in core.iter_vars:
         extents = reduction if axis.iter_type == axis.CommReduce else spatial
         extents.append(int(axis.dom.extent))
+    if SUMMED in core.annotations:  # in words, or in chunks, which are an axis more
+        reduction = [int(extent) for extent in core.annotations[SUMMED]]
+        spatial = spatial[:_PIXELS]
     family = template.__name__.rpartition(".")[2]
     title = f"{family} {_times(spatial[1:])} over {_times(reduction)}"
     digest = tvm_ffi.structural_hash(function.without_attr("global_symbol"))
-    return Task(title, f"{digest:016x}", prod(spatial) * prod(reduction), function, template)
+    macs = prod(spatial) * prod(reduction)
+    kind = str(core.writes[0].source.ty.dtype)
+    return Task(title, f"{digest:016x}", macs, function, template, kind)
 
 
 def kernel_calls(main: relax.Function) -> dict[str, int]:
@@ -88,7 +98,7 @@ def kernels_of(fused: Any, machine: Processor) -> list[dict[str, Any]]:
         task = task_of(function, machine)
         tensors = [buffer for buffer in function.params if hasattr(buffer, "shape")]
         nbytes = sum(map(tensor_bytes, tensors))
-        key, macs = (task.key, task.macs) if task else (f"other {name}", 0)
+        key, macs = (task.key, task.macs) if task else (f"{FOREIGN}{name}", 0)
         found.append(asdict(Kernel(key, calls, macs, nbytes)))
     return found
 

@@ -1,29 +1,28 @@
 """A device: a live RPC session to a board, or to the local machine's own server."""
 
+import platform
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from mobilebench.targets.catalog.instruction_sets import cpu_flags
 from mobilebench.targets.catalog.target import CPU, Target
 from mobilebench.targets.devices.connection import Connection
-from mobilebench.targets.devices.proc_files import (
-    count_cores,
-    cpu_flags,
-    cpu_model,
-    fields_of,
-    kib,
-    number,
-)
+from mobilebench.targets.devices.proc_files import cpu_model, fields_of, kib, number
 from mobilebench.targets.errors import BenchError, DeviceLostError
 from mobilebench.targets.opencl.accelerator import HALF, Accelerator, accelerator_of
+from mobilebench.targets.processes.cpu_allowance import CpuAllowance, in_ranges, read_allowance
 
 _COOLING_POLL_S = 1.0
 _LONGEST_COOLING_S = 180.0
 _VERSION = re.compile(r"""^\s*__version__ = (?:version = )?['"]([^'"]+)""", re.MULTILINE)
+_NOT_MAPPED = "failed to map segment"  # as the dynamic loader says it
+_CONTAINER = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")  # the identifier of a container
 _BIG_CORES = 1  # TVM's affinity mode; where all are alike, it means all of them
 
 
@@ -38,7 +37,7 @@ class DeviceState:
     emulated: bool  # the kernel below has another architecture
     tvm_version: str
     cpu_model: str
-    cpu_cores: int | None
+    cpu_cores: int | None  # that the session's process may use
     cpu_flags: frozenset[str]
     cpu_governor: str
     cpu_mhz: float | None
@@ -47,15 +46,26 @@ class DeviceState:
     memory_total_bytes: int | None
     calibration_ms: float
     accelerator: Accelerator | None = None  # the device, where that is not the CPU
+    allowance: CpuAllowance = field(default_factory=CpuAllowance)  # of the session's process
 
     @property
     def name(self) -> str:
-        """The device's name in records: its host name; emulated boards add their port."""
-        if self.emulated:
+        """A board's name in records: its host name.
+
+        A host name that says nothing, or that a container was given by chance, is no name; it is
+        the board's address then. Emulated boards that have the name of this machine add their port.
+        """
+        if self.emulated and self.host == platform.node():
             return f"{self.host}:{self.address.rpartition(':')[2]} (emulated)"
-        if self.address and self.host in ("", "localhost"):
+        if self.emulated:
+            return f"{self.host} (emulated)"
+        if self.address and _says_nothing(self.host):
             return self.address
         return self.host
+
+
+def _says_nothing(host: str) -> bool:
+    return host in ("", "localhost") or bool(_CONTAINER.fullmatch(host))
 
 
 class Device:
@@ -73,6 +83,7 @@ class Device:
         self.session = connection.session
         self._address = connection.address
         self._where = f"board {self._address}" if self._address else "this machine"
+        self._allowance = CpuAllowance()  # before TVM has chosen any of them
         self.session.upload(str(probe))
         try:
             module = self.session.load_module(probe.name)
@@ -82,15 +93,22 @@ class Device:
             self._pin = module.get_function("pin")
             self._forget_peak = module.get_function("forget_peak")
             self._heap = module.get_function("heap")
+            self._count_instructions = module.get_function("count_instructions")
             self._architecture = str(module.get_function("architecture")())
         except Exception as error:
             if lost := connection.ended():
                 raise DeviceLostError(lost) from error
             reason = str(error).strip().splitlines()[-1].strip()
+            if _NOT_MAPPED in reason:
+                raise BenchError(
+                    f"{self._where}: no code may run from its temporary directory (it is mounted "
+                    "noexec); start its server with TMPDIR at another one"
+                ) from error
             raise BenchError(
                 f"{self._where}: it cannot load code for the target ({reason}); is its processor "
                 "of that kind, and its TVM of this version?"
             ) from error
+        self._allowance = read_allowance(self.read_text)
         if self._address:
             self._require_same_tvm()
             module.get_function("end_quietly")()
@@ -115,17 +133,34 @@ class Device:
     def set_threads(self, threads: int, cores: tuple[int, ...] = ()) -> None:
         """Let TVM's thread pool on the device use that many threads, on these cores if any.
 
-        Raises BenchError if the device has fewer cores than threads or than are named.
+        Without cores TVM takes the fastest of the machine; where the session may use only some of
+        them, it is given the fastest of those.
+
+        Raises BenchError if the session may use fewer CPUs than threads or than are named.
         """
+        allowance = self._allowance
+        usable = allowance.count
+        if usable is not None and threads > usable:
+            raise BenchError(
+                f"{self._where}: {threads} threads were asked for, and it may use "
+                f"{allowance.words}; ask for {usable} at most"
+                + (", or let it use more" if allowance.is_part or allowance.quota else "")
+            )
         if cores:
-            others = (core for core in range(self._cores_online() or 0) if core not in cores)
-            order = [*cores, *others]
-            self._use_cores(threads, *order)
-            # TVM lets the first thread, which is this session's own, run on all of them.
-            if not self._pin(order[0]):
+            if barred := set(cores[:threads]) & set(allowance.online) - set(allowance.cpus):
                 raise BenchError(
-                    f"{self._where}: it has no core {order[0]}; correct the target's cores"
+                    f"{self._where}: it may not use core {in_ranges(tuple(sorted(barred)))}, which "
+                    f"the target names; it may use {allowance.words}"
                 )
+            others = [core for core in allowance.cpus if core not in cores]
+            self._use(threads, [*cores, *others])
+            # TVM lets the first thread, which is this session's own, run on all of them.
+            if not self._pin(cores[0]):
+                raise BenchError(
+                    f"{self._where}: it has no core {cores[0]}; correct the target's cores"
+                )
+        elif allowance.is_part:
+            self._use(threads, sorted(allowance.cpus, key=self._slowness)[:threads])
         else:
             self.session.get_function("runtime.config_threadpool")(_BIG_CORES, threads)
         pool = int(self.session.get_function("runtime.NumThreads")())
@@ -134,6 +169,18 @@ class Device:
                 f"{self._where}: TVM has {pool} threads there, not {threads}; ask for fewer, or "
                 f"start its server with TVM_NUM_THREADS={threads}"
             )
+
+    def _use(self, threads: int, cores: list[int]) -> None:
+        """Have TVM's threads run on the next core each; the first, this session's own, on any.
+
+        TVM's pool may be larger than what is used of it, and there is to be a core for each of it.
+        """
+        spare = max(len(self._allowance.online), threads)
+        self._use_cores(threads, *islice(cycle(cores), max(spare, len(cores))))
+
+    def _slowness(self, core: int) -> int:
+        frequency = f"/sys/devices/system/cpu/cpu{core}/cpufreq/cpuinfo_max_freq"
+        return -int(self.read_text(frequency).strip() or 0)
 
     def tvm_version(self) -> str:
         """Return the version of TVM on the device; empty where it is no Python package."""
@@ -169,15 +216,25 @@ class Device:
         taken = int(self._heap())
         return taken if taken >= 0 else None
 
+    def instructions(self, module: Any, function: str, argument: str) -> int | None:
+        """Return how many instructions this session's thread executes in a call of a function.
+
+        None where nobody counts, which is so but on boards that are emulated with the plug-in.
+        """
+        counted = int(self._count_instructions(module, function, argument))
+        return counted if counted >= 0 else None
+
     def state(self) -> DeviceState:
         """Read the device's description and state, and time the calibration kernel on it."""
         cpuinfo = self.read_text("/proc/cpuinfo")
         cpu = fields_of(cpuinfo)
         kernel = self.read_text("/proc/sys/kernel/arch").strip()  # Linux 6.1 and later
         emulated = "" not in (kernel, self._architecture) and kernel != self._architecture
+        below = "flags" in cpu  # x86's word: some emulators show the file of the machine below
         load = self.read_text("/proc/loadavg").split()
         memory = fields_of(self.read_text("/proc/meminfo"))
-        frequency = "/sys/devices/system/cpu/cpu0/cpufreq/"
+        first = next(iter(self._allowance.cpus), 0)
+        frequency = f"/sys/devices/system/cpu/cpu{first}/cpufreq/"
         current_khz = self.read_text(frequency + "scaling_cur_freq").strip()
         mhz = float(current_khz) / 1000 if current_khz else number(cpu.get("cpu MHz", ""))
         return DeviceState(
@@ -188,18 +245,16 @@ class Device:
             emulated=emulated,
             tvm_version=self.tvm_version(),
             cpu_model=cpu_model(cpuinfo) + (" (emulated)" if emulated else ""),
-            cpu_cores=self._cores_online(),
-            cpu_flags=cpu_flags(cpuinfo),
+            cpu_cores=len(self._allowance.cpus) or None,
+            cpu_flags=frozenset() if emulated and below else cpu_flags(cpuinfo),
             cpu_governor=self.read_text(frequency + "scaling_governor").strip(),
             cpu_mhz=mhz,
             temperature_c=self.temperature_c(),
             load_1m=float(load[0]) if load else None,
             memory_total_bytes=kib(memory["MemTotal"]) if "MemTotal" in memory else None,
             calibration_ms=float(self._calibrate()),
+            allowance=replace(self._allowance, stopped_s=read_allowance(self.read_text).stopped_s),
         )
-
-    def _cores_online(self) -> int | None:
-        return count_cores(self.read_text("/sys/devices/system/cpu/online").strip())
 
     def temperature_c(self) -> float | None:
         """Return the hottest thermal zone, in degrees Celsius; None if there is none."""
@@ -243,8 +298,8 @@ def require_half(target: Target, state: DeviceState) -> None:
 
 def require_flags(target: Target, state: DeviceState) -> None:
     """Raise BenchError if the device lacks instructions that the target's code would use."""
-    if state.emulated:
-        return  # what it tells is the machine's below
+    if state.emulated and not state.cpu_flags:
+        return  # what it tells is of the machine below
     missing = [flag for flag in target.cpu_flags if flag not in state.cpu_flags]
     if missing:
         raise BenchError(

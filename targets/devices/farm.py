@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobilebench.targets.catalog.target import Target
+from mobilebench.targets.devices.target_check import require_device
 from mobilebench.targets.emulated.running import running_boards
-from mobilebench.targets.errors import BenchError
+from mobilebench.targets.errors import NoTrackerError
 from mobilebench.targets.rpc.tracker import Tracker, parse_tracker
 
 TRACKER_VARIABLE = "MOBILEBENCH_TRACKER"
@@ -28,9 +29,11 @@ def find_farm(
     """Return the farm of a target's boards; None if this machine is the device.
 
     `tracker` is HOST:PORT. Without it, the tracker of emulated boards started here is used, else
-    that of the environment variable MOBILEBENCH_TRACKER. Raises BenchError if there is neither.
+    that of the environment variable MOBILEBENCH_TRACKER. Raises NoTrackerError if there is neither,
+    and BenchError for a target without boards whose code is not for this machine.
     """
     if not target.tracker_key:
+        require_device(target)
         return None
     if tracker:
         return Farm(parse_tracker(tracker), wait_s)
@@ -40,11 +43,11 @@ def find_farm(
     if from_environment := os.environ.get(TRACKER_VARIABLE):
         return Farm(parse_tracker(from_environment), wait_s)
     if target.emulated:
-        raise BenchError(
+        raise NoTrackerError(
             f"target {target.name}: its board does not run; start it: `mobilebench "
             f"board start {target.name}`"
         )
-    raise BenchError(
+    raise NoTrackerError(
         f"target {target.name}: it runs on boards of key {target.tracker_key}; give their tracker "
         f"as --tracker HOST:PORT or in {TRACKER_VARIABLE} (docs/guide/11-boards.md)"
     )

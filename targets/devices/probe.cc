@@ -18,6 +18,8 @@
 #include <tvm/ffi/c_api.h>
 #include <unistd.h>
 
+#include "instruction_count.h"
+
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace {
@@ -260,5 +262,35 @@ EXPORT int __tvm_ffi_heap(void*, const TVMFFIAny*, int32_t, TVMFFIAny* result) {
   bytes = int64_t{static_cast<uint32_t>(info.hblkhd)} + static_cast<uint32_t>(info.uordblks);
 #endif
   ReturnInteger(bytes, result);
+  return 0;
+}
+
+// count_instructions(module, function, argument): how many instructions this thread executes when it
+// calls a function of a module once; -1 where nobody counts, and nothing is called.
+EXPORT int __tvm_ffi_count_instructions(void*, const TVMFFIAny* args, int32_t count,
+                                        TVMFFIAny* result) {
+  if (count != 3) return Refuse("give a module, the name of its function, and an argument");
+  if (InstructionCount() < 0) {
+    ReturnInteger(-1, result);
+    return 0;
+  }
+  TVMFFIObjectHandle get_function;
+  TVMFFIByteArray name{"ffi.ModuleGetFunction", 21};
+  if (TVMFFIFunctionGetGlobal(&name, &get_function)) return -1;
+  if (!get_function) return Refuse("this runtime finds no functions of modules");
+  TVMFFIAny here{};
+  here.type_index = kTVMFFIBool;
+  TVMFFIAny wanted[] = {args[0], args[1], here}, argument = args[2], function{}, ignored{};
+  int code = TVMFFIFunctionCall(get_function, wanted, 3, &function);
+  TVMFFIObjectDecRef(get_function);
+  if (code) return code;
+  if (function.type_index != kTVMFFIFunction) return Refuse("the module has no such function");
+  int64_t before = InstructionCount();
+  code = TVMFFIFunctionCall(function.v_obj, &argument, 1, &ignored);
+  int64_t after = InstructionCount();
+  TVMFFIObjectDecRef(function.v_obj);
+  if (code) return code;
+  if (ignored.type_index >= kTVMFFIStaticObjectBegin) TVMFFIObjectDecRef(ignored.v_obj);
+  ReturnInteger(after - before, result);
   return 0;
 }

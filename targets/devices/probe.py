@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mobilebench.targets.emulated.counter import HEADER
 from mobilebench.targets.toolchains.shared_library import build_once
 from mobilebench.targets.toolchains.toolchain import Toolchain
 
@@ -15,5 +16,6 @@ def build_probe(toolchain: Toolchain, cache_dir: Path) -> Path:
     """Return the probe's shared library, compiled into `cache_dir` if it is not there yet."""
     import tvm_ffi
 
-    include = [Path(tvm_ffi.libinfo.find_include_path())]
-    return build_once(toolchain, cache_dir / "probe", [PROBE], include, tvm_ffi.__version__)
+    include = [Path(tvm_ffi.libinfo.find_include_path()), HEADER.parent]
+    sources = [PROBE, HEADER]
+    return build_once(toolchain, cache_dir / "probe", sources, include, tvm_ffi.__version__)

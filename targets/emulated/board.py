@@ -1,14 +1,9 @@
-"""A 64-bit Arm board that is emulated on this machine: Debian's Python and TVM's Arm wheel in qemu.
+"""Emulated 64-bit Arm boards on this machine: stock TVM RPC servers in qemu, and their tracker.
 
-Made once, without touching the machine: debootstrap fetches Debian's packages (and checks their
-signatures), pip fetches wheels by their hashes, and both are unpacked into the cache. A stock TVM
-RPC tracker and stock servers run in it, on loopback.
+Each target's boards have a tracker of their own, on loopback.
 """
 
-import hashlib
-import importlib.util
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,45 +13,23 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import psutil
 
 from mobilebench.targets.catalog.target import Target
+from mobilebench.targets.emulated.counter import counter_options
+from mobilebench.targets.emulated.image import Say, make_image
+from mobilebench.targets.emulated.machine import Machine, make_machine
+from mobilebench.targets.emulated.qemu import cpu_of, find_qemu
 from mobilebench.targets.emulated.running import Running, note_running, running_boards, running_file
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import START_LIMIT_S
 from mobilebench.targets.rpc.tracker import Tracker, boards_of
 
-Say = Callable[[str], None]
-
 LOOPBACK = "127.0.0.1"
-_SUITE = "bookworm"  # Debian 12
-_PYTHON = "3.11"  # its Python
-_PACKAGES = ("libpython3-stdlib", "libstdc++6", "python3-minimal")
-_REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-_CPU = "cortex-a72"  # qemu's, and what the target's code is made for
-_QEMU = ("qemu-aarch64-static", "qemu-aarch64")
 _FAREWELL_S = 60.0
 _POLL_S = 0.2
-_READY = "ready"
 
-# The server starts its sessions through sys.executable, which must be something that this machine
-# can execute: this script, and not the Python that it emulates.
-_LAUNCHER = """#!/bin/sh
-export QEMU_CPU={cpu} PYTHONHOME='{root}/usr' PYTHONPATH='{site}' PYTHONNOUSERSITE=1
-exec '{qemu}' -L '{root}' -0 "$0" '{root}/usr/bin/python{python}' "$@"
-"""
-# What a board's Linux says of one of its cores. Old qemu shows the machine's own below, on which
-# libraries that look for an Arm processor stumble; new qemu makes one up like this.
-_CPUINFO = """processor\t: 0
-Features\t: fp asimd evtstrm crc32 cpuid
-CPU implementer\t: 0x41
-CPU architecture: 8
-CPU variant\t: 0x0
-CPU part\t: 0xd08
-CPU revision\t: 3
-"""
 # tvm-ffi imports torch where it finds it: seconds, and hundreds of megabytes, for nothing.
 _TRACKER = (
     "import runpy, sys; sys.modules['torch'] = None; "
@@ -69,14 +42,17 @@ def start_boards(
     cache_dir: Path,
     say: Say,
     *,
+    cpu: str = "",
     count: int = 1,
     host: str = LOOPBACK,
     insecure_bind: bool = False,
 ) -> Running:
     """Start a tracker and so many boards of a target; make what is missing first.
 
-    Raises BenchError if they run already, if a needed program is not installed, or if the address
-    is not loopback and `insecure_bind` is not set: TVM's RPC executes code for whoever connects.
+    `cpu` is the emulated one; without it, the one that the target's code is made for. Raises
+    BenchError if they run already, if a needed program is not installed, if qemu has no such CPU,
+    or if the address is not loopback and `insecure_bind` is not set: TVM's RPC executes code for
+    whoever connects.
     """
     if not target.emulated:
         raise BenchError(f"target {target.name}: it is not an emulated board; emulated-arm is one")
@@ -85,7 +61,12 @@ def start_boards(
         raise BenchError(
             f"target {target.name}: its boards run already; `mobilebench board stop {target.name}`"
         )
-    python = make_board(cache_dir, say)
+    qemu = find_qemu()
+    cpu = cpu_of(target, qemu, cpu)
+    image = make_image(cache_dir, say)
+    options = counter_options(qemu, image, cache_dir)
+    if not options:
+        say(f"{qemu.name} takes no plug-ins, so instructions are not counted; qemu-user has one")
     log = running_file(cache_dir, target.name).with_name("log.txt")
     log.parent.mkdir(parents=True, exist_ok=True)
     port = _free_port(host)
@@ -96,7 +77,9 @@ def start_boards(
     try:
         _until(lambda: _listens(tracker), started, log, "the tracker did not start")
         for number in range(1, count + 1):
-            say(f"starting board {number} of {count}; the emulator takes a while to import TVM")
+            say(f"starting board {number} of {count} ({cpu}); importing TVM takes a while there")
+            machine = Machine(qemu, cpu, f"{target.name}-{number}", options)
+            python = make_machine(machine, image, log.with_name(f"board-{number}"))
             port = _free_port(host)
             ports = ["--host", host, "--port", str(port), "--port-end", str(port + 1)]
             server = [str(python), "-P", "-m", "tvm.exec.rpc_server", *ports]
@@ -126,61 +109,6 @@ def stop_boards(target: Target, cache_dir: Path) -> bool:
     return running is not None
 
 
-def make_board(cache_dir: Path, say: Say) -> Path:
-    """Return the launcher of the board's Python, fetched and unpacked into the cache if need be.
-
-    What is made depends on the recipe alone, whose hash is in the path. Raises BenchError if a tool
-    is missing, with how to get it.
-    """
-    recipe = (_SUITE, _PYTHON, _PACKAGES, _CPU, _CPUINFO, _LAUNCHER, _REQUIREMENTS.read_text())
-    digest = hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
-    board = cache_dir / "boards" / f"aarch64-{digest}"
-    launcher = board / "python"
-    if (board / _READY).exists():
-        return launcher
-    tools = {name: _tool(name) for name in ("debootstrap", "dpkg-deb")}
-    qemu = next(filter(None, map(shutil.which, _QEMU)), None)
-    if qemu is None:
-        raise BenchError("no qemu-aarch64-static; apt-get install qemu-user-static")
-    if importlib.util.find_spec("pip") is None:
-        raise BenchError(f"{sys.executable} has no pip; install it: python -m ensurepip")
-    if os.geteuid() != 0:
-        raise BenchError(
-            "debootstrap fetches packages as root only; run `mobilebench board start` once as "
-            f"root, with the same cache ({cache_dir})"
-        )
-    shutil.rmtree(board, ignore_errors=True)  # left over from an interrupted start
-    root, site = board / "root", board / "site"
-    root.mkdir(parents=True)
-    with TemporaryDirectory(dir=board) as scratch:
-        say(f"fetching Debian's arm64 packages ({_SUITE}) with debootstrap")
-        fetched = Path(scratch) / "fetched"
-        include = f"--include={','.join(_PACKAGES)}"
-        how = ["--arch=arm64", "--variant=minbase", "--download-only", include]
-        _run([tools["debootstrap"], *how, _SUITE, str(fetched)])
-        packages = sorted((fetched / "var/cache/apt/archives").glob("*.deb"))
-        say(f"unpacking {len(packages)} packages")
-        for package in packages:
-            _run([tools["dpkg-deb"], "-x", str(package), str(root)])
-        sums = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in packages]
-        (board / "packages.sha256").write_text("".join(sums))
-    (root / "proc").mkdir(exist_ok=True)
-    (root / "proc" / "cpuinfo").write_text(_CPUINFO)  # qemu looks here first
-    say("fetching TVM's arm64 wheels with pip")
-    what = [f"--target={site}", "-r", str(_REQUIREMENTS)]
-    tags = ["--platform=manylinux_2_28_aarch64", "--implementation=cp"]
-    how = ["--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:", *tags]
-    python = f"--python-version={_PYTHON}"
-    _run([sys.executable, "-P", "-m", "pip", "install", *how, python, *what])
-    text = _LAUNCHER.format(root=root, site=site, qemu=qemu, python=_PYTHON, cpu=_CPU)
-    launcher.write_text(text)
-    launcher.chmod(0o755)
-    say("testing the emulated Python")
-    _run([str(launcher), "-c", "import tvm.rpc"])
-    (board / _READY).touch()
-    return launcher
-
-
 def _require_loopback(host: str, insecure_bind: bool) -> None:
     try:
         loopback = ip_address(host).is_loopback
@@ -192,20 +120,6 @@ def _require_loopback(host: str, insecure_bind: bool) -> None:
             "who they are; use a tunnel to 127.0.0.1 (docs/guide/12-connect-boards-safely.md), or "
             "say --insecure-bind"
         )
-
-
-def _tool(name: str) -> str:
-    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
-    if path is None:
-        raise BenchError(f"no {name}; apt-get install {name.replace('dpkg-deb', 'dpkg')}")
-    return path
-
-
-def _run(command: Sequence[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        lines = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
-        raise BenchError(f"{Path(command[0]).name} failed: {lines[-1]}")
 
 
 def _spawn(command: Sequence[str], log: Path) -> psutil.Process:

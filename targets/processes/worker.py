@@ -18,6 +18,7 @@ import psutil
 
 from mobilebench.targets.errors import BenchError, DeviceLostError, NoDeviceError
 from mobilebench.targets.processes.process import die_with_parent
+from mobilebench.targets.processes.scratch import scratch_root
 
 START_LIMIT_S = 300.0
 """Time limit for the start of a process: minutes, because the machine may be busy."""
@@ -54,7 +55,9 @@ class Worker:
     def __init__(self, factory: str, *args: Any, blocked_modules: tuple[str, ...] = ()) -> None:
         context = multiprocessing.get_context("spawn")
         self._last_words = ""
-        self._scratch = TemporaryDirectory(prefix="mobilebench-", ignore_cleanup_errors=True)
+        self._scratch = TemporaryDirectory(
+            prefix="mobilebench-", dir=scratch_root(), ignore_cleanup_errors=True
+        )
         self._connection, theirs = context.Pipe()
         self._process = context.Process(
             target=_serve,

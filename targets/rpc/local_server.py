@@ -1,7 +1,6 @@
 """The local machine as a device: an RPC server in a separate process."""
 
 import os
-import platform
 import re
 import secrets
 import signal
@@ -17,16 +16,6 @@ from mobilebench.targets.errors import BenchError
 
 HOST = "127.0.0.1"
 _PROGRAM = "mobilebench.targets.rpc.server_process"
-
-
-def local_device_name() -> str:
-    """Return this machine's name in records: its host name."""
-    return platform.node() or "localhost"
-
-
-def local_cpuinfo() -> str:
-    """Return the kernel's text about this machine's processors, /proc/cpuinfo."""
-    return Path("/proc/cpuinfo").read_text(errors="replace")
 
 
 class LocalServer:

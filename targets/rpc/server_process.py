@@ -9,6 +9,7 @@ import ctypes
 import os
 import sys
 
+from mobilebench.targets.processes.denormals import flush_denormals
 from mobilebench.targets.processes.process import die_with_parent
 
 
@@ -21,6 +22,7 @@ def main() -> None:
     sys.modules["torch"] = None  # type: ignore[assignment]
     from tvm.rpc.server import PopenRPCServerState
 
+    flush_denormals()
     key = sys.stdin.readline().strip()
     for library in sys.argv[1:]:
         ctypes.CDLL(library, ctypes.RTLD_GLOBAL)

@@ -23,6 +23,7 @@ from mobilebench.reports.records.activations import (
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Run, Store
 from tests.postgres import PostgresServer, find_binaries
+from tests.reports.browser import Browser, started
 from tests.waiting import HANG_S
 
 RecordMaker = Callable[..., Record]
@@ -140,13 +141,26 @@ def store(tmp_path: Path) -> Store:
     return opened
 
 
-@pytest.fixture
-def chromium(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
-    """Return a function that opens a page, given as HTML: its document in the end, and its log."""
+def find_chromium() -> str:
+    """Return the browser's program; a test that needs one is skipped without it."""
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if not found:
         assert "CI" not in os.environ, "CI must have Chromium"
         pytest.skip("needs Chromium")
+    return found
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    """Return a browser in which keys can be pressed."""
+    with started(find_chromium(), tmp_path / "profile") as found:
+        yield found
+
+
+@pytest.fixture
+def chromium(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Return a function that opens a page, given as HTML: its document in the end, and its log."""
+    found = find_chromium()
 
     def open_page(html: str) -> subprocess.CompletedProcess[str]:
         probe = tmp_path / "probe.html"

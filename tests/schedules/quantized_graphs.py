@@ -63,10 +63,32 @@ class QuantizedGraph:
         """Return the sum of two tensors."""
         return self._node("Add", [one, other])
 
-    def mean(self, data: str) -> str:
+    def mean(self, data: str, *, keepdims: bool = False) -> str:
         """Return the mean over all pixels."""
         axes = self._constant(np.array([2, 3], np.int64))
-        return self._node("ReduceMean", [data, axes], keepdims=0)
+        return self._node("ReduceMean", [data, axes], keepdims=int(keepdims))
+
+    def reshape(self, data: str, *shape: int) -> str:
+        """Return the same numbers in another shape."""
+        return self._node("Reshape", [data, self._constant(np.array(shape, np.int64))])
+
+    def concat(self, *parts: str) -> str:
+        """Return the channels of some tensors, one after the other."""
+        return self._node("Concat", list(parts), axis=1)
+
+    def resize(self, data: str, *shape: int, mode: str = "half_pixel") -> str:
+        """Return an image enlarged to a shape, interpolated between neighbours."""
+        sizes = self._constant(np.array(shape, np.int64))
+        facts = {"mode": "linear", "coordinate_transformation_mode": mode}
+        return self._node("Resize", [data, "", "", sizes], **facts)
+
+    def relu(self, data: str) -> str:
+        """Return the numbers without the negative ones."""
+        return self._node("Relu", [data])
+
+    def sigmoid(self, data: str) -> str:
+        """Return an operator that has no form for bytes."""
+        return self._node("Sigmoid", [data])
 
     def write(self, path: Path, *outputs: str) -> Path:
         """Write the file; the shapes of the outputs are inferred."""

@@ -15,10 +15,9 @@ from mobilebench.targets.catalog.tvm_target import resolve
 NATIVE = find_target("native")
 RANDOM = Weights()
 OTHER_CPU = "x86-64-v3"
-FAST = (  # one of each task, the first with odd numbers of channels; all other cells are slow
+FAST = (  # the first has odd numbers of channels; all other cells are slow
     ("mobilenet_v2_0.1_40_t3", OTHER_CPU),
     ("ssdlite_mobilenet_v2_0.35_64x96", "native"),
-    ("deeplabv3_mobilenet_v2_0.35_65", OTHER_CPU),
 )
 NETWORKS = (
     "mobilenet_v2_0.35_32",
@@ -71,7 +70,7 @@ def planned(
         ("mobilenet_v2_1.0_224", 32),
         pytest.param("mobilenet_v1_1.0_224", 21, marks=pytest.mark.slow),
         pytest.param("ssdlite_mobilenet_v2_1.0_320", 61, marks=pytest.mark.slow),
-        pytest.param("deeplabv3_mobilenet_v2_1.0_129", 39, marks=pytest.mark.slow),
+        pytest.param("deeplabv3_mobilenet_v2_1.0_129", 40, marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.parametrize("target_name", ["native", "opencl"])
@@ -95,10 +94,10 @@ def test_every_kernel_of_a_network_has_a_template(
     kernels = [f for f in fused.functions.values() if isinstance(f, tirx.PrimFunc)]
     assert len(kernels) == count
     known = [task_of(kernel, machine_of(handle)) is not None for kernel in kernels]
-    # Memory alone sets the pace of these, and a GPU has TVM's own schedule for them.
-    simple = ("resize", "concat")
-    others = 0 if target_name == "native" else sum(map(simple.__contains__, names_of(fused)))
-    assert known.count(False) == others
+    # Memory alone sets the pace of these; they have plain loops, or TVM's own schedule on a GPU.
+    simple = ("broadcast",) if target_name == "native" else ("broadcast", "resize", "concat")
+    others = [name for name in names_of(fused) if any(word in name for word in simple)]
+    assert known.count(False) == len(others)
 
 
 def names_of(fused: Any) -> list[str]:

@@ -22,6 +22,7 @@ import math
 import os
 import platform
 import re
+import struct
 from array import array
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,6 +32,7 @@ Found = dict[str, Any]
 Floats: TypeAlias = "array[float]"  # of type "f"
 
 HERE = Path(__file__).resolve().parent
+CGROUP = Path("/sys/fs/cgroup")  # in a container its own group
 FORMAT = 2
 LIBRARY = "libmodel.so"
 BIG_CORES, ONE_CORE_EACH = 1, -2  # TVM's affinity modes: the fastest first, those that are named
@@ -38,6 +40,7 @@ POOLED = 2  # TVM's allocator of activations
 DEVICES = {"cpu": 1, "opencl": 4}  # in DLPack
 MACHINES = {62: "x86_64", 183: "aarch64"}  # in an ELF header
 SHOWN = 0.3  # lowest score of a detection, as TensorFlow's exported detectors have it
+DAMAGE = (OSError, EOFError, SyntaxError, ValueError, IndexError, struct.error)  # Pillow's
 OVERLAP = 0.6  # of two boxes of a class; the better one is kept
 
 
@@ -125,15 +128,44 @@ def import_ffi() -> Any:
     return tvm_ffi
 
 
+def usable_cpus() -> int:
+    """Return how many threads can run at once: the CPUs of this process, or its container's quota.
+
+    A quota counts as the next whole number.
+    """
+    count = len(os.sched_getaffinity(0))
+    for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        try:
+            quota, period = map(int, " ".join((CGROUP / one).read_text() for one in names).split())
+        except (OSError, ValueError):  # there is none, or it is "max"
+            continue
+        count = min(count, -(-quota // period)) if quota > 0 else count
+    return count
+
+
 def use_cores(ffi: Any, threads: int, cores: list[int]) -> None:
-    """Have inferences run on so many threads: on these cores, or on the fastest."""
+    """Have inferences run on so many threads: on these cores, or on the fastest of all.
+
+    Where this process may use only some of the machine's cores, those are taken.
+    """
     configure = ffi.get_global_func("runtime.config_threadpool")
+    allowed, online = sorted(os.sched_getaffinity(0)), os.cpu_count() or 1
     if cores:
-        others = [core for core in range(os.cpu_count() or 1) if core not in cores]
-        configure(ONE_CORE_EACH, threads, ffi.convert([str(core) for core in (*cores, *others)]))
-        os.sched_setaffinity(0, cores[:1])  # TVM lets the first thread, this one, run on all
+        if barred := [core for core in cores[:threads] if core not in allowed]:
+            raise BundleError(
+                f"threads: the target names core {barred[0]}, which this process may not use; it "
+                f"may use {', '.join(map(str, allowed))}"
+            )
+        order = [*cores, *(core for core in allowed if core not in cores)]
+    else:
+        order = allowed[:threads]
+    if cores or allowed != list(range(online)):  # a core for each thread of TVM's pool, used or not
+        named = [str(order[place % len(order)]) for place in range(max(online, len(order)))]
+        configure(ONE_CORE_EACH, threads, ffi.convert(named))
     else:
         configure(BIG_CORES, threads)
+    if cores:
+        os.sched_setaffinity(0, cores[:1])  # TVM lets the first thread, this one, run on all
     pool = ffi.get_global_func("runtime.NumThreads")()
     if pool < threads:
         raise BundleError(
@@ -151,6 +183,8 @@ class Model:
             raise BundleError(
                 f"threads: {threads} cannot be; the library was made for {manifest['threads']}"
             )
+        if threads > (usable := usable_cpus()):
+            raise BundleError(f"threads: {threads} cannot be; this process may use {usable} CPUs")
         os.environ.setdefault("TVM_NUM_THREADS", str(threads))  # of its pool, when it is loaded
         ffi = import_ffi()
         spec = find_spec("tvm")
@@ -190,33 +224,36 @@ class Model:
 
 
 def read_image(path: Path, task: str, wanted: dict[str, Any]) -> bytes:
-    """Return an image file as the network's input: floats (1, 3, height, width).
+    """Return an image file as the network's input: floats (1, channels, height, width).
 
     A classifier is shown the centre, after the shorter side was resized if the manifest says so; a
     detector all of it, stretched; a segmenter all of it in the upper left corner, on the mean
     colour.
     """
     try:
-        from PIL import Image
+        from PIL import Image, ImageOps
     except ImportError as error:
         raise BundleError("package pillow is missing; pip install pillow") from error
     try:
         with Image.open(path) as opened:
-            image = opened.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            image = with_channels(ImageOps.exif_transpose(opened), len(wanted["mean"]))
+    except (*DAMAGE, Image.DecompressionBombError) as error:
         raise BundleError(f"image {path}: {error}; give an image that Pillow reads") from error
     height, width = wanted["height"], wanted["width"]
-    size = size_of(image.width, image.height, task, wanted)
-    if size != image.size:
-        image = image.resize(size, Image.Resampling.BILINEAR)
-    if task == "classify":
-        left, top = (image.width - width) // 2, (image.height - height) // 2
-        if left < 0 or top < 0:
-            raise BundleError(
-                f"image {path}: is {image.width}x{image.height}, the network takes "
-                f"{width}x{height}; make it larger"
-            )
-        image = image.crop((left, top, left + width, top + height))
+    if task != "classify":
+        return between_neighbours(image, task, wanted)
+    if wanted["resize"]:  # channels one by one: Pillow would weigh colours with transparency
+        scale = wanted["resize"] / min(image.size)
+        size = [max(1, round(side * scale)) for side in image.size]
+        bands = [one.resize(size, Image.Resampling.BILINEAR) for one in image.split()]
+        image = Image.merge(image.mode, bands)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    if left < 0 or top < 0:
+        raise BundleError(
+            f"image {path}: is {image.width}x{image.height}, the network takes "
+            f"{width}x{height}; make it larger"
+        )
+    image = image.crop((left, top, left + width, top + height))
     planes = []
     for channel, mean, std in zip(image.split(), wanted["mean"], wanted["std"], strict=True):
         scale, shift = 1 / 255 / std, -mean / std
@@ -226,24 +263,99 @@ def read_image(path: Path, task: str, wanted: dict[str, Any]) -> bytes:
     return b"".join(planes)
 
 
-def size_of(width: int, height: int, task: str, wanted: dict[str, Any]) -> tuple[int, int]:
-    """Return the width and height to which an image is resized."""
-    if task == "detect":
-        return wanted["width"], wanted["height"]
-    if task == "segment":
-        longer = max(width, height)
-        fitting = min(wanted["height"] / height, wanted["width"] / width)
-        scale = min((wanted["resize"] or longer) / longer, fitting)
-    else:
-        scale = wanted["resize"] / min(width, height) if wanted["resize"] else 1
-    return max(1, round(width * scale)), max(1, round(height * scale))
+def with_channels(image: Any, channels: int) -> Any:
+    """Return an image in grey, in colours, or in colours with its transparency."""
+    if channels == 1:
+        return as_rgb(image).convert("L")
+    if channels == 3:
+        return as_rgb(image)
+    alpha = "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
+    if channels != 4 or not alpha:
+        raise ValueError(f"it has not the {channels} channels that the network takes")
+    return image.convert("RGBA")
 
 
-def classify(outputs: list[Floats], _manifest: dict[str, Any], top: int) -> list[Found]:
-    """Return the likeliest classes."""
+def as_rgb(image: Any) -> Any:
+    """Return three channels of 8 bits, as the suite has them.
+
+    More bits and floating-point numbers are scaled by their range; transparent parts are white.
+    """
+    from PIL import Image
+
+    if image.mode.startswith(("I", "F")):
+        values = (image.convert("I") if image.mode.startswith("I;") else image).convert("F")
+        least, most = (float(end) for end in values.getextrema())
+        deep = image.mode.startswith("I;16") or (
+            image.mode == "I" and image.format in ("PNG", "PPM")
+        )
+        ends = (1, 255, 65535) if image.mode == "F" else (255, 65535)
+        end = 65535 if deep else next((end for end in ends if most <= end), 0)
+        if least < 0 or not end or not math.isfinite(sum(array("f", values.tobytes()))):
+            raise ValueError(f"its values are {least:g} to {most:g}; scale them to 0..1 or 0..255")
+        image = values.point(lambda value: value * (255 / end) + 0.5).convert("L")
+    elif "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255)), image)
+    return image.convert("RGB")
+
+
+def between_neighbours(image: Any, task: str, wanted: dict[str, Any]) -> bytes:
+    """Return what a detector or a segmenter is shown, resized as TensorFlow does it.
+
+    A pixel is made of its four neighbours, none is averaged: `resize_bilinear`, before half-pixel
+    centres, for segmenters with aligned corners.
+    """
+    import numpy as np
+
+    height, width = wanted["height"], wanted["width"]
+    sides = (height, width) if task == "detect" else fitting(image.height, image.width, wanted)
+    pixels = np.stack([np.asarray(one) for one in image.split()], axis=2)
+    for axis, size in enumerate(sides):
+        source = pixels.shape[axis]
+        aligned = task == "segment" and size > 1
+        at = np.arange(size) * (source - 1) / (size - 1) if aligned else None
+        at = np.arange(size) * source / size if at is None else at
+        low = at.astype(np.int64)
+        share = np.expand_dims((at - low).astype(np.float32), (1, 2) if axis == 0 else (0, 2))
+        high = np.minimum(low + 1, source - 1)
+        first, second = (pixels.take(index, axis).astype(np.float32) for index in (low, high))
+        pixels = first + (second - first) * share
+    mean, std = (np.array(wanted[key], np.float32) for key in ("mean", "std"))
+    shown = np.zeros(
+        (len(mean), height, width), np.float32
+    )  # the rest has the mean colour, which is 0
+    shown[:, : sides[0], : sides[1]] = ((pixels / 255 - mean) / std).transpose(2, 0, 1)
+    return shown.tobytes()
+
+
+def fitting(height: int, width: int, wanted: dict[str, Any]) -> tuple[int, int]:
+    """Return the height and width of an image in a segmenter's input, its ratio kept."""
+    longer = max(height, width)
+    above, below = wanted["resize"] or longer, longer
+    for limit, side in ((wanted["height"], height), (wanted["width"], width)):
+        if limit * below < above * side:
+            above, below = limit, side
+    return -(-height * above // below), -(-width * above // below)  # rounded up
+
+
+def interleaved(planes: bytes, colours: int) -> bytes:
+    """Return planes, such as red, green and blue, as the colours of each pixel."""
+    floats = array("f", planes)
+    pixels, count = array("f", bytes(len(planes))), len(floats) // colours
+    for colour in range(colours):
+        pixels[colour::colours] = floats[colour * count : (colour + 1) * count]
+    return pixels.tobytes()
+
+
+def classify(outputs: list[Floats], manifest: dict[str, Any], top: int) -> list[Found]:
+    """Return the likeliest classes; of a single logit, 1 where it is above 0, else 0."""
     (logits,) = outputs
+    if len(logits) == 1:
+        logits = array("f", (0.0, logits[0]))
     largest = max(logits)
     powers = [math.exp(logit - largest) for logit in logits]
+    if manifest.get("probabilities"):  # the network has done that
+        powers = list(logits)
     whole = sum(powers)
     best = sorted(range(len(powers)), key=lambda index: -powers[index])[:top]
     return [{"class": index, "share": powers[index] / whole} for index in best]
@@ -254,8 +366,9 @@ def segment(outputs: list[Floats], manifest: dict[str, Any], top: int) -> list[F
     import numpy as np
 
     (logits,) = shaped(outputs, manifest)
-    labels = logits[0].argmax(axis=0)
-    shares = np.bincount(labels.ravel(), minlength=logits.shape[1]) / labels.size
+    alone = logits.shape[1] == 1  # its sign tells two classes apart
+    labels = (logits[0, 0] > 0).astype(int) if alone else logits[0].argmax(axis=0)
+    shares = np.bincount(labels.ravel(), minlength=max(2, logits.shape[1])) / labels.size
     best = np.argsort(-shares, kind="stable")[:top]
     return [{"class": int(one), "share": float(shares[one])} for one in best if shares[one]]
 
@@ -299,6 +412,18 @@ def overlap(box: list[float], other: list[float]) -> float:
 
 
 TASKS = {"classify": classify, "detect": detect, "segment": segment}
+OTHER = "other"  # the task of a network that says nothing about pictures
+
+
+def sees(manifest: dict[str, Any]) -> bool:
+    """Whether a network can be shown pictures, and says something about them."""
+    (image,) = manifest["inputs"]
+    axis = image["layout"].find("C")
+    if axis < 1:
+        return False
+    return manifest["task"] in TASKS and image["shape"][axis] == len(
+        manifest["preprocessing"]["mean"]
+    )
 
 
 def shaped(outputs: list[Floats], manifest: dict[str, Any]) -> list[Any]:
@@ -310,12 +435,24 @@ def shaped(outputs: list[Floats], manifest: dict[str, Any]) -> list[Any]:
     return [np.frombuffer(values, np.float32).reshape(shape) for values, shape in pairs]
 
 
+def reference_input(manifest: dict[str, Any]) -> bytes:
+    """Return the stored input; where the file has bytes, each is (byte - zero) * step."""
+    import numpy as np
+
+    (image,) = manifest["inputs"]
+    stored: bytes = (HERE / image["reference"]).read_bytes()
+    if not image.get("step"):
+        return stored
+    distances = np.frombuffer(stored, np.uint8).astype(np.int32) - image["zero"]
+    numbers = distances.astype(np.float32) * np.float32(image["step"])
+    return bytes(numbers.tobytes())
+
+
 def relative_error(model: Model, manifest: dict[str, Any]) -> float:
     """Return the largest relative L2 error of an output against the stored one."""
     import numpy as np
 
-    (image,) = manifest["inputs"]
-    found = shaped(model((HERE / image["reference"]).read_bytes()), manifest)
+    found = shaped(model(reference_input(manifest)), manifest)
     errors = []
     for output, expected_output in zip(found, manifest["outputs"], strict=True):
         step = expected_output["stride"]
@@ -332,7 +469,9 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare with the stored outputs")
     parser.add_argument("--top", type=int, default=5, help="how many answers to print (5)")
     parser.add_argument(
-        "--threads", type=int, help="threads per inference (as many as it was made for)"
+        "--threads",
+        type=int,
+        help="threads per inference (as many as it was made for and as there are CPUs)",
     )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each image")
     parser.add_argument("--plugin", type=Path, help="library that adds OpenCL to TVM's runtime")
@@ -343,12 +482,22 @@ def main() -> int:
         parser.error("--top: give 1 or more")
     manifest = read_manifest()
     check_machine(manifest)
+    if manifest["task"] not in (*TASKS, OTHER):
+        raise BundleError(f'manifest.json: "task" is {manifest["task"]}; get the bundle again')
+    if options.images and not sees(manifest):
+        shapes = [port["shape"] for port in (*manifest["inputs"], *manifest["outputs"])]
+        raise BundleError(
+            f"{manifest['variant']}: takes and puts out {shapes}, which is no picture and "
+            "no classes; leave out the images, or call Model from a program of your own"
+        )
     if manifest["target"]["device_type"] == "opencl" and options.plugin is None:
         raise BundleError(
             "TVM's wheels do not support OpenCL; give a library that does with --plugin"
         )
     plugin = options.plugin and options.plugin.resolve()
-    threads = manifest["threads"] if options.threads is None else options.threads
+    threads = options.threads
+    if threads is None:
+        threads = min(manifest["threads"], usable_cpus())
     try:
         model = Model(manifest, threads, plugin)
         if options.check:
@@ -370,8 +519,12 @@ def answer_all(model: Model, manifest: dict[str, Any], options: argparse.Namespa
     labels = (
         (HERE / manifest["labels"]).read_text("utf-8").splitlines() if manifest["labels"] else []
     )
+    (wanted,) = manifest["inputs"]
     for path in options.images:
-        outputs = model(read_image(path, manifest["task"], manifest["preprocessing"]))
+        image = read_image(path, manifest["task"], manifest["preprocessing"])
+        if wanted["layout"] == "NHWC":
+            image = interleaved(image, wanted["shape"][3])
+        outputs = model(image)
         found = TASKS[manifest["task"]](outputs, manifest, options.top)
         for one in found if labels else ():
             one["label"] = labels[one["class"]]

@@ -8,6 +8,7 @@ from mobilebench.schedules.templates.cpu import (
     image_words,
     pointwise,
     pooling,
+    rescale,
     resize,
     stem,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "image_words",
     "pointwise",
     "pooling",
+    "rescale",
     "resize",
     "stem",
 ]

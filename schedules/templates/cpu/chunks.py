@@ -19,6 +19,7 @@ class Span:
     stride: int = 1  # rows of the input from one row of the output to the next
     padding: int = 0  # rows above the input
     taps: int = 1  # rows of the input that a row of the output reads
+    axis: int = 1  # of the output's rows; columns are counted along the next
 
 
 SPAN = "mobilebench.span"  # annotation of a shared loop: the span's numbers

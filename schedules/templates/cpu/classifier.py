@@ -12,7 +12,8 @@ from tvm import s_tir
 
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.classifier import CORE
-from mobilebench.schedules.templates.block import finish, inline_neighbours, vectorize
+from mobilebench.schedules.operators.dot_product import WIDE
+from mobilebench.schedules.templates.block import finish, inline_neighbours, vectorize, widen_at
 from mobilebench.schedules.templates.cpu.chunks import share_chunks
 
 _LEAST_PANELS, _MOST_PANELS = 7, 12  # two multiply-adds a cycle, each of four cycles' latency
@@ -47,7 +48,7 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     """Schedule a fused classifier."""
-    product, output = inline_neighbours(schedule, CORE)
+    product, output = inline_neighbours(schedule, CORE, keep=[WIDE])
     channels = int(schedule.get(schedule.get_loops(output)[-1]).extent)
     schedule.set_scope(product, 0, "local")
     _, channel, k = schedule.get_loops(product)
@@ -56,7 +57,16 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     k_outer, k_inner = schedule.split(k, [None, tile.unroll])
     schedule.reorder(group, k_outer, k_inner, channel_inner)
     schedule.reverse_compute_at(output, group)
+    widen_at(schedule, group, machine.vector_floats)
     vectorize(schedule, [k_inner, channel_inner], machine.vector_floats)
     share_chunks(schedule, group)
     clear = schedule.decompose_reduction(product, k_outer)
-    finish(schedule, clear, output, group, machine.vector_floats, channels)
+    finish(
+        schedule,
+        clear,
+        output,
+        group,
+        machine.vector_floats,
+        channels,
+        byte_lanes=machine.byte_lanes,
+    )

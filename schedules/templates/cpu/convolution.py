@@ -12,9 +12,16 @@ from tvm import s_tir
 
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.convolution import COLUMNS, CORE
+from mobilebench.schedules.operators.dot_product import WIDE
 from mobilebench.schedules.operators.window import PADDED
 from mobilebench.schedules.templates.annotations import SKIPPABLE
-from mobilebench.schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
+from mobilebench.schedules.templates.block import (
+    finish,
+    has_block,
+    inline_neighbours,
+    lanes_for,
+    vectorize,
+)
 from mobilebench.schedules.templates.cpu.chunks import idle_share, share_chunks, shares_rows
 from mobilebench.schedules.templates.cpu.stem import Tile, pack
 
@@ -58,9 +65,10 @@ def _steps(width: int, taps: int, columns: int, window: Sequence[int]) -> int:
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     """Schedule a fused convolution."""
-    product, output = inline_neighbours(schedule, CORE, keep=[PADDED])
+    copy = WIDE if has_block(schedule, WIDE) else PADDED
+    product, output = inline_neighbours(schedule, CORE, keep=[copy])
     _, height, _, channels = (int(schedule.get(loop).extent) for loop in schedule.get_loops(output))
-    _copy_rows(schedule, machine)
+    _copy_rows(schedule, copy, machine)
     schedule.set_scope(product, 0, "local")
     _, y, x, channel, tap_y, tap_x, k = schedule.get_loops(product)
     x_outer, x_inner = schedule.split(x, [None, tile.columns])
@@ -72,14 +80,13 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     vectorize(schedule, [x_inner, channel_inner], lanes)
     share_chunks(schedule, y if shares_rows(height, machine) else channel_outer)
     clear = schedule.decompose_reduction(product, tap_y)
-    finish(schedule, clear, output, x_outer, lanes, channels)
+    finish(schedule, clear, output, x_outer, lanes, channels, byte_lanes=machine.byte_lanes)
 
 
-def _copy_rows(schedule: s_tir.Schedule, machine: Machine) -> None:
+def _copy_rows(schedule: s_tir.Schedule, copy: str, machine: Machine) -> None:
     """Let threads share the rows that are copied; each is copied by the thread that reads most."""
-    _, y, x, k = schedule.get_loops(schedule.get_sblock(PADDED))
+    _, y, _, k = schedule.get_loops(schedule.get_sblock(copy))
     lanes = lanes_for(int(schedule.get(k).extent), machine.vector_floats)
     _, inner = schedule.split(k, [None, lanes])
     schedule.vectorize(inner)
-    schedule.annotate(x, "pragma_loop_partition_hint", 1)
     share_chunks(schedule, y)

@@ -9,8 +9,9 @@ from tvm import s_tir
 
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.image_words import CORE
+from mobilebench.schedules.templates.annotations import BORDERS
 from mobilebench.schedules.templates.block import vectorize_ragged
-from mobilebench.schedules.templates.cpu.chunks import share_chunks
+from mobilebench.schedules.templates.cpu.chunks import Span, share_chunks
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,6 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     """Schedule the conversion of an image."""
     _, _, y, x = schedule.get_loops(schedule.get_sblock(CORE))
-    share_chunks(schedule, y)
-    schedule.annotate(y, "pragma_loop_partition_hint", 1)
+    share_chunks(schedule, y, Span(int(schedule.get(x).extent), axis=2))
+    schedule.annotate(y, BORDERS, 1)
     vectorize_ragged(schedule, x, machine.vector_floats)

@@ -9,7 +9,13 @@ from tvm import s_tir
 
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.pooling import CORE
-from mobilebench.schedules.templates.block import finish, inline_neighbours, lanes_for, vectorize
+from mobilebench.schedules.templates.block import (
+    finish,
+    inline_neighbours,
+    lanes_for,
+    reads_bytes,
+    vectorize,
+)
 from mobilebench.schedules.templates.cpu.chunks import share_chunks
 
 
@@ -33,7 +39,8 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     total, output = inline_neighbours(schedule, CORE)
     schedule.set_scope(total, 0, "local")
     _, channel, y, x = schedule.get_loops(total)
-    lanes = lanes_for(int(schedule.get(channel).extent), machine.vector_floats)
+    widest = machine.byte_lanes if reads_bytes(schedule, total) else machine.vector_floats
+    lanes = lanes_for(int(schedule.get(channel).extent), widest)
     outer, inner = schedule.split(channel, [None, tile.vectors * lanes])
     schedule.reorder(outer, y, x, inner)
     schedule.reverse_compute_at(output, outer)

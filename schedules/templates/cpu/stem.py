@@ -62,6 +62,12 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     vectorize(schedule, [tap_y, tap_x, k, x_inner, channel_inner], machine.vector_floats)
     share_chunks(schedule, y, row_span(schedule, product, width))
     clear = schedule.decompose_reduction(product, tap_y)
-    finish(schedule, clear, output, x_outer, machine.vector_floats, channels)
-    for loop in (y, x_outer):
-        schedule.annotate(loop, "pragma_loop_partition_hint", 1)
+    finish(
+        schedule,
+        clear,
+        output,
+        x_outer,
+        machine.vector_floats,
+        channels,
+        byte_lanes=machine.byte_lanes,
+    )

@@ -29,3 +29,19 @@ def test_non_finite_logits_count_as_wrong() -> None:
     logits = np.full((4, 10), np.nan, np.float32)
     found = score(iter(logits), np.zeros_like(logits), DATA, SHOWN)
     assert found == ClassificationAccuracy(4, 0.0, 0.0, 0.0)
+
+
+def test_a_single_logit_is_held_against_0() -> None:
+    logits = np.array([[0.3], [-0.2], [0.1], [np.nan]], np.float32)
+    reference = np.array([[0.2], [0.1], [0.1], [0.1]], np.float32)
+    data = LabelDataset("some", tuple(map(Path, "abcd")), (1, 0, 0, 1), "")
+    accuracy = score(logits, reference, data, SHOWN)
+    assert (accuracy.top1_percent, accuracy.top5_percent) == (50, None)
+    assert accuracy.images_agreement == 0.5
+
+
+def test_five_classes_have_no_top_5() -> None:
+    logits = np.eye(5, dtype=np.float32)
+    data = LabelDataset("some", tuple(map(Path, "abcde")), (0, 1, 2, 3, 0), "")
+    accuracy = score(logits, logits, data, SHOWN)
+    assert (accuracy.top1_percent, accuracy.top5_percent) == (80, None)

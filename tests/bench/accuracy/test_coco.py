@@ -86,6 +86,21 @@ def test_images_are_found_beside_their_annotations(
     assert data.files == (tmp_path / folder / "a.jpg", tmp_path / folder / "b.jpg")
 
 
+@pytest.mark.parametrize("stored", [True, False])
+def test_boxes_of_a_turned_image_are_of_it_as_annotated(tmp_path: Path, stored: bool) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    pixels = np.zeros((30, 40, 3), np.uint8)
+    pixels[:, :20] = 200
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    size = {"width": 40, "height": 30} if stored else {"width": 30, "height": 40}
+    images = [{"id": 139, "file_name": "a.png", **size}]
+    data = read(annotated(tmp_path / "annotations.json", images=images, annotations=one()))
+    assert data.sizes == ((30, 40) if stored else (40, 30),)
+    (shown,) = preprocess(data, [0], Preprocessing(2, 2, None, (0, 0, 0), (1, 1, 1)))
+    assert (shown[0, 0, 0] == shown[0, 1, 0]) == stored  # else it is bright above, dark below
+
+
 def test_other_images_or_objects_change_the_content_key(tmp_path: Path) -> None:
     pictures(tmp_path)
     path = annotated(tmp_path / "annotations.json")
@@ -109,9 +124,19 @@ def one(**other: Any) -> list[dict[str, Any]]:
         ({"annotations": None}, "has no list 'annotations'"),
         ({"images": ["a.jpg"]}, "image 0 of its list has no id or no file_name"),
         ({"images": [{"id": 1}]}, "image 0 of its list has no id or no file_name"),
+        (
+            {"images": [{"id": n, "file_name": "a.jpg"} for n in (139, 140)]},
+            "two of its images are the file a.jpg",
+        ),
+        ({"annotations": one(bbox=[0.1, 0.2, 0.5, 0.7])}, "every bbox is within 0 to 1"),
+        ({"annotations": one(bbox=[], segmentation=[[1]])}, "annotation 7 has bbox"),
+        ({"annotations": one(bbox=None, segmentation={"size": [3]})}, "annotation 7 has bbox"),
         ({"images": [{"id": 139, "file_name": "a.jpg"}] * 2}, "two of its images have the id 139"),
         ({"annotations": one(image_id=1)}, "annotation 7 is of image 1, which is not among"),
-        ({"annotations": one(category_id=91)}, "annotation 7 has category 91; .* 1 to 90"),
+        (
+            {"annotations": one(category_id=91)},
+            "annotation 7 has category 91, which is not among .*1, 2,",
+        ),
         ({"annotations": one(category_id=0)}, "annotation 7 has category 0"),
         ({"annotations": one(category_id="cat")}, "annotation 7 has category cat"),
         ({"annotations": one(bbox=[1, 2, 3])}, r"annotation 7 has bbox \[1, 2, 3\]"),
@@ -185,3 +210,68 @@ def test_both_sides_are_resized_to_the_input_size(tmp_path: Path) -> None:
     pixels = np.asarray(Image.open(tmp_path / "b.jpg"))[::2, ::4] / 255  # 30 to 15, 40 to 10
     expected = ((pixels - 0.5) / (0.5, 0.25, 1.0)).transpose(2, 0, 1)
     np.testing.assert_allclose(shown[0], expected, atol=1e-6)
+
+
+def test_categories_are_matched_with_the_network_s_by_name(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    listed = [{"id": 0, "name": "person"}, {"id": 79, "name": "toothbrush"}]
+    annotations = [*one(category_id=79), *one(id=8, category_id=0)]
+    path = annotated(tmp_path / "annotations.json", annotations=annotations, categories=listed)
+    assert [truth.category for truth in read(path).truths] == [90, 1]
+    own = read(path, 3, ("background", "toothbrush", "person"))
+    assert [truth.category for truth in own.truths] == [1, 2]
+    assert own.sha256 != read(path).sha256
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("val\\a.jpg", "val"),
+        ("C:\\data\\a.jpg", "images"),
+        ("/home/someone/data/a.jpg", "images"),
+        ("a.JPG", "images"),
+    ],
+)
+def test_names_from_another_machine_find_their_images(
+    tmp_path: Path, name: str, folder: str
+) -> None:
+    pictures(tmp_path / folder)
+    images = [{"id": 139, "file_name": name}]
+    data = read(annotated(tmp_path / "annotations.json", images=images, annotations=one()))
+    assert data.files == (tmp_path / folder / "a.jpg",)
+
+
+def test_names_that_end_alike_are_not_mixed_up(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    images = [{"id": 139, "file_name": "x/a.jpg"}, {"id": 285, "file_name": "y/a.jpg"}]
+    with pytest.raises(BenchError, match=r"image x/a\.jpg is missing"):
+        read(annotated(tmp_path / "annotations.json", images=images))
+
+
+@pytest.mark.parametrize("name", ["_annotations.coco.json", "labels.json", "result.json"])
+def test_other_exporters_names_of_the_annotations_are_found(tmp_path: Path, name: str) -> None:
+    pictures(tmp_path / "data")
+    annotated(tmp_path / name)
+    assert len(read(tmp_path)) == 2
+    assert read(tmp_path).name == tmp_path.name
+
+
+def test_images_without_objects_count(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    assert len(read(annotated(tmp_path / "annotations.json", annotations=one()))) == 2
+
+
+def test_boxes_beyond_their_image_are_noted(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    annotations = [*one(bbox=[30, 20, 39, 29]), *one(id=8)]
+    listed = [{"id": 1, "name": "person"}]
+    path = annotated(tmp_path / "annotations.json", annotations=annotations, categories=listed)
+    (note,) = read(path).notes
+    assert note.startswith("1 of 2 boxes reach beyond their image: COCO's are x, y, width and")
+
+
+def test_sizes_that_are_not_told_do_not_matter(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    images = [{"id": 139, "file_name": "a.jpg", "width": None, "height": 0}]
+    path = annotated(tmp_path / "annotations.json", images=images, annotations=one())
+    assert read(path).sizes == ((30, 40),)

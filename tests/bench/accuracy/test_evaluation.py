@@ -20,11 +20,12 @@ from mobilebench.bench.accuracy.evaluation import (
 )
 from mobilebench.bench.accuracy.labels import LabelDataset
 from mobilebench.bench.accuracy.pytorch_answers import answers
+from mobilebench.bench.models.find_weights import find_weights
+from mobilebench.bench.models.load_model import load_model
 from mobilebench.bench.models.onnx_export import infer_one_by_one
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import DETECT, SEGMENT, Variant, parse_variant
-from mobilebench.bench.models.weights import find_weights, load_model
 from tests.datasets import answered, save_checkpoint
 
 DETECTOR = parse_variant("ssdlite_mobilenet_v2_0.35_64")
@@ -42,7 +43,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Variant], Asked
     def ask_pytorch(variant: Variant) -> Asked:
         folder = tmp_path_factory.mktemp(variant.task)
         weights = save_checkpoint(folder / "weights.pth", variant)
-        data = read_data(answered(folder / "data", variant, weights), variant.task)
+        data = read_data(answered(folder / "data", variant, weights), variant.task, variant.labels)
         how = weights.preprocessing(variant)
         path = answers(variant, weights, data, how, folder / "cache")
         infer = partial(infer_one_by_one, load_model(variant, weights))

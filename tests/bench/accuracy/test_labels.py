@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mobilebench.bench.accuracy.labels import preprocess, read
+from mobilebench.bench.accuracy.labels import check_sizes, preprocess, read
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.targets.errors import BenchError
 
@@ -48,6 +48,14 @@ def test_class_directories_are_counted_in_alphabetical_order(tmp_path: Path) -> 
     assert dataset.labels == (1, 3)
 
 
+@pytest.mark.parametrize("name", ["labels.csv", "labels.tsv", "val_map.txt"])
+def test_a_directory_stands_for_the_list_in_it(tmp_path: Path, name: str) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / name).write_text("a.png\t7\n")
+    assert read(tmp_path).labels == (7,)
+    assert read(tmp_path).name == tmp_path.name
+
+
 def test_other_images_or_labels_change_the_content_key(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     first = read(labels(tmp_path, "a.png,1\n")).sha256
@@ -62,11 +70,16 @@ def test_other_images_or_labels_change_the_content_key(tmp_path: Path) -> None:
         ("", "names no images"),
         ("a.png\n", "line 2: 'a.png' is not an image and a class index"),
         ("a.png,cat\n", "line 2: 'a.png,cat' is not"),
-        ("a.png,1000\n", "a.png has class 1000; classes are 0 to 999"),
+        ("a.png,1000\n", "a.png has class 1000; classes are 0 to 999; .* from 1: subtract 1"),
+        (
+            "a.png,1000\nb.png,0\n",
+            "a.png has class 1000; .*; if 0 is a background that the network",
+        ),
+        ("a.png,1001\n", "a.png has class 1001; classes are 0 to 999$"),
         ("a.png,-1\n", "a.png has class -1"),
         ("nosuch.png,1\n", "nosuch.png is missing"),
         ("damaged.png,1\n", "damaged.png is damaged"),
-        ("labels.csv,1\n", "labels.csv is damaged"),
+        ("labels.csv,1\n", "labels.csv is a text file"),
     ],
 )
 def test_errors_name_the_file(tmp_path: Path, text: str, reason: str) -> None:
@@ -82,7 +95,7 @@ def test_a_directory_that_is_empty_or_of_other_classes_is_refused(tmp_path: Path
     with pytest.raises(BenchError, match="has no images"):
         read(tmp_path)
     picture(tmp_path / "cat" / "a.png")
-    with pytest.raises(BenchError, match="has 1 class directories"):
+    with pytest.raises(BenchError, match="has one directory with images, cat"):
         read(tmp_path)
 
 
@@ -110,3 +123,13 @@ def test_an_image_that_is_too_small_is_named(tmp_path: Path) -> None:
     dataset = read(labels(tmp_path, "a.png,0\n"))
     with pytest.raises(BenchError, match=r"a\.png: is 30x40, the network takes 32x32"):
         preprocess(dataset, [0], Preprocessing(32, 32, None, HALF, HALF))
+
+
+def test_an_image_that_is_too_small_is_named_before_anything_is_measured(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png", size=(40, 40))
+    picture(tmp_path / "b.png", size=(30, 40), seed=1)
+    dataset = read(labels(tmp_path, "a.png,0\nb.png,0\n"))
+    with pytest.raises(BenchError, match=r"b\.png: is 30x40, the network takes 32x32"):
+        check_sizes(dataset, Preprocessing(32, 32, None, HALF, HALF))
+    check_sizes(dataset, Preprocessing(32, 32, 36, HALF, HALF))
+    check_sizes(dataset, Preprocessing(30, 30, None, HALF, HALF))

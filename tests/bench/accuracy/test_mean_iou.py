@@ -85,3 +85,14 @@ def test_an_image_without_labels_changes_nothing() -> None:
     assert both.miou_percent == alone.miou_percent
     assert both.images_agreement == alone.images_agreement
     assert interval_of(both) == pytest.approx((both.miou_percent, both.miou_percent))
+
+
+def test_other_numbers_of_classes_are_counted_alike() -> None:
+    truth = np.array([[0, 1, 1, 255]], np.uint8)
+    logits = np.array([[[[-1.0, 2.0, -0.5, 3.0]]]], np.float32)  # one map: its sign is the class
+    answer = label(logits)[0]
+    np.testing.assert_array_equal(answer, [[0, 1, 0, 1]])
+    scored = score_segmentation([(answer, answer, truth)], 2)
+    assert scored.miou_percent == pytest.approx(100 * (1 / 2 + 1 / 2) / 2)
+    many = np.full((1, 4), 149, np.uint8)
+    assert score_segmentation([(many, many, many)], 150).miou_percent == 100

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mobilebench.bench.accuracy.masks import voc_colour
 from mobilebench.bench.accuracy.voc import preprocess, read, shown_labels
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.targets.errors import BenchError
@@ -86,10 +87,10 @@ def test_other_images_or_masks_change_the_content_key(tmp_path: Path) -> None:
         ("a.png,nosuch.png\n", "mask .*nosuch.png is missing"),
         ("cut.png,m.png\n", "image .*cut.png is damaged"),
         ("a.png,cut.png\n", "mask .*cut.png is damaged"),
-        ("a.png,masks.csv\n", "mask .*masks.csv is damaged"),
+        ("a.png,masks.csv\n", "mask .*masks.csv is a text file"),
         ("a.png,wide.png\n", "mask .*wide.png is 9x4, its image 6x4"),
         ("a.png,c21.png\n", "mask .*c21.png has class 21; classes are 0 to 20, and 255"),
-        ("a.png,a.png\n", "mask .*a.png is an image of mode RGB"),
+        ("a.png,a.png\n", "mask .*a.png: it has the colour .* none of the classes'"),
         ("a.png,blank.png\n", "no mask has a class in any pixel"),
     ],
 )
@@ -116,7 +117,7 @@ def test_other_directories_and_files_are_refused(tmp_path: Path) -> None:
     listed.write_text("2007_000033\n")
     with pytest.raises(BenchError, match=r"JPEGImages/2007_000033\.jpg is missing"):
         read(tmp_path)
-    listed.write_bytes(b"\xff\xfe")
+    listed.write_bytes(b"\x00\x01")
     with pytest.raises(BenchError, match="not a list of images"):
         read(tmp_path)
 
@@ -192,3 +193,196 @@ def test_inputs_need_not_be_square(
         preprocess(data, [0], how)[0], np.broadcast_to(expected, (3, 33, 65))
     )
     np.testing.assert_array_equal(shown_labels(data, [0], how)[0] == 1, expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\nb\n",
+        "\ufeffa\r\nb\r\n",
+        "a.jpg\nb.jpg\n",
+        "a  1\nb -1\n",
+        "/JPEGImages/a.JPG /SegmentationClass/a.png\nJPEGImages/b.JPG SegmentationClass/b.png\n",
+        "A\n\nB",
+    ],
+)
+def test_every_form_of_a_list_of_voc_s_layout_is_read_alike(tmp_path: Path, text: str) -> None:
+    listed = voc(tmp_path, "a", "b")
+    for name in ("a", "b"):
+        file = tmp_path / "JPEGImages" / f"{name}.jpg"
+        file.rename(file.with_suffix(".JPG"))
+    listed.write_text(text)
+    data = read(tmp_path)
+    assert [file.name for file in data.images] == ["a.JPG", "b.JPG"]
+    assert [file.name for file in data.masks] == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a.png,m.png\n",
+        "a.png m.png\n",
+        "image;mask\na.png;m.png\n",
+        "split,mask,image\nval,m.png,a.png\n",
+        "\ufeffa.png\tm.PNG\n",
+    ],
+)
+def test_every_form_of_a_list_of_pairs_is_read_alike(tmp_path: Path, text: str) -> None:
+    picture(tmp_path / "a.png")
+    mask(tmp_path / "m.png")
+    (tmp_path / "masks.csv").write_text(text)
+    data = read(tmp_path)
+    assert [
+        (image.name, labels.name) for image, labels in zip(data.images, data.masks, strict=True)
+    ] == [("a.png", "m.png")]
+
+
+PERSON = np.zeros((4, 6), np.uint8)
+PERSON[1:3, 2:5] = 15
+HOW = Preprocessing(4, 6, None, HALF, HALF)
+
+
+def save_mask(path: Path, pixels: np.ndarray) -> None:
+    wide = pixels.dtype in (np.float32, np.int32)  # which PNG has not
+    Image.fromarray(pixels).save(path, "TIFF" if wide else "PNG")
+
+
+def labels_of(
+    root: Path, pixels: np.ndarray, classes: int = 21, names: tuple[str, ...] = ()
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the classes that a network is told of a mask, and what was noted."""
+    picture(root / "a.png")
+    save_mask(root / "m.png", pixels)
+    data = read(rows(root, "a.png,m.png\n"), classes, names)
+    return shown_labels(data, [0], HOW)[0], data.notes
+
+
+COLOURS = np.array([voc_colour(number) for number in range(256)], np.uint8)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        PERSON,
+        PERSON.astype(np.uint16),
+        PERSON.astype(np.int32),
+        np.dstack([PERSON] * 3),
+        COLOURS[PERSON],
+        np.dstack([COLOURS[PERSON], np.full_like(PERSON, 255)]),
+    ],
+    ids=["plain", "16 bits", "32 bits", "grey in three channels", "colours", "with alpha"],
+)
+def test_indices_and_voc_s_colours_are_the_classes(tmp_path: Path, pixels: np.ndarray) -> None:
+    labels, notes = labels_of(tmp_path, pixels)
+    np.testing.assert_array_equal(labels, PERSON)
+    assert notes == ()
+
+
+def test_a_palette_of_voc_s_colours_in_another_order_means_the_colours(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    image = Image.fromarray((PERSON > 0).astype(np.uint8), "P")
+    image.putpalette([0, 0, 0, *voc_colour(15)])
+    image.save(tmp_path / "m.png")
+    data = read(rows(tmp_path, "a.png,m.png\n"))
+    np.testing.assert_array_equal(shown_labels(data, [0], HOW)[0], PERSON)
+
+
+@pytest.mark.parametrize("pixels", [np.where(PERSON, 255, 0).astype(np.uint8), PERSON > 0])
+def test_black_and_white_are_the_two_classes_of_a_network(
+    tmp_path: Path, pixels: np.ndarray
+) -> None:
+    labels, notes = labels_of(tmp_path, pixels, 2)
+    np.testing.assert_array_equal(labels, PERSON > 0)
+    assert notes == ("masks have the values 0 and 255 alone: 255 is taken as class 1",)
+    with pytest.raises(BenchError, match=r"0 and 255 alone, .*; write a classes\.txt beside"):
+        labels_of(tmp_path, pixels)
+
+
+@pytest.mark.parametrize(
+    ("listed", "pixels"),
+    [
+        ("0 background\n255 person\n", np.where(PERSON, 255, 0)),
+        ("background\nperson\n", np.where(PERSON, 255, 0)),
+        ("background\nperson\n", PERSON > 0),
+        ("0,background\n33,person\n7,road\n", np.where(PERSON, 33, 0)),
+        ("person,220,20,60\nbackground,0,0,0\n", np.where(PERSON[:, :, None], (220, 20, 60), 0)),
+        ("person,220.0,20,60\nbackground,0,0,0\n", np.where(PERSON[:, :, None], (220, 20, 60), 0)),
+        ("name,r,g,b\nPerson,64,64,64\nbackground,0,0,0", np.where(PERSON, 64, 0)),
+        (
+            "# label:color_rgb:parts:actions\nbackground:0,0,0::\nperson:9,8,7::\n",
+            np.where(PERSON[:, :, None], (9, 8, 7), 0),
+        ),
+    ],
+)
+def test_a_list_beside_the_data_tells_the_classes_by_name(
+    tmp_path: Path, listed: str, pixels: np.ndarray
+) -> None:
+    (tmp_path / "classes.txt").write_text(listed)
+    labels, _ = labels_of(tmp_path, pixels if pixels.dtype == bool else pixels.astype(np.uint8))
+    np.testing.assert_array_equal(labels, PERSON)
+
+
+def test_classes_of_the_data_are_left_out_by_name(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("void\nperson\n")
+    labels, _ = labels_of(tmp_path, (PERSON > 0).astype(np.uint8))
+    np.testing.assert_array_equal(labels, np.where(PERSON, 15, 255))
+
+
+def test_a_manifest_s_names_are_matched_with_the_list(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("water\nroad\n")
+    labels, _ = labels_of(
+        tmp_path, (PERSON > 0).astype(np.uint8), 3, ("background", "road", "water")
+    )
+    np.testing.assert_array_equal(labels, np.where(PERSON, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("listed", "pixels", "classes", "reason"),
+    [
+        ("background\nhelmet\n", PERSON > 0, 21, "its class 'helmet' is none of the network's"),
+        ("background\nhelmet\n", PERSON > 0, 5, "2 classes, the network 5 without names"),
+        ("background\na,b\n", PERSON, 21, "classes.txt, line 2: 'a,b' is not a class"),
+        ("0 background\n", PERSON, 21, "it has the value 15, which is none of the classes'"),
+        ("", COLOURS[PERSON], 5, "masks are in colours, and which class has which is not known"),
+        ("", np.where(PERSON, 33, 0).astype(np.uint8), 21, r"class 33; .* a classes\.txt beside"),
+        ("", PERSON.astype(np.uint16) * 100, 21, "it has class 1500"),
+        ("", PERSON.astype(np.float32), 21, "image of mode F, which is no mask"),
+    ],
+)
+def test_masks_that_cannot_be_understood_are_refused(
+    tmp_path: Path, listed: str, pixels: np.ndarray, classes: int, reason: str
+) -> None:
+    if listed:
+        (tmp_path / "classes.txt").write_text(listed)
+    picture(tmp_path / "a.png")
+    Image.fromarray(pixels).save(
+        tmp_path / "m.png", "TIFF" if pixels.dtype == np.float32 else "PNG"
+    )
+    with pytest.raises(BenchError, match=reason) as refusal:
+        read(rows(tmp_path, "a.png,m.png\n"), classes)
+    assert "\n" not in str(refusal.value)
+
+
+def test_masks_of_0_and_1_alone_are_noted(tmp_path: Path) -> None:
+    _, notes = labels_of(tmp_path, (PERSON > 0).astype(np.uint8))
+    assert notes == ("masks have no other classes than 0 and 1 (aeroplane) of the network's 21",)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_an_image_is_turned_as_its_mask_is(tmp_path: Path, stored: bool) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    pixels[:, :3] = 255
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    mask(tmp_path / "m.png", np.ones((4, 6) if stored else (6, 4)))
+    data = read(rows(tmp_path, "a.png,m.png\n"))
+    how = Preprocessing(6, 6, None, (0, 0, 0), (1, 1, 1))
+    shown, labels = preprocess(data, [0], how)[0], shown_labels(data, [0], how)[0]
+    expected = np.zeros((6, 6))
+    if stored:
+        expected[:4, :3] = 1  # bright on the left
+    else:
+        expected[:3, :4] = 1  # bright above
+    np.testing.assert_array_equal(shown[0], expected)
+    np.testing.assert_array_equal(labels == 1, np.indices((6, 6))[0 if stored else 1] < 4)

@@ -18,10 +18,9 @@ from mobilebench.bench.bundle.manifest import MANIFEST
 from mobilebench.bench.cache import file_sha256
 from mobilebench.bench.export.verify import verify_outputs
 from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.targets.catalog.instruction_sets import cpu_flags, local_cpuinfo
 from mobilebench.targets.catalog.target import find_target
-from mobilebench.targets.devices.proc_files import cpu_flags
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.rpc.local_server import local_cpuinfo
 from tests.bundles import MISSING, flip
 
 
@@ -132,7 +131,10 @@ def test_a_link_is_refused(copy: Path, tmp_path: Path) -> None:
         ({"target": {"tracker_key": 5}}, "manifest.json.target.tracker_key is 5, not str"),
         ({"target": {"cores": [-1]}}, "manifest.json.target.cores[0] is -1, not "),
         ({"weights": {"padding": "none"}}, "padding is 'none', not symmetric, same"),
-        ({"preprocessing": {"mean": [0, 0]}}, "preprocessing.mean is [0, 0], not tuple"),
+        (
+            {"preprocessing": {"mean": [0, 0]}},
+            "preprocessing in manifest.json does not match the bundle",
+        ),
         ({"measured": {"at": "now"}}, "manifest.json.measured has no device"),
         ({"compiled": MISSING}, "manifest.json has no compiled"),
     ],

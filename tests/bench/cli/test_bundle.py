@@ -156,12 +156,12 @@ def test_a_bundle_for_another_machine_can_be_exported(mobilebench: Any, tmp_path
     """Though nothing of it could be run or verified on this machine."""
     elsewhere = tmp_path / "elsewhere.toml"
     elsewhere.write_text(
-        'description = "elsewhere"\ndevice_type = "cpu"\ncpu_flags = ["amx_fp64"]\n'
+        'description = "elsewhere"\ndevice_type = "cpu"\ncpu_flags = ["3dnowext"]\n'
         '[tvm]\nkind = "llvm"\nmcpu = "x86-64-v3"\n'
     )
     done = mobilebench(*UNMEASURED, "bundle", "--target", "elsewhere.toml")
     assert done.returncode == 0, done.stderr
-    assert_refused(mobilebench("verify", "bundle"), "needs a processor with amx_fp64")
+    assert_refused(mobilebench("verify", "bundle"), "needs a processor with 3dnowext")
 
 
 def test_a_bundle_can_be_pinned(mobilebench: Any, bundle: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_bad_request_is_refused(
 def test_a_wrong_number_of_labels_is_refused(mobilebench: Any, tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("cat\ndog\n")
     done = mobilebench(*UNMEASURED, "bundle", "--labels", "names.txt")
-    assert_refused(done, "it has 2 lines, the network 1000 classes")
+    assert_refused(done, "it has 2 lines, the network tells 1000 classes")
 
 
 def test_a_bundle_for_this_machine_needs_no_tracker(mobilebench: Any, bundle: Path) -> None:

@@ -12,14 +12,16 @@ import pytest
 
 from mobilebench.reports.records.store import Store
 from mobilebench.schedules.databases.database import DIRECTORY_VARIABLE
+from mobilebench.schedules.precision import PRECISIONS
 from mobilebench.targets.catalog.target import find_target
-from mobilebench.targets.emulated.board import make_board
+from mobilebench.targets.emulated.image import make_image
 from mobilebench.targets.emulated.running import running_file
 from tests.waiting import wait_until_ended
 
 VARIANTS = ("mobilenet_v2_0.35_32", "mobilenet_v2_0.35_96")
 SELECTED = [argument for name in VARIANTS for argument in ("--variant", name)]
-TOOLS = ("debootstrap", "qemu-aarch64-static")
+TOOLS = ("debootstrap", "qemu-aarch64")  # the one of qemu-user, which takes plug-ins
+BOARDS = ("emulated-arm", "emulated-cortex-a76", "emulated-neoverse-v1")
 
 pytestmark = [
     pytest.mark.slow,
@@ -36,7 +38,8 @@ def board(cache_dir: Path) -> Iterator[None]:
     from mobilebench.targets.emulated.board import stop_boards
 
     yield
-    stop_boards(find_target("emulated-arm"), cache_dir)
+    for name in BOARDS:
+        stop_boards(find_target(name), cache_dir)
 
 
 def processes(cache_dir: Path) -> list[psutil.Process]:
@@ -83,6 +86,11 @@ def test_a_board_is_started_measured_tuned_and_stopped(
         assert record.relative_l2_error is not None
         assert record.relative_l2_error < 1e-5
         assert record.retries == 0
+        assert record.instructions is not None
+        assert record.macs / 8 < record.instructions < record.macs  # four lanes at a time
+    assert {record.device for record in records} <= {
+        f"emulated-arm-{number} (emulated)" for number in (1, 2)
+    }
     page = (tmp_path / "mobilebench-report" / "index.html").read_text()
     assert "emulated" in page
     assert not list((tmp_path / "mobilebench-report").glob("**/runtimes*.png"))
@@ -113,11 +121,85 @@ def test_a_board_is_started_measured_tuned_and_stopped(
     assert "was not running" in done.stdout
 
 
+def test_boards_of_several_processors_run_at_once_and_count_alike_every_time(
+    mobilebench_process: Any, tmp_path: Path
+) -> None:
+    mobilebench, others = mobilebench_process, BOARDS[1:]
+    for name in others:
+        done = mobilebench("board", "start", name)
+        assert done.returncode == 0, done.stderr
+    targets = [argument for name in others for argument in ("--target", name)]
+    for further in (targets, targets, [*targets[:2], "--kernels", "--time-limit", "1800"]):
+        done = mobilebench("run", *further, *SELECTED[:2])
+        assert done.returncode == 0, done.stderr
+    with Store(str(tmp_path / "mobilebench.sqlite")) as store:
+        first, second, (record,) = (store.records([run.run_id]) for run in store.runs())
+        kernels = store.kernels(record)
+    assert {record.cpu_model for record in second} == {
+        "1 x Cortex-A76 (emulated)",
+        "1 x QEMU max (emulated)",
+    }
+    counts = [{record.target: record.instructions for record in run} for run in (first, second)]
+    for name in others:
+        before, after = (count[name] for count in counts)
+        assert before is not None and after is not None
+        assert abs(after - before) < before / 10_000
+    parts = [kernel.instructions for kernel in kernels if kernel.instructions is not None]
+    assert len(parts) == len(kernels) == record.kernel_count
+    assert record.instructions is not None
+    assert 0.8 * record.instructions < sum(parts) < record.instructions
+    done = mobilebench("compare", "latest~2", "latest~1")
+    assert done.returncode == 0, done.stdout
+    assert "no regressions in 2 cells: 2 same" in done.stdout
+    for name in others:
+        assert mobilebench("board", "stop", name).returncode == 0
+
+
+def test_bytes_give_x86_s_integers_and_half_precision_is_what_the_processor_has(
+    mobilebench_process: Any, tmp_path: Path
+) -> None:
+    mobilebench, boards = mobilebench_process, BOARDS[:2]
+    for name in boards:
+        done = mobilebench("board", "start", name)
+        assert done.returncode == 0, done.stderr
+    targets = [argument for name in ("native", *boards) for argument in ("--target", name)]
+    precisions = [word for one in PRECISIONS for word in ("--precision", one)]
+    done = mobilebench("run", *targets, *SELECTED[2:], "--runtime", "tvm", *precisions)
+    for name in boards:
+        mobilebench("board", "stop", name)
+    assert done.returncode == 0, done.stderr
+    with Store(str(tmp_path / "mobilebench.sqlite")) as store:
+        records = store.records([store.runs()[-1].run_id])
+    rows = {(one.target, one.precision): one for one in records}
+    assert {row.status for row in rows.values()} == {"ok"}
+    errors = {
+        (row.relative_l2_error, row.float32_l2_error)
+        for (_, precision), row in rows.items()
+        if precision == "int8"
+    }
+    assert len(errors) == 1  # of outputs that are the same, bit for bit
+    without, computing = (rows[name, "float16"] for name in boards)
+    assert without.runtime_notes.startswith("weights are stored in half precision")
+    assert computing.runtime_notes == "computes in half precision"
+    counts = [rows[boards[1], precision].instructions or 0 for precision in PRECISIONS]
+    assert counts[0] > 1.1 * counts[1] > 1.1 * counts[2] > 0
+
+
+def test_a_board_without_the_target_s_instructions_is_refused(mobilebench_process: Any) -> None:
+    mobilebench, name = mobilebench_process, "emulated-cortex-a76"
+    done = mobilebench("board", "start", name, "--cpu", "cortex-a72")
+    assert done.returncode == 0, done.stderr
+    done = mobilebench("run", "--target", name, *SELECTED[:2])
+    mobilebench("board", "stop", name)
+    assert done.returncode == 2
+    assert "1 x Cortex-A72 (emulated)) lacks asimdhp, asimddp, atomics" in done.stderr
+
+
 def test_downloads_are_kept_with_their_checksums(cache_dir: Path) -> None:
     said: list[str] = []
-    launcher = make_board(cache_dir, said.append)
+    image = make_image(cache_dir, said.append)
     assert said == []  # it was there
-    sums = (launcher.parent / "packages.sha256").read_text().splitlines()
+    sums = (image / "packages.sha256").read_text().splitlines()
     assert any("libpython3.11-stdlib" in line for line in sums)
     assert all(len(line.split()[0]) == 64 for line in sums)
 

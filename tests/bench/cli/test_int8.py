@@ -1,5 +1,7 @@
 """Eight bits, as their users have them: measured beside others, and exported."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,11 @@ def test_a_bundle_in_8_bits_is_smaller_and_verified(mobilebench: Any, tmp_path: 
     assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
     done = mobilebench("verify", "small")
     assert done.returncode == 0, done.stderr
+    assert (tmp_path / "small" / "reference" / "input.bin").stat().st_size == 3 * 64 * 96
+    program = [sys.executable, tmp_path / "small" / "run.py", "--check"]
+    checked = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout.endswith("ok\n")
 
 
 def test_calibration_without_8_bits_is_refused(mobilebench: Any, tmp_path: Path) -> None:
@@ -70,3 +77,26 @@ def test_too_few_images_are_refused(
     assert done.returncode == 2
     assert reason in done.stderr.splitlines()[-1]
     assert "at least 10" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run",),
+        ("export", "--target", "native", "--no-measure", "--out", "bundle"),
+        ("tune", "--target", "native", "--trials", 1),
+    ],
+    ids=lambda command: str(command[0]),
+)
+def test_images_that_are_too_small_are_refused_before_anything_is_made(
+    mobilebench: Any, tmp_path: Path, command: tuple[object, ...]
+) -> None:
+    from PIL import Image
+
+    (tmp_path / "images").mkdir()
+    for number in range(10):
+        Image.new("RGB", (96, 63)).save(tmp_path / "images" / f"{number}.png")
+    select = ("--variant", VARIANT, "--precision", "int8")
+    done = mobilebench(*command, *select, "--calibration", tmp_path / "images")
+    assert done.returncode == 2
+    assert "0.png: is 96x63, the network takes 96x64; " in done.stderr.splitlines()[-1]

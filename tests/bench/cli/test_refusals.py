@@ -37,7 +37,7 @@ def assert_refused(done: Any, *parts: str) -> None:
         (["tune", "--target", "x86-64-v5"], "unknown target 'x86-64-v5'"),
         (["report"], "no such file; `mobilebench run` makes one"),
         (["store", "runs"], "no such file; `mobilebench run` makes one"),
-        (["variants", "--variant", "resnet50"], "unknown variant 'resnet50'"),
+        (["variants", "--variant", "resnet50"], "unknown variant 'resnet50'; give a name like"),
         (["devices", "--tracker", "nowhere"], "tracker 'nowhere': give it as HOST:PORT"),
         (["board", "start", "native"], "target native: it is not an emulated board"),
         (["frobnicate"], "frobnicate"),
@@ -51,11 +51,30 @@ def test_a_refused_request_prints_one_line_and_exits_with_2(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["run", "--varient", "small"], "option --varient; did you mean --variant? See `{} run"),
+        (["run", "--frobnicate"], "--frobnicate; this command has none of that name. See `{} run"),
+        (["run", "--threads"], "Option '--threads' requires an argument. See `{} run"),
+        (["runn"], "unknown command 'runn'; did you mean run? See `{}"),
+        (["store", "rnus"], "unknown command 'rnus'; did you mean runs? See `{} store"),
+        (["compare", "latest"], "Missing argument 'HEAD'. See `{} compare"),
+    ],
+)
+def test_a_command_line_that_cannot_be_read_names_the_commands_own_help(
+    mobilebench: Any, arguments: list[str], line: str
+) -> None:
+    assert_refused(mobilebench(*arguments), f"{line.format('mobilebench')} --help`.")
+
+
+@pytest.mark.parametrize(
     ("arguments", "parts"),
     [
+        (["--variant", "publishd"], ["unknown variant 'publishd'; did you mean published?"]),
         (["--variant", "mobilenet_v2_1.0_225x"], ["unknown variant", "mobilenet_v2_1.0_224"]),
         (["--variant", "mobilenet_v2_1.0_31"], ["31x31", "32 to 4096"]),
         (["--variant", "mobilenet_v2_0_224"], ["width multiplier must be above 0"]),
+        (["--threads", "1000"], ["1000 threads were asked for, and it may use", "at most"]),
         (["--target", "x86-64-v5"], ["unknown target", "x86-64-v4"]),
         (["--runtime", "onyxruntime"], ["unknown runtime", "onnxruntime"]),
         (["--effort", "fast"], ["unknown effort", "quick", "standard", "rigorous"]),
@@ -81,6 +100,7 @@ def test_run_refuses(mobilebench: Any, arguments: list[str], parts: list[str]) -
     ("text", "parts"),
     [
         ("variant = [", ["suite.toml"]),
+        ('variant = ["smal"]', ["suite.toml", "did you mean small?"]),
         ('varian = ["small"]', ["suite.toml", "'varian'", "variant"]),
         ('variant = "small"', ["suite.toml", "variant must be a list"]),
         ("threads = [true]", ["suite.toml", "threads"]),
@@ -96,6 +116,62 @@ def test_run_refuses_a_bad_suite_file(
 def test_run_refuses_a_bad_target_file(mobilebench: Any, tmp_path: Path) -> None:
     (tmp_path / "board.toml").write_text('descripton = "a board"')
     assert_refused(mobilebench("run", "--target", "board.toml"), "board.toml", "'descripton'")
+
+
+ARM = '[tvm]\nkind = "llvm"\nmtriple = "aarch64-linux-gnu"\nmcpu = "cortex-a72"\n'
+BOARD = 'description = "a board"\ndevice_type = "cpu"\ntoolchain = "aarch64-linux"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (BOARD + 'cpu_flags = ["neon"]\n' + ARM, "Linux calls it asimd"),
+        (BOARD + 'tracker_key = "b"\n' + ARM.replace("aarch64", "riscv64"), "no toolchain serves"),
+    ],
+)
+def test_a_target_that_cannot_work_is_refused_before_anything_is_compiled(
+    mobilebench: Any, tmp_path: Path, text: str, part: str
+) -> None:
+    (tmp_path / "board.toml").write_text(text)
+    for command in (["run"], ["tune"], ["export", "--out", "bundle"]):
+        done = mobilebench(*command, *TINY, "--target", "board.toml")
+        assert_refused(done, "target board:", part)
+    assert_refused(mobilebench("targets", "--check", "board.toml"), "target board:", part)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_an_export_that_cannot_be_measured_names_the_option_that_builds_it(
+    mobilebench: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "board.toml").write_text(BOARD + ARM)
+    export = ("export", *TINY, "--out", "bundle", "--target")
+    assert_refused(mobilebench(*export, "board.toml"), "tracker_key", "with --no-measure")
+    done = mobilebench(*export, "raspberry-pi-4", "--measure")
+    assert_refused(done, "give their tracker as --tracker HOST:PORT")
+
+
+@pytest.mark.slow
+def test_a_target_is_checked_without_its_board(mobilebench: Any, tmp_path: Path) -> None:
+    (tmp_path / "board.toml").write_text(BOARD + 'tracker_key = "b"\n' + ARM)
+    done = mobilebench("targets", "--check", "board.toml")
+    assert done.returncode == 0, done.stderr
+    assert "board.toml: good. Code for cortex-a72, aarch64-linux-gnu" in done.stdout
+    assert "measured on boards of key b" in done.stdout
+    (tmp_path / "board.toml").write_text(BOARD + 'tracker_key = "b"\n' + ARM.replace("72", "7x"))
+    assert_refused(mobilebench("targets", "--check", "board.toml"), "no CPU 'cortex-a7x'")
+
+
+@pytest.mark.slow
+def test_a_bundle_for_boards_is_built_without_one_and_says_that_it_is_not_measured(
+    mobilebench: Any, tmp_path: Path
+) -> None:
+    done = mobilebench("export", *TINY, "--target", "raspberry-pi-4", "--out", "bundle")
+    assert done.returncode == 0, done.stderr
+    assert "it will be built, but not measured" in done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith(f"{TINY[1]} for raspberry-pi-4: not mea")
+    assert "| latency | not measured |" in (tmp_path / "bundle" / "README.md").read_text()
+    assert_refused(mobilebench("verify", "bundle"), "--tracker HOST:PORT", "with --no-run")
+    assert mobilebench("verify", "bundle", "--no-run").returncode == 0
 
 
 def test_run_refuses_a_truncated_checkpoint(mobilebench: Any, tmp_path: Path) -> None:
@@ -121,7 +197,7 @@ def test_run_refuses_a_checkpoint_of_another_network(mobilebench: Any, tmp_path:
     save_checkpoint(tmp_path / "weights.pth", parse_variant(TINY[1]))
     (tmp_path / "weights.toml").unlink()  # nothing is declared
     done = mobilebench("run", *TINY, *DETECTOR, "--weights", "weights.pth")
-    assert_refused(done, "weights.pth", "lacks extras")
+    assert_refused(done, "weights.pth", "no checkpoint fits it", "is a mobilenet_v2")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +211,7 @@ def test_run_refuses_a_checkpoint_of_another_network(mobilebench: Any, tmp_path:
 def test_run_refuses_bad_images(
     mobilebench: Any, tmp_path: Path, text: str, parts: list[str]
 ) -> None:
-    (tmp_path / "weights.pth").write_bytes(b"not read before the images are")
+    (tmp_path / "weights.pth").write_bytes(b"\0 not read before the images are")
     (tmp_path / "damaged.png").write_bytes(b"\x89PNG and no more")
     Image.new("RGB", (40, 40)).save(tmp_path / "dog.png")
     (tmp_path / "labels.csv").write_text(f"file,class_index\n{text}")
@@ -150,7 +226,7 @@ BOX = (0, 1, 1, 2, 3, 4)  # image, category, x, y, width, height
 @pytest.fixture
 def with_data(mobilebench: Any, tmp_path: Path) -> Callable[..., Any]:
     """Return a function that runs a variant on data, with a checkpoint that is not read before."""
-    (tmp_path / "weights.pth").write_bytes(b"not read before the images are")
+    (tmp_path / "weights.pth").write_bytes(b"\0 not read before the images are")
 
     def run(*variant: str, data: str = "data") -> Any:
         return mobilebench("run", *variant, "--weights", "weights.pth", "--data", data)
@@ -163,7 +239,7 @@ def with_data(mobilebench: Any, tmp_path: Path) -> Callable[..., Any]:
     [
         (["a.png", "nosuch.png"], [BOX], ["nosuch.png is missing"]),
         (["a.png", "cut.jpg"], [BOX], ["cut.jpg is damaged"]),
-        (["a.png"], [(0, 91, 1, 2, 3, 4)], ["annotation 0", "category 91", "1 to 90"]),
+        (["a.png"], [(0, 91, 1, 2, 3, 4)], ["annotation 0", "category 91", "not among"]),
         (["a.png"], [(1, 1, 1, 2, 3, 4)], ["annotation 0", "image 7", "not among"]),
         (["a.png"], [], ["'annotations' is empty"]),
         ([], [BOX], ["'images' is empty"]),
@@ -224,7 +300,7 @@ def test_run_names_the_extra_that_scores_detectors(
     write_coco(tmp_path / "data", ["a.png"], [BOX])
     (tmp_path / "pycocotools.py").write_text("raise ImportError")
     chosen = ("--weights", "weights.pth", "--data", "data")
-    (tmp_path / "weights.pth").write_bytes(b"not read before the images are")
+    (tmp_path / "weights.pth").write_bytes(b"\0 not read before the images are")
     done = mobilebench_process("run", *DETECTOR, *chosen, PYTHONPATH=f"{tmp_path}:{ROOT}")
     assert_refused(done, "pycocotools is not installed", "pip install 'mobilebench[data]'")
 
@@ -240,16 +316,16 @@ def test_run_refuses_checkpoints_of_one_name(mobilebench: Any, tmp_path: Path) -
     chosen = []
     for directory in ("one", "two"):
         (tmp_path / directory).mkdir()
-        (tmp_path / directory / "weights.pth").write_bytes(directory.encode())
+        (tmp_path / directory / "weights.pth").write_bytes(b"\0" + directory.encode())
         chosen += ["--weights", f"{directory}/weights.pth"]
     assert_refused(mobilebench("run", *TINY, *chosen), "two checkpoints", "weights.pth")
 
 
 def test_run_refuses_a_variant_that_no_checkpoint_is_for(mobilebench: Any, tmp_path: Path) -> None:
-    (tmp_path / "weights.pth").write_bytes(b"not read")
+    (tmp_path / "weights.pth").write_bytes(b"\0 not read")
     (tmp_path / "weights.toml").write_text("width_multiplier = 0.5")
     done = mobilebench("run", *TINY, "--weights", "weights.pth")
-    assert_refused(done, "mobilenet_v2_0.35_32", "width multiplier 0.35", "weights.pth")
+    assert_refused(done, "mobilenet_v2_0.35_32", "width multiplier 0.5", "weights.pth")
 
 
 def test_run_refuses_a_store_that_is_no_database(mobilebench: Any, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_accuracy_of_two_checkpoints_on_images(mobilebench: Any, tmp_path: Path)
         (tmp_path / f"{multiplier}.toml").write_text(manifest)
         chosen += ["--weights", f"{multiplier}.pth"]
     rows = []
-    for number in range(6):
+    for number in range(60):
         pixels = np.random.default_rng(number).integers(0, 256, (40, 50, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")
         rows.append(f"{number}.png,{number}")
@@ -84,13 +84,14 @@ def test_accuracy_of_two_checkpoints_on_images(mobilebench: Any, tmp_path: Path)
     records = records_of(tmp_path)
     assert [record.variant for record in records] == [VARIANT, "mobilenet_v2_0.5_32"]
     for record in records:
-        assert record.images == 6
+        assert record.images == 60
         assert record.data == tmp_path.name
         assert record.images_agreement == 1.0
         assert record.top1_percent == record.pytorch_top1_percent
         assert record.top5_percent == record.pytorch_top5_percent
+        assert "of 60 images, hardly more than guessing (0.1 %)" in record.warnings
     page = (tmp_path / "mobilebench-report" / "index.html").read_text()
-    assert "top-1 on 6 images" in page or "measured on 6 images" in page
+    assert "top-1 on 60 images" in page or "measured on 60 images" in page
 
 
 @pytest.mark.slow
@@ -236,7 +237,7 @@ def test_a_crash_and_a_hang_each_fail_one_row(
 def test_a_killed_run_resumes_without_losing_or_repeating_a_row(
     start: Any, mobilebench: Any, tmp_path: Path
 ) -> None:
-    process = start("run", *SELECTED)
+    process = start("run", *SELECTED, "--out", "its own report")
     wait_until(lambda: len(records_of(tmp_path)) >= 2, "two rows")
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -250,11 +251,14 @@ def test_a_killed_run_resumes_without_losing_or_repeating_a_row(
         (variant, runtime) for variant in TWO for runtime in RUNTIMES
     )
     assert len({r.run_id for r in after}) == 1
+    assert (tmp_path / "its own report" / "index.html").exists()
+    assert not (tmp_path / "mobilebench-report").exists()
 
 
 @pytest.mark.slow
 def test_ctrl_c_keeps_finished_rows_and_says_how_to_go_on(start: Any, tmp_path: Path) -> None:
-    process = start("run", *SELECTED)
+    others = [f"mobilenet_v2_0.35_{size}" for size in (40, 48, 56)]  # so that some are left
+    process = start("run", *SELECTED, *(part for one in others for part in ("--variant", one)))
     children: list[psutil.Process] = []
     wait_until(lambda: records_of(tmp_path), "the first row")
     wait_until(

@@ -15,6 +15,7 @@ from mobilebench.bench.tuning.tuning import Tuning, tune
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Store
 from mobilebench.schedules.databases.database import read_database, write_database
+from mobilebench.targets.errors import BenchError
 from tests.waiting import HANG_S, wait_until
 
 VARIANT, OTHER = "mobilenet_v2_0.35_32_t1", "mobilenet_v2_0.35_64_t1"
@@ -32,6 +33,18 @@ def tuned(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Path:
     with TuningDisplay(Console(quiet=True), "test") as progress:
         assert tune(request, progress)
     return directory
+
+
+def test_a_directory_that_cannot_be_written_is_refused_before_the_search(
+    tmp_path: Path, cache_dir: Path
+) -> None:
+    (tmp_path / "file").touch()
+    request = Tuning((VARIANT,), "native", 1, 1, tmp_path / "file" / "databases", cache_dir, 120)
+    with (
+        TuningDisplay(Console(quiet=True), "test") as progress,
+        pytest.raises(BenchError, match="give --out, or point MOBILEBENCH_DATABASES at, a"),
+    ):
+        tune(request, progress)
 
 
 @pytest.mark.slow

@@ -16,17 +16,23 @@ import pytest
 from PIL import Image
 
 from mobilebench.bench.accuracy.boxes import Suppression, anchors_of, detect
+from mobilebench.bench.accuracy.evaluation import preprocess_files
 from mobilebench.bench.build.artifact import LIBRARY
+from mobilebench.bench.bundle.bundle import open_bundle
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.schedules.params_pool import PARAMS_FILE
-from mobilebench.targets.devices.proc_files import cpu_flags
-from mobilebench.targets.emulated.board import make_board
-from mobilebench.targets.rpc.local_server import local_cpuinfo
+from mobilebench.targets.catalog.instruction_sets import cpu_flags, local_cpuinfo
+from mobilebench.targets.emulated.image import make_image
 from mobilebench.targets.toolchains.toolchain import find_toolchain
 from tests.bundles import export, flip
 from tests.datasets import structured_pixels
 
-INPUT = {"name": "input", "dtype": "float32", "reference": "reference/input.bin"}
+INPUT = {
+    "name": "input",
+    "layout": "NCHW",
+    "dtype": "float32",
+    "reference": "reference/input.bin",
+}
 CROSS_GCC = "aarch64-linux-gnu-g++"
 QEMU = "qemu-aarch64-static"
 
@@ -252,19 +258,16 @@ def test_it_finds_the_boxes_that_the_suite_finds(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("variant", "size"),
-    [("ssdlite_mobilenet_v2_0.35_96", 96), ("deeplabv3_mobilenet_v2_0.35_97", 97)],
+    "variant",
+    ["ssdlite_mobilenet_v2_0.35_96", "deeplabv3_mobilenet_v2_0.35_97"],
 )
 def test_a_detector_and_a_segmenter_answer_too(
-    tmp_path: Path, picture: Path, run: Run, variant: str, size: int
+    tmp_path: Path, picture: Path, run: Run, variant: str
 ) -> None:
     bundle = export(tmp_path / "bundle", variant=variant)
     assert run(bundle, "--check").returncode == 0
-    assert_refused(run(bundle, picture), f"is 121x81, the network takes {size}x{size}")
-    fitting = tmp_path / "fitting.ppm"
-    Image.open(picture).resize((size, size)).save(fitting)
-    found = answers(run(bundle, fitting))
-    expected = answers_of_run_py(bundle, fitting)
+    found = answers(run(bundle, picture))
+    expected = answers_of_run_py(bundle, picture)
     if variant.startswith("deeplab"):  # here no class is left out but those of few pixels
         found = [one.removesuffix(" of the pixels") for one in found][:5]
         expected = expected[: len(found)]
@@ -317,7 +320,7 @@ def test_a_damaged_bundle_is_refused_in_one_line(
         ({"task": "detect"}, ["its outputs are not a detector's"]),
         ({"params_storage": "External"}, ['"params_storage" is External']),
         ({"threads": 0}, ['"threads" cannot be 0']),
-        ({"inputs": [INPUT | {"shape": [1, 1, 64, 96]}]}, ["describes no network of one image"]),
+        ({"inputs": [INPUT | {"shape": [1, 0, 64, 96]}]}, ["describes no network of one image"]),
         ({"inputs": [INPUT | {"shape": [1, 3, -64, 96]}]}, ["describes no network of one image"]),
         ({"threads": "one"}, ['nothing proper of "threads"']),
         ({"inputs": []}, ["describes no network"]),
@@ -340,11 +343,11 @@ def test_a_processor_that_has_what_is_needed_is_not_refused(
 @pytest.mark.parametrize(
     ("content", "part"),
     [
-        (b"", "is no binary PPM file"),
-        (b"P3 1 1 255 0 0 0", "is no binary PPM file"),
+        (b"", "is no JPEG, PNG or binary PPM file"),
+        (b"P3 1 1 255 0 0 0", "is no JPEG, PNG or binary PPM file"),
         (b"P6 2 2 65535 " + bytes(24), "is no binary PPM file"),
         (b"P6 -2 2 255 " + bytes(12), "is no binary PPM file"),
-        (b"P6 99999999999 1 255 ", "is no binary PPM file"),
+        (b"P6 99999999999 1 255 ", "is 99999999999x1; a side may have 16384 pixels"),
         (b"P6 2 2 255 " + bytes(11), "ends before its last pixel"),
         (b"P6\n# a comment\n2 2\n255\n" + bytes(12), "is 2x2, the network takes 96x64"),
     ],
@@ -358,15 +361,21 @@ def test_a_file_that_is_no_picture_is_refused_in_one_line(
     assert_refused(run(bundle, file), f"{file}: {part}")
 
 
-def test_a_picture_is_to_be_scaled_beforehand(
-    forged: Callable[..., Path], bundle: Path, picture: Path, run: Run
-) -> None:
-    preprocessing = json.loads((bundle / "manifest.json").read_text())["preprocessing"]
-    assert_refused(
-        run(forged(preprocessing=preprocessing | {"resize": 80}), picture),
-        "is 121x81, its shorter side should be 80; magick",
-    )
-    assert run(forged(preprocessing=preprocessing | {"resize": 81}), picture).returncode == 0
+def test_what_the_network_is_given_is_written(bundle: Path, tmp_path: Path, run: Run) -> None:
+    opened = open_bundle(bundle)
+    for suffix in (".png", ".jpg", ".ppm"):
+        picture, given = tmp_path / f"picture{suffix}", tmp_path / "input.bin"
+        Image.fromarray(structured_pixels(181, 221)).save(picture)
+        done = run(bundle, picture, "--save-input", given)
+        if "built without" in done.stderr:
+            pytest.skip("apt-get install libjpeg-dev libpng-dev")
+        assert done.returncode == 0, done.stderr
+        how = opened.manifest.preprocessing
+        (expected,) = preprocess_files("classify", [picture], how)
+        found = np.fromfile(given, "<f4").reshape(expected.shape)
+        step = 1 / 255 / min(how.std)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1.01 * step)
+    assert_refused(run(bundle, "--check", "--save-input", given), "give a picture too")
 
 
 @pytest.mark.parametrize(
@@ -458,7 +467,7 @@ def test_a_model_runs_where_tvm_is_hidden_from_it(
 @pytest.mark.skipif(shutil.which(QEMU) is None, reason=f"{QEMU} is not installed")
 def test_it_is_compiled_here_for_64_bit_arm(cache_dir: Path, tmp_path: Path) -> None:
     bundle = export(tmp_path / "bundle", target="emulated-arm")
-    board = make_board(cache_dir, print).parent
+    board = make_image(cache_dir, print)
     installed = build(
         *(bundle, tmp_path, f"-DCMAKE_CXX_COMPILER={CROSS_GCC}", "-DCMAKE_SYSTEM_NAME=Linux"),
         "-DCMAKE_SYSTEM_PROCESSOR=aarch64",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mobilebench.bench.bundle.bundle import open_bundle
-from mobilebench.targets.emulated.board import make_board
+from mobilebench.targets.emulated.image import make_image
 from tests.bundles import export
 from tests.datasets import structured_pixels
 
@@ -36,7 +36,7 @@ def picture_of(bundle: Path, path: Path) -> int:
     from PIL import Image
 
     from mobilebench.bench.accuracy.images import normalised
-    from mobilebench.bench.models.weights import load_model
+    from mobilebench.bench.models.load_model import load_model
 
     opened = open_bundle(bundle)
     pixels = structured_pixels(64, 96)
@@ -72,7 +72,7 @@ def test_the_bundle_runs_in_a_fresh_environment_on_an_emulated_board(
     bundle = export(tmp_path / "bundle", target="emulated-arm")
     opened = open_bundle(bundle)
     assert opened.manifest.architecture == "aarch64"
-    launcher = make_board(cache_dir, lambda _: None)
+    launcher = make_image(cache_dir, lambda _: None) / "python"
     site = tmp_path / "site"
     tags = ["--platform=manylinux_2_28_aarch64", "--python-version=3.11", "--implementation=cp"]
     how = ["--quiet", f"--target={site}", "--only-binary=:all:", "--no-deps", *tags]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from array import array
 from collections.abc import Callable
+from importlib.resources import files
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,11 @@ from mobilebench.bench.build.artifact import LIBRARY
 from mobilebench.bench.bundle.bundle import open_bundle
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.inference import infer_on_device, workload_of
+from mobilebench.bench.models.class_names import usual_names
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import parse_variant
 from tests.bundles import MISSING, export, flip
-from tests.datasets import structured_pixels
+from tests.datasets import save_checkpoint, structured_pixels
 
 
 def run(bundle: Path, *arguments: object) -> Any:
@@ -154,6 +156,21 @@ def test_labels_are_printed(bundle: Path, picture: Path, tmp_path: Path) -> None
         assert " ".join(label) == f"thing {index}"
 
 
+@pytest.mark.slow
+def test_a_trained_classifier_s_answers_are_called_by_name(picture: Path, tmp_path: Path) -> None:
+    variant = parse_variant("mobilenet_v2_0.35_64")
+    save_checkpoint(tmp_path / "trained.pth", variant)
+    named = export(
+        tmp_path / "named", "--weights", tmp_path / "trained.pth", variant="mobilenet_v2_0.35_64"
+    )
+    names = usual_names("classify", 1000)
+    for line in run(named, picture, "--top", 3).stdout.splitlines()[1:]:
+        _, index, *name = line.split()
+        assert " ".join(name) == names[int(index)]
+    assert (named / "licenses" / "torchvision-LICENSE").is_file()
+    assert "licenses/torchvision-LICENSE" in (named / "LICENSE.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("spoil", "parts"),
     [
@@ -206,6 +223,47 @@ def test_an_impossible_number_of_threads_is_refused(bundle: Path, threads: str) 
     assert_refused(run(bundle, "--check", "--threads", threads), "the library was made for 1")
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs")
+def test_it_runs_where_it_may_and_on_no_more_threads(bundle: Path, tmp_path: Path) -> None:
+    last = max(os.sched_getaffinity(0))
+    shutil.copytree(bundle, tmp_path / "bundle")
+    tell = (
+        "import os, sys; sys.path.insert(0, '.'); import run; "
+        f"os.sched_setaffinity(0, {{{last}}}); manifest = run.read_manifest(); "
+        "model = run.Model(manifest, 1); run.relative_error(model, manifest); "
+        "print(os.sched_getaffinity(0)); "
+        "manifest['threads'] = 2; run.Model(manifest, 2)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", tell], capture_output=True, text=True, check=False,
+        cwd=tmp_path / "bundle",
+    )  # fmt: skip
+    assert done.stdout.strip() == f"{{{last}}}", done.stderr
+    assert "threads: 2 cannot be; this process may use 1 CPUs" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("files", "threads"),
+    [
+        ({"cpu.max": "50000 100000"}, 1),
+        ({"cpu.max": "max 100000"}, None),
+        ({"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({}, None),
+    ],
+)
+def test_a_container_s_quota_limits_threads(
+    bundle: Path, tmp_path: Path, files: dict[str, str], threads: int | None
+) -> None:
+    program = loaded(bundle, tmp_path)
+    program.CGROUP = tmp_path / "groups"
+    for name, content in files.items():
+        file = tmp_path / "groups" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    assert program.usable_cpus() == (threads or len(os.sched_getaffinity(0)))
+
+
 def test_nothing_is_imported_from_the_bundle(copy: Path) -> None:
     (copy / "hashlib.py").write_text("raise SystemExit('foreign code ran')\n")
     assert run(copy, "--check").returncode == 0
@@ -247,3 +305,13 @@ def assert_refused(done: Any, *parts: str) -> None:
     assert line.startswith("run.py: ")
     for part in parts:
         assert part in line
+
+
+def test_a_single_logit_tells_two_classes_apart(tmp_path: Path) -> None:
+    program = loaded(Path(str(files("mobilebench.bench.export") / "programs")), tmp_path)
+    found = program.classify([array("f", [0.4])], {}, 5)
+    assert [one["class"] for one in found] == [1, 0]
+    assert found[0]["share"] == pytest.approx(1 / (1 + np.exp(-0.4)))
+    manifest = {"outputs": [{"shape": [1, 1, 2, 2]}]}
+    shares = program.segment([array("f", [-1, 2, -0.5, -3])], manifest, 5)
+    assert shares == [{"class": 0, "share": 0.75}, {"class": 1, "share": 0.25}]

@@ -1,9 +1,14 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from mobilebench.bench.config.effort import EFFORTS, find_effort
+from mobilebench.bench.measure.attempt import CellResult
 from mobilebench.bench.measure.latency import Latency, is_complete, round_size, warnings_for
+from mobilebench.targets.devices.device import DeviceState
 from mobilebench.targets.errors import BenchError
+from mobilebench.targets.processes.cpu_allowance import CpuAllowance
 
 
 def test_percentiles_are_over_all_rounds() -> None:
@@ -45,6 +50,29 @@ def test_the_interval_covers_the_true_median_as_often_as_it_says(
     assert hits >= 52
 
 
+def test_an_interval_of_very_many_samples_is_no_more_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    sort, sorted_numbers = np.sort, 0
+
+    def counting(values: np.ndarray, *arguments: object, **options: object) -> np.ndarray:
+        nonlocal sorted_numbers
+        sorted_numbers += np.asarray(values).size
+        found: np.ndarray = sort(values, *arguments, **options)  # type: ignore[call-overload]
+        return found
+
+    monkeypatch.setattr("mobilebench.bench.measure.latency._RESAMPLES", 100)
+    monkeypatch.setattr(np, "sort", counting)
+    generator = np.random.default_rng(1)
+    rounds = [(shift + generator.gamma(9, 1e-4, 40_000)).tolist() for shift in (0.001, 0, 0.001)]
+    latency = Latency.from_rounds(rounds)
+    assert latency.samples == 120_000
+    assert latency.p50_ms == pytest.approx(float(np.median(rounds)))
+    assert sorted_numbers < 120_000 + 100 * 12_000
+    # Two rounds agree on their median and one is apart: the interval spans both.
+    apart, usual = (float(np.median(rounds[place])) for place in (1, 0))
+    assert latency.ci95_low_ms == pytest.approx(apart, rel=0.02)
+    assert latency.ci95_high_ms == pytest.approx(usual, rel=0.02)
+
+
 def test_a_round_that_was_cut_short_counts_for_what_it_has() -> None:
     whole, short = [1.0] * 9, [3.0]
     latency = Latency.from_rounds([whole, short])
@@ -78,8 +106,33 @@ def test_large_spread_and_drift_give_warnings() -> None:
     assert warnings_for(steady, 1.0, 1.05) == []
     assert warnings_for(steady, None, None) == []
     assert "standard deviation is 50%" in warnings_for(spread, 1.0, 1.0)[0]
-    assert "+30%" in warnings_for(steady, 1.0, 1.3)[0]
-    assert "-20%" in warnings_for(steady, 1.0, 0.8)[0]
+    assert "30% more time" in warnings_for(steady, 1.0, 1.3)[0]
+    assert "20% less time" in warnings_for(steady, 1.0, 0.8)[0]
+
+
+def test_a_quota_that_has_stopped_the_process_is_told_as_the_reason_for_spread() -> None:
+    steady, spread = (
+        dataclasses.replace(Latency.from_rounds([[1.0, 1.0, 1.0]]), cv=cv) for cv in (0.0, 0.5)
+    )
+    state = DeviceState(
+        "", "", "", "", False, "", "", 2, frozenset(), "", None, None, None, None, 1.0
+    )
+
+    def result(before_s: float, after_s: float) -> CellResult:
+        before, after = (
+            dataclasses.replace(state, allowance=CpuAllowance((0, 1), (0, 1), 1.5, stopped_s))
+            for stopped_s in (before_s, after_s)
+        )
+        return CellResult([], before=before, after=after)
+
+    stopped = result(1.0, 3.5).stopped
+    assert stopped.startswith("its quota of 1.5 CPUs' time stopped it for 2.5 s: ")
+    (found,) = warnings_for(spread, 1.0, 1.0, stopped)
+    assert found == f"spread: standard deviation is 50% of the mean, probably because {stopped}"
+    assert warnings_for(steady, 1.0, 1.0, stopped) == [f"quota: {stopped}"]
+    assert result(3.5, 3.5).stopped == ""
+    assert CellResult([], before=state, after=state).stopped == ""
+    assert CellResult([]).stopped == ""
 
 
 def test_an_unknown_effort_names_the_nearest() -> None:

@@ -15,8 +15,8 @@ from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.models.weights import Weights
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Run, Store
+from mobilebench.targets.devices.own_name import own_device_name
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.rpc.local_server import local_device_name
 
 RUN = "20260102-030405-abcd"
 SUITE = Suite(
@@ -58,7 +58,7 @@ def record(**others: Any) -> Record:
         "width": 96,
         "precision": "float32",
         "target": "native",
-        "device": local_device_name(),
+        "device": own_device_name(),
         "emulated": False,
         "runtime": "tvm",
         "runtime_version": "1",
@@ -138,16 +138,14 @@ def test_a_target_without_a_precision_has_one_row_that_says_so(
     cells = open_cells(replace(context, suite=suite.model_copy(update={"threads": (1,)})), store)
     assert [(c.target.name, c.precision, c.runtimes, c.supported) for c in cells[:6]] == [
         ("native", "float32", ("tvm", "torch"), ("tvm", "torch")),
-        ("native", "float16", ("tvm",), ()),
+        ("native", "float16", ("tvm", "torch"), ("tvm",)),
         ("native", "int8", ("tvm", "torch"), ("tvm",)),
         ("opencl", "float32", ("tvm",), ("tvm",)),
         ("opencl", "float16", ("tvm",), ("tvm",)),
         ("opencl", "int8", ("tvm",), ()),
     ]
     assert len(cells) == 2 * 6
-    assert cells[1].unsupported == {
-        "tvm": "target native is a CPU, which computes in float32 and int8"
-    }
+    assert cells[1].unsupported == {"torch": "torch is measured at float32 only"}
     assert cells[2].unsupported == {"torch": "torch is measured at float32 only"}
     assert cells[5].unsupported == {
         "tvm": "target opencl is an OpenCL device, which computes in float32 and float16"

@@ -1,6 +1,7 @@
 """Checkpoints with timm's and TF-slim's names, made from a reference model by the published lists.
 
-`timm_keys.txt` is the `state_dict` of timm's `mobilenetv2_100`, `slim_variables.txt` the model
+`timm_keys.txt` is the `state_dict` of timm's `mobilenetv2_100`, `timm_120d_keys.txt` that of
+`mobilenetv2_120d`, `slim_variables.txt` the model
 variables of slim's `mobilenet_v2`. Both are in the order in which the network runs, which is
 torchvision's order too.
 """
@@ -10,14 +11,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mobilebench.bench.models.find_weights import find_weights
+from mobilebench.bench.models.load_model import load_model
 from mobilebench.bench.models.mobilenet_v2 import MobileNetV2
 from mobilebench.bench.models.variant import Variant
-from mobilebench.bench.models.weights import Weights, find_weights, load_model
+from mobilebench.bench.models.weights import Weights
 
 Arrays = dict[str, np.ndarray]
 
 # Who reads slim's names pads and normalises as slim does.
 AS_SLIM = Weights(seed=7, padding="same", batch_norm_epsilon=1e-3)
+_LAYERS = 19  # of MobileNetV2 without a depth multiplier, classifier apart
 AVERAGE = "/ExponentialMovingAverage"
 
 
@@ -27,7 +31,9 @@ def published(file: str) -> list[str]:
 
 def timm_state(model: MobileNetV2) -> dict[str, torch.Tensor]:
     """Return a model's `state_dict` as timm would have saved it."""
-    return dict(zip(published("timm_keys.txt"), model.state_dict().values(), strict=True))
+    deep = len(model.features) > _LAYERS
+    names = published("timm_120d_keys.txt" if deep else "timm_keys.txt")
+    return dict(zip(names, model.state_dict().values(), strict=True))
 
 
 def slim_arrays(model: MobileNetV2, variant: Variant) -> Arrays:

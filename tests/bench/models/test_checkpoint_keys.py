@@ -1,5 +1,6 @@
 """Checkpoints with torchvision's, timm's and TF-slim's names."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import torch
 from safetensors.torch import save_file
 
 from mobilebench.bench.models.checkpoint_keys import torchvision_state
+from mobilebench.bench.models.find_weights import find_weights
+from mobilebench.bench.models.load_model import load_model
 from mobilebench.bench.models.variant import parse_variant
-from mobilebench.bench.models.weights import Weights, find_weights, load_model
+from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.errors import BenchError
 from tests.bench.models.checkpoints import (
     AS_SLIM,
@@ -41,7 +44,9 @@ def saved(arrays: Arrays, directory: Path) -> Path:
     return directory / "slim.npz"
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2_0.35_32", "mobilenet_v2_1.4_32"])
+@pytest.mark.parametrize(
+    "name", ["mobilenet_v2_0.35_32", "mobilenet_v2_1.4_32", "mobilenet_v2_1.2_32_d1.4_c37"]
+)
 def test_timm_s_state_dict_computes_what_the_model_computes(name: str, tmp_path: Path) -> None:
     variant = parse_variant(name)
     model = load_model(variant, SEED)
@@ -77,6 +82,29 @@ def test_torchvision_s_names_may_come_in_any_file(tmp_path: Path) -> None:
     save_file(state, tmp_path / "tiny.safetensors")
     for file in ("tiny.npz", "tiny.safetensors"):
         assert torch.equal(logits(load(tmp_path / file, TINY), TINY), logits(model, TINY))
+
+
+@pytest.mark.parametrize("name", ["0.35_32", "0.35_32_t1"])
+@pytest.mark.parametrize("apart", [False, True])
+def test_blocks_may_be_numbered_in_one_row(name: str, apart: bool, tmp_path: Path) -> None:
+    variant = parse_variant(f"mobilenet_v2_{name}")
+    model = load_model(variant, SEED)
+    layers = {"0.0": 0, "0.1": 1, "1.0": 3, "1.1": 4, "2": 6, "3": 7}
+    without = {"0.0": 0, "0.1": 1, "1": 3, "2": 4}
+    state = {}
+    for there, tensor in model.state_dict().items():
+        key = there
+        if block := re.fullmatch(r"(features\.(\d+)\.conv)\.([\d.]+)\.(\w+)", key):
+            numbers = without if block[2] == "1" or "t1" in name else layers
+            key = f"{block[1]}.{numbers[block[3]]}.{block[4]}"
+        elif apart:  # as mobilenetv2.pytorch names the last convolution
+            key = key.replace("features.18.", "conv.")
+        state[key.replace("classifier.1.", "classifier.")] = tensor
+    torch.save(state, tmp_path / "flat.pth")
+    assert "features.1.conv.3.weight" in state
+    weights = find_weights(str(tmp_path / "flat.pth"), tmp_path)
+    assert (weights.padding, weights.batch_norm_epsilon) == ("symmetric", 1e-5)
+    assert torch.equal(logits(load_model(variant, weights), variant), logits(model, variant))
 
 
 def test_keys_of_a_parallel_model_lose_their_prefix(tmp_path: Path) -> None:
@@ -199,8 +227,28 @@ def test_a_missing_tensor_is_named_as_the_file_would_name_it(slim: Arrays, tmp_p
         assert name in state
         rest = {key: value for key, value in state.items() if key != name}
         sentence = refused(rest, tmp_path)
-        assert f"lacks {name} (1 keys missing, 0 unknown)" in sentence
-        assert f"are {owner}'s" in sentence
+        assert f"lacks {name}; all else is {owner}'s; save the whole state_dict()" in sentence
+        assert "another network" not in sentence
+
+
+def test_all_that_is_missing_and_too_much_is_named_if_it_is_little(tmp_path: Path) -> None:
+    state = dict(load_model(TINY, SEED).state_dict())
+    assert "lacks classifier.1.bias; all else" in refused(
+        without(state, "classifier.1.bias"), tmp_path
+    )
+    other = without(state, "classifier.1.") | {"head.linear.weight": torch.zeros(4, 7)}
+    assert (
+        "lacks classifier.1.weight and classifier.1.bias and has head.linear.weight, which the "
+        "model has not; all else is torchvision's"
+    ) in refused(other, tmp_path)
+    less = without(state, "features.9.")
+    assert "(15 keys missing, 0 unknown); its key names are torchvision's, but of another net" in (
+        refused(less, tmp_path)
+    )
+
+
+def without(state: dict[str, Any], beginning: str) -> dict[str, Any]:
+    return {name: one for name, one in state.items() if not name.startswith(beginning)}
 
 
 def test_an_unknown_tensor_is_named(slim: Arrays, tmp_path: Path) -> None:
@@ -216,7 +264,7 @@ def test_unknown_key_names_are_refused_with_the_known_ones(tmp_path: Path) -> No
     sentence = refused({"layer1.0.conv1.weight": torch.zeros(1)}, tmp_path)
     for part in ("layer1.0.conv1.weight", "features.", "conv_stem.", "MobilenetV2/"):
         assert part in sentence
-    assert "unknown, such as none" in refused({}, tmp_path)
+    assert "holds no state_dict" in refused({}, tmp_path)
 
 
 def test_a_wrong_shape_is_reported_in_the_file_s_layout(tmp_path: Path) -> None:
@@ -228,18 +276,18 @@ def test_a_wrong_shape_is_reported_in_the_file_s_layout(tmp_path: Path) -> None:
     ):
         sentence = refused(state, tmp_path)
         assert f"{name} has shape {found}, the variant needs {needed}" in sentence
-        assert "another width multiplier" in sentence
+        assert "it is of width multiplier 1.0, not 0.35" in sentence
 
 
 def test_a_wrong_number_of_classes_is_reported(slim: Arrays, tmp_path: Path) -> None:
     state = timm_state(load_model(TINY, SEED))
     sentence = refused(state | {"classifier.weight": torch.zeros(10, 1280)}, tmp_path)
-    assert "classifier.weight has 10 classes; the variant has 1000" in sentence
+    assert "has 10 classes, not 1000; it does not fit mobilenet_v2_0.35_32" in sentence
     # A background is slim's alone.
     sentence = refused(state | {"classifier.weight": torch.zeros(1001, 1280)}, tmp_path)
     assert "has 1001 classes" in sentence
     sentence = refused(slim | {LOGITS: slim[LOGITS][..., :91]}, tmp_path)
-    assert f"{LOGITS} has 91 classes; the variant has 1000" in sentence
+    assert "has 91 classes, not 1000" in sentence
 
 
 def test_a_tensor_of_other_dimensions_is_refused(slim: Arrays, tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from mobilebench.bench.models.layers import Padding
+from mobilebench.bench.models.load_model import load_model
 from mobilebench.bench.models.mobilenet_v2 import MobileNetV2
 from mobilebench.bench.models.variant import parse_variant
-from mobilebench.bench.models.weights import Weights, load_model
+from mobilebench.bench.models.weights import Weights
 
 TINY = parse_variant("mobilenet_v2_0.35_32")
 

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from mobilebench.bench.models.find_weights import find_weights
+from mobilebench.bench.models.load_model import load_model
 from mobilebench.bench.models.mobilenet_v2 import MobileNetV2
+from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import parse_variant
-from mobilebench.bench.models.weights import Weights, find_weights, load_model
+from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.errors import BenchError
+from tests.datasets import save_checkpoint
 
 TINY = parse_variant("mobilenet_v2_0.35_32")
 
@@ -87,7 +91,7 @@ def test_a_manifest_declares_padding_multiplier_and_resolution(
     )
     weights = find_weights(str(checkpoint), tmp_path)
     assert (weights.width_multiplier, weights.resolution, weights.padding) == (0.35, 32, "same")
-    with pytest.raises(BenchError, match=r"of width multiplier 0.35, .*mobilenet_v2_0.5_32"):
+    with pytest.raises(BenchError, match=r"multiplier 0.35, not 0.5; .*mobilenet_v2_0.5_32"):
         load_model(parse_variant("mobilenet_v2_0.5_32"), weights)
 
 
@@ -95,10 +99,10 @@ def test_a_checkpoint_that_is_declared_as_another_network_is_refused(
     checkpoint: Path, tmp_path: Path
 ) -> None:
     checkpoint.with_suffix(".toml").write_text(
-        'architecture = "ssdlite_mobilenet_v2"\nclasses = 91'
+        'architecture = "ssdlite_mobilenet_v2"\nclasses = 1000'
     )
     weights = find_weights(str(checkpoint), tmp_path)
-    with pytest.raises(BenchError, match=r"tiny.pth: its manifest declares ssdlite_mobilenet_v2"):
+    with pytest.raises(BenchError, match=r"tiny.pth: is a ssdlite_mobilenet_v2"):
         load_model(TINY, weights)
 
 
@@ -137,7 +141,7 @@ def test_images_are_resized_with_the_input(
         ("paddin = 'same'", "unknown key 'paddin'; allowed are .*padding"),
         ("padding = 'valid'", "padding is 'valid'; known: symmetric, same"),
         ("padding = 3", "padding cannot be 3"),
-        ("classes = 10", "classes is 10; known: 1000"),
+        ("classes = 10", "classes is 10, the checkpoint has 1000; correct it"),
         ("architecture = 'resnet'", "architecture is 'resnet'"),
         ("sha256 = '00'", "tiny.toml says 00"),
         ("batch_norm_epsilon = 0", "batch_norm_epsilon must be between 0 and 1"),
@@ -161,9 +165,43 @@ def test_a_truncated_checkpoint_is_refused(checkpoint: Path, tmp_path: Path) -> 
         load_model(TINY, find_weights(str(checkpoint), tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("features.3.conv.1.0.weight", float("nan"), "holds numbers that are not finite"),
+        ("classifier.1.bias", float("inf"), "holds numbers that are not finite"),
+        ("features.3.conv.1.1.running_var", -1.0, "is negative, and no variance is"),
+    ],
+)
+def test_numbers_that_no_network_can_have_are_refused(
+    checkpoint: Path, tmp_path: Path, key: str, value: float, reason: str
+) -> None:
+    state = torch.load(checkpoint, weights_only=True)
+    state[key].view(-1)[0] = value
+    torch.save(state, tmp_path / "bad.pth")
+    weights = find_weights(f"{tmp_path}/bad.pth", tmp_path)
+    with pytest.raises(BenchError, match=f"bad.pth: {key} {reason}"):
+        load_model(TINY, weights)
+
+
+def test_weights_whose_answers_are_not_finite_are_told_so(checkpoint: Path, tmp_path: Path) -> None:
+    state = torch.load(checkpoint, weights_only=True)
+    state["classifier.1.weight"] *= 1e38
+    torch.save(state, tmp_path / "large.pth")
+    weights = find_weights(f"{tmp_path}/large.pth", tmp_path)
+    with pytest.raises(BenchError, match=r"large\.pth: PyTorch itself puts out \w+ values \(logit"):
+        to_onnx(TINY, weights, tmp_path / "cache")
+
+
+def test_a_file_is_read_as_what_it_is_whatever_its_suffix(checkpoint: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "model.safetensors"
+    copy.write_bytes(checkpoint.read_bytes())
+    load_model(TINY, find_weights(str(copy), tmp_path))
+
+
 def test_a_pickled_object_is_refused_unexecuted(tmp_path: Path) -> None:
     torch.save(Path, tmp_path / "evil.pth")
-    with pytest.raises(BenchError, match="not a readable PyTorch state_dict"):
+    with pytest.raises(BenchError, match=r"evil.pth: holds Python's pathlib.Path and no tensors"):
         load_model(TINY, find_weights(str(tmp_path / "evil.pth"), tmp_path))
 
 
@@ -177,14 +215,14 @@ def test_a_checkpoint_of_another_network_is_refused(checkpoint: Path, tmp_path: 
 
 
 def test_a_checkpoint_of_another_multiplier_is_refused(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match="another width multiplier"):
+    with pytest.raises(BenchError, match=r"of width multiplier 0\.35, not 1\.0"):
         load_model(parse_variant("mobilenet_v2_1.0_32"), find_weights(str(checkpoint), tmp_path))
 
 
 def test_a_hash_after_a_path_is_checked(checkpoint: Path, tmp_path: Path) -> None:
     weights = find_weights(str(checkpoint), tmp_path)
     assert find_weights(weights.pinned_source, tmp_path) == weights
-    checkpoint.write_bytes(b"another file")
+    checkpoint.write_bytes(b"\0 another file")
     with pytest.raises(BenchError, match="the hash asked for says"):
         find_weights(weights.pinned_source, tmp_path)
 
@@ -266,3 +304,26 @@ def test_an_onnx_network_is_no_checkpoint(tmp_path: Path, content: bytes, what: 
     path.write_bytes(content)
     with pytest.raises(BenchError, match=what):
         find_weights(str(path), tmp_path)
+
+
+def test_a_manifest_names_the_classes(tmp_path: Path) -> None:
+    variant = parse_variant("mobilenet_v2_0.35_32_c3")
+    save_checkpoint(tmp_path / "a.pth", variant, 'classes = ["cat", "dog ", "bird"]')
+    weights = find_weights(str(tmp_path / "a.pth"), tmp_path)
+    assert weights.class_names == ("cat", "dog", "bird")
+    assert weights.classes == 3
+
+
+@pytest.mark.parametrize(
+    ("classes", "reason"),
+    [
+        ('["cat"]', "classes has 1 names, the checkpoint tells 3 classes apart"),
+        ('["cat", 1, 2]', "classes is not a number, nor a list of names"),
+        ('["cat", "dog", ""]', "classes is not a number, nor a list of names"),
+        ("0", "classes must be above 0"),
+    ],
+)
+def test_other_names_of_classes_are_refused(tmp_path: Path, classes: str, reason: str) -> None:
+    variant = parse_variant("mobilenet_v2_0.35_32_c3")
+    with pytest.raises(BenchError, match=reason):
+        save_checkpoint(tmp_path / "a.pth", variant, f"classes = {classes}")

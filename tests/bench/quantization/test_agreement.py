@@ -1,6 +1,7 @@
 """Right kernels agree with the reference in every layer; every usual fault is found in one."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,17 +10,20 @@ import pytest
 import torch
 
 from mobilebench.bench.models.onnx_export import OnnxModel
+from mobilebench.bench.models.onnx_in_pytorch.network import OPERATORS, OnNode
 from mobilebench.bench.models.outputs import Floats
 from mobilebench.bench.quantization import reference
 from mobilebench.bench.quantization.agreement import (
     Agreement,
     compare_layers,
     compare_steps,
+    first_disagreement,
     watch_layers,
+    watched_model,
 )
 
 Operator = Callable[[list[Any], dict[str, Any]], Any]
-RIGHT = dict(reference._OPERATORS)
+RIGHT = dict(OPERATORS)
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +37,7 @@ def watched(quantized: OnnxModel, tmp_path_factory: pytest.TempPathFactory) -> o
 def layers(
     quantized: OnnxModel,
     graph: onnx.GraphProto,
-    on_node: reference.OnNode | None = None,
+    on_node: OnNode | None = None,
     kind: Any = torch.float64,
 ) -> list[Agreement]:
     """Compute an image in another way, and compare its layers with the reference's."""
@@ -42,7 +46,7 @@ def layers(
     computed = dict(zip((one.name for one in graph.output), values, strict=True))
     with pytest.MonkeyPatch.context() as patch:
         for name, operator in RIGHT.items():
-            patch.setitem(reference._OPERATORS, name, operator)
+            patch.setitem(OPERATORS, name, operator)
         return compare_layers(quantized.onnx_path, image, computed)
 
 
@@ -50,6 +54,22 @@ def test_sums_in_another_precision_agree(quantized: OnnxModel, watched: onnx.Gra
     found = layers(quantized, watched, kind=torch.float32)
     assert len(found) == len(watched.output)
     assert all(one.holds for one in found)
+
+
+def test_outputs_of_a_watched_network_agree_or_the_layer_is_named(
+    quantized: OnnxModel, tmp_path: Path
+) -> None:
+    image = quantized.reference()[0][:1]
+    network = watched_model(quantized, tmp_path)
+    assert network.onnx_sha256 != quantized.onnx_sha256
+    assert network == watched_model(quantized, tmp_path)
+    graph = onnx.load(network.onnx_path).graph
+    outputs = tuple(reference.run_graph(graph, image, torch.float32))
+    assert first_disagreement(quantized, network, image, outputs) == ""
+    names = [one.name for one in graph.output]
+    at = len(outputs) // 2
+    shifted = (*outputs[:at], np.roll(outputs[at], 1, axis=1), *outputs[at + 1 :])
+    assert first_disagreement(quantized, network, image, shifted) == names[at]
 
 
 def moved_padding(inputs: list[Any], facts: dict[str, Any]) -> Any:
@@ -107,7 +127,7 @@ def test_a_fault_is_found(
     kind: str,
     wrong: Operator,
 ) -> None:
-    monkeypatch.setitem(reference._OPERATORS, kind, wrong)
+    monkeypatch.setitem(OPERATORS, kind, wrong)
     assert not all(one.holds for one in layers(quantized, watched))
 
 

@@ -15,7 +15,7 @@ from mobilebench.bench.config.suite import Suite
 from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.regression import regression_check as night
-from mobilebench.bench.regression.regression_check import check_regressions
+from mobilebench.bench.regression.regression_check import check_regressions, is_checked
 from mobilebench.reports.history.finding import format_finding
 from mobilebench.reports.history.suspects import LibraryPair
 from mobilebench.reports.records.confirmation import Confirmation
@@ -59,13 +59,20 @@ class Farm:
 
     def judge(self, run: Run) -> list[str]:
         """Return the kinds of what is found in a night whose rows are there."""
-        context = RunContext(run, Suite(variants=(VARIANT,)), (Weights(),), self.directory)
+        context = self.context(run)
         with RunDisplay(Console(quiet=True), EventLog(None)) as progress:
             progress.begin(1)
             self.found = check_regressions(context, self.store, progress)
         return [finding.kind for finding in self.found]
 
-    def remeasure(self, _bench: Any, pair: LibraryPair) -> Confirmation:
+    def context(self, run: Run) -> RunContext:
+        return RunContext(run, Suite(variants=(VARIANT,)), (Weights(),), self.directory)
+
+    def is_checked(self) -> bool:
+        """Whether nothing of the last night is left to be measured again."""
+        return is_checked(self.context(self.store.runs()[-1]), self.store)
+
+    def remeasure(self, _bench: Any, pair: LibraryPair, _network: Any) -> Confirmation:
         """Stand in for the device: a library takes as long as it is slow."""
         if self.gone:
             raise BenchError("the library is no longer in the cache")
@@ -116,6 +123,17 @@ def test_an_interrupted_remeasurement_is_resumed(farm: Farm) -> None:
     measured = list(farm.asked)
     assert farm.judge(farm.store.runs()[-1]) == ["pending"]
     assert farm.asked == measured
+
+
+def test_a_night_is_checked_when_no_suspect_is_left(farm: Farm) -> None:
+    steady(farm, 8)
+    assert farm.is_checked()
+    farm.gone = True
+    farm.night(3.3, slow=1.1)
+    assert not farm.is_checked()
+    farm.gone = False
+    farm.judge(farm.store.runs()[-1])
+    assert farm.is_checked()
 
 
 def test_a_slower_machine_is_measured_again_and_dismissed(farm: Farm) -> None:

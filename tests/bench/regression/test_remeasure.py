@@ -23,12 +23,12 @@ from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.schedules.objective import MEMORY
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.farm import Farm
+from mobilebench.targets.devices.own_name import own_device_name
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.rpc.local_server import local_device_name
 from mobilebench.targets.rpc.tracker import Tracker
 
 VARIANT = "mobilenet_v2_0.35_32_t1"
-HERE = local_device_name()
+HERE = own_device_name()
 CELL = CellKey("native", HERE, 1, "float32", "latency", VARIANT, "random(seed 0)", "tvm")
 BRIEF = Effort("brief", warm_up_s=0.0, min_samples=12, min_duration_s=0.0, rounds=4)
 

@@ -283,9 +283,24 @@ def test_noisy_and_emulated_rows_have_a_remark(nights: Nights) -> None:
     comparison = nights.compare()
     (change,) = comparison.cells
     assert change.emulated
-    assert change.doubts == ("HEAD: spread: 20%", "the calibration kernel took +20% in HEAD")
     (remark,) = comparison.remarks
-    assert "+20% in HEAD" in remark
+    assert "20% more time in HEAD" in remark
+
+
+def test_an_emulator_s_latency_is_not_compared_and_its_instructions_are(nights: Nights) -> None:
+    for run, times, count in ((BASE, 1, 100_000_000), (HEAD, 3, 100_500_000)):
+        nights.add(run, rounds_ms(1, times), emulated=True, instructions=count)
+    change = nights.only()
+    assert (change.latency, change.doubts, change.verdict) == (None, (), "worse")
+    (count,) = (figure for figure in change.figures if figure.column == "instructions")
+    assert (count.base, count.head, count.change) == (100_000_000, 100_500_000, "worse")
+
+
+@pytest.mark.parametrize(("after", "verdict"), [(100_005_000, "same"), (99_500_000, "better")])
+def test_as_many_instructions_are_no_change(nights: Nights, after: int, verdict: str) -> None:
+    nights.add(BASE, rounds_ms(1), emulated=True, instructions=100_000_000)
+    nights.add(HEAD, rounds_ms(2), emulated=True, instructions=after)
+    assert nights.only().verdict == verdict
 
 
 def test_only_changed_versions_are_listed(nights: Nights) -> None:

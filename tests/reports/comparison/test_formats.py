@@ -45,10 +45,10 @@ def comparison(nights: Nights) -> Comparison:
         nights.add(run, **at["failed"])
     nights.add(BASE, **at["fixed"])
     nights.add(HEAD, rounds_ms(1), **at["fixed"])
-    nights.add_both(0.8, 5, **at["faster"], emulated=True)
+    nights.add_both(0.8, 5, **at["faster"])
     nights.add(BASE, rounds_ms(6), **at["unclear"])
     nights.add(HEAD, rounds_ms(7, 1.06, round_noise=0.1), **at["unclear"], warnings="spread: 20%")
-    nights.add_both(1.0, 8, **at["same"])
+    nights.add_both(1.0, 8, **at["same"], emulated=True)
     nights.add(HEAD, rounds_ms(1), **at["new"])
     nights.add(BASE, rounds_ms(1), **at["gone"])
     nights.add(BASE, rounds_ms(1, rounds=1), **at["one round"])
@@ -123,6 +123,7 @@ def test_markdown_without_regressions_has_no_table(nights: Nights) -> None:
     nights.add_both()
     text = to_markdown(nights.compare())
     assert text.startswith("### mobilebench: no regressions in 1 cell: 1 same\n")
+    assert f"- BASE {BASE.run_id}, started {BASE.started_at}, 1 row\n" in text
     assert "|" not in text
     assert "<details>" not in text
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from mobilebench.reports.history.figure_changes import judge_figures
-from mobilebench.reports.history.finding import Finding
+from mobilebench.reports.history.finding import Finding, format_finding
 from mobilebench.reports.history.timeline import read_timeline
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Run, Store
@@ -36,6 +36,8 @@ def kinds(findings: list[Finding]) -> list[str]:
 @pytest.mark.parametrize(
     ("column", "before", "after", "kind"),
     [
+        ("instructions", 123_456_789, 124_074_073, "regression"),
+        ("instructions", 123_456_789, 123_000_000, "improvement"),
         ("arena_bytes", 1_000_000, 1_020_000, "regression"),
         ("arena_bytes", 1_000_000, 900_000, "improvement"),
         ("artifact_bytes", 5_000_000, 5_200_000, "regression"),
@@ -60,7 +62,11 @@ def test_figures_without_noise_are_called_at_once(
 
 @pytest.mark.parametrize(
     ("column", "before", "after"),
-    [("arena_bytes", 1_000_000, 1_005_000), ("top1_percent", 71.0, 70.6)],
+    [
+        ("instructions", 123_456_789, 123_460_000),
+        ("arena_bytes", 1_000_000, 1_005_000),
+        ("top1_percent", 71.0, 70.6),
+    ],
 )
 def test_differences_within_the_limits_are_no_change(
     findings_of: Callable[..., list[Finding]], column: str, before: float, after: float
@@ -73,6 +79,14 @@ def test_accuracy_on_other_images_is_not_compared(
 ) -> None:
     assert findings_of("top1_percent", [71.0, 50.0], images=[1000, 50], data="some") == []
     assert findings_of("top1_percent", [71.0, 50.0], images=1000, data=["some", "others"]) == []
+
+
+def test_half_a_percent_more_instructions_can_be_read_in_the_line(
+    findings_of: Callable[..., list[Finding]],
+) -> None:
+    (finding,) = findings_of("instructions", [100e6, 100.5e6], emulated=True)
+    line = format_finding(finding)
+    assert "instructions 1.0050 times what it was; 100,500,000 after 100,000,000 in run" in line
 
 
 STEADY = [100e6 * (1 + 0.002 * (-1) ** n) for n in range(10)]

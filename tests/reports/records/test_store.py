@@ -147,6 +147,23 @@ def test_an_unknown_run_names_the_known_ones(store: Store) -> None:
         store.find_run("x")
 
 
+def test_a_misspelt_run_is_suggested(store: Store) -> None:
+    with pytest.raises(ReportError, match=r"no run 'lates'; .*; did you mean latest\?"):
+        store.find_run("lates")
+
+
+def test_a_run_without_rows_names_the_newest_that_has_some(store: Store, make_record: Any) -> None:
+    with pytest.raises(ReportError, match=f"run {RUN} has no rows to report yet; nor has any"):
+        store.require_rows([RUN], "report")
+    for number in (1, 2, 3):
+        store.begin_run(Run(f"run-{number}", f"2026-03-0{number}T00:00:00+00:00", {}))
+    for number in (1, 2):
+        store.add(make_record(run_id=f"run-{number}"))
+    store.require_rows(["run-1", "run-2"], "compare")
+    with pytest.raises(ReportError, match=r"run-3 has no rows to compare yet; .* is run-2"):
+        store.require_rows(["run-1", "run-3"], "compare")
+
+
 def test_a_store_without_runs_says_how_to_start_one(url: str) -> None:
     with Store(url) as empty, pytest.raises(ReportError, match="mobilebench run"):
         empty.find_run("latest")

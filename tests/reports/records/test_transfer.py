@@ -31,7 +31,7 @@ ROWS = {"runs": 2, "records": 5, "confirmations": 1}
 def full(store: Store, make_record: Any, make_needs: Any) -> Store:
     """Return a store that has something of everything."""
     store.begin_run(Run("b", "2026-02-01T00:00:00+00:00", {"variant": ["x"], "trials": None}))
-    kernels = [KernelTime("pointwise 8x8", 2, 3, 4, 0.1), KernelTime("stem", 1, 9, 9, 1 / 3)]
+    kernels = [KernelTime("pointwise 8x8", 2, 3, 4, 0.1), KernelTime("stem", 1, 9, 9, 1 / 3, 17)]
     store.add(make_record(), [[0.1, 1 / 3], [2]], kernels, make_needs())
     store.add(make_record(run_id="b", temperature_c=41.1, artifact_key="a-b"), [[5.0]])
     store.add(make_record(threads=2, status="crashed", latency_ms=None, error='"ü"\n\u2028'))

@@ -5,7 +5,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mobilebench.reports.tables.accuracy_table import METRICS, accuracy_tables, measured, published
+from mobilebench.reports.tables.accuracy_metrics import METRICS
+from mobilebench.reports.tables.accuracy_table import accuracy_tables, measured, published
 
 SSD, DEEPLAB = "ssdlite_mobilenet_v2_1.0_320", "deeplabv3_mobilenet_v2_1.0_513"
 CLASSES = {

@@ -122,10 +122,3 @@ def test_a_variant_s_name_tells_its_network_and_what_plots_call_it(
 ) -> None:
     assert frames.network_of(variant) == network
     assert frames.label_of(variant) == label
-
-
-def test_wilson_intervals_are_the_textbook_s() -> None:
-    # Brown, Cai and DasGupta, Statistical Science 16 (2001): the interval stays inside 0 to 100.
-    assert frames.wilson_interval(0, 10) == pytest.approx((0, 27.75), abs=0.01)
-    assert frames.wilson_interval(100, 10) == pytest.approx((72.25, 100), abs=0.01)
-    assert frames.wilson_interval(50, 100) == pytest.approx((40.38, 59.62), abs=0.01)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,6 +43,21 @@ def test_each_kernel_has_its_work_time_and_place_under_the_roofline(
     assert second["bound by"] == "arithmetic" and float(second["of roof, %"]) == 50
     assert second["share, %"] == "80.0"
     assert (total["calls"], total["share, %"], float(total["MMAC"])) == ("4", "100.0", 10)
+
+
+def test_instructions_of_kernels_are_shown_where_they_were_counted(
+    store: Store, make_record: Any
+) -> None:
+    assert "M instructions" not in operators_table("net", rows_of(store, make_record)).headers
+    counted = [
+        replace(kernel, instructions=number * 2_500_000) for number, kernel in enumerate(KERNELS)
+    ]
+    record = make_record(run_id="counted", peak_macs_per_s=1e9, read_bytes_per_s=1e9)
+    store.add(record, kernels=counted)
+    assert store.kernels(record) == counted
+    table = operators_table("net", gather_kernels(store, [record.run_id]))
+    place = table.headers.index("M instructions")
+    assert [row[place] for row in table.rows] == ["0.00", "2.50", "5.00", "7.50"]
 
 
 def test_a_kernel_that_no_template_knows_has_its_bytes_and_dashes(

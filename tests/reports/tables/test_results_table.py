@@ -34,6 +34,32 @@ def test_latency_shows_the_interval_and_the_fastest_other(make_record: Any) -> N
     assert table.rows[-1] == ("geometric mean", "", "1.50 × tvm", "4.00 × tvm", "1.50")
 
 
+def test_instructions_are_in_millions_beside_what_each_does(make_record: Any) -> None:
+    macs = make_record().macs
+    table = by_title(
+        frame_of(
+            [
+                make_record(instructions=macs // 4, emulated=True),
+                make_record(runtime="torch", emulated=True),  # of which nobody counted
+                make_record(runtime="onnxruntime", instructions=macs // 2, emulated=True),
+            ]
+        ),
+        "Instructions",
+    )
+    assert table.headers == (
+        *("variant", "tvm, million", "onnxruntime, million"),
+        *("MACs / tvm's", "MACs / onnxruntime's", "fewest other / tvm"),
+    )
+    million = f"{macs / 4e6:.3f}"
+    assert table.rows[0][1:2] + table.rows[0][3:] == (million, "4.00", "2.00", "2.00 (onnxruntime)")
+    assert table.rows[1] == ("geometric mean", "", "", "", "", "2.00")
+
+
+def test_without_a_count_there_is_no_table_of_instructions(make_record: Any) -> None:
+    titles = [table.title for table in results.result_tables(frame_of([make_record()]))]
+    assert not any(title.startswith("Instructions") for title in titles)
+
+
 def test_a_failed_row_has_no_latency_but_is_listed(make_record: Any) -> None:
     frame = frame_of(
         [

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from mobilebench.bench.quantization.reference import infer
+from mobilebench.targets.catalog.instruction_sets import cpu_flags, local_cpuinfo
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.catalog.tvm_target import resolve
 from tests.schedules.quantized_graphs import QuantizedGraph
 
 STEP = 0.047  # of the outputs
-TARGETS = ("native", "x86-64-v3", "x86-64-v4")
+TARGETS = ("native", "x86-64-v3", "x86-64-v3-vnni", "x86-64-v4")
 
 
 def stem_and_block(graph: QuantizedGraph) -> str:
@@ -60,7 +61,66 @@ def pooled(graph: QuantizedGraph) -> str:
     return graph.classifier(graph.quantized(graph.mean(data), 0.01, 3), 32, 10)
 
 
-NETWORKS = (stem_and_block, strided_depthwise, large_window, dilated, odd_channels, pooled)
+def pyramid(graph: QuantizedGraph) -> str:
+    """Return enlarged classes of joined branches: the image's mean, and wider and wider windows."""
+    data = graph.quantized(graph.convolution(graph.image(), 3, 16, 3), 0.02, 117)
+    mean = graph.quantized(graph.mean(data, keepdims=True), 0.01, 120)
+    pixel = graph.quantized(graph.relu(graph.convolution(mean, 16, 12)), 0.005, 0)
+    branches = [graph.quantized(graph.resize(pixel, 1, 12, 13, 16), 0.0051, 0)]
+    for dilation, step in ((4, 0.015), (12, 0.01)):
+        around: dict[str, Any] = {"dilations": [dilation] * 2, "pads": [dilation] * 4}
+        branch = graph.relu(graph.convolution(data, 16, 20, 3, **around))
+        branches.append(graph.quantized(branch, step, 0))
+    joined = graph.quantized(graph.concat(*branches), 0.021, 3)
+    classes = graph.convolution(joined, 52, 5)
+    return graph.resize(classes, 1, 5, 31, 40)
+
+
+def enlarged(graph: QuantizedGraph) -> str:
+    """Return features that were enlarged and joined with finer ones, and convolved again."""
+    fine = graph.quantized(graph.convolution(graph.image(), 3, 9, 3, most=6), 0.02, 0)
+    coarse = graph.quantized(graph.convolution(fine, 9, 11, 3, strides=[2, 2]), 0.02, 130)
+    larger = graph.quantized(graph.resize(coarse, 1, 11, 13, 16), 0.0173, 121)
+    joined = graph.quantized(graph.concat(larger, fine), 0.022, 110)
+    return graph.quantized(graph.convolution(joined, 20, 10), STEP, 128)
+
+
+def added_twice(graph: QuantizedGraph) -> str:
+    """Return the sum of two tensors that others read too, cut off at 0, with another scale."""
+    data = graph.quantized(graph.convolution(graph.image(), 3, 12, 3), 0.02, 120)
+    total = graph.quantized(graph.relu(graph.add(data, data)), 0.03, 4)
+    other = graph.quantized(total, 0.041, 3)
+    return graph.quantized(graph.add(graph.add(other, total), data), STEP, 60)
+
+
+def reshaped(graph: QuantizedGraph) -> str:
+    """Return classes of the mean over all pixels, which was an image of one pixel first."""
+    data = graph.quantized(graph.convolution(graph.image(), 3, 32, 3, most=6), 6 / 255, 0)
+    mean = graph.quantized(graph.mean(data, keepdims=True), 0.01, 3)
+    flat = graph.quantized(graph.reshape(mean, 1, 32), 0.01, 3)
+    return graph.classifier(flat, 32, 10)
+
+
+def signed_around_floats(graph: QuantizedGraph) -> str:
+    """Return signed bytes as numbers, after some that a floating-point operator has read."""
+    data = graph.quantized(graph.convolution(graph.image(), 3, 12, 3), 0.02, -9, np.int8)
+    share = graph.quantized(graph.sigmoid(data), 1 / 255, -128, np.int8)
+    return graph.quantized(graph.convolution(share, 12, 10), STEP, 5, np.int8)
+
+
+NETWORKS = (
+    signed_around_floats,
+    stem_and_block,
+    strided_depthwise,
+    large_window,
+    dilated,
+    odd_channels,
+    pooled,
+    pyramid,
+    enlarged,
+    added_twice,
+    reshaped,
+)
 
 
 def run(path: Path, target_name: str, threads: int, inputs: np.ndarray) -> np.ndarray:
@@ -106,8 +166,8 @@ def kernels(path: Path, target_name: str) -> list[str]:
 def test_integers_are_those_of_pytorch(
     network: Callable[[QuantizedGraph], str], target: str, tmp_path: Path
 ) -> None:
-    if target == "x86-64-v4" and not runs_here(target):
-        pytest.skip("this CPU has no AVX-512")
+    if not runs_here(target):
+        pytest.skip(f"this CPU is no {target}")
     graph = QuantizedGraph((1, 3, 15, 18))
     path = graph.write(tmp_path / "network.onnx", network(graph))
     inputs = np.random.default_rng(1).normal(0, 1, (2, 3, 15, 18)).astype(np.float32)
@@ -116,9 +176,57 @@ def test_integers_are_those_of_pytorch(
     assert steps.max() < 2.01
 
 
+TINY_STEP = 1e-11  # of which 32 bits do not count as far as to 0.03
+
+
+def convolved(graph: QuantizedGraph) -> str:
+    """Return bytes that a convolution makes, a third of them negative numbers."""
+    return graph.quantized(graph.convolution(graph.image(), 3, 12, 3), 0.02, 120)
+
+
+BEYOND: dict[str, Callable[[QuantizedGraph], str]] = {
+    "product": lambda graph: graph.convolution(convolved(graph), 12, 8),
+    "bounded product": lambda graph: graph.convolution(convolved(graph), 12, 8, most=6),
+    "rescale": convolved,
+    "concat": lambda graph: graph.concat(convolved(graph), convolved(graph)),
+    "add": lambda graph: graph.add(convolved(graph), graph.quantized(convolved(graph), 0.0317, 99)),
+    "resize": lambda graph: graph.resize(convolved(graph), 1, 12, 26, 32),
+    "mean": lambda graph: graph.mean(convolved(graph)),
+}
+
+
+def residual(graph: QuantizedGraph) -> str:
+    data = convolved(graph)
+    product = graph.convolution(data, 12, 12)
+    return graph.add(graph.quantized(product, 0.0173, 131), data)
+
+
+@pytest.mark.parametrize("kind", [*BEYOND, "residual"])
+def test_what_is_beyond_32_bits_saturates_at_the_right_end(kind: str, tmp_path: Path) -> None:
+    graph = QuantizedGraph((1, 3, 15, 18))
+    made = residual if kind == "residual" else BEYOND[kind]
+    path = graph.write(tmp_path / "network.onnx", graph.quantized(made(graph), TINY_STEP, 100))
+    inputs = np.random.default_rng(1).normal(0, 1, (2, 3, 15, 18)).astype(np.float32)
+    found, expected = run(path, "native", 1, inputs), infer(path, inputs)[0]
+    assert {-100, 155} <= set(np.rint(expected / TINY_STEP).ravel().tolist()) | (
+        {-100} if kind == "bounded product" else set()
+    )
+    equal = (np.abs(found - expected) < 0.01 * TINY_STEP).mean()
+    # A residual's zero points are large numbers that nearly cancel where both numbers are 0.
+    assert equal > 0.99 if kind == "residual" else equal == 1
+
+
+@pytest.mark.parametrize("value", [3e11, -3e11, 3e30])
+def test_an_input_beyond_32_bits_saturates_at_the_right_end(value: float, tmp_path: Path) -> None:
+    graph = QuantizedGraph((1, 3, 15, 18))
+    path = graph.write(tmp_path / "network.onnx", convolved(graph))
+    inputs = np.full((1, 3, 15, 18), value, np.float32)
+    steps = np.abs(run(path, "native", 1, inputs) - infer(path, inputs)[0]) / 0.02
+    assert steps.max() < 1.01
+    assert (steps < 0.01).mean() > 0.99
+
+
 def runs_here(target_name: str) -> bool:
-    from mobilebench.targets.devices.proc_files import cpu_flags
-    from mobilebench.targets.rpc.local_server import local_cpuinfo
 
     return set(find_target(target_name).cpu_flags) <= set(cpu_flags(local_cpuinfo()))
 
@@ -139,6 +247,15 @@ def test_a_block_is_four_kernels_and_an_image(tmp_path: Path) -> None:
             "fused_transpose_dequantize",
         ]
     )
+
+
+def test_joined_branches_are_bytes_and_the_same_pixel_is_not_repeated(tmp_path: Path) -> None:
+    graph = QuantizedGraph((1, 3, 15, 18))
+    path = graph.write(tmp_path / "network.onnx", pyramid(graph))
+    found = sorted(name.rstrip("0123456789") for name in kernels(path, "native"))
+    image, mean, branches = ["image_words", "stem"], ["pooling", "pointwise"], ["convolution"] * 2
+    rest = ["rescale", "rescale", "pointwise", "resize"]
+    assert found == sorted([*image, *mean, *branches, *rest])
 
 
 def test_a_product_that_others_read_too_is_not_joined_with_an_addition(tmp_path: Path) -> None:
@@ -176,22 +293,24 @@ def test_a_fault_is_further_away_than_the_tolerance(
     elif fault == "layout":
         words = byte_sums.weight_words
         monkeypatch.setattr(
-            byte_sums, "weight_words", lambda weight, axis: words(np.flip(weight, axis), axis)
+            byte_sums,
+            "weight_words",
+            lambda weight, axis, word: words(np.flip(weight, axis), axis, word),
         )
     else:
-        plain = dot_products._byte_by_byte
+        plain = {"vnni": dot_products._byte_by_byte, "pairs": dot_products._half_by_half}
 
-        def saturated(data: Any, weight: Any) -> Any:
+        def saturating(name: str) -> str:
             from tvm import tirx
 
-            found = plain(data, weight)
-            return tirx.max(tirx.min(found, 32767), -32768)
+            def lower(call: Any) -> Any:
+                found = plain[name](*call.args[1:])
+                return call.args[0] + tirx.max(tirx.min(found, 32767), -32768)
 
-        instruction = dot_products.pure_operator(
-            "mobilebench_saturating", lambda call: call.args[0] + saturated(*call.args[1:])
-        )
-        monkeypatch.setitem(dot_products._INSTRUCTIONS, "vnni", instruction)
-        monkeypatch.setitem(dot_products._INSTRUCTIONS, "pairs", instruction)
+            return dot_products.pure_operator(f"mobilebench_saturating_{name}", lower)
+
+        for name in plain:
+            monkeypatch.setitem(dot_products._INSTRUCTIONS, name, saturating(name))
     network = strided_depthwise if fault == "border" else stem_and_block
     graph = QuantizedGraph((1, 3, 15, 18))
     path = graph.write(tmp_path / "network.onnx", network(graph))

@@ -7,6 +7,7 @@ from mobilebench.targets.catalog.tvm_target import resolve
 from mobilebench.targets.errors import BenchError
 
 NATIVE = find_target("native")
+ARM = "aarch64-linux-gnu"
 
 
 @pytest.mark.parametrize("target", all_targets(), ids=lambda target: target.name)
@@ -49,9 +50,17 @@ def test_a_gpu_without_limits_has_those_of_any() -> None:
     ("tvm", "reason"),
     [
         ({"kind": "llvm", "mcpu": "pentium99"}, "LLVM knows no CPU 'pentium99'"),
+        ({"kind": "llvm", "mcpu": "cortex-a777", "mtriple": ARM}, "did you mean cortex-a77"),
+        ({"kind": "llvm", "mattr": ["+dotprot"], "mtriple": ARM}, "mattr has '\\+dotprot'"),
+        ({"kind": "llvm", "mattr": ["dotprod"], "mtriple": ARM}, "mattr has 'dotprod'"),
         ({"kind": "abacus"}, "TVM refuses it"),
     ],
 )
-def test_unknown_tvm_targets_are_refused(tvm: dict[str, str], reason: str) -> None:
+def test_unknown_tvm_targets_are_refused(tvm: dict[str, object], reason: str) -> None:
     with pytest.raises(BenchError, match=reason):
         resolve(replace(NATIVE, tvm=tvm))
+
+
+def test_instruction_sets_are_switched_on_and_off_by_llvm_s_names() -> None:
+    tvm = {"kind": "llvm", "mtriple": ARM, "mcpu": "cortex-a76", "mattr": ["+i8mm", "-dotprod"]}
+    assert resolve(replace(NATIVE, tvm=tvm))["mattr"] == ["+i8mm", "-dotprod"]

@@ -1,9 +1,12 @@
 import dataclasses
+import platform
 
 import pytest
 
-from mobilebench.targets.devices.device import DeviceState
+from mobilebench.targets.catalog.target import find_target
+from mobilebench.targets.devices.device import DeviceState, require_flags
 from mobilebench.targets.devices.proc_files import cpu_model
+from mobilebench.targets.errors import BenchError
 
 EPYC = """\
 processor\t: 0
@@ -142,7 +145,30 @@ def test_a_device_is_called_by_its_host_s_name() -> None:
     assert dataclasses.replace(STATE, address="192.168.1.7:9090").name == "pi"
 
 
-def test_emulated_boards_of_one_host_have_names_of_their_own() -> None:
+@pytest.mark.parametrize("host", ["", "localhost", "3f2a9c01be77", "0" * 64])
+def test_a_board_whose_host_name_says_nothing_is_named_by_its_address(host: str) -> None:
+    state = dataclasses.replace(STATE, address="192.168.1.7:9090", host=host)
+    assert state.name == "192.168.1.7:9090"
+
+
+def test_an_emulated_processor_s_instructions_are_checked_as_a_real_one_s() -> None:
+    target = dataclasses.replace(find_target("emulated-arm"), cpu_flags=("asimd", "asimddp"))
+    board = dataclasses.replace(STATE, emulated=True)
+    with pytest.raises(BenchError, match=r"pi \(4 x Cortex-A72\) lacks asimddp"):
+        require_flags(target, board)
+    require_flags(target, dataclasses.replace(board, cpu_flags=frozenset({"asimd", "asimddp"})))
+    require_flags(target, dataclasses.replace(board, cpu_flags=frozenset()))  # it tells none
+
+
+def test_an_emulated_board_has_its_own_name_on_whichever_port_it_listens() -> None:
+    board = dataclasses.replace(STATE, emulated=True, address="127.0.0.1:9090", host="arm-1")
+    assert board.name == "arm-1 (emulated)"
+
+
+def test_emulated_boards_that_show_this_machine_s_name_add_their_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(platform, "node", lambda: "pi")
     first, second = (
         dataclasses.replace(STATE, emulated=True, address=f"127.0.0.1:{port}")
         for port in (9090, 9091)

@@ -189,6 +189,12 @@ def test_the_heap_of_the_session_s_process_is_reported(device: Device) -> None:
     assert after - before < 1_000_000
 
 
+def test_instructions_are_not_counted_here(device: Device, tmp_path: Path) -> None:
+    library = device.session.load_module(upload(device, tmp_path, "exit(1)"))
+    assert device.instructions(library, "die", "") is None  # and it was not called
+    assert device.resident_bytes()[0] > 0
+
+
 def test_a_file_that_cannot_be_read_is_empty(asked: Device) -> None:
     assert asked.read_text("/nosuch") == ""
 
@@ -228,9 +234,44 @@ def test_threads_run_on_the_cores_that_a_target_names(cache_dir: Path) -> None:
             device.set_threads(1, (1000,))
 
 
-def test_more_threads_than_the_device_has_are_refused(asked: Device) -> None:
-    with pytest.raises(BenchError, match="TVM has 1 threads there, not 64; ask for fewer"):
-        asked.set_threads(64)
+def test_more_threads_than_the_server_has_are_refused(asked: Device) -> None:
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two CPUs")
+    with pytest.raises(BenchError, match="TVM has 1 threads there, not 2; ask for fewer"):
+        asked.set_threads(2)
+
+
+def test_more_threads_than_cpus_are_refused(asked: Device) -> None:
+    cpus = len(os.sched_getaffinity(0))
+    with pytest.raises(BenchError, match=rf"1000 threads were asked for.*ask for {cpus} at most"):
+        asked.set_threads(1000)
+
+
+@pytest.fixture(params=["first", "last"])
+def one_cpu(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Have this process, and the servers that it starts, one CPU to run on; return its number."""
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        pytest.skip("needs two CPUs")
+    cpu = min(allowed) if request.param == "first" else max(allowed)
+    os.sched_setaffinity(0, {cpu})
+    yield cpu
+    os.sched_setaffinity(0, allowed)
+
+
+def test_kernels_run_where_the_server_may_run(one_cpu: int, cache_dir: Path) -> None:
+    with LocalServer(1) as server:
+        device = session_on(server, cache_dir)
+        state = device.state()
+        assert state.cpu_cores == 1
+        assert state.allowance.cpus == (one_cpu,)
+        device.set_threads(1)
+        assert _allowed(device.read_text("/proc/thread-self/status")) == str(one_cpu)
+        with pytest.raises(BenchError, match=r"2 threads .*may use 1 CPU of .*, or let it"):
+            device.set_threads(2)
+        other = next(cpu for cpu in state.allowance.online if cpu != one_cpu)
+        with pytest.raises(BenchError, match=rf"it may not use core {other}, which the target"):
+            device.set_threads(1, (other,))
 
 
 def _allowed(status: str) -> str:

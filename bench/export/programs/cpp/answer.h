@@ -45,13 +45,19 @@ inline std::vector<Found> Best(std::vector<Found> all, size_t count) {
   return all;
 }
 
-// Returns the five best classes of logits, with their probabilities.
-inline std::vector<Found> Classify(const float* logits, int classes) {
+// Returns the five best classes of logits, with their probabilities; of a single logit, class 1 is
+// where it is above 0. A network may have made probabilities of them.
+inline std::vector<Found> Classify(const float* logits, int classes, bool probabilities = false) {
+  if (classes == 1) {
+    const float two[] = {0, logits[0]};
+    return Classify(two, 2);
+  }
   float largest = *std::max_element(logits, logits + classes);
   std::vector<Found> all;
   float sum = 0;
   for (int index = 0; index < classes; ++index) {
-    all.push_back({std::exp(logits[index] - largest), index, ""});
+    float share = probabilities ? logits[index] : std::exp(logits[index] - largest);
+    all.push_back({share, index, ""});
     sum += all.back().share;
   }
   for (Found& one : all) one.share /= sum;
@@ -73,6 +79,11 @@ inline std::vector<Found> Detect(const float* codes, const float* logits, const 
 
 // Returns the classes of logits (classes, pixels) that at least a thousandth of the pixels has.
 inline std::vector<Found> Segment(const float* logits, int classes, int pixels) {
+  if (classes == 1) {  // class 1 is where it is above 0
+    std::vector<float> two(pixels, 0.0f);
+    two.insert(two.end(), logits, logits + pixels);
+    return Segment(two.data(), 2, pixels);
+  }
   std::vector<Found> all;
   for (int index = 0; index < classes; ++index) all.push_back({0, index, " of the pixels"});
   std::vector<float> best(logits, logits + pixels);
@@ -83,7 +94,9 @@ inline std::vector<Found> Segment(const float* logits, int classes, int pixels) 
       if (map[pixel] > best[pixel]) best[pixel] = map[pixel], which[pixel] = index;
     }
   }
-  for (int index : which) all[index].share += 1.0f / pixels;
+  std::vector<int> counts(classes);
+  for (int index : which) ++counts[index];
+  for (Found& one : all) one.share = static_cast<double>(counts[one.index]) / pixels;
   auto small = [](const Found& one) { return one.share < 0.001f; };
   all.erase(std::remove_if(all.begin(), all.end(), small), all.end());
   return Best(all, all.size());

@@ -22,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "refusal.h"
 #include "sha256.h"
 
 namespace mobilenet {
@@ -42,15 +43,22 @@ constexpr char kFlags[] = "Features";
 
 constexpr char kLibrary[] = "libmodel.so", kParams[] = "params.bin";
 
-// One line: where, what is wrong, what to do.
-struct Refusal : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
 inline void ReadFloats(const std::string& path, float* floats, size_t count) {
   std::ifstream file(path, std::ios::binary);
   if (!file.read(reinterpret_cast<char*>(floats), count * sizeof(float)) || file.get() != EOF) {
     throw Refusal(path + ": has not " + std::to_string(count) + " floats; get the bundle again");
+  }
+}
+
+// Reads bytes, each of which is (byte - zero) * step.
+inline void ReadBytes(const std::string& path, float step, int zero, float* floats, size_t count) {
+  std::string bytes(count, '\0');
+  std::ifstream file(path, std::ios::binary);
+  if (!file.read(&bytes[0], count) || file.get() != EOF) {
+    throw Refusal(path + ": has not " + std::to_string(count) + " bytes; get the bundle again");
+  }
+  for (size_t index = 0; index < count; ++index) {
+    floats[index] = static_cast<float>(static_cast<unsigned char>(bytes[index]) - zero) * step;
   }
 }
 
@@ -125,9 +133,19 @@ class Fields {
 
 // An input or an output, and the file of what it should be.
 struct Port {
-  std::string name, reference;
+  std::string name, reference, layout;
   std::vector<int64_t> shape;
   int stride = 1;  // of the rows and columns that the file keeps
+  float step = 0;  // unless 0 the file has bytes, each for (byte - zero) * step
+  int zero = 0;
+
+  void Read(const std::string& path, float* floats, size_t count) const {
+    if (step != 0) {
+      ReadBytes(path, step, zero, floats, count);
+    } else {
+      ReadFloats(path, floats, count);
+    }
+  }
 };
 
 class Bundle {
@@ -141,7 +159,7 @@ class Bundle {
                     ": has another format than this program knows; take the program of cpp/");
     }
     Fields target = manifest_.Inner("target");
-    task = manifest_.OneOf("task", {"classify", "detect", "segment"});
+    task = manifest_.OneOf("task", {"classify", "detect", "segment", "other"});
     device = target.OneOf("device_type", {"cpu", "opencl"});
     device_index = target.Number("device_index", 0);
     threads = manifest_.Number("threads", 1);
@@ -155,9 +173,15 @@ class Bundle {
     auto fits = [](int64_t side) { return side > 0 && side <= 1 << 16; };
     if (inputs.size() == 1) input = inputs[0];
     const auto& shape = input.shape;
-    if (shape.size() != 4 || shape[0] != 1 || shape[1] != 3 || !fits(shape[2]) || !fits(shape[3]) ||
-        outputs.empty()) {
+    Fields weights = manifest_.Inner("weights");
+    bool own = weights.Has("architecture") && weights.Text("architecture") == "onnx";
+    bool image = shape.size() == 4 && fits(shape[1]) && fits(shape[2]) && fits(shape[3]);
+    if (shape.empty() || shape[0] != 1 || !(image || own) || outputs.empty()) {
       throw Refusal(file + ": describes no network of one image; get the bundle again");
+    }
+    last = input.layout == "NHWC";
+    if (image) {
+      channels = shape[last ? 3 : 1], height = shape[last ? 1 : 2], width = shape[last ? 2 : 3];
     }
     if (task == "detect" && !FitDetector()) {
       throw Refusal(file + ": its outputs are not a detector's; get the bundle again");
@@ -166,7 +190,10 @@ class Bundle {
     if (preprocessing.Has("resize")) resize = preprocessing.Number("resize", 1);
     mean = preprocessing.Values<double>("mean");
     deviation = preprocessing.Values<double>("std");
-    if (mean.size() != 3 || deviation.size() != 3) {
+    bool scaled = int64_t(mean.size()) == channels && deviation.size() == mean.size();
+    sees = image && scaled && task != "other";
+    probabilities = manifest_.Has("probabilities") && manifest_.Get<bool>("probabilities");
+    if (!scaled && !own) {
       throw Refusal(file + ": does not tell how pixels are scaled; get the bundle again");
     }
     RequireTvm();
@@ -206,20 +233,27 @@ class Bundle {
 
   std::string task, device, entry, labels;
   int device_index, threads, resize = 0;
+  int64_t channels = 0, height = 0, width = 0;  // of a picture
+  bool last = false;                            // whether channels are the last axis
+  bool sees = false;                            // whether it can be shown pictures
+  bool probabilities = false;                   // whether its outputs are those, and no logits
   std::vector<int> cores;
   bool apart;  // the weights are a file of their own
   double tolerance;
   Port input;
   std::vector<Port> outputs;
-  std::vector<double> mean, deviation;  // of pixels 0..1, by colour
+  std::vector<double> mean, deviation;  // of pixels 0..1, by channel
 
  private:
   std::vector<Port> Ports(const char* key) const {
     std::vector<Port> ports;
     for (const Fields& one : manifest_.List(key)) {
       if (one.Text("dtype") != "float32") throw Refusal(directory_ + ": takes no 32-bit floats");
-      Port port{one.Text("name"), one.Text("reference"), one.Values<int64_t>("shape")};
+      Port port{one.Text("name"), one.Text("reference"), one.Text("layout"),
+                one.Values<int64_t>("shape")};
       if (one.Has("stride")) port.stride = one.Number("stride", 1);
+      if (one.Has("step")) port.step = static_cast<float>(one.Get<double>("step"));
+      if (one.Has("zero")) port.zero = one.Number("zero", 0);
       ports.push_back(port);
     }
     return ports;

@@ -1,37 +1,43 @@
 // Runs a bundle: shows a picture to its network, compares it with its reference, takes its time.
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "answer.h"
 #include "bundle.h"
 #include "check.h"
-#include "image.h"
 #include "model.h"
+#include "picture.h"
+#include "resize.h"
 #include "timing.h"
 
 namespace mobilenet {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: mobilenet BUNDLE [PICTURE.ppm] [options]\n"
-    "  PICTURE.ppm     print what the network sees in it (P6; ffmpeg -i photo.jpg photo.ppm)\n"
+    "usage: mobilenet BUNDLE [PICTURE] [options]\n"
+    "  PICTURE         print what the network sees in it: JPEG or PNG where they were found when this\n"
+    "                  was built, or PPM (P6; ffmpeg -i photo.webp photo.ppm)\n"
+    "  --save-input FILE    and write what the network was given, floats (1, channels, height, width)\n"
     "  --check         compare the outputs with the bundle's reference, and its files' hashes\n"
     "  --verify        compare the files' hashes alone\n"
     "  --bench N       time N inferences after half a second of warm-up\n"
     "  --samples FILE  and write each time, in milliseconds, a line each\n"
     "  --cold          print how long the first result took, from the start of main(), or, with\n"
     "                  MOBILENET_STARTED=$(date +%s%N) in the environment, from then\n"
-    "  --threads N     threads per inference, instead of the manifest's\n"
+    "  --threads N     threads per inference, instead of the manifest's or of as many as the\n"
+    "                  process may use CPUs\n"
     "  --params-path FILE   the weights, if they do not lie beside libmodel.so\n"
     "ends with 0, with 1 if a result is wrong, with 2 if something is missing or does not fit\n";
 
 struct Options {
-  std::string bundle, picture, params, samples;
+  std::string bundle, picture, params, samples, input;
   int bench = 0, threads = 0;
   bool check = false, verify = false, cold = false;
 };
@@ -66,6 +72,8 @@ Options Parse(int count, char** words) {
       options.threads = Count(word, next());
     } else if (word == "--samples") {
       options.samples = next();
+    } else if (word == "--save-input") {
+      options.input = next();
     } else if (word == "--params-path") {
       options.params = next();
     } else if (word.rfind("--", 0) == 0) {
@@ -83,7 +91,44 @@ Options Parse(int count, char** words) {
   if (!options.samples.empty() && !options.bench) {
     throw Refusal("--samples " + options.samples + ": there are none without --bench N");
   }
+  if (!options.input.empty() && options.picture.empty()) {
+    throw Refusal("--save-input " + options.input + ": give a picture too");
+  }
   return options;
+}
+
+// Returns planes as the channels of each pixel.
+std::vector<float> Interleaved(const std::vector<float>& planes, size_t channels) {
+  size_t pixels = planes.size() / channels;
+  std::vector<float> found(planes.size());
+  for (size_t index = 0; index < planes.size(); ++index) {
+    found[index % pixels * channels + index / pixels] = planes[index];
+  }
+  return found;
+}
+
+// Returns what the network is given of a picture.
+std::vector<float> InputOf(const std::string& path, const Bundle& bundle) {
+  if (!bundle.sees) {
+    throw Refusal(path + ": what the network takes is no picture, or what it puts out no classes; "
+                         "use cpp/model.h");
+  }
+  int height = bundle.height, width = bundle.width;
+  size_t channels = bundle.mean.size();
+  if (channels != 1 && channels != 3 && channels != 4) {
+    throw Refusal(path + ": the network takes " + std::to_string(channels) +
+                  " channels, and pictures have 1, 3 or 4; use cpp/model.h");
+  }
+  std::vector<float> input(channels * height * width);
+  View view{bundle.task, width, height, bundle.resize, bundle.mean, bundle.deviation};
+  Show(path, ReadPicture(path, channels), view, input.data());
+  return bundle.last ? Interleaved(input, channels) : input;
+}
+
+void Save(const std::vector<float>& input, const std::string& path) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(input.data()), input.size() * sizeof(float));
+  if (!file.flush()) throw Refusal(path + ": cannot be written; name another file");
 }
 
 void Tell(const std::vector<ffi::Tensor>& outputs, const Bundle& bundle,
@@ -96,7 +141,7 @@ void Tell(const std::vector<ffi::Tensor>& outputs, const Bundle& bundle,
   } else if (bundle.task == "segment") {
     Print(Segment(logits, last.size(1), last.size(2) * last.size(3)), labels);
   } else {
-    Print(Classify(logits, last.size(1)), labels);
+    Print(Classify(logits, last.size(1), bundle.probabilities), labels);
   }
 }
 
@@ -120,7 +165,8 @@ bool Run(const Options& options) {
   Bundle bundle(options.bundle);
   bool shown = !options.picture.empty();
   bool runs = shown || options.check || options.bench || options.cold;
-  int threads = options.threads ? options.threads : bundle.threads;
+  int usable = UsableThreads();
+  int threads = options.threads ? options.threads : std::min(bundle.threads, usable);
   std::string library = bundle.Find(kLibrary), params, input;
   std::vector<std::string> references, labels;
   if (!options.params.empty() && !bundle.apart) {
@@ -130,6 +176,10 @@ bool Run(const Options& options) {
     throw Refusal("--threads " + std::to_string(threads) + ": the network was compiled for " +
                   std::to_string(bundle.threads) + "; export it for more");
   }
+  if (threads > usable) {
+    throw Refusal("--threads " + std::to_string(threads) + ": this process may use " +
+                  std::to_string(usable) + " CPUs; ask for fewer, or let it use more");
+  }
   if (bundle.apart) params = bundle.Find(kParams, options.params);
   if (runs && (options.check || !shown)) input = bundle.Find(bundle.input.reference);
   if (options.check) {
@@ -138,8 +188,9 @@ bool Run(const Options& options) {
   if (shown && !bundle.labels.empty()) labels = ReadLabels(bundle.Find(bundle.labels));
   std::vector<float> anchors;
   if (shown && bundle.task == "detect") anchors = bundle.Anchors();
-  Picture picture;
-  if (shown) picture = ReadPicture(options.picture, bundle);
+  std::vector<float> given;
+  if (shown) given = InputOf(options.picture, bundle);
+  if (!options.input.empty()) Save(given, options.input);
   cold.Done("files");
 
   if (options.check || options.verify) {
@@ -160,9 +211,9 @@ bool Run(const Options& options) {
   Model model(library, bundle.input.shape, settings);
   cold.Done("library");
   if (shown) {
-    Show(picture, bundle, model.Input());
+    std::copy(given.begin(), given.end(), model.Input());
   } else {
-    ReadFloats(input, model.Input(), model.InputSize());
+    bundle.input.Read(input, model.Input(), model.InputSize());
   }
   cold.Done("input");
   std::vector<ffi::Tensor> outputs = Infer(model, bundle);
@@ -171,7 +222,7 @@ bool Run(const Options& options) {
   if (options.cold) cold.Print();
   std::fflush(stdout);  // before the model is taken down, which takes a while
   if (options.check && shown) {
-    ReadFloats(input, model.Input(), model.InputSize());
+    bundle.input.Read(input, model.Input(), model.InputSize());
     outputs = Infer(model, bundle);
   }
   bool right = !options.check || Check(outputs, bundle, references);

@@ -18,10 +18,12 @@
 #include <tvm/ffi/container/tensor.h>
 #include <tvm/ffi/extra/module.h>
 #include <tvm/ffi/function.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <fstream>
 #include <new>
 #include <string>
 #include <thread>
@@ -30,6 +32,36 @@
 namespace mobilenet {
 
 namespace ffi = tvm::ffi;
+
+// The cores that this thread may run on, by number: affinity and cpusets choose them.
+inline std::vector<int> UsableCores() {
+  std::vector<int> cores;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) {
+    for (int core = 0; core < CPU_SETSIZE; ++core) {
+      if (CPU_ISSET(core, &allowed)) cores.push_back(core);
+    }
+  }
+  if (cores.empty()) {  // more cores than a set of the usual size has room for
+    int count = std::max(1u, std::thread::hardware_concurrency());
+    for (int core = 0; core < count; ++core) cores.push_back(core);
+  }
+  return cores;
+}
+
+// How many threads can run at once: on the cores that this thread may use, and by the quota of its
+// container, which counts as the next whole number.
+inline int UsableThreads() {
+  int64_t count = UsableCores().size(), quota = 0, period = 0;
+  const std::string groups = "/sys/fs/cgroup/";
+  std::ifstream both(groups + "cpu.max"), one(groups + "cpu/cpu.cfs_quota_us");
+  std::ifstream other(groups + "cpu/cpu.cfs_period_us");
+  if ((both >> quota >> period) || ((one >> quota) && (other >> period))) {
+    if (quota > 0 && period > 0) count = std::min(count, (quota + period - 1) / period);
+  }
+  return static_cast<int>(count);
+}
 
 struct Settings {
   std::string params;  // the file of weights; empty: beside the library, or in it
@@ -130,16 +162,26 @@ class Model {
   static void UseThreads(const Settings& settings) {
     constexpr int kBigCores = 1, kOneCorePerThread = -2;  // ThreadGroup::AffinityMode
     auto configure = Global("runtime.config_threadpool");
-    if (settings.cores.empty()) {
+    std::vector<int> usable = UsableCores(), order = settings.cores;
+    size_t online = std::max(1l, sysconf(_SC_NPROCESSORS_ONLN));
+    bool all = usable.size() >= online && usable[online - 1] == static_cast<int>(online) - 1;
+    if (order.empty() && all) {
       configure(kBigCores, settings.threads);
     } else {
-      std::vector<int> order = settings.cores;
-      for (int core = 0; core < static_cast<int>(std::thread::hardware_concurrency()); ++core) {
-        if (std::find(order.begin(), order.end(), core) == order.end()) order.push_back(core);
+      if (order.empty()) {
+        usable.resize(std::min<size_t>(usable.size(), settings.threads));
+        order = usable;
+      }
+      // TVM's pool may be larger than what is used of it, and there is to be a core for each of it.
+      size_t given = order.size();
+      for (size_t place = 0; order.size() < std::max<size_t>(online, settings.threads); ++place) {
+        order.push_back(order[place % given]);
       }
       ffi::Array<ffi::String> names;
       for (int core : order) names.push_back(std::to_string(core));
       configure(kOneCorePerThread, settings.threads, names);
+    }
+    if (!settings.cores.empty()) {
       // TVM lets the first thread, which is this one, run on all of them.
       cpu_set_t first;
       CPU_ZERO(&first);

@@ -1,0 +1,228 @@
+"""Networks as Hugging Face's hub has them: a folder of weights, and what its JSON files declare.
+
+Source: `configuration_mobilenet_v2.py`, `modeling_mobilenet_v2.py` and the image processor of
+transformers; `pretrained_cfg` of timm.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mobilebench.bench.models.architecture import Architecture, Padding
+from mobilebench.bench.models.variant import TIMM_NAMES
+from mobilebench.targets.errors import BenchError
+
+CONFIG = "config.json"
+_PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+_FILES = ("model.safetensors", "pytorch_model.bin")
+_INDEX = ".index.json"
+_FAMILIES = {"mobilenet_v2": ("mobilenet_v2", "deeplabv3_mobilenet_v2")}
+_HEAD = "segmentation_head."
+_BACKGROUND = "background"
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class HubNetwork:
+    """What a folder declares about its network; None where it says nothing."""
+
+    architecture: str
+    width_multiplier: float | None = None
+    depth_multiplier: float | None = None
+    expansion_factor: int | None = None
+    output_stride: int | None = None
+    channel_divisor: int | None = None
+    resolution: int | None = None
+    resize: int | None = None  # pixels of an image's shorter side
+    padding: Padding = "symmetric"
+    batch_norm_epsilon: float = 1e-5
+    mean: Triple | None = None
+    std: Triple | None = None
+    class_names: tuple[str, ...] = ()  # without the background of 1001 classes
+    drops_background: bool = False
+
+
+def weights_in(folder: Path) -> Path:
+    """Return the file of a folder that has the weights; raises BenchError if none has."""
+    for name in _FILES:
+        if (folder / name).is_file():
+            return folder / name
+    if any((folder / f"{name}{_INDEX}").is_file() for name in _FILES):
+        raise BenchError(
+            f"checkpoint {folder}: its weights are split over several files; save them as one, "
+            "with save_pretrained(FOLDER, max_shard_size='1GB')"
+        )
+    if (folder / "saved_model.pb").is_file():
+        raise BenchError(
+            f"checkpoint {folder}: is a TensorFlow SavedModel; give the Keras file or the "
+            "checkpoint that it was made from"
+        )
+    raise BenchError(
+        f"checkpoint {folder}: is a folder without {' or '.join(_FILES)}; give the file that has "
+        "the weights"
+    )
+
+
+def name_of(path: Path) -> str:
+    """Return what to call weights whose file is named like every other; the hub's own name."""
+    folder = path.parent
+    if path.name not in _FILES or not folder.name:
+        return path.name
+    if folder.parent.name == "snapshots":  # of the hub's cache: models--OWNER--NAME/snapshots/HASH
+        return folder.parent.parent.name.split("--")[-1]
+    return folder.name
+
+
+def read_hub_network(path: Path, *, segments: bool) -> HubNetwork | None:
+    """Return what lies beside a file of weights; None if there is no such `config.json`.
+
+    `segments` tells a segmenter from a classifier, which its tensors' names do. Raises BenchError
+    for a network that is not to be had here, and for files that cannot be read.
+    """
+    config_path = path.parent / CONFIG
+    if not config_path.is_file():
+        return None
+    config = _json(config_path)
+    try:
+        if isinstance(config.get("pretrained_cfg"), dict):
+            return _timm(config)
+        if "model_type" in config:
+            processor = next(
+                (_json(path.parent / one) for one in _PROCESSORS if (path.parent / one).is_file()),
+                {},
+            )
+            return _transformers(config, processor.get("image_processor", processor), segments)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise BenchError(
+            f"checkpoint {path}: {CONFIG} or what lies beside it has a value that is not "
+            f"understood ({error})"
+        ) from error
+    except BenchError as error:
+        raise BenchError(f"checkpoint {path}: {CONFIG} {error}") from error
+    return None
+
+
+def hub_scopes(architecture: Architecture) -> Iterator[str]:
+    """Yield what transformers calls each convolution with its batch norm, in their order."""
+    yield "mobilenet_v2.conv_stem.first_conv"
+    for number, block in enumerate(architecture.blocks):
+        scope = f"mobilenet_v2.layer.{number - 1}" if number else "mobilenet_v2.conv_stem"
+        if block.expands:
+            yield f"{scope}.expand_1x1"
+        yield f"{scope}.conv_3x3"
+        yield f"{scope}.reduce_1x1"
+    yield "mobilenet_v2.conv_1x1"
+
+
+HUB_HEAD = {
+    "pooled": f"{_HEAD}conv_pool",
+    "branches.0": f"{_HEAD}conv_aspp",
+    "join": f"{_HEAD}conv_projection",
+}
+"""The layers of a segmenter's head, and what transformers calls them."""
+HUB_UNUSED = "mobilenet_v2.conv_1x1."  # of a segmenter
+HUB_SEGMENTS = f"{_HEAD}classifier.convolution"
+HUB_HEAD_EPSILON = 1e-5  # of the head's batch norms, whatever the config says of the others
+
+
+def _transformers(config: dict[str, Any], processor: dict[str, Any], segments: bool) -> HubNetwork:
+    kind = config["model_type"]
+    if kind not in _FAMILIES:
+        raise BenchError(f"declares a {kind}; of the hub's networks mobilenet_v2 can be read")
+    if config.get("hidden_act", "relu6") != "relu6":
+        raise BenchError(f"declares the activation {config['hidden_act']}; known is relu6")
+    stride = int(config.get("output_stride", 32))
+    if stride not in ((8, 16) if segments else (32,)):
+        needed = "8 or 16 for a segmenter" if segments else "32 for a classifier"
+        raise BenchError(f"declares an output stride of {stride}; known is {needed}")
+    names = _class_names(config)
+    resolution, resize = _sizes(config, processor)
+    mean, std = _normalisation(processor)
+    named = names if _are_named(names) else ()
+    drops = not segments and len(names) == 1001 and (not named or names[0].lower() == _BACKGROUND)
+    return HubNetwork(
+        architecture=_FAMILIES[kind][segments],
+        width_multiplier=float(config.get("depth_multiplier", 1.0)),  # of channels, in TensorFlow
+        expansion_factor=int(config.get("expand_ratio", 6)),
+        output_stride=stride if segments else None,
+        channel_divisor=int(config.get("depth_divisible_by", 8)),
+        resolution=resolution,
+        resize=None if segments else resize,
+        padding="same" if config.get("tf_padding", True) else "symmetric",
+        batch_norm_epsilon=float(config.get("layer_norm_eps", 1e-3)),
+        mean=mean,
+        std=std,
+        class_names=named[drops:],
+        drops_background=drops,
+    )
+
+
+def _timm(config: dict[str, Any]) -> HubNetwork:
+    name, declared = str(config.get("architecture", "")), config["pretrained_cfg"]
+    if name not in TIMM_NAMES:
+        raise BenchError(f"declares timm's {name or 'network'}; known are {', '.join(TIMM_NAMES)}")
+    width, depth = TIMM_NAMES[name]
+    size = declared.get("test_input_size") or declared.get("input_size")
+    share = declared.get("test_crop_pct") or declared.get("crop_pct")
+    resolution = int(size[-1]) if size else None
+    return HubNetwork(
+        architecture="mobilenet_v2",
+        width_multiplier=width,
+        depth_multiplier=depth,
+        resolution=resolution,
+        resize=int(resolution / share) if resolution and share else None,
+        mean=_triple(declared["mean"]) if declared.get("mean") else None,
+        std=_triple(declared["std"]) if declared.get("std") else None,
+    )
+
+
+def _class_names(config: dict[str, Any]) -> tuple[str, ...]:
+    names = {int(index): str(name) for index, name in (config.get("id2label") or {}).items()}
+    return tuple(names[index] for index in sorted(names))
+
+
+def _are_named(names: tuple[str, ...]) -> bool:
+    """Whether classes have names, which are not what transformers makes up."""
+    return bool(names) and not names[0].startswith("LABEL_") and all(n.strip() for n in names)
+
+
+def _sizes(config: dict[str, Any], processor: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Return the input's resolution, and to what an image's shorter side is resized before."""
+    resolution = config.get("image_size")
+    if processor.get("do_center_crop") and (crop := processor.get("crop_size")):
+        resolution = crop["height"] if isinstance(crop, dict) else crop
+    resize, size = None, processor.get("size")
+    if processor.get("do_resize", True) and size:
+        resize = size.get("shortest_edge", size.get("height")) if isinstance(size, dict) else size
+    return None if resolution is None else int(resolution), None if resize is None else int(resize)
+
+
+def _normalisation(processor: dict[str, Any]) -> tuple[Triple | None, Triple | None]:
+    """Return mean and deviation of pixels 0..1; none if nothing is declared."""
+    if not processor:
+        return None, None
+    whole = 255 * float(processor.get("rescale_factor", 1 / 255))
+    if not processor.get("do_rescale", True):
+        whole = 255.0
+    normalises = processor.get("do_normalize", True)
+    mean = _triple(processor["image_mean"]) if normalises else (0.0, 0.0, 0.0)
+    std = _triple(processor["image_std"]) if normalises else (1.0, 1.0, 1.0)
+    return _triple([one / whole for one in mean]), _triple([one / whole for one in std])
+
+
+def _triple(values: Any) -> Triple:
+    red, green, blue = (round(float(one), 12) for one in values)
+    return red, green, blue
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BenchError(f"file {path}: cannot be read ({error}); get it again") from error
+    if not isinstance(found, dict):
+        raise BenchError(f"file {path}: is no table; get it again")
+    return found
