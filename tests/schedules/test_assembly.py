@@ -99,17 +99,18 @@ def pointwise_assemblies(path: Path, target_name: str, precision: str) -> dict[s
     [
         ("raspberry-pi-4", "float32", 0.8, 0),
         ("raspberry-pi-5", "float32", 0.8, 0),
-        ("raspberry-pi-5", "float16", 0.8, 0.03),
+        # LLVM's model of a core says how early it loads, which costs registers.
+        ("raspberry-pi-5", "float16", 0.75, 0.05),
         ("raspberry-pi-5", "int8", 0.8, 0),
         # Where bytes are multiplied in pairs, every pair of the data is an instruction too, which
         # LLVM makes early.
-        ("raspberry-pi-4", "int8", 0.55, 0.05),
+        ("raspberry-pi-4", "int8", 0.6, 0),
         *[
-            pytest.param(target, precision, 0.8, 0.03, marks=pytest.mark.slow)
+            pytest.param(target, *expected, marks=pytest.mark.slow)
             for target in ("neoverse-n1", "neoverse-v1", "android-arm64", "android-armv9")
-            for precision in ("float32", "float16", "int8")
+            for expected in (("float32", 0.8, 0), ("float16", 0.75, 0.05), ("int8", 0.8, 0))
         ],
-        pytest.param("cortex-a53", "int8", 0.55, 0.05, marks=pytest.mark.slow),
+        pytest.param("cortex-a53", "int8", 0.55, 0.1, marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.parametrize(

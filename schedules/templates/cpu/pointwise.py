@@ -39,7 +39,7 @@ _STRIP_CYCLES = 4.0  # of a row's share of a cache line that is visited again
 _SLOT_CYCLES = 0.2  # of a load beside multiply-adds, on narrow cores
 _PAIR_REGISTERS = 3  # more for products that are yet to be added
 _LANE_REGISTERS = 2  # more in half precision, whose lanes lie in the first registers only
-_HALF_REGISTERS = 6  # more for halves of words, and their products
+_HALF_REGISTERS = 7  # more for halves of words, and their products
 _WORTH_FUSING = 1.1  # how much slower a tile may be that allows for fusing
 
 
