@@ -165,7 +165,7 @@ def test_a_tracker_that_goes_away_and_comes_back_is_survived(
 
 
 @pytest.mark.slow
-def test_a_controller_killed_at_twenty_moments_loses_and_repeats_nothing(
+def test_a_controller_killed_at_ten_moments_loses_and_repeats_nothing(
     farm: RealFarm, start: Start, cache_dir: Path, tmp_path: Path
 ) -> None:
     """Each run is killed and resumed until it is done; then the next one is."""
@@ -175,7 +175,7 @@ def test_a_controller_killed_at_twenty_moments_loses_and_repeats_nothing(
     moments = random.Random(7)
     killed = 0
     begun: set[str] = set()
-    while killed < 20:
+    while killed < 10:
         unfinished = [one for one in runs(tmp_path) if len(done_of(tmp_path, one)) < len(VARIANTS)]
         process = start(*(("run", "--resume", "latest") if unfinished else run(farm.tracker)))
         try:
