@@ -1,26 +1,36 @@
 """`mobilebench compare`."""
 
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mobilebench.bench.config.commands import CompareOptions
 from mobilebench.bench.config.options import FORMATS
-from mobilebench.reports.records.store import Store
+from mobilebench.reports.records.store import Run, Store
 from mobilebench.targets.errors import BenchError
+
+if TYPE_CHECKING:
+    from mobilebench.reports.comparison.comparison import Comparison
 
 
 def compare_command(options: CompareOptions) -> int:
-    """Print how HEAD compares with BASE, or write it to a file; return 1 if anything got worse."""
+    """Print how HEAD compares with BASE, or write it to a file; return 1 if anything got worse.
+
+    With `confirm`, what seems to have changed is measured again first.
+    """
     # Imported late because NumPy and SciPy are slow to import.
     from mobilebench.reports.comparison.compare import compare_runs
-    from mobilebench.reports.comparison.comparison import Comparison
     from mobilebench.reports.comparison.formats import to_json, to_junit
     from mobilebench.reports.comparison.wording import summary, to_markdown, to_text
 
     with Store(options.store, create=False) as store:
         before, after = (store.find_run(name) for name in (options.base, options.head))
         comparison = compare_runs(store, before, after, options.threshold)
+        if options.confirm:
+            _confirm(after, store, comparison)
+            comparison = compare_runs(store, before, after, options.threshold)
     writers = (to_text, to_markdown, to_json, to_junit)
     forms: dict[str, Callable[[Comparison], str]] = dict(zip(FORMATS, writers, strict=True))
     text, out = forms[options.format](comparison), options.out
@@ -30,6 +40,18 @@ def compare_command(options: CompareOptions) -> int:
         _write(out, text)
         print(f"{summary(comparison)}; {out}")
     return 1 if comparison.regressions else 0
+
+
+def _confirm(head: Run, store: Store, comparison: "Comparison") -> None:
+    from mobilebench.bench.cli.resume import kept_context  # imported late, as above
+    from mobilebench.bench.regression.confirm import confirm_changes, suspects
+
+    if suspects(comparison):
+        confirm_changes(kept_context(head), store, comparison, _say)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _write(path: Path, text: str) -> None:

@@ -4,9 +4,13 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from mobilebench.bench.cache import cache_directory
+from mobilebench.bench.config.bundle_suite import open_bundles
 from mobilebench.bench.config.check import from_table
 from mobilebench.bench.config.declaration import options_of
 from mobilebench.bench.config.suite import Suite, SuiteFile
+from mobilebench.bench.measure.run_context import RunContext
+from mobilebench.bench.models.find_models import find_models
 from mobilebench.reports.records.store import Run, Store
 from mobilebench.targets.errors import BenchError
 
@@ -35,9 +39,20 @@ def kept_suite(run: Run) -> Suite:
         return from_table(Suite, table, f"run {run.run_id}")
     except BenchError as error:
         raise BenchError(
-            f"run {run.run_id}: it was started by another version of mobilebench and cannot be "
-            "resumed; start a new one"
+            f"run {run.run_id}: it was started by another version of mobilebench and neither be "
+            "resumed nor measured again; start a new one"
         ) from error
+
+
+def kept_context(run: Run) -> RunContext:
+    """Return what it takes to measure the libraries of a run in the store again.
+
+    That is neither weights nor images. Raises BenchError for what was measured and is gone.
+    """
+    suite, cache_dir = kept_suite(run), cache_directory()
+    bundles = open_bundles(suite.bundles)
+    networks = find_models(suite.models, suite.input_shape, cache_dir, suite.time_limit_s)
+    return RunContext(run, suite, (), cache_dir, networks=networks, bundles=tuple(bundles))
 
 
 def kept_report_directory(run: Run) -> Path | None:

@@ -74,6 +74,7 @@ class CompareOptions(Options):
     base: options.BaseRun
     head: options.HeadRun
     threshold: options.Threshold = 5.0
+    confirm: options.Confirm = False
     store: options.StoreUrl = DEFAULT_URL
     format: options.Format = "text"
     out: options.OutFile = None

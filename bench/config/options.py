@@ -247,6 +247,14 @@ Threshold = Annotated[
     ),
     Shown(HOW, "PERCENT"),
 ]
+Confirm = Annotated[
+    bool,
+    Field(
+        description="Measure both libraries of each cell whose latency seems to have changed again,"
+        " in turns, before it is called slower or faster."
+    ),
+    Shown(HOW),
+]
 Seconds = Annotated[float, Field(gt=0, le=MAX_SECONDS, allow_inf_nan=False)]
 TimeLimit = Annotated[
     Seconds,

@@ -1,13 +1,10 @@
 """Checks a run for regressions: cells that seem to have changed are measured again."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from mobilebench.bench.config.effort import find_effort
-from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.progress import RunProgress
 from mobilebench.bench.measure.run_context import RunContext
-from mobilebench.bench.regression.remeasure import remeasure
+from mobilebench.bench.regression.remeasure import remeasure_in
 from mobilebench.reports.comparison.compare import compare_runs
 from mobilebench.reports.errors import ReportError
 from mobilebench.reports.history.figure_changes import judge_figures
@@ -17,12 +14,8 @@ from mobilebench.reports.history.outcomes import CHANGES, Outcomes, outcomes_of
 from mobilebench.reports.history.screening import FEWEST
 from mobilebench.reports.history.suspects import Library, LibraryPair
 from mobilebench.reports.history.timeline import LATENCY, Timeline, read_timeline, recent_nights
-from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.store import Store
-from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.errors import BenchError
-
-EFFORT = "standard"  # of a repeated measurement: ten rounds give a narrower interval than five
 
 
 def check_regressions(context: RunContext, store: Store, progress: RunProgress) -> list[Finding]:
@@ -116,7 +109,6 @@ def _remeasure_all(
 
     The worst suspects come first. Pairs that an interrupted run measured are not measured again.
     """
-    targets = {target.name: target for target in context.targets}
     known = _outcomes(store, timeline)
     for pair in pairs:
         cell = pair.cell
@@ -125,15 +117,8 @@ def _remeasure_all(
         beside = f"measure again beside run {pair.bases[0].run_id}'s library"
         progress.stage(title_of(cell), beside)
         try:
-            config = _config(context, targets[cell.target], cell)
-            again = remeasure(config, pair, context.network(cell.variant))
-            store.add_confirmation(again)
+            store.add_confirmation(remeasure_in(context, pair))
         except BenchError as error:
             progress.warn(f"{title_of(cell)}: not measured again: {error}")
         progress.step(title_of(cell), "")
     return _outcomes(store, timeline)
-
-
-def _config(context: RunContext, target: Target, cell: CellKey) -> MeasurementConfig:
-    config = context.measurement_config(target, cell.threads)
-    return replace(config, effort=find_effort(EFFORT))

@@ -1,12 +1,15 @@
 """Measures the libraries of two runs again, in turns on one device."""
 
+from dataclasses import replace
 from functools import partial
 
 from mobilebench.bench.build.artifact import Artifact, find_artifact
 from mobilebench.bench.clock import utc_now
+from mobilebench.bench.config.effort import find_effort
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.inference import workload_of
 from mobilebench.bench.measure.latency import is_complete
+from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.measure.sessions import close_device, open_device
 from mobilebench.bench.measure.timing import take_round
 from mobilebench.bench.models.onnx_network import Network
@@ -16,6 +19,18 @@ from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.targets.errors import BenchError, NoDeviceError
 from mobilebench.targets.processes.worker import Worker, WorkerError
 from mobilebench.targets.rpc.tracker import boards_of
+
+EFFORT = "standard"  # of a repeated measurement: ten rounds give a narrower interval than five
+
+
+def remeasure_in(context: RunContext, pair: LibraryPair) -> Confirmation:
+    """Measure a pair of libraries where a run measured, in ten rounds; raises as `remeasure`."""
+    targets = {target.name: target for target in context.targets}
+    if pair.cell.target not in targets:
+        raise BenchError(f"target {pair.cell.target} is not one of run {context.run.run_id}'s")
+    config = context.measurement_config(targets[pair.cell.target], pair.cell.threads)
+    config = replace(config, effort=find_effort(EFFORT))
+    return remeasure(config, pair, context.network(pair.cell.variant))
 
 
 def remeasure(

@@ -6,6 +6,7 @@ import numpy as np
 
 from mobilebench.reports.comparison.circumstances import differences, doubts, remarks
 from mobilebench.reports.comparison.comparison import (
+    CHANGED,
     SEVERITY,
     CellChange,
     Comparison,
@@ -14,6 +15,7 @@ from mobilebench.reports.comparison.comparison import (
     Side,
     Speed,
 )
+from mobilebench.reports.comparison.machine_speed import why_unclear
 from mobilebench.reports.comparison.matching import Row, match, nothing_shared
 from mobilebench.reports.comparison.ratio import Pair, Ratio, ratios_of
 from mobilebench.reports.comparison.watched import WATCHED, watched_change
@@ -126,10 +128,15 @@ def _changes(
     adjusted = adjust([ratio.p for ratio in ratios])
     latencies = {}
     for cell, ratio, p in zip(timed, ratios, adjusted, strict=True):
+        verdict, why = speed_verdict(ratio, p, threshold_percent), ""
+        if verdict in CHANGED and cell not in again:
+            (before, _), (after, _) = pairs[cell]
+            why = why_unclear(before, after, ratio, threshold_percent)
         latencies[cell] = LatencyChange(
             **vars(ratio),
             p_adjusted=p,
-            verdict=speed_verdict(ratio, p, threshold_percent),
+            verdict="unclear" if why else verdict,
+            why_unclear=why,
             confirmed=cell in again,
         )
     return [
@@ -155,7 +162,7 @@ def _change(
         head_error=after.error,
         latency=latency,
         figures=tuple(figures),
-        doubts=tuple(doubts(before, after)) if latency else (),
+        doubts=(*filter(None, [latency.why_unclear]), *doubts(before, after)) if latency else (),
     )
 
 

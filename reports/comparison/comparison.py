@@ -8,6 +8,7 @@ from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.record import UNSUPPORTED
 
 Speed = Literal["slower", "faster", "same", "unclear"]
+CHANGED: tuple[Speed, ...] = ("slower", "faster")
 Verdict = Literal[
     "broken", "slower", "worse", "fixed", "faster", "better", "failed", "unclear", "same"
 ]
@@ -40,6 +41,7 @@ class LatencyChange:
     p: float
     p_adjusted: float  # for as many cells as were compared
     verdict: Speed
+    why_unclear: str  # though the samples differ: what the machine has to do with it; else empty
     confirmed: bool  # both artifacts were measured again, beside each other
 
 

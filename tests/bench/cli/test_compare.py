@@ -1,11 +1,13 @@
 """`mobilebench compare`: what it prints and writes, and what its exit code says."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mobilebench.bench.config.suite import make_suite
 from mobilebench.reports.records.store import Store
 from tests.bench.cli.test_refusals import assert_refused
 from tests.reports.conftest import make_record  # noqa: F401  (a fixture)
@@ -30,6 +32,19 @@ def test_the_exit_code_is_1_if_anything_got_worse(
     assert done.stderr == ""
     assert done.stdout.startswith(f"BASE {BASE.run_id}")
     assert ("1 regression in 1 cell" in done.stdout) == (code == 1)
+
+
+def test_what_cannot_be_confirmed_is_said_and_still_counts(
+    mobilebench: Any, nights: Nights
+) -> None:
+    suite = make_suite({"variants": ("mobilenet_v2_1.0_224",), "runtimes": ("tvm",)})
+    head = replace(HEAD, run_id="20260103-000000-next", suite=suite.to_table())
+    nights.store.begin_run(head)
+    nights.add(BASE, rounds_ms(0))
+    nights.add(head, rounds_ms(1, 1.2))
+    done = mobilebench("compare", BASE.run_id, "latest", "--confirm")
+    assert done.returncode == 1
+    assert "not measured again: it was not kept" in done.stderr
 
 
 def test_the_threshold_can_be_set(mobilebench: Any, nights: Nights) -> None:

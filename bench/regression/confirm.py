@@ -1,0 +1,63 @@
+"""Measures what seems to have changed between two runs again, before anyone acts upon it."""
+
+from collections.abc import Callable
+
+from mobilebench.bench.measure.run_context import RunContext
+from mobilebench.bench.regression.remeasure import remeasure_in
+from mobilebench.reports.comparison.comparison import CHANGED, CellChange, Comparison
+from mobilebench.reports.history.finding import title_of
+from mobilebench.reports.history.suspects import Library, LibraryPair
+from mobilebench.reports.records.cell_key import CellKey
+from mobilebench.reports.records.store import Store
+from mobilebench.targets.devices.own_name import own_device_name
+from mobilebench.targets.errors import BenchError
+
+Say = Callable[[str], None]
+
+
+def suspects(comparison: Comparison) -> list[CellChange]:
+    """Return the cells whose latency seems to have changed, by the rows of the runs alone."""
+    return [change for change in comparison.cells if _is_suspect(change)]
+
+
+def confirm_changes(context: RunContext, store: Store, comparison: Comparison, say: Say) -> None:
+    """Measure both libraries of every cell whose latency seems to have changed, in turns.
+
+    The store keeps the results, by which the runs are compared from then on. `context` is that of
+    HEAD. What cannot be measured is said, with the reason, and stays as it is.
+    """
+    keys = {
+        (record.run_id, CellKey.of(record)): record.artifact_key
+        for record in store.records([comparison.base.run_id, comparison.head.run_id])
+    }
+    for change in suspects(comparison):
+        base, head = (
+            Library(side.run_id, keys.get((side.run_id, change.cell), ""))
+            for side in (comparison.base, comparison.head)
+        )
+        if base.artifact_key == head.artifact_key != "":
+            continue  # nothing but the machine can have changed
+        say(f"{title_of(change.cell)}: measure both libraries in turns")
+        try:
+            _require_measurable(context, change.cell, base, head)
+            store.add_confirmation(remeasure_in(context, LibraryPair(change.cell, (base,), head)))
+        except BenchError as error:
+            say(f"warning: {title_of(change.cell)}: not measured again: {error}")
+
+
+def _is_suspect(change: CellChange) -> bool:
+    latency = change.latency
+    if latency is None or latency.confirmed:
+        return False
+    return latency.verdict in CHANGED or bool(latency.why_unclear)
+
+
+def _require_measurable(context: RunContext, cell: CellKey, *libraries: Library) -> None:
+    if not all(one.artifact_key for one in libraries):
+        kept = "only TVM's libraries are kept" if cell.runtime != "tvm" else "it was not kept"
+        raise BenchError(kept)
+    here = own_device_name()
+    targets = {target.name: target for target in context.targets}
+    target = targets.get(cell.target)
+    if target is not None and not target.tracker_key and cell.device != here:
+        raise BenchError(f"it was measured on {cell.device}, and this is {here}")
