@@ -1,42 +1,24 @@
 """What seems to have changed is measured again, in turns, before it is called so."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mobilebench.bench.build.artifact import Artifact
-from mobilebench.bench.build.build_options import BuildOptions
-from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.config.suite import make_suite
 from mobilebench.bench.measure.run_context import RunContext
-from mobilebench.bench.models.variant import parse_variant
-from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.regression import remeasure
 from mobilebench.bench.regression.confirm import confirm_changes, suspects
 from mobilebench.reports.records.store import Store
-from mobilebench.schedules.objective import MEMORY
-from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.own_name import own_device_name
+from tests.bench.regression.conftest import VARIANT
+from tests.reports.conftest import make_record  # noqa: F401  (a fixture)
 from tests.reports.two_runs import BASE, HEAD, Nights, rounds_ms
-
-VARIANT = "mobilenet_v2_0.35_32_t1"
-
-
-@pytest.fixture(scope="module")
-def libraries(cache_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
-    with BuildService(cache_dir, 300) as service:
-        variant, target = parse_variant(VARIANT), find_target("native")
-        exported = service.to_onnx(variant, Weights())
-        yield (
-            service.build(exported, BuildOptions(target)),
-            service.build(exported, BuildOptions(target, optimize_for=MEMORY)),
-        )
 
 
 @pytest.fixture
-def nights(tmp_path: Path, make_record: Any) -> Nights:
+def nights(tmp_path: Path, make_record: Any) -> Nights:  # noqa: F811
     return Nights(Store(str(tmp_path / "store.sqlite")), make_record)
 
 

@@ -1,6 +1,5 @@
 """Two real libraries of one network, measured again beside each other."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,39 +8,23 @@ from typing import Any
 import pytest
 
 from mobilebench.bench.build.artifact import Artifact
-from mobilebench.bench.build.build_options import BuildOptions
-from mobilebench.bench.build.build_service import BuildService
 from mobilebench.bench.config.effort import Effort
 from mobilebench.bench.measure.config import MeasurementConfig
-from mobilebench.bench.models.variant import parse_variant
-from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.regression import remeasure as second_look
 from mobilebench.bench.regression.remeasure import remeasure
 from mobilebench.reports.history.outcomes import outcomes_of
 from mobilebench.reports.history.suspects import Library, LibraryPair
 from mobilebench.reports.records.cell_key import CellKey
-from mobilebench.schedules.objective import MEMORY
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.farm import Farm
 from mobilebench.targets.devices.own_name import own_device_name
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.rpc.tracker import Tracker
+from tests.bench.regression.conftest import VARIANT
 
-VARIANT = "mobilenet_v2_0.35_32_t1"
 HERE = own_device_name()
 CELL = CellKey("native", HERE, 1, "float32", "latency", VARIANT, "random(seed 0)", "tvm")
 BRIEF = Effort("brief", warm_up_s=0.0, min_samples=12, min_duration_s=0.0, rounds=4)
-
-
-@pytest.fixture(scope="module")
-def libraries(cache_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
-    with BuildService(cache_dir, 300) as service:
-        variant, target = parse_variant(VARIANT), find_target("native")
-        exported = service.to_onnx(variant, Weights())
-        yield (
-            service.build(exported, BuildOptions(target)),
-            service.build(exported, BuildOptions(target, optimize_for=MEMORY)),
-        )
 
 
 @pytest.fixture
