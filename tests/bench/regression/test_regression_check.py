@@ -72,7 +72,7 @@ class Farm:
         """Whether nothing of the last night is left to be measured again."""
         return is_checked(self.context(self.store.runs()[-1]), self.store)
 
-    def remeasure(self, _bench: Any, pair: LibraryPair, _network: Any) -> Confirmation:
+    def remeasure(self, _context: Any, pair: LibraryPair) -> Confirmation:
         """Stand in for the device: a library takes as long as it is slow."""
         if self.gone:
             raise BenchError("the library is no longer in the cache")
@@ -95,7 +95,7 @@ def farm(
 ) -> Iterator[Farm]:
     with Store(str(tmp_path / "store.sqlite")) as store:
         made = Farm(store, tmp_path, make_record)
-        monkeypatch.setattr(night, "remeasure", made.remeasure)
+        monkeypatch.setattr(night, "remeasure_in", made.remeasure)
         yield made
 
 

@@ -147,7 +147,7 @@ def test_json_has_everything_and_its_version(comparison: Comparison) -> None:
     assert slower["low"] < slower["ratio"] < slower["high"]
     assert set(slower) == {
         "base_ms", "head_ms", "ratio", "low", "high", "mann_whitney_p", "p", "p_adjusted",
-        "verdict", "confirmed",
+        "verdict", "why_unclear", "confirmed",
     }  # fmt: skip
     alone = cells[SIZES["one round"]]["latency"]
     assert (alone["low"], alone["high"], alone["verdict"]) == (None, None, "unclear")
