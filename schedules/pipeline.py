@@ -27,6 +27,7 @@ from mobilebench.schedules.passes.integer_clamp import IntegerClamp
 from mobilebench.schedules.passes.integer_operators import IntegerOperators
 from mobilebench.schedules.passes.lower_operators import LowerOperators
 from mobilebench.schedules.passes.merge_kernels import MergeKernels
+from mobilebench.schedules.passes.normalize_pixels import NormalizePixels
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA, PlanArena
 from mobilebench.schedules.passes.pool_params import PoolParams
 from mobilebench.schedules.passes.saturate_bytes import SaturateBytes
@@ -58,8 +59,9 @@ def fusion_passes(target: Target, machine: Processor, precision: str) -> list[An
     return [
         # Phase 1. The imported graph becomes canonical operators in the target's layout.
         CanonicalizeReLU6(),
-        *([ComputeHalf()] if computes_half(machine, precision) else []),
         *([IntegerOperators(machine)] if precision == INT8 else []),
+        NormalizePixels(machine),
+        *([ComputeHalf()] if computes_half(machine, precision) else []),
         SplitConcat(),
         relax.transform.ConvertLayout({"relax.nn.conv2d": _CONVOLUTION_LAYOUTS[target.layout]}),
         relax.transform.Normalize(),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mobilebench import schedules, targets
 from mobilebench.bench.build.build_options import BuildOptions
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
+from mobilebench.bench.models.input_type import FLOATS
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.schedules.databases.database import TileDatabase, find_databases
 from mobilebench.schedules.machine import machine_of
@@ -62,6 +63,7 @@ class Manifest:
     database_misses: int
     trials: int  # the most candidates that were measured for one kernel
     compile_s: float | None  # None where that is no longer known
+    input_type: str = FLOATS  # one of INPUT_TYPES
     computes_half: bool | None = None  # on a CPU, and does not only store weights so; None: unknown
 
 
@@ -140,6 +142,7 @@ def build_artifact(model: OnnxModel, options: BuildOptions, cache_dir: Path) -> 
             optimize_for=options.optimize_for,
             params_storage=options.params_storage,
             onnx_sha256=model.onnx_sha256,
+            input_type=model.input_type,
             library_sha256=file_sha256(library),
             params_sha256=file_sha256(external) if external.exists() else "",
             databases=[{"target": one.target, "sha256": one.sha256} for one in tuned],

@@ -8,6 +8,7 @@ from typing import Any, Self
 from mobilebench.bench.accuracy.evaluation import Dataset, Evaluation, count_batches
 from mobilebench.bench.build.artifact import Artifact, RooflinePeaks
 from mobilebench.bench.build.build_options import BuildOptions
+from mobilebench.bench.models.input_type import FLOATS, PIXELS
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
 from mobilebench.bench.models.outputs import Floats, Outputs
@@ -21,6 +22,7 @@ from mobilebench.targets.processes.worker import WITHOUT_TORCH
 from mobilebench.targets.processes.worker_pool import LocalWorkerPool, WorkerPool
 
 _EXPORT = "mobilebench.bench.models.onnx_export"
+_PIXEL_INPUT = "mobilebench.bench.models.pixel_input"
 _QUANTIZE = "mobilebench.bench.quantization.quantize"
 _AGREEMENT = "mobilebench.bench.quantization.agreement"
 _COMPILE = "mobilebench.bench.build.artifact"
@@ -79,14 +81,22 @@ class BuildService:
         return layer
 
     def network(
-        self, variant: Network, weights: Weights, precision: str, calibration: Calibration
+        self,
+        variant: Network,
+        weights: Weights,
+        precision: str,
+        calibration: Calibration,
+        input_type: str = FLOATS,
     ) -> OnnxModel:
-        """Return what is compiled at a precision: the exported network, at int8 quantized."""
-        exported = self.to_onnx(variant, weights)
+        """Return what is compiled at a precision: the exported network, at int8 quantized.
+
+        Of INPUT_TYPES it takes floats, normalised, or the pixels of an image as they are.
+        """
+        model = self.to_onnx(variant, weights)
         quantized = isinstance(variant, OnnxNetwork) and variant.quantized
-        if precision != INT8 or quantized:
-            return exported
-        return self.quantize(exported, variant, weights, calibration)
+        if precision == INT8 and not quantized:
+            model = self.quantize(model, variant, weights, calibration)
+        return self._with_pixels(model, variant, weights) if input_type == PIXELS else model
 
     def check_weights(self, variant: Variant, weights: Weights) -> None:
         """Raise BenchError if the weights do not fit the variant."""
@@ -134,6 +144,13 @@ class BuildService:
         """
         refused: list[str] = self._call(_COMPILE, "check_target", self._pinned(target), databases)
         return refused
+
+    def _with_pixels(self, model: OnnxModel, variant: Network, weights: Weights) -> OnnxModel:
+        preprocessing = weights.preprocessing(variant)
+        shown: OnnxModel = self._call(
+            *(_PIXEL_INPUT, "with_pixel_input", model, variant, preprocessing, self._cache_dir)
+        )
+        return shown
 
     def _pinned(self, target: Target) -> Target:
         """Return a target that means this machine's CPU on other machines too."""

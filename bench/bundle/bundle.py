@@ -12,8 +12,9 @@ from mobilebench.bench.bundle.checksums import check_sums
 from mobilebench.bench.bundle.elf import architecture_of
 from mobilebench.bench.bundle.manifest import MANIFEST, BundleManifest, BundleTensor, read_manifest
 from mobilebench.bench.models.heads import outputs_of
+from mobilebench.bench.models.input_type import FLOATS, INPUT_TYPES, PIXELS, input_shape
 from mobilebench.bench.models.onnx_network import ONNX, OTHER, ROUNDINGS, Network, OnnxNetwork
-from mobilebench.bench.models.outputs import Floats, Reference
+from mobilebench.bench.models.outputs import Floats, Inputs, Reference
 from mobilebench.bench.models.variant import CLASSIFY, SEGMENT, parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.quantization.input_bytes import numbers_of
@@ -50,7 +51,12 @@ class Bundle:
         """Return the input that verification feeds, and PyTorch's outputs."""
         (image,) = self.manifest.inputs
         outputs = tuple(self._floats(output) for output in self.manifest.outputs)
-        return Reference(self._floats(image), outputs, self.manifest.outputs[0].stride)
+        return Reference(self._input(image), outputs, self.manifest.outputs[0].stride)
+
+    def _input(self, image: BundleTensor) -> Inputs:
+        if image.dtype != PIXELS:
+            return self._floats(image)
+        return np.fromfile(self.directory / image.reference, np.uint8).reshape(image.shape)
 
     def _floats(self, tensor: BundleTensor) -> Floats:
         path = self.directory / tensor.reference
@@ -118,6 +124,7 @@ def _artifact_manifest(manifest: BundleManifest) -> Manifest:
         precision=manifest.precision,
         params_storage=manifest.params_storage,
         onnx_sha256=manifest.onnx_sha256,
+        input_type=manifest.inputs[0].dtype if manifest.inputs else FLOATS,
         library_sha256=manifest.files[LIBRARY].sha256,
         params_sha256=apart.sha256 if apart else "",
         databases=manifest.databases,
@@ -159,7 +166,7 @@ def _check_consistency(manifest: BundleManifest, variant: Network, sums: dict[st
         "threads": manifest.threads >= 1,
         "precision": manifest.precision in PRECISIONS,
         "params_storage": manifest.params_storage in PARAMS_STORAGES,
-        "inputs": [one.shape for one in manifest.inputs] == [list(variant.input_shape)],
+        "inputs": _fits(manifest.inputs, variant),
         "preprocessing": {len(shown.mean), len(shown.std)} == {variant.channels},
         "outputs": {one.name: one.shape for one in manifest.outputs} == outputs,
         "library_bytes": manifest.library_bytes == manifest.files[LIBRARY].bytes,
@@ -168,8 +175,15 @@ def _check_consistency(manifest: BundleManifest, variant: Network, sums: dict[st
         raise ValueError(f"{wrong[0]} in {MANIFEST} does not match the bundle")
     for one in (*manifest.inputs, *manifest.outputs):
         shape = one.reference_shape if one.stride >= 1 else [0]
-        if manifest.files[one.reference].bytes != (1 if one.step else 4) * int(np.prod(shape)):
+        size = 1 if one.step or one.dtype == PIXELS else 4
+        if manifest.files[one.reference].bytes != size * int(np.prod(shape)):
             raise ValueError(f"{one.reference} does not have the shape given in {MANIFEST}")
+
+
+def _fits(inputs: list[BundleTensor], variant: Network) -> bool:
+    """Whether inputs are the one that a network has, as floats or as pixels."""
+    shapes = [(one.dtype, tuple(one.shape)) for one in inputs]
+    return shapes in [[(kind, input_shape(variant, kind))] for kind in INPUT_TYPES]
 
 
 def _check_architecture(library: Path, manifest: BundleManifest) -> None:

@@ -24,9 +24,9 @@ class BundleTensor:
 
     name: str
     shape: list[int]
-    dtype: str
+    dtype: str  # float32; of an input that takes the pixels of an image uint8
     layout: str  # of the axes; empty where they have no names
-    reference: str  # file of little-endian floats that verification feeds or expects
+    reference: str  # file of such values, little-endian, that verification feeds or expects
     stride: int = 1  # it has every so many rows and columns alone
     step: float = 0.0  # unless 0 the file has bytes, each for (byte - zero) * step
     zero: int = 0

@@ -26,10 +26,11 @@ from mobilebench.bench.measure.support import precision_of, why_unsupported
 from mobilebench.bench.models.class_names import names_of
 from mobilebench.bench.models.find_models import find_models
 from mobilebench.bench.models.find_weights import find_weights, own_weights
+from mobilebench.bench.models.input_type import PIXELS, check_takes_pixels
 from mobilebench.bench.models.onnx_network import Network
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import RANDOM, Weights
-from mobilebench.bench.quantization.calibration import find_calibration
+from mobilebench.bench.quantization.calibration import Calibration, find_calibration
 from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.schedules.databases.database import directories
 from mobilebench.schedules.params_pool import EMBEDDED, EXTERNAL
@@ -68,8 +69,7 @@ def export_command(options: ExportOptions) -> int:
     labels = _labels(options, variant, weights)
     cache_dir = cache_directory()
     calibration = find_calibration(options.calibration_data)
-    if precision == INT8:
-        calibration.check_shown_to(variant, weights.preprocessing(variant))
+    _check_images(options, variant, weights, calibration, precision)
 
     def say(step: str) -> None:
         console.print(f"{variant.name} for {target.name}: {step}", highlight=False, soft_wrap=True)
@@ -85,7 +85,7 @@ def export_command(options: ExportOptions) -> int:
             for note in (*weights.notes, *weights.remarks):
                 say(f"{weights.label}: {note}")
             say("export")
-            model = service.network(variant, weights, precision, calibration)
+            model = service.network(variant, weights, precision, calibration, options.input_type)
             say("compile")
             how = BuildOptions(
                 target=target,
@@ -154,6 +154,21 @@ def _check_precision(precision: str, target: Target) -> None:
     """Raise BenchError for a precision that a target's bundles cannot have."""
     if reason := why_unsupported(TVM, target, precision):
         raise BenchError(f"precision {precision}: {reason}")
+
+
+def _check_images(
+    options: ExportOptions,
+    variant: Network,
+    weights: Weights,
+    calibration: Calibration,
+    precision: str,
+) -> None:
+    """Raise BenchError if a network cannot be shown the images, or pixels, that it is to be."""
+    preprocessing = weights.preprocessing(variant)
+    if options.input_type == PIXELS:
+        check_takes_pixels(variant, preprocessing)
+    if precision == INT8:
+        calibration.check_shown_to(variant, preprocessing)
 
 
 def _require_new(out: Path) -> None:

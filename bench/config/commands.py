@@ -5,6 +5,7 @@ from pathlib import Path
 from mobilebench.bench.config import choice_options, options
 from mobilebench.bench.config.declaration import Options
 from mobilebench.bench.config.suite import SuiteFile
+from mobilebench.bench.models.input_type import FLOATS
 from mobilebench.bench.models.weights import RANDOM
 from mobilebench.reports.records.store import DEFAULT_URL
 from mobilebench.schedules.objective import LATENCY
@@ -89,6 +90,7 @@ class ExportOptions(Options):
     target: options.OneTarget
     threads: options.OneThreads = 1
     precision: options.OnePrecision = FLOAT32
+    input_type: options.InputType = FLOATS
     weights: options.OneWeightsSource = RANDOM
     seed: options.Seed = 0
     calibration_data: options.CalibrationData = ""

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from mobilebench.bench.config.declaration import OneOf, Shown
 from mobilebench.bench.config.effort import EFFORTS
+from mobilebench.bench.models.input_type import INPUT_TYPES
 from mobilebench.bench.runtimes.runtime import RUNTIMES
 from mobilebench.schedules.objective import OBJECTIVES
 from mobilebench.schedules.params_pool import PARAMS_STORAGES
@@ -215,6 +216,16 @@ ParamsStorage = Annotated[
         "embedded in the library. GPUs need embedded."
     ),
     Shown(HOW, default="external on CPUs, embedded on GPUs"),
+]
+InputType = Annotated[
+    str,
+    OneOf("input", INPUT_TYPES),
+    Field(
+        alias="input",
+        description="What the library is handed: float32, normalised numbers, or uint8, the pixels "
+        "of an image as they are (rows, columns, channels), which it normalises itself.",
+    ),
+    Shown(HOW),
 ]
 Measure = Annotated[
     bool,

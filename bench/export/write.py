@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -31,9 +31,10 @@ from mobilebench.bench.measure.environment import tool_versions
 from mobilebench.bench.measure.fidelity import tolerance_of
 from mobilebench.bench.models.class_names import NAMES_LICENSE, names_of, usual_names
 from mobilebench.bench.models.heads import outputs_of
+from mobilebench.bench.models.input_type import PIXELS, input_layout, input_shape
 from mobilebench.bench.models.onnx_export import INPUT_NAME, OnnxModel
 from mobilebench.bench.models.onnx_network import NCHW, Network, OnnxNetwork
-from mobilebench.bench.models.outputs import thin
+from mobilebench.bench.models.outputs import Floats, thin
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.models.variant import DETECT, SEGMENT, Variant
 from mobilebench.bench.models.weights import Weights
@@ -190,11 +191,14 @@ def _write_reference(
         values.astype("<f4").tofile(directory / file)
         return BundleTensor(name, list(shape), "float32", layout, file, stride)
 
-    own_layout = variant.layout if isinstance(variant, OnnxNetwork) else NCHW
-    image = write(INPUT_NAME, variant.input_shape, own_layout, inputs, 1)
-    if exported.quantization and (scale := input_scale(exported.onnx_path)):
+    kind = exported.input_type
+    image = write(INPUT_NAME, input_shape(variant, kind), input_layout(variant, kind), inputs, 1)
+    if kind == PIXELS:
+        inputs.tofile(directory / image.reference)
+        image = replace(image, dtype=kind)
+    elif exported.quantization and (scale := input_scale(exported.onnx_path)):
         # The network makes bytes of them first, so they say as much, in a quarter of the size.
-        bytes_of(inputs, *scale).tofile(directory / image.reference)
+        bytes_of(cast(Floats, inputs), *scale).tofile(directory / image.reference)
         image = replace(image, step=scale[0], zero=scale[1])
     layout = NCHW if variant.task == SEGMENT else ""
     outputs = [

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from mobilebench.bench.accuracy.detection import max_box_error_px
 from mobilebench.bench.accuracy.evaluation import Evaluation, doubts, predict, score
@@ -150,7 +150,8 @@ class _CellMeasurement:
 
     def record_memory_and_copies(self) -> None:
         """Record the memory of each process, and the time to copy data to the device and back."""
-        shape = self._inputs.workload.variant.input_shape
+        workload = self._inputs.workload
+        given = workload.input_shape, workload.input_type
         for attempt in self.attempts:
             if not self._is_alive(attempt):
                 continue
@@ -158,9 +159,9 @@ class _CellMeasurement:
             with failing(attempt):
                 attempt.usage = self._call(attempt, "usage")
                 if attempt.runtime == TVM and attempt.ok:
-                    attempt.round_trip_ms = self._call(attempt, "round_trip_ms", shape)
+                    attempt.round_trip_ms = self._call(attempt, "round_trip_ms", *given)
                     if self._config.target.device_type != CPU:
-                        attempt.copies_ms = self._call(attempt, "copies_ms", shape)
+                        attempt.copies_ms = self._call(attempt, "copies_ms", *given)
             self._pause(attempt)
 
     def count_instructions(self) -> None:
@@ -284,7 +285,7 @@ class _CellMeasurement:
             return outputs
 
         try:
-            layer = layers.disagreement(self._inputs.reference.inputs[:1], infer)
+            layer = layers.disagreement(cast(Floats, self._inputs.reference.inputs[:1]), infer)
         except (BenchError, WorkerError) as error:
             attempt.remarks.append(f"layers were not compared: {error}")
             return

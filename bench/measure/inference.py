@@ -7,7 +7,7 @@ from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.sessions import open_device
 from mobilebench.bench.models.onnx_network import Network
-from mobilebench.bench.models.outputs import Floats, Outputs
+from mobilebench.bench.models.outputs import Inputs, Outputs
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.runtime import Workload
 
@@ -15,10 +15,11 @@ from mobilebench.bench.runtimes.runtime import Workload
 def workload_of(variant: Network, artifact: Artifact) -> Workload:
     """Return the workload that TVM needs to run an artifact."""
     workload = Workload(variant, Weights(), Path(), artifact.library, artifact.params_path)
-    return replace(workload, precision=artifact.manifest.precision)
+    made = artifact.manifest
+    return replace(workload, precision=made.precision, input_type=made.input_type)
 
 
-def infer_on_device(config: MeasurementConfig, workload: Workload, inputs: Floats) -> Outputs:
+def infer_on_device(config: MeasurementConfig, workload: Workload, inputs: Inputs) -> Outputs:
     """Return the outputs of an artifact on its device; raises what the worker raises."""
     device, _ = open_device(config)
     with device:

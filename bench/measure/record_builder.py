@@ -12,6 +12,7 @@ from mobilebench.bench.measure.plan import cell_key
 from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.preparation import Prepared
 from mobilebench.bench.measure.run_context import RunContext
+from mobilebench.bench.models.input_type import PIXELS
 from mobilebench.bench.models.onnx_export import OnnxModel, Quantization
 from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
 from mobilebench.bench.models.size import size_of
@@ -159,9 +160,15 @@ def _with_artifact(record: Record, artifact: Artifact) -> Record:
         trials=manifest.trials,
         database_hits=manifest.database_hits,
         database_misses=manifest.database_misses,
-        runtime_notes=record.runtime_notes or _arithmetic(manifest),
+        runtime_notes=record.runtime_notes or _notes(manifest),
         warnings="; ".join(filter(None, (record.warnings, _untuned(manifest)))),
     )
+
+
+def _notes(manifest: Manifest) -> str:
+    """Return what a reader of the row does not see from its key."""
+    pixels = "takes pixels, and normalises them itself" if manifest.input_type == PIXELS else ""
+    return "; ".join(filter(None, (_arithmetic(manifest), pixels)))
 
 
 def _arithmetic(manifest: Manifest) -> str:

@@ -24,6 +24,7 @@ from mobilebench.bench.measure.record_builder import make_record
 from mobilebench.bench.measure.request_check import check_request
 from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.measure.session_pool import SessionPool
+from mobilebench.bench.models.input_type import FLOATS
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.runtimes.runtime import TVM, Workload
 from mobilebench.reports.records.store import Store
@@ -97,6 +98,7 @@ def _measure(
         library=artifact.library if artifact else None,
         params_path=artifact.params_path if artifact else None,
         precision=cell.precision,
+        input_type=artifact.manifest.input_type if artifact else FLOATS,
         float_onnx_path=quantization.float_onnx_path if quantization else None,
         calibration=context.calibration,
     )

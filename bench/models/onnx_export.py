@@ -13,9 +13,10 @@ import numpy as np
 
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
 from mobilebench.bench.models.heads import outputs_of
+from mobilebench.bench.models.input_type import FLOATS
 from mobilebench.bench.models.load_model import load_flushed, load_model
 from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
-from mobilebench.bench.models.outputs import Floats, Outputs, check_finite, seeded_inputs
+from mobilebench.bench.models.outputs import Floats, Inputs, Outputs, check_finite, seeded_inputs
 from mobilebench.bench.models.own_network import MODEL, REFERENCE, prepared
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
@@ -44,12 +45,13 @@ class OnnxModel:
     name: str  # of the variant
     onnx_path: Path
     onnx_sha256: str
-    reference_path: Path  # .npz with `inputs` (N, 3, H, W) and each output by its name
+    reference_path: Path  # .npz with `inputs` and each output by its name
     to_onnx_s: float
     quantization: Quantization | None = None
     flushed_weights: int = 0  # that were subnormal in the checkpoint, and are 0
+    input_type: str = FLOATS  # one of INPUT_TYPES
 
-    def reference(self) -> tuple[Floats, Outputs]:
+    def reference(self) -> tuple[Inputs, Outputs]:
         """Return inputs and PyTorch's outputs."""
         with np.load(self.reference_path) as arrays:
             inputs, *outputs = (arrays[name] for name in arrays.files)

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from mobilebench.targets.errors import BenchError
 
 Floats = NDArray[np.float32]
-
+Pixels = NDArray[np.uint8]
+Inputs = Floats | Pixels
+"""Of N images: floats (N, 3, H, W), or pixels (N, H, W, 3)."""
 
 Outputs = tuple[Floats, ...]
 """A network's outputs in their order, each for N inputs: (N, ...)."""
@@ -20,12 +22,12 @@ INPUTS = 4
 
 @dataclass(frozen=True)
 class Reference:
-    """Inputs (N, 3, H, W), and what PyTorch answers.
+    """Inputs, and what PyTorch answers.
 
     Of outputs with four axes it may have every `stride`-th row and column alone.
     """
 
-    inputs: Floats
+    inputs: Inputs
     outputs: Outputs
     stride: int = 1
 

@@ -28,7 +28,13 @@ from mobilebench.bench.models.onnx_in_pytorch.network import (
     unknown_operators,
 )
 from mobilebench.bench.models.onnx_network import OnnxNetwork, Shape
-from mobilebench.bench.models.outputs import Floats, Outputs, check_finite, seeded_inputs
+from mobilebench.bench.models.outputs import (
+    Floats,
+    Inputs,
+    Outputs,
+    check_finite,
+    seeded_inputs,
+)
 from mobilebench.targets.errors import BenchError
 
 MODEL, REFERENCE, FACTS = "model.onnx", "reference.npz", "facts.json"
@@ -122,7 +128,7 @@ def _answered(model: Any, network: OnnxNetwork, inputs: Floats) -> tuple[OnnxNet
             rounding = 0.0 if network.quantized else _distance(usual, exact)
             return replace(network, rounding_error=rounding), exact
     network = replace(network, missing=missing)
-    found = _answers_of_onnx_runtime(model, network, inputs)
+    found = answers_of_onnx_runtime(model, network, inputs)
     _check_finite(found, network, "ONNX Runtime")
     return network, found
 
@@ -146,7 +152,8 @@ def _distance(found: Outputs, expected: Outputs) -> float:
     return max(errors)
 
 
-def _answers_of_onnx_runtime(model: Any, network: OnnxNetwork, inputs: Floats) -> Outputs:
+def answers_of_onnx_runtime(model: Any, network: OnnxNetwork, inputs: Inputs) -> Outputs:
+    """Return ONNX Runtime's answers; raises BenchError if it is not installed."""
     try:
         import onnxruntime
     except ImportError as error:

@@ -8,7 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from mobilebench.bench.models.onnx_network import Network
+from mobilebench.bench.models.input_type import FLOATS, input_shape
+from mobilebench.bench.models.onnx_network import Network, Shape
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.weights import Weights
@@ -30,9 +31,15 @@ class Workload:
     params_path: Path | None = None  # its external weights, if it has any
     converted: Path | None = None  # directory of the model in the runtime's own form
     precision: str = FLOAT32
+    input_type: str = FLOATS  # that the library takes; one of INPUT_TYPES
     # At int8, for runtimes that quantise by themselves:
     float_onnx_path: Path | None = None
     calibration: "Calibration | None" = None
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of what the library takes."""
+        return input_shape(self.variant, self.input_type)
 
     @property
     def preprocessing(self) -> Preprocessing:

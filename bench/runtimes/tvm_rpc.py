@@ -16,7 +16,8 @@ import tvm
 from tvm.runtime import vm
 
 from mobilebench.bench.build.artifact import RooflinePeaks
-from mobilebench.bench.models.outputs import Floats, Outputs
+from mobilebench.bench.models.input_type import PIXELS
+from mobilebench.bench.models.outputs import Inputs, Outputs
 from mobilebench.bench.runtimes.runtime import ENTRY, Usage, Workload, warm_up
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.devices.connection import Connector
@@ -36,8 +37,11 @@ _CPU = 1  # in DLPack
 _RECORD, _TIMES = "mobilebench.opencl.record_kernels", "mobilebench.opencl.kernel_times"
 
 
-def _noise(shape: tuple[int, ...]) -> Floats:
-    return np.random.default_rng(0).standard_normal(shape, np.float32)
+def _noise(workload: Workload) -> Inputs:
+    generator, shape = np.random.default_rng(0), workload.input_shape
+    if workload.input_type == PIXELS:
+        return generator.integers(0, 256, shape, np.uint8)
+    return generator.standard_normal(shape, np.float32)
 
 
 @dataclass
@@ -115,11 +119,11 @@ class TvmRuntime:
             self._current = self._loaded[workload.library]
             with self._noticing_loss():
                 # Zeros would be easier than an image: what is constant is fast to emulate.
-                self._put(_noise(workload.variant.input_shape))
+                self._put(_noise(workload))
         self._current = self._loaded[workload.library]
 
-    def infer(self, inputs: Floats) -> Outputs:
-        """Return outputs (N, ...) for inputs (N, 3, H, W), one at a time."""
+    def infer(self, inputs: Inputs) -> Outputs:
+        """Return outputs (N, ...) for N inputs, one at a time."""
         with self._noticing_loss():
             found = [self._round_trip(image[None]) for image in inputs]
             return tuple(map(np.concatenate, zip(*found, strict=True)))
@@ -153,9 +157,9 @@ class TvmRuntime:
         known = [count for count in counts if count is not None]
         return min(known, default=None)
 
-    def round_trip_ms(self, shape: tuple[int, ...]) -> float:
+    def round_trip_ms(self, shape: tuple[int, ...], kind: str) -> float:
         """Return the median time of input over RPC, one inference and the output back."""
-        image = np.zeros(shape, np.float32)
+        image = np.zeros(shape, kind)
         times = []
         with self._noticing_loss():
             for _ in range(_ROUND_TRIPS):
@@ -164,15 +168,15 @@ class TvmRuntime:
                 times.append((time.perf_counter() - start) * 1000)
         return statistics.median(times)
 
-    def copies_ms(self, shape: tuple[int, ...]) -> tuple[float, float]:
+    def copies_ms(self, shape: tuple[int, ...], kind: str) -> tuple[float, float]:
         """Return the median times of the input's way to the device, and of the output's back.
 
         Both begin and end in the memory of the CPU beside the device, and are taken there.
         """
         beside = self._device.session.cpu()
         with self._noticing_loss():
-            image = tvm.runtime.tensor(np.zeros(shape, np.float32), beside)
-            there = tvm.runtime.empty(shape, "float32", self._tvm_device)
+            image = tvm.runtime.tensor(np.zeros(shape, kind), beside)
+            there = tvm.runtime.empty(shape, kind, self._tvm_device)
             back_ms = 0.0
             for output in self._outputs():
                 back = tvm.runtime.empty(output.shape, output.dtype, beside)
@@ -274,10 +278,10 @@ class TvmRuntime:
         self._device.session.upload(str(file), name)
         return str(self._device.session.get_function("tvm.rpc.server.workpath")(name))
 
-    def _put(self, image: Floats) -> None:
+    def _put(self, image: Inputs) -> None:
         self._current.machine.set_input(ENTRY, tvm.runtime.tensor(image, self._tvm_device))
 
-    def _round_trip(self, image: Floats) -> Outputs:
+    def _round_trip(self, image: Inputs) -> Outputs:
         self._put(image)
         self._current.machine.invoke_stateful(ENTRY)
         return tuple(output.numpy() for output in self._outputs())

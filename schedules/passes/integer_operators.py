@@ -8,6 +8,7 @@ import numpy as np
 import tvm
 from tvm import relax, te
 
+from mobilebench.schedules.ir.pixels import normalised_pixels, to_bytes
 from mobilebench.schedules.ir.quantized import Product, QuantizedGraph, Scale, is_call, scale_of
 from mobilebench.schedules.ir.residuals import Residual, residuals
 from mobilebench.schedules.machine import Processor
@@ -124,16 +125,22 @@ class _Rewriting:
         """Return how a product is computed, and its new argument; None if there is no template."""
         quantized = self._graph.value(product.data)
         image = quantized.args[0] if is_call(quantized, "quantize") else None
-        from_image = image in self._floats and image in self._main.params
+        pixels = None if image is None else normalised_pixels(image, self._graph.value)
+        from_image = pixels is not None or (image in self._floats and image in self._main.params)
         sums = byte_sums(product, self._machine, from_image=from_image)
         if sums is None:
             return None
         if sums.image_padding is not None:
-            step, zero = product.data_scale.step, product.data_scale.zero
-            numbers = _numbers(1 / step, zero)
+            scale = product.data_scale
+            words: tuple[Any, ...]
+            if pixels is None:
+                numbers = _numbers(1 / scale.step, scale.zero)
+                words = (image_words.compute, self._floats[image], numbers)
+            else:
+                numbers, source = relax.const(to_bytes(pixels, scale)), self._floats[pixels.source]
+                words = (image_words.compute_from_pixels, source, numbers, scale.zero)
             facts = (sums.image_padding, sums.products.word, self._kind)
-            words = (image_words.compute, self._floats[image], numbers, *facts)
-            return sums, self._emit("image_words", *words)
+            return sums, self._emit("image_words", *words, *facts)
         data = self._as_bytes(product.data)
         return None if data is None else (sums, data.variable)
 

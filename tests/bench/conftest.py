@@ -10,7 +10,7 @@ import pytest
 
 from mobilebench.bench.bundle.checksums import write_sums
 from mobilebench.bench.bundle.manifest import MANIFEST
-from tests.bundles import MISSING
+from tests.bundles import MISSING, export
 
 
 def merged(table: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -30,6 +30,12 @@ def merged(table: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
 def bundle(exported_bundle: Path) -> Path:
     """Return a bundle for this machine; not to be changed."""
     return exported_bundle
+
+
+@pytest.fixture(scope="session")
+def pixel_bundle(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a bundle of the same network that takes pixels; not to be changed."""
+    return export(tmp_path_factory.mktemp("pixels") / "bundle", "--input", "uint8")
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ POOLED = 2  # TVM's allocator of activations
 DEVICES = {"cpu": 1, "opencl": 4}  # in DLPack
 MACHINES = {62: "x86_64", 183: "aarch64"}  # in an ELF header
 SHOWN = 0.3  # lowest score of a detection, as TensorFlow's exported detectors have it
+PIXELS = "uint8"  # the type of an input that takes the pixels of an image
 DAMAGE = (OSError, EOFError, SyntaxError, ValueError, IndexError, struct.error)  # Pillow's
 OVERLAP = 0.6  # of two boxes of a class; the better one is kept
 
@@ -206,10 +207,13 @@ class Model:
         allocate = ffi.get_global_func("runtime.TVMTensorAllocWithScope")
         (image,) = manifest["inputs"]
         device = ffi.device(f"{target['device_type']}:{target['device_index']}")
-        self._image = allocate(ffi.Shape(image["shape"]), ffi.dtype("float32"), device, None)
+        self._image = allocate(ffi.Shape(image["shape"]), ffi.dtype(image["dtype"]), device, None)
 
     def __call__(self, image: bytes) -> list[Floats]:
-        """Return the outputs of one input; all are float32 in the order of their axes."""
+        """Return the outputs of one input, of its manifest's type; all are float32.
+
+        Values are in the order of the axes.
+        """
         self._write(self._image, ctypes.cast(ctypes.c_char_p(image), ctypes.c_void_p), len(image))
         self._set(self._entry, self._image)
         self._run(self._entry)
@@ -223,8 +227,11 @@ class Model:
         return found
 
 
-def read_image(path: Path, task: str, wanted: dict[str, Any]) -> bytes:
-    """Return an image file as the network's input: floats (1, channels, height, width).
+def read_image(path: Path, task: str, wanted: dict[str, Any], dtype: str = "float32") -> bytes:
+    """Return an image file as the network's input.
+
+    That is normalised floats (1, channels, height, width), or, where the network takes uint8, the
+    pixels as they are, (1, height, width, channels).
 
     A classifier is shown the centre, after the shorter side was resized if the manifest says so; a
     detector all of it, stretched; a segmenter all of it in the upper left corner, on the mean
@@ -241,7 +248,7 @@ def read_image(path: Path, task: str, wanted: dict[str, Any]) -> bytes:
         raise BundleError(f"image {path}: {error}; give an image that Pillow reads") from error
     height, width = wanted["height"], wanted["width"]
     if task != "classify":
-        return between_neighbours(image, task, wanted)
+        return between_neighbours(image, task, wanted, dtype)
     if wanted["resize"]:  # channels one by one: Pillow would weigh colours with transparency
         scale = wanted["resize"] / min(image.size)
         size = [max(1, round(side * scale)) for side in image.size]
@@ -254,6 +261,8 @@ def read_image(path: Path, task: str, wanted: dict[str, Any]) -> bytes:
             f"{width}x{height}; make it larger"
         )
     image = image.crop((left, top, left + width, top + height))
+    if dtype == PIXELS:
+        return bytes(image.tobytes())
     planes = []
     for channel, mean, std in zip(image.split(), wanted["mean"], wanted["std"], strict=True):
         scale, shift = 1 / 255 / std, -mean / std
@@ -299,7 +308,7 @@ def as_rgb(image: Any) -> Any:
     return image.convert("RGB")
 
 
-def between_neighbours(image: Any, task: str, wanted: dict[str, Any]) -> bytes:
+def between_neighbours(image: Any, task: str, wanted: dict[str, Any], dtype: str) -> bytes:
     """Return what a detector or a segmenter is shown, resized as TensorFlow does it.
 
     A pixel is made of its four neighbours, none is averaged: `resize_bilinear`, before half-pixel
@@ -321,6 +330,11 @@ def between_neighbours(image: Any, task: str, wanted: dict[str, Any]) -> bytes:
         first, second = (pixels.take(index, axis).astype(np.float32) for index in (low, high))
         pixels = first + (second - first) * share
     mean, std = (np.array(wanted[key], np.float32) for key in ("mean", "std"))
+    if dtype == PIXELS:
+        whole = np.empty((height, width, len(mean)), np.uint8)
+        whole[:] = np.clip(np.rint(np.array(wanted["mean"]) * 255), 0, 255)
+        whole[: sides[0], : sides[1]] = np.clip(np.rint(pixels), 0, 255)
+        return whole.tobytes()
     shown = np.zeros(
         (len(mean), height, width), np.float32
     )  # the rest has the mean colour, which is 0
@@ -521,8 +535,8 @@ def answer_all(model: Model, manifest: dict[str, Any], options: argparse.Namespa
     )
     (wanted,) = manifest["inputs"]
     for path in options.images:
-        image = read_image(path, manifest["task"], manifest["preprocessing"])
-        if wanted["layout"] == "NHWC":
+        image = read_image(path, manifest["task"], manifest["preprocessing"], wanted["dtype"])
+        if wanted["layout"] == "NHWC" and wanted["dtype"] != PIXELS:
             image = interleaved(image, wanted["shape"][3])
         outputs = model(image)
         found = TASKS[manifest["task"]](outputs, manifest, options.top)

@@ -12,7 +12,7 @@ import numpy as np
 from mobilebench.bench.models.onnx_in_pytorch.elementwise import ELEMENTWISE, UNKNOWN, Operator
 from mobilebench.bench.models.onnx_in_pytorch.layers import LAYERS
 from mobilebench.bench.models.onnx_in_pytorch.shapes import SHAPES
-from mobilebench.bench.models.outputs import Floats, Outputs
+from mobilebench.bench.models.outputs import Inputs, Outputs
 from mobilebench.targets.errors import BenchError
 
 OPERATORS: dict[str, Operator] = {**ELEMENTWISE, **LAYERS, **SHAPES}
@@ -100,7 +100,7 @@ def load_network(path: Path) -> Network:
     return Network(model.graph, opset_of(model), torch.float32)
 
 
-def infer(path: Path, inputs: Floats) -> Outputs:
+def infer(path: Path, inputs: Inputs) -> Outputs:
     """Return the outputs (N, ...) of an ONNX file for N inputs, one after the other, from float64.
 
     Raises BenchError for an operator that is not known.
@@ -112,7 +112,7 @@ def infer(path: Path, inputs: Floats) -> Outputs:
     return infer_each(Network(model.graph, opset_of(model), torch.float64), inputs)
 
 
-def infer_each(network: Callable[[Any], Iterable[Any]], inputs: Floats) -> Outputs:
+def infer_each(network: Callable[[Any], Iterable[Any]], inputs: Inputs) -> Outputs:
     """Return the outputs (N, ...) of a network for N inputs, one after the other."""
     import torch
 

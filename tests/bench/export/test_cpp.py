@@ -138,6 +138,22 @@ def test_it_answers_as_run_py_does(bundle: Path, picture: Path, run: Run) -> Non
     assert answers(run(bundle, picture)) == answers_of_run_py(bundle, picture)
 
 
+def test_a_bundle_that_takes_pixels_gives_the_same_answers(
+    bundle: Path, pixel_bundle: Path, picture: Path, tmp_path: Path, run: Run
+) -> None:
+    done = run(pixel_bundle, "--check")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(", within the tolerance of 3e-05\n")
+    given = tmp_path / "input.bin"
+    found = answers(run(pixel_bundle, picture, "--save-input", given))
+    assert found == answers_of_run_py(pixel_bundle, picture)
+    assert found == answers(run(bundle, picture))
+    shown = np.fromfile(given, np.uint8).reshape(64, 96, 3)
+    whole = np.asarray(Image.open(picture))
+    top, left = (whole.shape[0] - 64) // 2, (whole.shape[1] - 96) // 2
+    assert np.array_equal(shown, whole[top : top + 64, left : left + 96])
+
+
 def test_labels_are_printed(tmp_path: Path, picture: Path, run: Run) -> None:
     names = tmp_path / "names.txt"
     names.write_text("".join(f"thing {index}\n" for index in range(1000)))
@@ -320,6 +336,8 @@ def test_a_damaged_bundle_is_refused_in_one_line(
         ({"task": "detect"}, ["its outputs are not a detector's"]),
         ({"params_storage": "External"}, ['"params_storage" is External']),
         ({"threads": 0}, ['"threads" cannot be 0']),
+        ({"inputs": [INPUT | {"dtype": "int8", "shape": [1, 3, 64, 96]}]}, ["are of int8"]),
+        ({"inputs": [INPUT | {"dtype": "uint8", "shape": [1, 3, 64, 96]}]}, ["no image, row by"]),
         ({"inputs": [INPUT | {"shape": [1, 0, 64, 96]}]}, ["describes no network of one image"]),
         ({"inputs": [INPUT | {"shape": [1, 3, -64, 96]}]}, ["describes no network of one image"]),
         ({"threads": "one"}, ['nothing proper of "threads"']),

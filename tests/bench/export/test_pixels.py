@@ -52,9 +52,18 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Shown:
 
     def shown(file: Path, task: str, how: Preprocessing) -> np.ndarray:
         data: bytes = program.read_image(file, task, vars(how))
-        return np.frombuffer(data, np.float32).reshape(how.channels, how.height, how.width)
+        floats = np.frombuffer(data, np.float32).reshape(how.channels, how.height, how.width)
+        assert_same_pixels(program.read_image(file, task, vars(how), "uint8"), floats, how)
+        return floats
 
     return shown
+
+
+def assert_same_pixels(data: bytes, floats: np.ndarray, how: Preprocessing) -> None:
+    """What a network that takes pixels is given is nearest to what others are."""
+    pixels = np.frombuffer(data, np.uint8).reshape(how.height, how.width, how.channels)
+    before = (floats.transpose(1, 2, 0) * np.array(how.std) + np.array(how.mean)) * 255
+    assert np.abs(pixels - before).max() <= 0.5 + 1e-3
 
 
 def compiled(directory: Path, *options: str) -> Path:
@@ -74,14 +83,17 @@ def compiled(directory: Path, *options: str) -> Path:
           mean.resize(channels), std.resize(channels);
           mobilenet::View view{words[2], width, height, resize, mean, std};
           std::vector<float> input(channels * height * width);
+          std::vector<uint8_t> pixels(input.size());
           try {
             auto picture = mobilenet::ReadPicture(words[1], channels);
             mobilenet::Show(words[1], picture, view, input.data());
+            mobilenet::Show(words[1], picture, view, pixels.data());
           } catch (const mobilenet::Refusal& refusal) {
             std::fputs(refusal.what(), stderr);
             return 2;
           }
           std::fwrite(input.data(), sizeof(float), input.size(), stdout);
+          std::fwrite(pixels.data(), 1, pixels.size(), stdout);
         }
         """
     )
@@ -100,7 +112,11 @@ def showing(program: Path) -> Shown:
         command = [program, file, task, how.height, how.width, how.resize or 0, how.channels]
         done = subprocess.run(list(map(str, command)), capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
-        return np.frombuffer(done.stdout, np.float32).reshape(how.channels, how.height, how.width)
+        count = how.channels * how.height * how.width
+        floats = np.frombuffer(done.stdout, np.float32, count)
+        floats = floats.reshape(how.channels, how.height, how.width)
+        assert_same_pixels(done.stdout[4 * count :], floats, how)
+        return floats
 
     return shown
 

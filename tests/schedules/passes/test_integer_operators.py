@@ -123,7 +123,9 @@ NETWORKS = (
 )
 
 
-def run(path: Path, target_name: str, threads: int, inputs: np.ndarray) -> np.ndarray:
+def run(
+    path: Path, target_name: str, threads: int, inputs: np.ndarray, precision: str = "int8"
+) -> np.ndarray:
     import onnx
     import tvm
     from tvm.relax.frontend.onnx import from_onnx
@@ -135,14 +137,14 @@ def run(path: Path, target_name: str, threads: int, inputs: np.ndarray) -> np.nd
     target = find_target(target_name)
     handle = tvm.target.Target(resolve(target, threads))
     module = from_onnx(onnx.load(path), keep_params_in_input=False)
-    planned = pipeline.plan(pipeline.fuse(module, target, handle, "int8"), handle, Lookup())
+    planned = pipeline.plan(pipeline.fuse(module, target, handle, precision), handle, Lookup())
     machine = vm.VirtualMachine(pipeline.build(planned, handle), tvm.cpu())
     return np.concatenate(
         [machine["main"](tvm.runtime.tensor(one[None])).numpy() for one in inputs]
     )
 
 
-def kernels(path: Path, target_name: str) -> list[str]:
+def kernels(path: Path, target_name: str, precision: str = "int8") -> list[str]:
     import onnx
     import tvm
     from tvm import tirx
@@ -153,7 +155,7 @@ def kernels(path: Path, target_name: str) -> list[str]:
     target = find_target(target_name)
     handle = tvm.target.Target(resolve(target))
     fused = pipeline.fuse(
-        from_onnx(onnx.load(path), keep_params_in_input=False), target, handle, "int8"
+        from_onnx(onnx.load(path), keep_params_in_input=False), target, handle, precision
     )
     return [n.name_hint for n, f in fused.functions_items() if isinstance(f, tirx.PrimFunc)]
 

@@ -12,6 +12,7 @@
 #include <tvm/runtime/base.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -50,15 +51,10 @@ inline void ReadFloats(const std::string& path, float* floats, size_t count) {
   }
 }
 
-// Reads bytes, each of which is (byte - zero) * step.
-inline void ReadBytes(const std::string& path, float step, int zero, float* floats, size_t count) {
-  std::string bytes(count, '\0');
+inline void ReadBytes(const std::string& path, uint8_t* bytes, size_t count) {
   std::ifstream file(path, std::ios::binary);
-  if (!file.read(&bytes[0], count) || file.get() != EOF) {
+  if (!file.read(reinterpret_cast<char*>(bytes), count) || file.get() != EOF) {
     throw Refusal(path + ": has not " + std::to_string(count) + " bytes; get the bundle again");
-  }
-  for (size_t index = 0; index < count; ++index) {
-    floats[index] = static_cast<float>(static_cast<unsigned char>(bytes[index]) - zero) * step;
   }
 }
 
@@ -138,12 +134,14 @@ struct Port {
   int stride = 1;  // of the rows and columns that the file keeps
   float step = 0;  // unless 0 the file has bytes, each for (byte - zero) * step
   int zero = 0;
+  bool pixels = false;  // whether it takes those of an image as they are, and no floats
 
   void Read(const std::string& path, float* floats, size_t count) const {
-    if (step != 0) {
-      ReadBytes(path, step, zero, floats, count);
-    } else {
-      ReadFloats(path, floats, count);
+    if (step == 0) return ReadFloats(path, floats, count);
+    std::vector<uint8_t> bytes(count);
+    ReadBytes(path, bytes.data(), count);
+    for (size_t index = 0; index < count; ++index) {
+      floats[index] = static_cast<float>(bytes[index] - zero) * step;
     }
   }
 };
@@ -180,6 +178,9 @@ class Bundle {
       throw Refusal(file + ": describes no network of one image; get the bundle again");
     }
     last = input.layout == "NHWC";
+    if (input.pixels && !(image && last)) {
+      throw Refusal(file + ": its input is no image, row by row; get the bundle again");
+    }
     if (image) {
       channels = shape[last ? 3 : 1], height = shape[last ? 1 : 2], width = shape[last ? 2 : 3];
     }
@@ -248,12 +249,17 @@ class Bundle {
   std::vector<Port> Ports(const char* key) const {
     std::vector<Port> ports;
     for (const Fields& one : manifest_.List(key)) {
-      if (one.Text("dtype") != "float32") throw Refusal(directory_ + ": takes no 32-bit floats");
+      std::string type = one.Text("dtype");
+      bool pixels = type == "uint8" && std::strcmp(key, "inputs") == 0;
+      if (type != "float32" && !pixels) {
+        throw Refusal(directory_ + ": its " + key + " are of " + type + "; this program does not know that");
+      }
       Port port{one.Text("name"), one.Text("reference"), one.Text("layout"),
                 one.Values<int64_t>("shape")};
       if (one.Has("stride")) port.stride = one.Number("stride", 1);
       if (one.Has("step")) port.step = static_cast<float>(one.Get<double>("step"));
       if (one.Has("zero")) port.zero = one.Number("zero", 0);
+      port.pixels = pixels;
       ports.push_back(port);
     }
     return ports;

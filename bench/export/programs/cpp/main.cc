@@ -24,7 +24,8 @@ constexpr char kUsage[] =
     "usage: mobilenet BUNDLE [PICTURE] [options]\n"
     "  PICTURE         print what the network sees in it: JPEG or PNG where they were found when this\n"
     "                  was built, or PPM (P6; ffmpeg -i photo.webp photo.ppm)\n"
-    "  --save-input FILE    and write what the network was given, floats (1, channels, height, width)\n"
+    "  --save-input FILE    and write what the network was given: floats (1, channels, height, width),\n"
+    "                  or the bytes of pixels (1, height, width, channels)\n"
     "  --check         compare the outputs with the bundle's reference, and its files' hashes\n"
     "  --verify        compare the files' hashes alone\n"
     "  --bench N       time N inferences after half a second of warm-up\n"
@@ -107,8 +108,8 @@ std::vector<float> Interleaved(const std::vector<float>& planes, size_t channels
   return found;
 }
 
-// Returns what the network is given of a picture.
-std::vector<float> InputOf(const std::string& path, const Bundle& bundle) {
+// Returns the bytes of what the network is given of a picture: of floats, or pixels as they are.
+std::string InputOf(const std::string& path, const Bundle& bundle) {
   if (!bundle.sees) {
     throw Refusal(path + ": what the network takes is no picture, or what it puts out no classes; "
                          "use cpp/model.h");
@@ -119,15 +120,23 @@ std::vector<float> InputOf(const std::string& path, const Bundle& bundle) {
     throw Refusal(path + ": the network takes " + std::to_string(channels) +
                   " channels, and pictures have 1, 3 or 4; use cpp/model.h");
   }
-  std::vector<float> input(channels * height * width);
+  size_t values = channels * height * width;
   View view{bundle.task, width, height, bundle.resize, bundle.mean, bundle.deviation};
-  Show(path, ReadPicture(path, channels), view, input.data());
-  return bundle.last ? Interleaved(input, channels) : input;
+  Picture picture = ReadPicture(path, channels);
+  if (bundle.input.pixels) {
+    std::string pixels(values, '\0');
+    Show(path, std::move(picture), view, reinterpret_cast<uint8_t*>(&pixels[0]));
+    return pixels;
+  }
+  std::vector<float> input(values);
+  Show(path, std::move(picture), view, input.data());
+  if (bundle.last) input = Interleaved(input, channels);
+  return std::string(reinterpret_cast<const char*>(input.data()), values * sizeof(float));
 }
 
-void Save(const std::vector<float>& input, const std::string& path) {
+void Save(const std::string& input, const std::string& path) {
   std::ofstream file(path, std::ios::binary);
-  file.write(reinterpret_cast<const char*>(input.data()), input.size() * sizeof(float));
+  file << input;
   if (!file.flush()) throw Refusal(path + ": cannot be written; name another file");
 }
 
@@ -142,6 +151,15 @@ void Tell(const std::vector<ffi::Tensor>& outputs, const Bundle& bundle,
     Print(Segment(logits, last.size(1), last.size(2) * last.size(3)), labels);
   } else {
     Print(Classify(logits, last.size(1), bundle.probabilities), labels);
+  }
+}
+
+// Writes the stored input to the model's.
+void ReadReference(const Bundle& bundle, const std::string& path, Model& model) {
+  if (bundle.input.pixels) {
+    ReadBytes(path, model.Pixels(), model.InputSize());
+  } else {
+    bundle.input.Read(path, model.Input(), model.InputSize());
   }
 }
 
@@ -188,7 +206,7 @@ bool Run(const Options& options) {
   if (shown && !bundle.labels.empty()) labels = ReadLabels(bundle.Find(bundle.labels));
   std::vector<float> anchors;
   if (shown && bundle.task == "detect") anchors = bundle.Anchors();
-  std::vector<float> given;
+  std::string given;
   if (shown) given = InputOf(options.picture, bundle);
   if (!options.input.empty()) Save(given, options.input);
   cold.Done("files");
@@ -208,12 +226,13 @@ bool Run(const Options& options) {
   settings.threads = threads;
   settings.cores = bundle.cores;
   settings.entry = bundle.entry;
+  settings.input = bundle.input.pixels ? kPixels : kFloats;
   Model model(library, bundle.input.shape, settings);
   cold.Done("library");
   if (shown) {
-    std::copy(given.begin(), given.end(), model.Input());
+    std::memcpy(model.Input(), given.data(), given.size());
   } else {
-    bundle.input.Read(input, model.Input(), model.InputSize());
+    ReadReference(bundle, input, model);
   }
   cold.Done("input");
   std::vector<ffi::Tensor> outputs = Infer(model, bundle);
@@ -222,7 +241,7 @@ bool Run(const Options& options) {
   if (options.cold) cold.Print();
   std::fflush(stdout);  // before the model is taken down, which takes a while
   if (options.check && shown) {
-    bundle.input.Read(input, model.Input(), model.InputSize());
+    ReadReference(bundle, input, model);
     outputs = Infer(model, bundle);
   }
   bool right = !options.check || Check(outputs, bundle, references);

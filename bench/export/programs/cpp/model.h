@@ -6,6 +6,9 @@
 //   model.Run();
 //   auto logits = model.Outputs()[0];    // logits.data_ptr(), logits.numel()
 //
+// One that was exported with --input uint8 has the shape {1, 224, 224, 3} and settings.input =
+// mobilenet::kPixels; write the image's bytes to model.Pixels().
+//
 // It needs TVM's runtime alone: libtvm_runtime.so and libtvm_ffi.so. What fails is thrown, as
 // tvm::ffi::Error. Make a model and run it on one thread: TVM keeps a pool of threads for each that
 // runs networks, of as many as there are cores unless TVM_NUM_THREADS says less.
@@ -63,12 +66,15 @@ inline int UsableThreads() {
   return static_cast<int>(count);
 }
 
+constexpr DLDataType kFloats{kDLFloat, 32, 1}, kPixels{kDLUInt, 8, 1};
+
 struct Settings {
   std::string params;  // the file of weights; empty: beside the library, or in it
   DLDevice device{kDLCPU, 0};
   int threads = 1;
   std::vector<int> cores;  // for the threads, the best first; empty: TVM takes the fastest
   std::string entry = "main";
+  DLDataType input = kFloats;  // or kPixels: what the network takes
 };
 
 class Model {
@@ -83,7 +89,7 @@ class Model {
         invoke_(Of(machine_, "invoke_stateful")),
         arity_(Of(machine_, "get_output_arity")),
         output_(Of(machine_, "get_output")),
-        input_(OnCpu({input_shape.data(), input_shape.size()})) {
+        input_(OnCpu({input_shape.data(), input_shape.size()}, settings.input)) {
     constexpr int kPooled = 2;  // tvm::runtime::memory::AllocatorType
     int kind = device_.device_type;
     auto initialise = Of(machine_, "vm_initialization");
@@ -94,8 +100,9 @@ class Model {
     }
   }
 
-  // The floats of the input, to be written.
+  // The floats of the input, or the bytes of its pixels, to be written.
   float* Input() { return static_cast<float*>(input_.data_ptr()); }
+  uint8_t* Pixels() { return static_cast<uint8_t*>(input_.data_ptr()); }
   size_t InputSize() const { return input_.numel(); }
 
   // Takes what was written: a CPU uses it where it is, any other device gets a copy.
@@ -126,8 +133,8 @@ class Model {
     void FreeData(DLTensor* tensor) { std::free(tensor->data); }
   };
 
-  static ffi::Tensor OnCpu(ffi::ShapeView shape) {
-    return ffi::Tensor::FromNDAlloc(Aligned(), shape, {kDLFloat, 32, 1}, {kDLCPU, 0});
+  static ffi::Tensor OnCpu(ffi::ShapeView shape, DLDataType type = kFloats) {
+    return ffi::Tensor::FromNDAlloc(Aligned(), shape, type, {kDLCPU, 0});
   }
 
   static ffi::Function Of(const ffi::Module& module, const char* name) {

@@ -103,13 +103,42 @@ struct View {
   std::vector<double> mean, deviation;  // of pixels 0..1, by channel
 };
 
-inline float Scaled(float value, const View& view, int colour) {
-  return (value / 255.0f - static_cast<float>(view.mean[colour])) /
-         static_cast<float>(view.deviation[colour]);
-}
+// Writes a picture as normalised floats, (channels, height, width). The mean colour is 0.
+struct AsFloats {
+  const View& view;
+  float* input;
+
+  void Clear() { std::fill_n(input, view.mean.size() * view.height * view.width, 0.0f); }
+
+  void Write(float value, int colour, int y, int x) {
+    input[(size_t(colour) * view.height + y) * view.width + x] =
+        (value / 255.0f - static_cast<float>(view.mean[colour])) /
+        static_cast<float>(view.deviation[colour]);
+  }
+};
+
+// Writes a picture as its pixels, (height, width, channels). The mean colour is the nearest to it.
+struct AsPixels {
+  const View& view;
+  uint8_t* input;
+
+  void Clear() {
+    size_t channels = view.mean.size();
+    for (size_t index = 0; index < channels * view.height * view.width; ++index) {
+      input[index] = Nearest(view.mean[index % channels] * 255);
+    }
+  }
+
+  void Write(float value, int colour, int y, int x) {
+    input[(size_t(y) * view.width + x) * view.mean.size() + colour] = Nearest(value);
+  }
+
+  static uint8_t Nearest(double value) { return std::clamp(std::nearbyint(value), 0.0, 255.0); }
+};
 
 // Writes the centre of a picture, after its shorter side was resized if that is asked for.
-inline void ShowCentre(const std::string& path, Picture picture, const View& view, float* input) {
+template <typename Sink>
+void ShowCentre(const std::string& path, Picture picture, const View& view, Sink input) {
   if (view.resize) {
     double scale = static_cast<double>(view.resize) / std::min(picture.width, picture.height);
     int width = std::max(1.0, std::nearbyint(picture.width * scale));
@@ -128,21 +157,20 @@ inline void ShowCentre(const std::string& path, Picture picture, const View& vie
     for (int y = 0; y < view.height; ++y) {
       size_t row = size_t(channels) * (size_t(top + y) * picture.width + left);
       for (int x = 0; x < view.width; ++x) {
-        *input++ = Scaled(static_cast<uint8_t>(picture.pixels[row + channels * x + colour]), view, colour);
+        input.Write(static_cast<uint8_t>(picture.pixels[row + channels * x + colour]), colour, y, x);
       }
     }
   }
 }
 
 // Writes all of a picture, `width` x `height` large, into the upper left corner; what is left of the
-// input is 0, the mean colour.
-inline void ShowWhole(const Picture& picture, int width, int height, bool align_corners,
-                      const View& view, float* input) {
+// input has the mean colour.
+template <typename Sink>
+void ShowWhole(const Picture& picture, int width, int height, bool align_corners, Sink input) {
   auto columns = Places(picture.width, width, align_corners);
   auto rows = Places(picture.height, height, align_corners);
-  size_t plane = size_t(view.width) * view.height;
   int channels = picture.channels;
-  std::fill(input, input + channels * plane, 0.0f);
+  input.Clear();
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
       for (int colour = 0; colour < channels; ++colour) {
@@ -155,18 +183,18 @@ inline void ShowWhole(const Picture& picture, int width, int height, bool align_
           return above + (below - above) * rows[y].share;
         };
         float first = between(columns[x].low), second = between(columns[x].high);
-        float value = first + (second - first) * columns[x].share;
-        input[colour * plane + size_t(y) * view.width + x] = Scaled(value, view, colour);
+        input.Write(first + (second - first) * columns[x].share, colour, y, x);
       }
     }
   }
 }
 
-// Writes the (channels, height, width) floats that a network wants of a picture.
-inline void Show(const std::string& path, Picture picture, const View& view, float* input) {
+// Writes what a network wants to see of a picture.
+template <typename Sink>
+void ShowTo(const std::string& path, Picture picture, const View& view, Sink input) {
   if (view.task == "classify") return ShowCentre(path, std::move(picture), view, input);
   if (view.task == "detect") {
-    return ShowWhole(picture, view.width, view.height, false, view, input);
+    return ShowWhole(picture, view.width, view.height, false, input);
   }
   // As a fraction, so that a side is rounded up from where it is, and not from near it.
   int64_t longer = std::max(picture.width, picture.height);
@@ -175,7 +203,17 @@ inline void Show(const std::string& path, Picture picture, const View& view, flo
     if (int64_t{wanted} * below < above * side) above = wanted, below = side;
   }
   auto scaled = [&](int64_t side) { return static_cast<int>((side * above + below - 1) / below); };
-  ShowWhole(picture, scaled(picture.width), scaled(picture.height), true, view, input);
+  ShowWhole(picture, scaled(picture.width), scaled(picture.height), true, input);
+}
+
+// Writes the floats, (channels, height, width), that a network wants of a picture.
+inline void Show(const std::string& path, Picture picture, const View& view, float* input) {
+  ShowTo(path, std::move(picture), view, AsFloats{view, input});
+}
+
+// Writes the pixels, (height, width, channels), that a network wants of a picture.
+inline void Show(const std::string& path, Picture picture, const View& view, uint8_t* input) {
+  ShowTo(path, std::move(picture), view, AsPixels{view, input});
 }
 
 }  // namespace mobilenet

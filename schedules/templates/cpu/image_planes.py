@@ -1,0 +1,23 @@
+"""Pixels as planes of numbers: memory alone sets the pace.
+
+Tile: none but the one vector of pixels that is converted at a time.
+"""
+
+from tvm import s_tir
+
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.operators.image_planes import CORE
+from mobilebench.schedules.templates.block import vectorize_ragged
+from mobilebench.schedules.templates.cpu.chunks import Span, share_chunks
+from mobilebench.schedules.templates.cpu.one_way import Tile, tiles
+
+__all__ = ["CORE", "Tile", "apply", "tiles"]
+
+
+def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
+    """Schedule the normalisation of an image."""
+    _, channel, y, x = schedule.get_loops(schedule.get_sblock(CORE))
+    schedule.reorder(y, channel, x)
+    schedule.unroll(channel)
+    share_chunks(schedule, y, Span(int(schedule.get(x).extent), axis=2))
+    vectorize_ragged(schedule, x, machine.vector_floats)
