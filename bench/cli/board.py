@@ -5,7 +5,7 @@ from rich.console import Console
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.config.commands import BoardStartOptions
 from mobilebench.targets.catalog.target import find_target
-from mobilebench.targets.emulated.board import start_boards, stop_boards
+from mobilebench.targets.emulated.board import Equipment, start_boards, stop_boards
 
 
 def start_command(options: BoardStartOptions) -> None:
@@ -22,7 +22,7 @@ def start_command(options: BoardStartOptions) -> None:
             find_target(options.target),
             cache_directory(),
             say,
-            cpu=options.cpu,
+            equipment=Equipment(options.cpu, tuple(dict.fromkeys(options.runtimes))),
             count=options.boards,
             host=options.host,
             insecure_bind=options.insecure_bind,

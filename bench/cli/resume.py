@@ -15,6 +15,7 @@ from mobilebench.reports.records.store import Run, Store
 from mobilebench.targets.errors import BenchError
 
 _OUT = "out"  # beside the suite's own keys: where the run's report is
+_NAMED = "runtimes_named"  # of the suite, and no option
 _PATHS = ("PATH", "DIR", "FILE")  # placeholders of options that are paths
 _TARGET_FILE = ".toml"
 
@@ -29,14 +30,15 @@ def suite_to_keep(suite: Suite, out: Path) -> dict[str, Any]:
         if option.kind is Path or option.shown.metavar in _PATHS:
             table[option.key] = _each(table[option.key], _absolute)
     table["target"] = _each(table["target"], _absolute_target)
-    return table | {_OUT: str(out.absolute())}
+    return table | {_OUT: str(out.absolute()), _NAMED: suite.runtimes_named}
 
 
 def kept_suite(run: Run) -> Suite:
     """Return the suite of a run in the store; raises BenchError if another version wrote it."""
-    table = {key: value for key, value in run.suite.items() if key != _OUT}
+    table = {key: value for key, value in run.suite.items() if key not in (_OUT, _NAMED)}
     try:
-        return from_table(Suite, table, f"run {run.run_id}")
+        suite = from_table(Suite, table, f"run {run.run_id}")
+        return suite.model_copy(update={_NAMED: bool(run.suite.get(_NAMED))})
     except BenchError as error:
         raise BenchError(
             f"run {run.run_id}: it was started by another version of mobilebench and neither be "

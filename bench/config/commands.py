@@ -144,6 +144,7 @@ class BoardStartOptions(Options):
     target: options.EmulatedTarget
     cpu: options.EmulatedCpu = ""
     boards: options.BoardCount = 1
+    runtimes: options.BoardRuntimes = ()
     host: options.Host = LOOPBACK
     insecure_bind: options.InsecureBind = False
 

@@ -121,8 +121,9 @@ class Option:
 
 
 def options_of(model: type[Options]) -> list[Option]:
-    """Return the options that a model declares, in order."""
-    return [_option(name, field) for name, field in model.model_fields.items()]
+    """Return the options that a model declares, in order: its fields that are not excluded."""
+    fields = model.model_fields.items()
+    return [_option(name, field) for name, field in fields if not field.exclude]
 
 
 def _option(attribute: str, field: FieldInfo) -> Option:

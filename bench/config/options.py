@@ -17,6 +17,7 @@ from mobilebench.bench.runtimes.runtime import RUNTIMES
 from mobilebench.schedules.objective import OBJECTIVES
 from mobilebench.schedules.params_pool import PARAMS_STORAGES
 from mobilebench.schedules.precision import PRECISIONS
+from mobilebench.targets.emulated.packages import runtimes as packaged
 
 FORMATS = ("text", "markdown", "json", "junit")
 MAX_SECONDS = 86400.0
@@ -86,7 +87,7 @@ Runtimes = Annotated[
         alias="runtime",
         description=f"Inference runtime to measure: {', '.join(RUNTIMES)}. May be repeated.",
     ),
-    Shown(WHAT, "NAME", default="all that are installed, except inductor"),
+    Shown(WHAT, "NAME", default="all that are installed, except inductor; on boards tvm"),
 ]
 ThreadCount = Annotated[int, Field(ge=1, le=1024)]
 Threads = Annotated[
@@ -316,6 +317,15 @@ Scheduler = Annotated[
     str,
     Field(description="Address, tcp://HOST:PORT, of a Dask scheduler whose workers compile."),
     Shown(WHERE, "ADDRESS", default="compile on this machine"),
+]
+BoardRuntimes = Annotated[
+    tuple[str, ...],
+    Field(
+        alias="runtime",
+        description=f"Runtime that the boards have beside TVM: {', '.join(packaged())}. Its "
+        "packages are fetched the first time. May be repeated.",
+    ),
+    Shown(WHERE, "NAME"),
 ]
 BoardCount = Annotated[
     int, Field(ge=1, le=64, description="Boards to start, all registered with one tracker."),

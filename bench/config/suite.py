@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
 
 from mobilebench.bench.config import options
 from mobilebench.bench.config.check import from_values
@@ -34,6 +36,8 @@ class Suite(Options):
     bundles: options.Bundles = ()  # if there are any, they set the other fields of this group
     targets: options.Targets = ("native",)
     runtimes: options.Runtimes = ()
+    # No option: whether the runtimes were chosen.
+    runtimes_named: Annotated[bool, Field(exclude=True)] = False
     threads: options.Threads = (1,)
     precisions: options.Precisions = (FLOAT32,)
     weights: options.WeightsSources = (RANDOM,)
@@ -52,6 +56,10 @@ class Suite(Options):
     dump_ir: options.DumpIr = None
     tracker: options.TrackerAddress = ""
     wait_s: options.Wait = WAIT_S
+
+    def compares_on(self, target: Target) -> bool:
+        """Whether other runtimes than TVM are measured on a target; on boards if they are named."""
+        return target.has_peers and (self.runtimes_named or not target.tracker_key)
 
 
 class Places(Options):
@@ -87,9 +95,12 @@ def make_suite(chosen: Mapping[str, Any]) -> Suite:
     lists["variants"] = () if own_alone else expand_variants(asked.variants)
     lists["runtimes"] = lists["runtimes"] or tuple(default_runtimes(asked.precisions))
     targets = [find_target(name) for name in asked.targets]
-    if not any(target.has_peers for target in targets):
-        lists["runtimes"] = _tvm_alone(lists["runtimes"], named="runtimes" in chosen)
-    suite = asked.model_copy(update=lists)
+    named = asked.model_copy(update={"runtimes_named": bool(asked.runtimes)})
+    if asked.runtimes and not any(target.has_peers for target in targets):
+        _require_tvm_alone(asked.runtimes)
+    if not any(map(named.compares_on, targets)):
+        lists["runtimes"] = (TVM,)
+    suite = named.model_copy(update=lists)
     _check_installed(suite.runtimes)
     _check_precisions(suite, targets)
     if suite.calibration_data and INT8 not in suite.precisions:
@@ -125,15 +136,14 @@ def _check_installed(runtimes: Sequence[str]) -> None:
             )
 
 
-def _tvm_alone(runtimes: Sequence[str], named: bool) -> tuple[str, ...]:
-    """Return the runtimes for boards and GPUs; raises BenchError if any other was named."""
+def _require_tvm_alone(runtimes: Sequence[str]) -> None:
+    """Raise BenchError if any other runtime was named for GPUs."""
     others = [name for name in runtimes if name != TVM]
-    if named and others:
+    if others:
         raise BenchError(
-            f"runtime {others[0]!r}: only {TVM} runs on boards and OpenCL devices; leave it "
-            "out, or add --target native"
+            f"runtime {others[0]!r}: only {TVM} runs on OpenCL devices; leave it out, or add "
+            "--target native"
         )
-    return (TVM,)
 
 
 def _check_precisions(suite: Suite, targets: Sequence[Target]) -> None:

@@ -32,9 +32,9 @@ from mobilebench.bench.measure.fidelity import tolerance_of
 from mobilebench.bench.models.class_names import NAMES_LICENSE, names_of, usual_names
 from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.input_type import PIXELS, input_layout, input_shape
-from mobilebench.bench.models.onnx_export import INPUT_NAME, OnnxModel
+from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.onnx_network import NCHW, Network, OnnxNetwork
-from mobilebench.bench.models.outputs import Floats, thin
+from mobilebench.bench.models.outputs import INPUT_NAME, Floats, thin
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.models.variant import DETECT, SEGMENT, Variant
 from mobilebench.bench.models.weights import Weights

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from mobilebench.bench.accuracy.evaluation import Accuracy
 from mobilebench.bench.measure.fidelity import Fidelity
-from mobilebench.bench.runtimes.runtime import Usage
+from mobilebench.bench.runtimes.usage import Usage
 from mobilebench.reports.records.record import KernelTime, Status
 from mobilebench.targets.devices.device import DeviceState
 from mobilebench.targets.errors import BenchError, NoDeviceError
@@ -33,6 +33,7 @@ class Attempt:
     accuracy: Accuracy | None = None
     pytorch_accuracy: Accuracy | None = None  # on the same images
     rounds_ms: list[list[float]] = field(default_factory=list)
+    version: str = ""  # that a board has; empty if it is not known, and on this machine
     notes: str = ""  # what the runtime tells about how it runs the model
     remarks: list[str] = field(default_factory=list)  # warnings for readers of the row
     retries: int = 0
@@ -60,6 +61,7 @@ class CellResult:
     kernel_profile: KernelProfile | None = None
     before: DeviceState | None = None
     after: DeviceState | None = None
+    lost: str = ""  # why the session on the board has ended, if it has
 
     @property
     def stopped(self) -> str:

@@ -1,9 +1,10 @@
 """Measures one cell of a run: every runtime on one variant, device and thread count."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Self, cast
+from typing import Any, cast
 
 from mobilebench.bench.accuracy.detection import max_box_error_px
 from mobilebench.bench.accuracy.evaluation import Evaluation, doubts, predict, score
@@ -13,21 +14,22 @@ from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import compare, why_wrong
 from mobilebench.bench.measure.latency import is_complete
 from mobilebench.bench.measure.layers import LayerCheck
+from mobilebench.bench.measure.processes import Processes
 from mobilebench.bench.measure.quantized_fidelity import beside_float32, why_far
-from mobilebench.bench.measure.sessions import close_device, device_state, open_device
 from mobilebench.bench.measure.timing import take_round, time_kernels
 from mobilebench.bench.models.heads import CLASS_AXIS
 from mobilebench.bench.models.outputs import Floats, Outputs, Reference
 from mobilebench.bench.models.variant import DETECT, Variant
 from mobilebench.bench.runtimes.convert import convert_for
 from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM, Workload
+from mobilebench.bench.runtimes.saturation import saturates, saturates_here
 from mobilebench.reports.records.record import KernelTime, Status
 from mobilebench.targets.catalog.target import CPU
 from mobilebench.targets.devices.device import DeviceState, require_flags
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.processes.worker import Worker, WorkerError
+from mobilebench.targets.processes.worker import WorkerError
 
-_RETRIED: tuple[Status, ...] = ("crashed", "timed_out")  # possibly the board's fault
+_LOST: tuple[Status, ...] = ("crashed", "timed_out")  # when a session has ended
 
 
 @dataclass(frozen=True)
@@ -59,22 +61,32 @@ class CellInputs:
 def measure_cell(config: MeasurementConfig, inputs: CellInputs) -> CellResult:
     """Compare every runtime with PyTorch, then time those that are right, round by round.
 
-    After a crash of a board or a model, the cell is measured again, on another board or later.
+    After the loss of a board, the cell is measured again, on another board or later. If TVM's model
+    itself ends each session, the other runtimes are measured without it at last.
     """
     result = _measure_once(config, inputs)
     for retries in range(1, config.retries + 1):
-        lost = [attempt.error for attempt in result.attempts if attempt.status in _RETRIED]
-        if config.farm is None or not lost:
-            break
+        if not result.lost:
+            return result
+        lost = result.lost
         result = _measure_once(config, inputs)
         for attempt in result.attempts:
             attempt.retries = retries
-            attempt.remarks.insert(0, f"measured again because of: {lost[0]}")
+            attempt.remarks.insert(0, f"measured again because of: {lost}")
+    failed = [one for one in result.attempts if one.runtime == TVM and one.status in _LOST]
+    others = tuple(name for name in inputs.runtimes if name != TVM)
+    if result.lost and failed and others:
+        result = _measure_once(config, replace(inputs, runtimes=others, profiling=None))
+        for attempt in result.attempts:
+            attempt.retries = config.retries + 1
+            attempt.remarks.insert(0, f"measured without {TVM}, whose session was lost")
+        result.attempts[:0] = failed
     return result
 
 
 def _measure_once(config: MeasurementConfig, inputs: CellInputs) -> CellResult:
-    with _CellMeasurement(config, inputs) as cell:
+    with Processes(config) as processes:
+        cell = _CellMeasurement(config, inputs, processes)
         before = cell.open_device()
         cell.load_and_compare()
         cell.take_rounds()
@@ -82,36 +94,42 @@ def _measure_once(config: MeasurementConfig, inputs: CellInputs) -> CellResult:
         cell.count_instructions()
         cell.measure_accuracy()
         kernel_profile = cell.profile_kernels()
-        after = cell.device_state()
-        cell.keep_session()
-    return CellResult(cell.attempts, kernel_profile, before, after)
+        after = processes.device_state()
+        lost = [attempt.error for attempt in cell.attempts if attempt.status in _LOST]
+        why_lost = lost[0] if lost and config.farm and processes.lost else ""
+        if all(attempt.ok for attempt in cell.attempts):
+            processes.keep_session()
+    return CellResult(cell.attempts, kernel_profile, before, after, why_lost)
 
 
 class _CellMeasurement:
-    """A cell that is being measured; leaving the context ends its workers.
+    """A cell that is being measured. If one runtime fails, only its own row fails."""
 
-    Each runtime has its own process, which is paused while another is measured: waiting thread
-    pools spin and would slow each other down. If one runtime fails, only its own row fails.
-    """
-
-    def __init__(self, config: MeasurementConfig, inputs: CellInputs) -> None:
+    def __init__(self, config: MeasurementConfig, inputs: CellInputs, processes: Processes) -> None:
         self.attempts = [Attempt(name) for name in inputs.runtimes]
         self._config = config
         self._inputs = inputs
-        self._workers: dict[str, Worker] = {}  # by runtime
+        self._processes = processes
+        self._before: DeviceState | None = None
         self._expected_ms: dict[str, float] = {}  # of an inference, by runtime
 
     def open_device(self) -> DeviceState | None:
-        """Open TVM's session if TVM is measured; return the device's state before measuring."""
-        before: DeviceState | None = None
+        """Open a session for those that need one; return the device's state before measuring.
+
+        On this machine TVM alone needs it, on a board all do.
+        """
+        on_board = self._config.farm is not None
+        needing = [one for one in self.attempts if on_board or one.runtime == TVM]
         self._inputs.tell("a device")
-        for attempt in self.attempts:
-            if attempt.runtime == TVM:
-                with failing(attempt, "load_failed"):
-                    self._workers[TVM], before = open_device(self._config)
-                    require_flags(self._config.target, before)
-                    self._workers[TVM].pause()
-        return before or self._state()
+        if needing:
+            with failing(needing[0], "load_failed"):
+                self._before = self._processes.open_session()
+                require_flags(self._config.target, self._before)
+                self._processes.pause(TVM)
+        for attempt in needing[1:]:
+            attempt.status, attempt.error = needing[0].status, needing[0].error
+        self._before = self._before or self._processes.device_state()
+        return self._before
 
     def load_and_compare(self) -> None:
         """Load the model into each runtime, compare its outputs with PyTorch's, and warm it up."""
@@ -129,7 +147,7 @@ class _CellMeasurement:
                         self._expected_ms[attempt.runtime] = self._call(
                             attempt, "warm_up", self._config.effort.warm_up_s
                         )
-            self._pause(attempt)
+            self._processes.pause(attempt.runtime)
 
     def take_rounds(self) -> None:
         """Time each runtime once per round; each round begins with another runtime."""
@@ -142,10 +160,10 @@ class _CellMeasurement:
             first = number % len(waiting)
             for attempt in waiting[first:] + waiting[:first]:
                 self._inputs.tell(f"round {number + 1} of {attempt.runtime}")
-                worker, expected_ms = self._resumed(attempt), self._expected_ms[attempt.runtime]
-                with failing(attempt):
-                    attempt.rounds_ms.append(take_round(worker, self._config, expected_ms))
-                self._pause(attempt)
+                expected_ms = self._expected_ms[attempt.runtime]
+                with self._turn_of(attempt):
+                    process = self._processes[attempt.runtime]
+                    attempt.rounds_ms.append(take_round(process, self._config, expected_ms))
             number += 1
 
     def record_memory_and_copies(self) -> None:
@@ -153,29 +171,24 @@ class _CellMeasurement:
         workload = self._inputs.workload
         given = workload.input_shape, workload.input_type
         for attempt in self.attempts:
-            if not self._is_alive(attempt):
+            if not self._processes.alive(attempt.runtime):
                 continue
-            self._resumed(attempt)
-            with failing(attempt):
+            with self._turn_of(attempt):
                 attempt.usage = self._call(attempt, "usage")
                 if attempt.runtime == TVM and attempt.ok:
                     attempt.round_trip_ms = self._call(attempt, "round_trip_ms", *given)
                     if self._config.target.device_type != CPU:
                         attempt.copies_ms = self._call(attempt, "copies_ms", *given)
-            self._pause(attempt)
 
     def count_instructions(self) -> None:
-        """Count what an inference of TVM executes, if the device counts.
+        """Count what an inference executes, if the device counts.
 
         On one thread only: threads that wait for others spin, some longer and some shorter.
         """
-        attempt = next((one for one in self.attempts if one.runtime == TVM and one.ok), None)
-        if attempt is None or self._config.threads > 1:
-            return
-        self._resumed(attempt)
-        with failing(attempt):
-            attempt.instructions = self._call(attempt, "instructions")
-        self._pause(attempt)
+        for attempt in self.attempts:
+            if attempt.ok and self._config.threads == 1:
+                with self._turn_of(attempt):
+                    attempt.instructions = self._call(attempt, "instructions")
 
     def measure_accuracy(self) -> None:
         """Have every runtime predict on the images; done last, to disturb no latency."""
@@ -189,15 +202,13 @@ class _CellMeasurement:
             images = len(evaluation.dataset)
             self._inputs.tell(f"the accuracy of {attempt.runtime} on {images} images")
             infer = partial(self._call, attempt, "infer")
-            self._resumed(attempt)
-            with failing(attempt):
+            with self._turn_of(attempt):
                 answers = predict(
                     evaluation.variant, evaluation.dataset, evaluation.preprocessing, infer
                 )
                 attempt.accuracy = score(evaluation, answers)
                 attempt.pytorch_accuracy = pytorch
                 attempt.remarks += doubts(evaluation, attempt.accuracy)
-            self._pause(attempt)
 
     def profile_kernels(self) -> KernelProfile | None:
         """Time every kernel of TVM's artifact inside the network."""
@@ -206,7 +217,8 @@ class _CellMeasurement:
         if attempt is None or inputs is None:
             return None
         self._inputs.tell("the times of kernels")
-        device = self._resumed(attempt)
+        device = self._processes[TVM]
+        device.resume()
         instrumented = inputs.instrumented
         try:
             peak, read = self._call(attempt, "roofline_peaks", inputs.roofline_peaks)
@@ -231,25 +243,20 @@ class _CellMeasurement:
         counted: list[int] = self._call(attempt, "kernel_instructions", kernels)
         return counted or nothing
 
-    def device_state(self) -> DeviceState | None:
-        """Return the device's state now, read through TVM's session if there is one."""
-        return self._state(self._workers.get(TVM))
-
-    def keep_session(self) -> None:
-        """Give the session back to the pool if all went well."""
-        if all(attempt.ok for attempt in self.attempts) and TVM in self._workers:
-            close_device(self._config, self._workers.pop(TVM))
-
     def _load(self, attempt: Attempt) -> None:
-        entry, config = RUNTIMES[attempt.runtime], self._config
-        workload = convert_for(entry, self._inputs.workload, config.cache_dir, config.time_limit_s)
-        if attempt.runtime == TVM:
-            self._workers[TVM].resume()
-        else:
-            self._workers[attempt.runtime] = Worker(entry.factory)
+        entry, config, runtime = RUNTIMES[attempt.runtime], self._config, attempt.runtime
+        attempt.version = self._processes.start(runtime)  # before what may take long for nothing
+        workload = replace(self._inputs.workload, saturates=self._saturates())
+        workload = convert_for(entry, workload, config.cache_dir, config.time_limit_s)
+        self._processes[runtime].resume()
         self._call(attempt, "load", workload, config.threads)
         attempt.loaded = self._call(attempt, "usage")
         attempt.notes = self._call(attempt, "notes")
+
+    def _saturates(self) -> bool:
+        if self._config.farm is None or self._before is None:
+            return saturates_here()
+        return saturates(self._before.architecture, self._before.cpu_flags)
 
     def _compare(self, attempt: Attempt) -> None:
         reference, workload = self._inputs.reference, self._inputs.workload
@@ -298,38 +305,13 @@ class _CellMeasurement:
         )
         attempt.error = ""
 
-    def _state(self, device: Worker | None = None) -> DeviceState | None:
-        """Return the device's state; without a session only this machine's, since boards differ."""
-        config = self._config
-        try:
-            if device is not None and device.alive:
-                device.resume()
-                state: DeviceState = device.call("device_state", timeout_s=config.time_limit_s)
-                return state
-            return device_state(config) if config.farm is None else None
-        except (BenchError, WorkerError):
-            return None
+    @contextmanager
+    def _turn_of(self, attempt: Attempt) -> Iterator[None]:
+        """Let a runtime's process run; what fails meanwhile fails its row."""
+        with failing(attempt):
+            self._processes[attempt.runtime].resume()
+            yield
+        self._processes.pause(attempt.runtime)
 
     def _call(self, attempt: Attempt, method: str, *args: Any) -> Any:
-        worker = self._workers[attempt.runtime]
-        return worker.call(method, *args, timeout_s=self._config.time_limit_s)
-
-    def _is_alive(self, attempt: Attempt) -> bool:
-        worker = self._workers.get(attempt.runtime)
-        return worker is not None and worker.alive
-
-    def _resumed(self, attempt: Attempt) -> Worker:
-        worker = self._workers[attempt.runtime]
-        worker.resume()
-        return worker
-
-    def _pause(self, attempt: Attempt) -> None:
-        if self._is_alive(attempt):
-            self._workers[attempt.runtime].pause()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        for worker in self._workers.values():
-            worker.close()
+        return self._processes.call(attempt.runtime, method, *args)

@@ -59,7 +59,7 @@ def analyse_memory(
         try:
             if runtime == TVM and artifact is not None:
                 plans = _tvm_plans(context, service, cell, exported, artifact)
-            elif runtime == ONNXRUNTIME:
+            elif runtime == ONNXRUNTIME and not cell.target.tracker_key:  # this machine's
                 use = arena_use(context, cell, exported.onnx_path)
                 plans = {PATTERN_PLAN: use.pattern_bytes, ARENA: use.arena_bytes}
         except (BenchError, WorkerError) as error:

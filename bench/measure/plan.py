@@ -18,8 +18,9 @@ from mobilebench.reports.records.store import Store
 def open_cells(context: RunContext, store: Store) -> list[PlannedCell]:
     """Return the cells of the suite, without those that have a record in this run already.
 
-    Only TVM runs on boards and GPUs. A target without a precision gets one row that says so. Boards
-    come first, so that this machine has nothing else to do when it is measured itself.
+    Only TVM runs on GPUs, and on boards unless other runtimes were named. A target without a
+    precision gets one row that says so. Boards come first, so that this machine has nothing else to
+    do when it is measured itself.
     """
     suite = context.suite
     done = {record.key for record in store.records([context.run.run_id])}
@@ -36,7 +37,7 @@ def open_cells(context: RunContext, store: Store) -> list[PlannedCell]:
             continue
         if precision != named and named != suite.precisions[0]:
             continue  # it has been planned already
-        compared = target.has_peers and precision in precisions_of(target)
+        compared = suite.compares_on(target) and precision in precisions_of(target)
         cell = PlannedCell(variant, target, threads, precision, weights, suite.runtimes)
         runtimes = tuple(
             runtime

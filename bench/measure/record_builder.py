@@ -41,7 +41,7 @@ def make_record(
         height=variant.height,
         width=variant.width,
         emulated=cell.target.emulated or bool(result.before and result.before.emulated),
-        runtime_version=RUNTIMES[attempt.runtime].version() or "",
+        runtime_version=_version(cell, attempt),
         runtime_notes=attempt.notes,
         trials=0,
         effort=context.suite.effort,
@@ -86,6 +86,13 @@ def make_record(
             read_bytes_per_s=result.kernel_profile.read_bytes_per_s,
         )
     return record
+
+
+def _version(cell: PlannedCell, attempt: Attempt) -> str:
+    """Return a runtime's version where it was measured; TVM's is the same on every board."""
+    if cell.target.tracker_key and attempt.runtime != TVM:
+        return attempt.version
+    return RUNTIMES[attempt.runtime].version() or ""
 
 
 def _foreign_share(network: Network, kernels: Sequence[KernelTime]) -> str:

@@ -3,9 +3,10 @@
 import queue
 from typing import Self
 
-from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import WITHOUT_TORCH, Worker, WorkerError
+
+_SESSION = "mobilebench.bench.runtimes.board_session:BoardSession"
 
 
 class SessionPool:
@@ -23,7 +24,7 @@ class SessionPool:
             try:
                 session = self._idle.get_nowait()
             except queue.Empty:
-                return Worker(RUNTIMES[TVM].factory, blocked_modules=WITHOUT_TORCH)
+                return Worker(_SESSION, blocked_modules=WITHOUT_TORCH)
             if session.alive:
                 return session
 

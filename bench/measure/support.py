@@ -1,9 +1,12 @@
 """Which targets and runtimes have which precision."""
 
 from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
-from mobilebench.bench.runtimes.runtime import RUNTIMES
+from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM, RuntimeEntry
 from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
+from mobilebench.targets.catalog.platforms import is_linux
 from mobilebench.targets.catalog.target import CPU, OPENCL, Target
+from mobilebench.targets.devices.target_check import triple_of
+from mobilebench.targets.errors import listed
 
 _PRECISIONS = {CPU: (FLOAT32, FLOAT16, INT8), OPENCL: (FLOAT32, FLOAT16)}
 _KINDS = {CPU: "a CPU", OPENCL: "an OpenCL device"}
@@ -25,10 +28,27 @@ def why_unsupported(runtime: str, target: Target, precision: str) -> str:
         known = " and ".join(precisions_of(target))
         return f"target {target.name} is {_KINDS[target.device_type]}, which computes in {known}"
     entry = RUNTIMES[runtime]
+    if reason := _why_not_on_board(entry, target):
+        return reason
     if precision in entry.precisions:
         return ""
     reason = f": {entry.why_not_int8}" if precision == INT8 and entry.why_not_int8 else ""
     return f"{runtime} is measured at {' and '.join(entry.precisions)} only{reason}"
+
+
+def _why_not_on_board(entry: RuntimeEntry, target: Target) -> str:
+    """Return why a runtime is not measured on a target's boards; empty if it is."""
+    if not target.tracker_key or entry.name == TVM:
+        return ""
+    if not is_linux(triple_of(target)):
+        return (
+            f"on Android only {TVM} is measured: other runtimes are run by a board's own Python, "
+            "on Linux"
+        )
+    if not entry.on_boards:
+        others = listed([name for name, one in RUNTIMES.items() if one.on_boards], "and")
+        return f"{entry.name} is measured on this machine alone; on boards {TVM}, {others} are"
+    return ""
 
 
 def why_not_own(runtime: str, network: Network) -> str:

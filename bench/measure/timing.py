@@ -7,18 +7,18 @@ from dataclasses import replace
 from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.latency import round_size
+from mobilebench.bench.measure.processes import Process
 from mobilebench.bench.measure.sessions import open_device
 from mobilebench.bench.runtimes.runtime import Workload
-from mobilebench.targets.processes.worker import Worker
 
 _MOST_PROFILED = 1000  # inferences of a round; each is asked for by itself, which takes its time
 
 
-def take_round(device: Worker, config: MeasurementConfig, expected_ms: float) -> list[float]:
-    """Return one round of samples, in milliseconds, of the model that a worker has loaded."""
+def take_round(process: Process, config: MeasurementConfig, expected_ms: float) -> list[float]:
+    """Return one round of samples, in milliseconds, of the model that a process has loaded."""
     samples, round_s = _round_of(config, expected_ms)
-    device.call("time", 1, timeout_s=config.time_limit_s)  # fills caches, raises clocks
-    found: list[float] = device.call("time", samples, timeout_s=round_s)
+    process.call("time", 1, timeout_s=config.time_limit_s)  # fills caches, raises clocks
+    found: list[float] = process.call("time", samples, timeout_s=round_s)
     return found
 
 
@@ -43,7 +43,7 @@ def kernel_microseconds(
 
 
 def time_kernels(
-    device: Worker, config: MeasurementConfig, workload: Workload, artifacts: Sequence[Artifact]
+    device: Process, config: MeasurementConfig, workload: Workload, artifacts: Sequence[Artifact]
 ) -> list[list[float]]:
     """Return the same as `kernel_microseconds`, using a session that is already open."""
     limit_s = config.time_limit_s

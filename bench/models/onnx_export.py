@@ -16,14 +16,20 @@ from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.input_type import FLOATS
 from mobilebench.bench.models.load_model import load_flushed, load_model
 from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
-from mobilebench.bench.models.outputs import Floats, Inputs, Outputs, check_finite, seeded_inputs
+from mobilebench.bench.models.outputs import (
+    INPUT_NAME,
+    Floats,
+    Inputs,
+    Outputs,
+    check_finite,
+    seeded_inputs,
+)
 from mobilebench.bench.models.own_network import MODEL, REFERENCE, prepared
 from mobilebench.bench.models.variant import Variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.errors import BenchError
 
 OPSET = 20
-INPUT_NAME = "input"
 _REFERENCE_SEED = 2018  # the year of the paper
 
 

@@ -17,6 +17,7 @@ Outputs = tuple[Floats, ...]
 """A network's outputs in their order, each for N inputs: (N, ...)."""
 
 
+INPUT_NAME = "input"  # of every exported network
 INPUTS = 4
 
 

@@ -14,10 +14,16 @@ import numpy as np
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
 from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.input_type import PIXELS, check_takes_pixels
-from mobilebench.bench.models.onnx_export import INPUT_NAME, OnnxModel, check_onnx
+from mobilebench.bench.models.onnx_export import OnnxModel, check_onnx
 from mobilebench.bench.models.onnx_in_pytorch.network import infer
 from mobilebench.bench.models.onnx_network import NHWC, Network, OnnxNetwork
-from mobilebench.bench.models.outputs import Floats, Outputs, Pixels, check_finite
+from mobilebench.bench.models.outputs import (
+    INPUT_NAME,
+    Floats,
+    Outputs,
+    Pixels,
+    check_finite,
+)
 from mobilebench.bench.models.own_network import answers_of_onnx_runtime
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.targets.errors import BenchError

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mobilebench.bench.models.onnx_export import INPUT_NAME
-from mobilebench.bench.models.outputs import Floats
+from mobilebench.bench.models.outputs import INPUT_NAME, Floats
 from mobilebench.bench.models.variant import SEGMENT
 from mobilebench.targets.errors import BenchError
 

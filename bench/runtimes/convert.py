@@ -6,7 +6,6 @@ from pathlib import Path
 
 from mobilebench.bench.cache import cached, content_key, file_sha256
 from mobilebench.bench.runtimes.runtime import RuntimeEntry, Workload
-from mobilebench.bench.runtimes.saturation import saturates_here
 from mobilebench.schedules.precision import FLOAT32, INT8
 from mobilebench.targets.processes.worker import Worker
 
@@ -30,7 +29,7 @@ def convert_for(
             *map(file_sha256, (workload.onnx_path, workload.float_onnx_path)),
             (workload.calibration.sha256, workload.preprocessing),
             (_versions(entry), _version_if_installed(_USED_IF_INSTALLED)),
-            saturates_here(),
+            workload.saturates,
         )
         given = replace(workload, converted=in_floats.converted)
         step, name = "quantize", f"{workload.variant.name}-{entry.name}-{INT8}-{key}"
@@ -41,7 +40,7 @@ def convert_for(
         return workload
 
     def fill(directory: Path) -> None:
-        with Worker(entry.factory.partition(":")[0]) as converter:
+        with Worker(entry.tools or entry.factory.partition(":")[0]) as converter:
             converter.call(step, given, directory, cache_dir, timeout_s=timeout_s)
             converter.finish()
 

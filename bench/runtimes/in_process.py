@@ -2,16 +2,24 @@
 
 import time
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mobilebench.bench.models.outputs import Floats, Outputs
-from mobilebench.bench.runtimes.runtime import Usage, Workload, warm_up
+from mobilebench.bench.runtimes.model_files import ModelFiles
+from mobilebench.bench.runtimes.usage import Usage
+from mobilebench.bench.runtimes.warm_up import warm_up
 from mobilebench.targets.processes.cpu_allowance import keep_threads_to, own_cpus
 from mobilebench.targets.processes.denormals import flush_denormals
+from mobilebench.targets.processes.instruction_count import instructions_of
 from mobilebench.targets.processes.process import heap_bytes, peak_resident_bytes, resident_bytes
 
+if TYPE_CHECKING:  # boards have no more of this project than a class that runs there needs
+    from mobilebench.bench.runtimes.runtime import Workload
+
 _NANOSECONDS_PER_MS = 1e6
+_COUNTS = 3
 
 
 class InProcessRuntime(ABC):
@@ -23,7 +31,7 @@ class InProcessRuntime(ABC):
         self._cpus = own_cpus()  # before a library has placed its threads
 
     @abstractmethod
-    def load(self, workload: Workload, threads: int) -> None:
+    def load(self, workload: "Workload", threads: int) -> None:
         """Make the model ready and put a first input in place."""
 
     @abstractmethod
@@ -58,6 +66,14 @@ class InProcessRuntime(ABC):
             times.append((clock() - start) / _NANOSECONDS_PER_MS)
         return times
 
+    def instructions(self) -> int | None:
+        """Return how many instructions an inference executes on one thread; None if uncounted.
+
+        That is the least of a few: allocators look for room more or less long.
+        """
+        counts = [instructions_of(self.run) for _ in range(_COUNTS)]
+        return min((count for count in counts if count is not None), default=None)
+
     def notes(self) -> str:
         """Tell how the loaded model is run; empty if nothing is known."""
         return ""
@@ -65,3 +81,19 @@ class InProcessRuntime(ABC):
     def usage(self) -> Usage:
         """Tell what memory this process took so far."""
         return Usage(self._base_rss_bytes, peak_resident_bytes(), heap_bytes())
+
+
+class FileRuntime(InProcessRuntime):
+    """A runtime that needs nothing but files, so that it runs on boards too.
+
+    What is imported where such a class is goes to the board: the standard library, NumPy, the
+    runtime's package, and small modules of this project.
+    """
+
+    def load(self, workload: "Workload", threads: int) -> None:
+        """Load the files of a workload."""
+        self.open(workload.files, threads)
+
+    @abstractmethod
+    def open(self, files: ModelFiles, threads: int) -> None:
+        """Make the model ready and put a first input in place."""

@@ -1,118 +1,28 @@
-"""LiteRT (TensorFlow Lite) with XNNPACK on a flatbuffer converted from the PyTorch model."""
-
-import subprocess
-import sys
-import venv
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+"""LiteRT (TensorFlow Lite) with XNNPACK on a flatbuffer."""
 
 import numpy as np
+from ai_edge_litert.interpreter import Interpreter
 
-from mobilebench.bench.cache import cached, content_key
-from mobilebench.bench.models.load_model import load_model
 from mobilebench.bench.models.outputs import Floats, Outputs
-from mobilebench.bench.models.variant import Variant
-from mobilebench.bench.runtimes.in_process import InProcessRuntime
-from mobilebench.bench.runtimes.runtime import Workload
-from mobilebench.targets.errors import BenchError
+from mobilebench.bench.runtimes.in_process import FileRuntime
+from mobilebench.bench.runtimes.model_files import ModelFiles
 
-_MODEL = "model.tflite"
-_CONVERTER, _QUANTIZER = "litert-torch==0.10.0", "litert-quantizer==0.11.0"
+MODEL = "model.tflite"
 
 
-def convert(workload: Workload, directory: Path, cache_dir: Path) -> None:
-    """Write the flatbuffer into `directory`.
-
-    The converter's requirements contradict TVM's, so it has an environment of its own, made the
-    first time (1 GB). What it is given is an exported PyTorch program, so that it needs nothing of
-    this project. Raises BenchError if making the environment or the conversion fails.
-    """
-    python = _environment("converter", _CONVERTER, f"torch=={_version('torch')}", within=cache_dir)
-    program = directory / "program.pt2"
-    _export_channels_last(workload, program)
-    _run([python, "-I", _program("litert_convert.py"), str(program), str(directory / _MODEL)])
-    program.unlink()
-
-
-def quantize(workload: Workload, directory: Path, cache_dir: Path) -> None:
-    """Write what LiteRT's quantiser makes of the flatbuffer, in an environment of its own too.
-
-    Raises BenchError if making the environment or the quantisation fails.
-    """
-    assert workload.calibration and workload.converted
-    images = workload.calibration.inputs(workload.variant, workload.preprocessing)
-    inputs = directory / "inputs.npy"
-    np.save(inputs, np.concatenate([image.transpose(0, 2, 3, 1) for image in images]))
-    python = _environment("quantizer", _QUANTIZER, within=cache_dir)
-    files = workload.converted / _MODEL, inputs, directory / _MODEL
-    _run([python, "-I", _program("litert_quantize.py"), *map(str, files)])
-    inputs.unlink()
-
-
-def _environment(name: str, *packages: str, within: Path) -> str:
-    """Return the Python of an environment with some packages, made unless it is there already."""
-    environment = within / f"litert-{name}-{content_key(packages, sys.version)}"
-
-    def fill(scratch: Path) -> None:
-        venv.create(scratch, with_pip=True)
-        _run([str(scratch / "bin" / "python"), "-P", "-m", "pip", "install", "--quiet", *packages])
-
-    return str(cached(environment, fill) / "bin" / "python")
-
-
-def _version(package: str) -> str:
-    """Return an installed version without what names the build."""
-    return version(package).partition("+")[0]
-
-
-def _program(name: str) -> str:
-    return str(Path(__file__).with_name(name))
-
-
-def _export_channels_last(workload: Workload, path: Path) -> None:
-    """Write the PyTorch model with an input of (1, H, W, 3), as LiteRT's kernels want it."""
-    import torch
-
-    class ChannelsLast(torch.nn.Module):  # type: ignore[misc]
-        """A model whose input has its channels last."""
-
-        def __init__(self, model: torch.nn.Module) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, image: torch.Tensor) -> Any:
-            """Run the model on an image of (1, H, W, 3)."""
-            return self.model(image.permute(0, 3, 1, 2))
-
-    assert isinstance(workload.variant, Variant)
-    model = ChannelsLast(load_model(workload.variant, workload.weights)).eval()
-    image = torch.zeros(workload.variant.input_shape).permute(0, 2, 3, 1).contiguous()
-    torch.export.save(torch.export.export(model, (image,)), path)
-
-
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["no message"]
-        raise BenchError(f"LiteRT's tools: {lines[-1]}")
-
-
-class LiteRt(InProcessRuntime):
+class LiteRt(FileRuntime):
     """The XNNPACK delegate, which is LiteRT's default on CPUs."""
 
-    def load(self, workload: Workload, threads: int) -> None:
+    def open(self, files: ModelFiles, threads: int) -> None:
         """Load the converted model."""
-        from ai_edge_litert.interpreter import Interpreter
-
-        assert workload.converted is not None
-        model = str(workload.converted / _MODEL)
+        assert files.converted is not None
+        model = str(files.converted / MODEL)
         self._interpreter = Interpreter(model_path=model, num_threads=threads)
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         details = self._interpreter.get_output_details()
         self._outputs = [one["index"] for one in sorted(details, key=lambda one: one["name"])]
-        self.set_input(np.zeros(workload.variant.input_shape, np.float32))
+        self.set_input(np.zeros(files.input_shape, np.float32))
 
     def set_input(self, image: Floats) -> None:
         """Put one input of shape (1, 3, H, W) in place."""

@@ -6,28 +6,19 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from mobilebench.bench.models.onnx_export import INPUT_NAME
-from mobilebench.bench.models.outputs import Floats, Outputs
-from mobilebench.bench.runtimes.in_process import InProcessRuntime
-from mobilebench.bench.runtimes.runtime import Workload
-from mobilebench.bench.runtimes.saturation import NOTE, narrow_of, saturates_here, write_narrow
+from mobilebench.bench.models.outputs import INPUT_NAME, Floats, Outputs
+from mobilebench.bench.runtimes.in_process import FileRuntime
+from mobilebench.bench.runtimes.model_files import NARROW_NOTE, ModelFiles
 
 
-def quantize(workload: Workload, directory: Path, cache_dir: Path) -> None:
-    """Write the network with weights of 7 bits where those of 8 would saturate."""
-    if saturates_here():
-        write_narrow(workload, directory, cache_dir)
-
-
-class OnnxRuntime(InProcessRuntime):
+class OnnxRuntime(FileRuntime):
     """All graph optimisations on, one pool of threads that may spin: its best latency."""
 
-    def load(self, workload: Workload, threads: int) -> None:
+    def open(self, files: ModelFiles, threads: int) -> None:
         """Open a session."""
-        narrow = narrow_of(workload)
-        self._is_narrow = narrow is not None
-        self._session = open_session(narrow or workload.onnx_path, session_options(threads))
-        self._feed = {INPUT_NAME: np.zeros(workload.variant.input_shape, np.float32)}
+        self._is_narrow = files.narrow_path is not None
+        self._session = open_session(files.narrow_path or files.onnx_path, session_options(threads))
+        self._feed = {INPUT_NAME: np.zeros(files.input_shape, np.float32)}
 
     def set_input(self, image: Floats) -> None:
         """Put one input of shape (1, 3, H, W) in place."""
@@ -39,7 +30,7 @@ class OnnxRuntime(InProcessRuntime):
 
     def notes(self) -> str:
         """Tell whether its weights have fewer bits."""
-        return NOTE if self._is_narrow else ""
+        return NARROW_NOTE if self._is_narrow else ""
 
 
 def session_options(threads: int) -> Any:

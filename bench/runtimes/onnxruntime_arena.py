@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from mobilebench.bench.models.onnx_export import INPUT_NAME
+from mobilebench.bench.models.outputs import INPUT_NAME
 from mobilebench.bench.runtimes.onnx_runtime import open_session, session_options
 from mobilebench.targets.errors import BenchError
 

@@ -13,8 +13,9 @@ import openvino
 
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.runtimes.in_process import InProcessRuntime
+from mobilebench.bench.runtimes.model_files import NARROW_NOTE
 from mobilebench.bench.runtimes.runtime import Workload
-from mobilebench.bench.runtimes.saturation import NOTE, narrow_of, saturates_here, write_narrow
+from mobilebench.bench.runtimes.saturation import write_narrow
 
 QDQ, NNCF = "the quantized ONNX file", "NNCF's graph"
 _NNCF_FILE, _CHOICE = "nncf.xml", "choice.json"
@@ -28,7 +29,7 @@ def quantize(workload: Workload, directory: Path, cache_dir: Path) -> None:
     where NNCF is installed, what it makes of the float32 network with the same calibration.
     """
     graphs = {QDQ: workload.onnx_path}
-    if saturates_here():
+    if workload.saturates:
         graphs[QDQ] = write_narrow(workload, directory, cache_dir)
     if _has_nncf():
         _quantize_with_nncf(workload, directory / _NNCF_FILE)
@@ -63,7 +64,7 @@ def _quantize_with_nncf(workload: Workload, path: Path) -> None:
     assert workload.float_onnx_path and workload.calibration
     inputs = list(workload.calibration.inputs(workload.variant, workload.preprocessing))
     model = openvino.Core().read_model(str(workload.float_onnx_path))
-    fix = nncf.OverflowFix.ENABLE if saturates_here() else nncf.OverflowFix.FIRST_LAYER
+    fix = nncf.OverflowFix.ENABLE if workload.saturates else nncf.OverflowFix.FIRST_LAYER
     quantized = nncf.quantize(
         model,
         nncf.Dataset(inputs),
@@ -97,11 +98,11 @@ class OpenVino(InProcessRuntime):
         if workload.converted:
             latencies_ms = json.loads((workload.converted / _CHOICE).read_text())
             chosen = min(latencies_ms, key=latencies_ms.__getitem__)
-            narrow = narrow_of(workload)
+            narrow = workload.files.narrow_path
             path = workload.converted / _NNCF_FILE if chosen == NNCF else narrow or path
             self._graph = _in_words(chosen, latencies_ms)
             if narrow:
-                self._graph += f"; {NOTE}"
+                self._graph += f"; {NARROW_NOTE}"
         self._open(path, workload, threads)
 
     def _open(self, path: Path, workload: Workload, threads: int) -> None:

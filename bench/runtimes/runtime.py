@@ -1,18 +1,19 @@
 """The interface of runtimes, and the list of all runtimes."""
 
-import statistics
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.input_type import FLOATS, input_shape
 from mobilebench.bench.models.onnx_network import Network, Shape
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.weights import Weights
+from mobilebench.bench.runtimes.model_files import ModelFiles
+from mobilebench.bench.runtimes.usage import Usage
 from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
 from mobilebench.targets.errors import unknown
 
@@ -35,6 +36,7 @@ class Workload:
     # At int8, for runtimes that quantise by themselves:
     float_onnx_path: Path | None = None
     calibration: "Calibration | None" = None
+    saturates: bool = False  # the device's CPU, in sums of products of bytes (`saturation.py`)
 
     @property
     def input_shape(self) -> Shape:
@@ -46,14 +48,11 @@ class Workload:
         """How images become inputs."""
         return self.weights.preprocessing(self.variant)
 
-
-@dataclass(frozen=True)
-class Usage:
-    """Memory of the process that runs the model, in bytes; None where unknown."""
-
-    base_rss_bytes: int | None  # resident when fresh, before the model was loaded
-    peak_rss_bytes: int | None
-    heap_bytes: int | None  # taken from malloc now
+    @property
+    def files(self) -> ModelFiles:
+        """The files of the network, and what a program has to know of it."""
+        shapes = self.variant.input_shape, outputs_of(self.variant)
+        return ModelFiles(self.onnx_path, self.converted, *shapes)
 
 
 class Runtime(Protocol):
@@ -78,6 +77,10 @@ class Runtime(Protocol):
         """Return the times of single inferences, in milliseconds."""
         ...
 
+    def instructions(self) -> int | None:
+        """Return how many instructions an inference executes on one thread; None if uncounted."""
+        ...
+
     def usage(self) -> Usage:
         """Tell what memory the process took so far."""
         ...
@@ -85,15 +88,6 @@ class Runtime(Protocol):
     def notes(self) -> str:
         """Tell how the loaded model is run, for readers of the row; empty if nothing is known."""
         ...
-
-
-def warm_up(time_samples: Callable[[int], list[float]], seconds: float) -> float:
-    """Take samples for about so long, three at least; return the last median in milliseconds."""
-    end = time.perf_counter() + seconds
-    samples = time_samples(3)
-    while time.perf_counter() < end:
-        samples = time_samples(3)
-    return statistics.median(samples)
 
 
 @dataclass(frozen=True)
@@ -105,11 +99,13 @@ class RuntimeEntry:
     package: str  # distribution whose version the record keeps
     extra: str  # of this project; empty if always installed
     why: str
-    converters: tuple[str, ...] | None = None  # what its module's `convert` needs, if it has one
+    tools: str = ""  # module with `convert` and `quantize`; empty: the factory's own
+    converters: tuple[str, ...] | None = None  # what `convert` needs, if there is one
     by_default: bool = True  # measured wherever it is installed
     precisions: tuple[str, ...] = (FLOAT32,)  # that it is measured at
     takes_onnx: bool = True  # or else what PyTorch exports for it
-    quantizes: bool = False  # its module has `quantize`, for what it runs at int8
+    quantizes: bool = False  # there is `quantize`, for what it runs at int8
+    on_boards: bool = False  # measured there too, in the board's own Python
     why_not_int8: str = ""  # a reason, where people may expect it
 
     def version(self) -> str | None:
@@ -156,6 +152,8 @@ _ENTRIES = (
         "ONNX Runtime's CPU provider",
         precisions=(FLOAT32, INT8),
         quantizes=True,
+        tools=f"{_HERE}.onnxruntime_tools",
+        on_boards=True,
     ),
     RuntimeEntry(
         "openvino",
@@ -174,6 +172,8 @@ _ENTRIES = (
         "ncnn, converted by pnnx",
         converters=("pnnx",),
         why_not_int8="its Python package has no quantiser, and it knows no QuantizeLinear",
+        tools=f"{_HERE}.ncnn_tools",
+        on_boards=True,
     ),
     RuntimeEntry(
         "mnn",
@@ -184,6 +184,8 @@ _ENTRIES = (
         converters=(),
         precisions=(FLOAT32, INT8),
         quantizes=True,
+        tools=f"{_HERE}.mnn_tools",
+        on_boards=True,
     ),
     RuntimeEntry(
         "litert",
@@ -195,6 +197,8 @@ _ENTRIES = (
         converters=(),
         precisions=(FLOAT32, INT8),
         quantizes=True,
+        tools=f"{_HERE}.litert_tools",
+        on_boards=True,
     ),
 )
 RUNTIMES = {entry.name: entry for entry in _ENTRIES}

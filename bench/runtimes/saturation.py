@@ -7,21 +7,25 @@ ask for: ONNX Runtime by `reduce_range`, NNCF by its overflow fix.
 
 import platform
 import shutil
+from collections.abc import Set
 from pathlib import Path
 
 from mobilebench.bench.cache import cached, content_key, file_sha256
+from mobilebench.bench.runtimes.model_files import NARROW
 from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.targets.catalog.instruction_sets import cpu_flags, local_cpuinfo
 
-NOTE = "weights of 7 bits, as its instruction for bytes saturates on this CPU"
 _EXACT = {"avx512_vnni", "avx_vnni"}
-_NARROW = "narrow.onnx"
+
+
+def saturates(architecture: str, flags: Set[str]) -> bool:
+    """Whether a machine with these instruction sets is an x86 without VNNI."""
+    return architecture.lower() in ("x86_64", "amd64") and not _EXACT & flags
 
 
 def saturates_here() -> bool:
-    """Whether this machine is an x86 without VNNI."""
-    is_x86 = platform.machine().lower() in ("x86_64", "amd64")
-    return is_x86 and not _EXACT & cpu_flags(local_cpuinfo())
+    """Whether this machine is one."""
+    return saturates(platform.machine(), cpu_flags(local_cpuinfo()))
 
 
 def write_narrow(workload: Workload, directory: Path, cache_dir: Path) -> Path:
@@ -40,14 +44,8 @@ def write_narrow(workload: Workload, directory: Path, cache_dir: Path) -> Path:
 
     def fill(made: Path) -> None:
         inputs = calibration.named_inputs(workload.variant, preprocessing)
-        averaged, path = is_averaged(workload.variant.task), made / _NARROW
+        averaged, path = is_averaged(workload.variant.task), made / NARROW
         write_quantized(float_path, name, inputs, path, narrow_weights=True, averaged=averaged)
 
     made = cached(cache_dir / "converted" / f"{name}-narrow-{key}", fill)
-    return Path(shutil.copy(made / _NARROW, directory))
-
-
-def narrow_of(workload: Workload) -> Path | None:
-    """Return the file that `write_narrow` has left for a runtime; None if it needs none."""
-    path = workload.converted / _NARROW if workload.converted else None
-    return path if path and path.exists() else None
+    return Path(shutil.copy(made / NARROW, directory))

@@ -18,7 +18,9 @@ from tvm.runtime import vm
 from mobilebench.bench.build.artifact import RooflinePeaks
 from mobilebench.bench.models.input_type import PIXELS
 from mobilebench.bench.models.outputs import Inputs, Outputs
-from mobilebench.bench.runtimes.runtime import ENTRY, Usage, Workload, warm_up
+from mobilebench.bench.runtimes.runtime import ENTRY, Workload
+from mobilebench.bench.runtimes.usage import Usage
+from mobilebench.bench.runtimes.warm_up import warm_up
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.devices.connection import Connector
 from mobilebench.targets.devices.device import Device, DeviceState
@@ -62,6 +64,7 @@ class TvmRuntime:
         """Take what is needed to `wait` for a board and `connect`; farm None is this machine."""
         self._target = target
         self._threads = threads
+        self._cache_dir = cache_dir
         self._connector = Connector(target, threads, farm, cache_dir)
         self._probe = build_probe(find_toolchain(target.toolchain), cache_dir)
 

@@ -52,6 +52,11 @@ def runs_here(triple: str) -> bool:
     return not triple or _platform(triple) == _platform(host_triple())
 
 
+def is_linux(triple: str) -> bool:
+    """Whether a triple's platform is Linux with glibc, and not Android; an empty one is ours."""
+    return _platform(triple or host_triple())[1] == _LINUX
+
+
 def _platform(triple: str) -> tuple[str, str]:
     """Return the architecture and the system, the same for all names of one platform."""
     words = triple.casefold().split("-")[1:]

@@ -82,7 +82,7 @@ class Device:
         """
         self.session = connection.session
         self._address = connection.address
-        self._where = f"board {self._address}" if self._address else "this machine"
+        self.where = f"board {self._address}" if self._address else "this machine"
         self._allowance = CpuAllowance()  # before TVM has chosen any of them
         self.session.upload(str(probe))
         try:
@@ -101,11 +101,11 @@ class Device:
             reason = str(error).strip().splitlines()[-1].strip()
             if _NOT_MAPPED in reason:
                 raise BenchError(
-                    f"{self._where}: no code may run from its temporary directory (it is mounted "
+                    f"{self.where}: no code may run from its temporary directory (it is mounted "
                     "noexec); start its server with TMPDIR at another one"
                 ) from error
             raise BenchError(
-                f"{self._where}: it cannot load code for the target ({reason}); is its processor "
+                f"{self.where}: it cannot load code for the target ({reason}); is its processor "
                 "of that kind, and its TVM of this version?"
             ) from error
         self._allowance = read_allowance(self.read_text)
@@ -127,7 +127,7 @@ class Device:
         Raises BenchError if there is no such device.
         """
         return (
-            None if target.device_type == CPU else accelerator_of(self.session, target, self._where)
+            None if target.device_type == CPU else accelerator_of(self.session, target, self.where)
         )
 
     def set_threads(self, threads: int, cores: tuple[int, ...] = ()) -> None:
@@ -142,14 +142,14 @@ class Device:
         usable = allowance.count
         if usable is not None and threads > usable:
             raise BenchError(
-                f"{self._where}: {threads} threads were asked for, and it may use "
+                f"{self.where}: {threads} threads were asked for, and it may use "
                 f"{allowance.words}; ask for {usable} at most"
                 + (", or let it use more" if allowance.is_part or allowance.quota else "")
             )
         if cores:
             if barred := set(cores[:threads]) & set(allowance.online) - set(allowance.cpus):
                 raise BenchError(
-                    f"{self._where}: it may not use core {in_ranges(tuple(sorted(barred)))}, which "
+                    f"{self.where}: it may not use core {in_ranges(tuple(sorted(barred)))}, which "
                     f"the target names; it may use {allowance.words}"
                 )
             others = [core for core in allowance.cpus if core not in cores]
@@ -157,7 +157,7 @@ class Device:
             # TVM lets the first thread, which is this session's own, run on all of them.
             if not self._pin(cores[0]):
                 raise BenchError(
-                    f"{self._where}: it has no core {cores[0]}; correct the target's cores"
+                    f"{self.where}: it has no core {cores[0]}; correct the target's cores"
                 )
         elif allowance.is_part:
             self._use(threads, sorted(allowance.cpus, key=self._slowness)[:threads])
@@ -166,7 +166,7 @@ class Device:
         pool = int(self.session.get_function("runtime.NumThreads")())
         if pool < threads:
             raise BenchError(
-                f"{self._where}: TVM has {pool} threads there, not {threads}; ask for fewer, or "
+                f"{self.where}: TVM has {pool} threads there, not {threads}; ask for fewer, or "
                 f"start its server with TVM_NUM_THREADS={threads}"
             )
 
@@ -177,6 +177,18 @@ class Device:
         """
         spare = max(len(self._allowance.online), threads)
         self._use_cores(threads, *islice(cycle(cores), max(spare, len(cores))))
+
+    def fastest_cpus(self, threads: int, cores: tuple[int, ...] = ()) -> list[int]:
+        """Return where another process is to run an inference with so many threads.
+
+        That is on the first of these cores; without any, on all that are as fast as the fastest so
+        many. Empty where Linux does not tell.
+        """
+        if cores:
+            return list(cores[:threads])
+        slowness = {core: self._slowness(core) for core in self._allowance.cpus}
+        limit = max(sorted(slowness.values())[:threads], default=0)
+        return [core for core, own in slowness.items() if own <= limit]
 
     def _slowness(self, core: int) -> int:
         frequency = f"/sys/devices/system/cpu/cpu{core}/cpufreq/cpuinfo_max_freq"
@@ -198,7 +210,7 @@ class Device:
         there, here = self.tvm_version(), version("apache-tvm")
         if there and there != here:
             raise BenchError(
-                f"{self._where}: it has TVM {there}, this is {here}; pip install "
+                f"{self.where}: it has TVM {there}, this is {here}; pip install "
                 f"apache-tvm=={here} there"
             )
 

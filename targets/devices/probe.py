@@ -10,6 +10,7 @@ SETTLE = "mobilebench.settle"
 """What time_evaluator's `f_preproc` may be wherever the probe is loaded."""
 
 PROBE = Path(__file__).with_name("probe.cc")
+VALUES = PROBE.with_name("values.h")
 
 
 def build_probe(toolchain: Toolchain, cache_dir: Path) -> Path:
@@ -17,5 +18,5 @@ def build_probe(toolchain: Toolchain, cache_dir: Path) -> Path:
     import tvm_ffi
 
     include = [Path(tvm_ffi.libinfo.find_include_path()), HEADER.parent]
-    sources = [PROBE, HEADER]
+    sources = [PROBE, VALUES, HEADER]
     return build_once(toolchain, cache_dir / "probe", sources, include, tvm_ffi.__version__)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -18,8 +19,9 @@ import psutil
 
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.emulated.counter import counter_options
-from mobilebench.targets.emulated.image import Say, make_image
+from mobilebench.targets.emulated.image import make_image
 from mobilebench.targets.emulated.machine import Machine, make_machine
+from mobilebench.targets.emulated.packages import Say, fetch_runtime
 from mobilebench.targets.emulated.qemu import cpu_of, find_qemu
 from mobilebench.targets.emulated.running import Running, note_running, running_boards, running_file
 from mobilebench.targets.errors import BenchError
@@ -37,22 +39,32 @@ _TRACKER = (
 )
 
 
+@dataclass(frozen=True)
+class Equipment:
+    """What each board has."""
+
+    cpu: str = ""  # emulated; empty: the one that the target's code is made for
+    runtimes: tuple[str, ...] = ()  # beside TVM
+
+
+_BARE = Equipment()
+
+
 def start_boards(
     target: Target,
     cache_dir: Path,
     say: Say,
     *,
-    cpu: str = "",
+    equipment: Equipment = _BARE,
     count: int = 1,
     host: str = LOOPBACK,
     insecure_bind: bool = False,
 ) -> Running:
     """Start a tracker and so many boards of a target; make what is missing first.
 
-    `cpu` is the emulated one; without it, the one that the target's code is made for. Raises
-    BenchError if they run already, if a needed program is not installed, if qemu has no such CPU,
-    or if the address is not loopback and `insecure_bind` is not set: TVM's RPC executes code for
-    whoever connects.
+    Raises BenchError if they run already, if a needed program is not installed, if there is no such
+    CPU or runtime, or if the address is not loopback and `insecure_bind` is not set: TVM's RPC
+    executes code for whoever connects.
     """
     if not target.emulated:
         raise BenchError(f"target {target.name}: it is not an emulated board; emulated-arm is one")
@@ -62,8 +74,9 @@ def start_boards(
             f"target {target.name}: its boards run already; `mobilebench board stop {target.name}`"
         )
     qemu = find_qemu()
-    cpu = cpu_of(target, qemu, cpu)
+    cpu = cpu_of(target, qemu, equipment.cpu)
     image = make_image(cache_dir, say)
+    packages = tuple(fetch_runtime(name, cache_dir, say) for name in equipment.runtimes)
     options = counter_options(qemu, image, cache_dir)
     if not options:
         say(f"{qemu.name} takes no plug-ins, so instructions are not counted; qemu-user has one")
@@ -78,7 +91,7 @@ def start_boards(
         _until(lambda: _listens(tracker), started, log, "the tracker did not start")
         for number in range(1, count + 1):
             say(f"starting board {number} of {count} ({cpu}); importing TVM takes a while there")
-            machine = Machine(qemu, cpu, f"{target.name}-{number}", options)
+            machine = Machine(qemu, cpu, f"{target.name}-{number}", options, packages)
             python = make_machine(machine, image, log.with_name(f"board-{number}"))
             port = _free_port(host)
             ports = ["--host", host, "--port", str(port), "--port-end", str(port + 1)]

@@ -8,19 +8,16 @@ import hashlib
 import importlib.util
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from mobilebench.targets.emulated.packages import PYTHON_VERSION, Say, install, run
 from mobilebench.targets.emulated.qemu import find_qemu
 from mobilebench.targets.errors import BenchError
 
-Say = Callable[[str], None]
-
-PYTHON_VERSION = "3.11"  # Debian 12's
-_SUITE = "bookworm"  # Debian 12
+_SUITE = "bookworm"  # Debian 12, whose Python is that of the packages
 _PACKAGES = ("libpython3-stdlib", "libstdc++6", "python3-minimal")
 _REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 _CPU = "cortex-a72"  # of the launcher that lies beside the image
@@ -31,7 +28,7 @@ _READY = "ready"
 # in a program that forks, in a lock of GLib's allocator; those of malloc are free after a fork.
 _LAUNCHER = """#!/bin/sh
 export QEMU_CPU={cpu} G_SLICE=always-malloc
-export PYTHONHOME='{image}/root/usr' PYTHONPATH='{image}/site' PYTHONNOUSERSITE=1
+export PYTHONHOME='{image}/root/usr' PYTHONPATH='{site}' PYTHONNOUSERSITE=1
 exec '{qemu}' {options}-L '{root}' -0 "$0" '{image}/root/usr/bin/python{python}' "$@"
 """
 
@@ -65,35 +62,40 @@ def make_image(cache_dir: Path, say: Say) -> Path:
         fetched = Path(scratch) / "fetched"
         include = f"--include={','.join(_PACKAGES)}"
         how = ["--arch=arm64", "--variant=minbase", "--download-only", include]
-        _run([tools["debootstrap"], *how, _SUITE, str(fetched)])
+        run([tools["debootstrap"], *how, _SUITE, str(fetched)])
         packages = sorted((fetched / "var/cache/apt/archives").glob("*.deb"))
         say(f"unpacking {len(packages)} packages")
         for package in packages:
-            _run([tools["dpkg-deb"], "-x", str(package), str(root)])
+            run([tools["dpkg-deb"], "-x", str(package), str(root)])
         sums = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in packages]
         (image / "packages.sha256").write_text("".join(sums))
     say("fetching TVM's arm64 wheels with pip")
-    what = [f"--target={site}", "-r", str(_REQUIREMENTS)]
-    tags = ["--platform=manylinux_2_28_aarch64", "--implementation=cp"]
-    how = ["--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:", *tags]
-    python = f"--python-version={PYTHON_VERSION}"
-    _run([sys.executable, "-P", "-m", "pip", "install", *how, python, *what])
+    install(_REQUIREMENTS, site)
     launcher = write_launcher(image / "python", image, root, qemu, _CPU)
     say("testing the emulated Python")
-    _run([str(launcher), "-c", "import tvm.rpc"])
+    run([str(launcher), "-c", "import tvm.rpc"])
     (image / _READY).touch()
     return image
 
 
 def write_launcher(
-    launcher: Path, image: Path, root: Path, qemu: Path, cpu: str, options: Sequence[str] = ()
+    launcher: Path,
+    image: Path,
+    root: Path,
+    qemu: Path,
+    cpu: str,
+    options: Sequence[str] = (),
+    *,
+    packages: Sequence[Path] = (),
 ) -> Path:
     """Write a script that runs the image's Python on an emulated CPU, and return its path.
 
-    It sees the files below `root` in place of this machine's.
+    It sees the files below `root` in place of this machine's, and the packages of these directories
+    beside the image's own.
     """
     further = "".join(f"{option} " for option in options)
-    where = {"image": image, "root": root, "qemu": qemu, "python": PYTHON_VERSION}
+    site = ":".join(map(str, (image / "site", *packages)))
+    where = {"image": image, "root": root, "site": site, "qemu": qemu, "python": PYTHON_VERSION}
     launcher.write_text(_LAUNCHER.format(cpu=cpu, options=further, **where))
     launcher.chmod(0o755)
     return launcher
@@ -104,10 +106,3 @@ def _tool(name: str) -> str:
     if path is None:
         raise BenchError(f"no {name}; apt-get install {name.replace('dpkg-deb', 'dpkg')}")
     return path
-
-
-def _run(command: Sequence[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        lines = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
-        raise BenchError(f"{Path(command[0]).name} failed: {lines[-1]}")

@@ -41,6 +41,7 @@ class Machine:
     cpu: str
     host: str
     options: tuple[str, ...] = ()  # for qemu
+    packages: tuple[Path, ...] = ()  # directories of further Python packages
 
 
 def make_machine(machine: Machine, image: Path, directory: Path) -> Path:
@@ -57,7 +58,9 @@ def make_machine(machine: Machine, image: Path, directory: Path) -> Path:
             (root / name).symlink_to(image / "root" / name)
     (root / "proc/sys/kernel/hostname").write_text(f"{machine.host}\n")
     cpu, options = machine.cpu, machine.options
-    launcher = write_launcher(directory / "python", image, root, machine.qemu, cpu, options)
+    launcher = write_launcher(
+        *(directory / "python", image, root, machine.qemu, cpu, options), packages=machine.packages
+    )
     (root / "proc/cpuinfo").write_text(_cpuinfo(cpu, _features(launcher)))
     return launcher
 

@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any, Self
 
 import psutil
@@ -40,6 +41,27 @@ class WorkerCrashedError(WorkerError):
 
 class WorkerTimedOutError(WorkerError):
     """The process did not answer within the time limit and was killed."""
+
+
+_ERRORS: Mapping[str, type[Exception]] = MappingProxyType(
+    {
+        "refused": BenchError,
+        "absent": NoDeviceError,
+        "crashed": WorkerCrashedError,
+        "timed_out": WorkerTimedOutError,
+        "failed": WorkerError,
+    }
+)
+
+
+def result_of(outcome: str, value: Any) -> Any:
+    """Return the value of an outcome that is `done`; raises the error that another one stands for.
+
+    Others are refused, absent, crashed, timed_out and failed; the value is the error's text.
+    """
+    if outcome == "done":
+        return value
+    raise _ERRORS[outcome](value)
 
 
 class Worker:
@@ -98,16 +120,9 @@ class Worker:
             self._process.join(_LAST_BREATH_S)  # it closed its end; wait for its exit code
             self.close()
             raise WorkerCrashedError(self._cause_of_death()) from error
-        if outcome == "refused":
-            raise BenchError(value)
-        if outcome == "absent":
-            raise NoDeviceError(value)
         if outcome == "crashed":
             self.close()
-            raise WorkerCrashedError(value)
-        if outcome == "failed":
-            raise WorkerError(value)
-        return value
+        return result_of(outcome, value)
 
     def pause(self) -> None:
         """Stop the process group, so that no thread of it spins while another is measured."""

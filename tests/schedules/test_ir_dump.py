@@ -13,8 +13,15 @@ from mobilebench.targets.toolchains.toolchain import find_toolchain
 
 VARIANT = "mobilenet_v2_0.1_32"
 CPU_STEPS = [
-    *("import", "canonicalize_relu6", "split_concat", "convert_layout", "normalize"),
-    *("fold_layout", "lower_operators", "legalize_ops", "annotate_tir_op_pattern", "fuse_ops"),
+    *("import", "canonicalize_relu6", "normalize_pixels", "split_concat", "convert_layout"),
+    *(
+        "normalize",
+        "fold_layout",
+        "lower_operators",
+        "legalize_ops",
+        "annotate_tir_op_pattern",
+        "fuse_ops",
+    ),
     *("fuse_tir", "dead_code_elimination", "schedule_kernels", "merge_kernels"),
     *("explicit_loops", "skip_padding", "integer_clamp", "saturate_bytes", "dot_products"),
     *("split_borders", "convert_ssa", "fuse_blocks"),

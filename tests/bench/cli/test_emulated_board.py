@@ -185,6 +185,29 @@ def test_bytes_give_x86_s_integers_and_half_precision_is_what_the_processor_has(
     assert counts[0] > 1.1 * counts[1] > 1.1 * counts[2] > 0
 
 
+def test_other_runtimes_are_measured_on_the_board_with_their_instructions(
+    mobilebench_process: Any, tmp_path: Path
+) -> None:
+    mobilebench, name = mobilebench_process, "emulated-cortex-a76"
+    done = mobilebench("board", "start", name, "--runtime", "onnxruntime")
+    assert done.returncode == 0, done.stderr
+    asked = ("--runtime", "tvm", "--runtime", "onnxruntime", "--runtime", "ncnn")
+    done = mobilebench("run", "--target", name, *SELECTED[:2], *asked)
+    mobilebench("board", "stop", name)
+    assert done.returncode == 1, done.stderr
+    with Store(str(tmp_path / "mobilebench.sqlite")) as store:
+        records = store.records([store.runs()[-1].run_id])
+    rows = {one.runtime: one for one in records}
+    for row in (rows["tvm"], rows["onnxruntime"]):
+        assert row.status == "ok", row.error
+        assert row.emulated
+        assert row.relative_l2_error is not None and row.relative_l2_error < 1e-5
+        assert row.instructions is not None and row.instructions > row.macs / 8
+    missing = rows["ncnn"]
+    assert missing.status == "load_failed"
+    assert missing.error.endswith(f"`mobilebench board start {name} --runtime ncnn`")
+
+
 def test_a_board_without_the_target_s_instructions_is_refused(mobilebench_process: Any) -> None:
     mobilebench, name = mobilebench_process, "emulated-cortex-a76"
     done = mobilebench("board", "start", name, "--cpu", "cortex-a72")

@@ -302,13 +302,6 @@ def test_another_version_of_tvm_is_refused_in_one_line(
     assert f"board {board.address}: it has TVM 0.26.0, this is {tvm.__version__}" in line
 
 
-def test_other_runtimes_are_refused_on_boards(mobilebench: Any, tmp_path: Path) -> None:
-    (tmp_path / "board.toml").write_text(_target(KEY))
-    nobody = Tracker("127.0.0.1", free_port())  # it is not even asked
-    line = refused(mobilebench(*run(nobody, "--runtime", "torch")))
-    assert "only tvm runs on boards and OpenCL devices" in line
-
-
 @pytest.mark.slow
 def test_a_bundle_is_exported_verified_and_measured_on_a_board(
     quiet_farm: RealFarm, mobilebench: Any, tmp_path: Path

@@ -1,11 +1,8 @@
 """Runs from end to end: real variants, and what goes wrong in the middle of one."""
 
-import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +11,8 @@ import psutil
 import pytest
 from PIL import Image
 
-from mobilebench.bench.build.artifact import MANIFEST, Artifact, build_artifact, find_artifact
+from mobilebench.bench.build.artifact import Artifact, build_artifact, find_artifact
 from mobilebench.bench.build.build_options import BuildOptions
-from mobilebench.bench.cache import file_sha256
 from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.variant import DETECT, SEGMENT, parse_variant
 from mobilebench.bench.models.weights import Weights
@@ -25,7 +21,7 @@ from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Store
 from mobilebench.schedules.databases.database import directories
 from mobilebench.targets.catalog.target import find_target
-from tests.bench.cli.saboteur import write_library
+from tests.bench.cli.saboteur import sabotaged
 from tests.datasets import answered, save_checkpoint
 from tests.waiting import HANG_S, wait_until, wait_until_ended
 
@@ -220,7 +216,7 @@ def test_a_crash_and_a_hang_each_fail_one_row(
     mobilebench: Any, cache_dir: Path, tmp_path: Path
 ) -> None:
     crashing, hanging = (_artifact(name, cache_dir) for name in TWO)
-    with _sabotaged(crashing, "abort"), _sabotaged(hanging, "pause"):
+    with sabotaged(crashing, "abort"), sabotaged(hanging, "pause"):
         done = mobilebench("run", *SELECTED, "--time-limit", 60)
     assert done.returncode == 1
     crashed, first, hung, second = records_of(tmp_path)
@@ -288,24 +284,6 @@ def test_published_variants_match_pytorch_on_this_machine(mobilebench: Any, tmp_
         published = find_published(record.width_multiplier, record.height, record.width)
         assert published is not None
         assert int(record.macs / 1e6) == int(published.macs_millions)
-
-
-@contextmanager
-def _sabotaged(artifact: Artifact, c_function: str) -> Iterator[None]:
-    """Put a library that calls `c_function` in an artifact's place, for a while."""
-    manifest = artifact.directory / MANIFEST
-    kept = {path: path.read_bytes() for path in (artifact.library, manifest)}
-    variant = parse_variant(artifact.manifest.variant)
-    artifact.library.unlink()
-    write_library(c_function, variant.height, variant.width, artifact.library)
-    changed = json.loads(kept[manifest]) | {"library_sha256": file_sha256(artifact.library)}
-    manifest.write_text(json.dumps(changed))
-    try:
-        yield
-    finally:
-        for path, content in kept.items():
-            path.unlink()
-            path.write_bytes(content)
 
 
 def _artifact(variant_name: str, cache_dir: Path) -> Artifact:

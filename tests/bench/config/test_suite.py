@@ -42,6 +42,13 @@ def test_a_variant_named_twice_is_measured_once() -> None:
     assert suite.variants == ("mobilenet_v2_1.0_224",)
 
 
+def test_on_boards_other_runtimes_are_measured_if_they_are_named() -> None:
+    assert make_suite({"targets": ["raspberry-pi-5"]}).runtimes == ("tvm",)
+    named = make_suite({"targets": ["raspberry-pi-5"], "runtimes": ["tvm", "torch"]})
+    assert named.runtimes == ("tvm", "torch")
+    assert named.runtimes_named
+
+
 @pytest.mark.parametrize("target", ["opencl", "mali"])
 def test_on_opencl_devices_alone_there_is_only_tvm(target: str) -> None:
     suite = make_suite({"targets": [target], "precisions": ["float16", "float32"]})

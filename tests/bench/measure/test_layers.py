@@ -30,13 +30,13 @@ SHIFT = np.ones((2, 3, 4, 4), np.float32)
 
 
 class Device:
-    """Answers as a worker does, with outputs twice as large as the reference's."""
+    """Answers as the process of TVM does, with outputs twice as large as the reference's."""
 
     def __init__(self) -> None:
         self.loaded: list[Path | None] = []
 
-    def call(self, method: str, *arguments: Any, timeout_s: float) -> Any:
-        assert timeout_s > 0
+    def call(self, runtime: str, method: str, *arguments: Any) -> Any:
+        assert runtime == TVM
         if method == "load":
             self.loaded.append(arguments[0].library)
             return None
@@ -51,9 +51,9 @@ def compared(layers: Any) -> tuple[Attempt, Device]:
         (TVM,), workload, Reference(SHIFT, float_outputs), float_outputs, layers=layers
     )
     config = MeasurementConfig(NATIVE, 1, 9.0, Path(), None, find_effort("quick"))
-    cell, device = _CellMeasurement(config, inputs), Device()
-    worker: Any = device
-    cell._workers[TVM] = worker
+    device = Device()
+    processes: Any = device
+    cell = _CellMeasurement(config, inputs, processes)
     cell._compare(cell.attempts[0])
     return cell.attempts[0], device
 

@@ -67,7 +67,7 @@ def analyse_with(
     service: FakeBuildService, *, device: str = "cpu", built: Any = None, **suite: Any
 ) -> tuple[dict[str, Activations], list[str]]:
     asked: dict[str, Any] = {"memory": True, "optimize_for": "latency"} | suite
-    target: Any = SimpleNamespace(device_type=device)
+    target: Any = SimpleNamespace(device_type=device, tracker_key="")
     options = BuildOptions(target, optimize_for=asked["optimize_for"])
     context: Any = SimpleNamespace(
         suite=SimpleNamespace(**asked), build_options=lambda _cell: options

@@ -129,6 +129,17 @@ def test_boards_come_first_and_run_tvm_alone(context: RunContext, store: Store) 
     assert [cell.runtimes for cell in cells] == [("tvm",)] * 4 + [("tvm", "torch")] * 4
 
 
+def test_runtimes_that_were_named_are_measured_on_boards_too(
+    context: RunContext, store: Store
+) -> None:
+    suite = suite_with(context, targets=("raspberry-pi-5", "opencl"), runtimes_named=True)
+    cells = open_cells(replace(context, suite=suite), store)
+    found = {cell.target.name: cell for cell in cells}
+    assert found["raspberry-pi-5"].runtimes == ("tvm", "torch")
+    assert found["raspberry-pi-5"].supported == ("tvm",)
+    assert found["opencl"].runtimes == ("tvm",)
+
+
 def test_a_target_without_a_precision_has_one_row_that_says_so(
     context: RunContext, store: Store
 ) -> None:

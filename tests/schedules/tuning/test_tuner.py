@@ -8,7 +8,8 @@ from typing import Any
 import onnx
 import pytest
 
-from mobilebench.bench.models.onnx_export import INPUT_NAME, to_onnx
+from mobilebench.bench.models.onnx_export import to_onnx
+from mobilebench.bench.models.outputs import INPUT_NAME
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.schedules.tuning.candidates import BUILDER

@@ -1,0 +1,126 @@
+"""The processes of a cell's runtimes, of which one runs at a time."""
+
+from typing import Any, Protocol, Self
+
+from mobilebench.bench.measure.board_worker import BoardWorker
+from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.sessions import close_device, device_state, open_device
+from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM
+from mobilebench.targets.devices.device import DeviceState
+from mobilebench.targets.errors import BenchError
+from mobilebench.targets.processes.worker import Worker, WorkerError
+
+
+class Process(Protocol):
+    """The process of a runtime, on this machine or on a board."""
+
+    def call(self, method: str, *args: Any, timeout_s: float) -> Any:
+        """Return what the runtime's method returns; raises as `Worker.call` does."""
+
+    def pause(self) -> None:
+        """Stop it, so that no thread of it spins while another is measured."""
+
+    def resume(self) -> None:
+        """Let it go on."""
+
+    def close(self) -> None:
+        """End it; does nothing the second time."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be called."""
+
+
+class Processes:
+    """One process for each runtime, paused while another is measured.
+
+    Waiting thread pools spin and would slow each other down. TVM's process holds the session to the
+    device; on a board the others are started and asked through it. Leaving the context ends all.
+    """
+
+    def __init__(self, config: MeasurementConfig) -> None:
+        self._config = config
+        self._session: Worker | None = None
+        self._others: dict[str, Process] = {}
+
+    def open_session(self) -> DeviceState:
+        """Open the session; return the device's state. Raises what `open_device` raises."""
+        self._session, state = open_device(self._config)
+        return state
+
+    def start(self, runtime: str) -> str:
+        """Start a runtime's process; TVM's is there already.
+
+        Returns the version that a board has of it, empty on this machine. Raises BenchError and
+        WorkerError if it does not start.
+        """
+        if runtime == TVM:
+            return ""
+        if self._config.farm is None:
+            self._others[runtime] = Worker(RUNTIMES[runtime].factory)
+            return ""
+        assert self._session
+        self._others[runtime] = on_board = BoardWorker(
+            self._session, runtime, self._config.time_limit_s
+        )
+        return on_board.version
+
+    def call(self, runtime: str, method: str, *args: Any) -> Any:
+        """Return what a runtime's method returns."""
+        return self[runtime].call(method, *args, timeout_s=self._config.time_limit_s)
+
+    def pause(self, runtime: str) -> None:
+        """Stop a runtime's process if there is one."""
+        if self.alive(runtime):
+            self[runtime].pause()
+
+    def alive(self, runtime: str) -> bool:
+        """Whether a runtime has a process that can be called."""
+        process = self._session if runtime == TVM else self._others.get(runtime)
+        return process is not None and process.alive
+
+    @property
+    def lost(self) -> bool:
+        """Whether there is no session, or no longer."""
+        return self._session is None or not self._session.alive
+
+    def device_state(self) -> DeviceState | None:
+        """Return the device's state now, read through the session if there is one.
+
+        None if it cannot be read; without a session only this machine can, since boards differ.
+        """
+        config, session = self._config, self._session
+        try:
+            if session is not None and session.alive:
+                session.resume()
+                state: DeviceState = session.call("device_state", timeout_s=config.time_limit_s)
+                return state
+            return device_state(config) if config.farm is None else None
+        except (BenchError, WorkerError):
+            return None
+
+    def keep_session(self) -> None:
+        """Give the session back to the pool, after all went well."""
+        self._close_others()
+        if self._session is not None:
+            close_device(self._config, self._session)
+            self._session = None
+
+    def _close_others(self) -> None:
+        for process in self._others.values():
+            process.close()
+        self._others.clear()
+
+    def __getitem__(self, runtime: str) -> Process:
+        if runtime != TVM:
+            return self._others[runtime]
+        assert self._session
+        return self._session
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._close_others()
+        if self._session is not None:
+            self._session.close()
