@@ -29,6 +29,7 @@ class Process(Protocol):
     @property
     def alive(self) -> bool:
         """Whether it can still be called."""
+        ...
 
 
 class Processes:

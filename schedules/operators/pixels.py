@@ -18,7 +18,7 @@ def _channel(call: Any) -> Any:
     if not isinstance(number, tirx.IntImm):
         return _selected(number, channels, lanes)
     first = channels[0]
-    index = first.indices[0] if isinstance(first, TensorLoad) else None
+    index: Any = first.indices[0] if isinstance(first, TensorLoad) else None
     if not isinstance(index, tirx.Ramp) or int(index.stride) != len(channels):
         return channels[int(number)]
     together = lanes * len(channels)
