@@ -16,15 +16,19 @@ class Process(Protocol):
 
     def call(self, method: str, *args: Any, timeout_s: float) -> Any:
         """Return what the runtime's method returns; raises as `Worker.call` does."""
+        ...
 
     def pause(self) -> None:
         """Stop it, so that no thread of it spins while another is measured."""
+        ...
 
     def resume(self) -> None:
         """Let it go on."""
+        ...
 
     def close(self) -> None:
         """End it; does nothing the second time."""
+        ...
 
     @property
     def alive(self) -> bool:
