@@ -15,6 +15,7 @@ from mobilebench.bench.quantization.calibration import Calibration
 from mobilebench.bench.quantization.quantize import quantize
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.catalog.tvm_target import resolve
+from tests.bench.networks import Network
 
 _LABEL = re.compile(r"(\.LBB\w+):")
 _BRANCH = re.compile(r"\s(?:b\.\w+|cbnz|cbz|tbnz|tbz)\s.*?(\.LBB\w+)$")
@@ -147,6 +148,18 @@ def test_pointwise_loops_keep_sums_in_registers_and_mostly_multiply(
         fills = precision != "int8" or inputs % _BYTES_OF_A_VECTOR == 0
         least = share if fills else share - 0.1  # of values, which are loaded in parts of vectors
         assert inner.multiply_adds >= least * inner.vector, (title, inner)
+
+
+@pytest.mark.parametrize("side", [1, 3])
+def test_half_precision_sums_of_few_pixels_are_computed_in_vectors(
+    side: int, tmp_path: Path
+) -> None:
+    """A network for small images ends in maps of one pixel."""
+    network = Network(64, side, side)
+    path = network.save(tmp_path / "network.onnx", network.convolution("input", 64, 32))
+    assemblies = pointwise_assemblies(path, "raspberry-pi-5", "float16")
+    assert [title.partition(" over ")[0] for title in assemblies] == [f"pointwise {side}x{side}x32"]
+    assert all(re.search(r"fmla\s.*\.8h", assembly) for assembly in assemblies.values())
 
 
 def test_the_loop_finder_sees_spills_and_nesting() -> None:

@@ -136,9 +136,9 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     widen_at(schedule, pixel_outer if alone else channel_outer, machine.vector_floats)
     chunk = k
     if total is not None:
-        schedule.compute_at(product, chunk)
+        schedule.compute_at(product, chunk, preserve_unit_loops=True)  # of a single pixel, say
         vectorize(schedule, [row, channel_inner], machine.vector_floats)
-        row, channel_inner, k = loops_inside(schedule, product, chunk)
+        row, channel_inner, *_, k = loops_inside(schedule, product, chunk)
     k, step = schedule.split(k, [None, steps])
     schedule.reorder(k, step, row, channel_inner)
     if values is not None:
