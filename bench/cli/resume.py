@@ -41,8 +41,8 @@ def kept_suite(run: Run) -> Suite:
         return suite.model_copy(update={_NAMED: bool(run.suite.get(_NAMED))})
     except BenchError as error:
         raise BenchError(
-            f"run {run.run_id}: it was started by another version of mobilebench and neither be "
-            "resumed nor measured again; start a new one"
+            f"run {run.run_id}: it was started by another version of mobilebench and can neither "
+            "be resumed nor measured again; start a new one"
         ) from error
 
 
@@ -54,7 +54,7 @@ def kept_context(run: Run) -> RunContext:
     suite, cache_dir = kept_suite(run), cache_directory()
     bundles = open_bundles(suite.bundles)
     networks = find_models(suite.models, suite.input_shape, cache_dir, suite.time_limit_s)
-    return RunContext(run, suite, (), cache_dir, networks=networks, bundles=tuple(bundles))
+    return RunContext(run, suite, (), cache_dir, networks=networks, bundles=bundles)
 
 
 def kept_report_directory(run: Run) -> Path | None:

@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from mobilebench.bench.cli.events import EventLog
 from mobilebench.bench.cli.progress import RunDisplay
 from mobilebench.bench.cli.report import check_report_directory, report_command
 from mobilebench.bench.cli.resume import (
+    kept_context,
     kept_report_directory,
-    kept_suite,
     nothing_left,
     report_hint,
     resume_hint,
@@ -285,15 +286,12 @@ def _dataset(
 
 
 def _old_run(run: Run) -> RunContext:
-    cache_dir = cache_directory()
-    suite = kept_suite(run)
-    if suite.bundles:
-        bundles = open_bundles(suite.bundles)
-        weights = tuple(bundle.weights for bundle in bundles)
-        return RunContext(run, suite, weights, cache_dir, bundles=bundles)
+    kept = kept_context(run)
+    if kept.bundles:
+        return replace(kept, weights=tuple(bundle.weights for bundle in kept.bundles))
+    suite, cache_dir = kept.suite, kept.cache_dir
     weights = tuple(find_weights(source, cache_dir, suite.seed) for source in suite.weights)
-    networks = find_models(suite.models, suite.input_shape, cache_dir, suite.time_limit_s)
-    return _context(run, suite, weights, networks)
+    return _context(run, suite, weights, kept.networks)
 
 
 def _old_directory(run: Run, said: SuiteFile) -> Path:
