@@ -28,8 +28,7 @@ def compare_command(options: CompareOptions) -> int:
     with Store(options.store, create=False) as store:
         before, after = (store.find_run(name) for name in (options.base, options.head))
         comparison = compare_runs(store, before, after, options.threshold)
-        if options.confirm:
-            _confirm(after, store, comparison)
+        if options.confirm and _confirm(after, store, comparison):
             comparison = compare_runs(store, before, after, options.threshold)
     writers = (to_text, to_markdown, to_json, to_junit)
     forms: dict[str, Callable[[Comparison], str]] = dict(zip(FORMATS, writers, strict=True))
@@ -42,12 +41,15 @@ def compare_command(options: CompareOptions) -> int:
     return 1 if comparison.regressions else 0
 
 
-def _confirm(head: Run, store: Store, comparison: "Comparison") -> None:
+def _confirm(head: Run, store: Store, comparison: "Comparison") -> bool:
+    """Measure what seems to have changed again; whether there was anything."""
     from mobilebench.bench.cli.resume import kept_context  # imported late, as above
     from mobilebench.bench.regression.confirm import confirm_changes, suspects
 
-    if suspects(comparison):
-        confirm_changes(kept_context(head), store, comparison, _say)
+    if not suspects(comparison):
+        return False
+    confirm_changes(kept_context(head), store, comparison, _say)
+    return True
 
 
 def _say(text: str) -> None:

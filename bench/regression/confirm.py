@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.regression.remeasure import remeasure_in
+from mobilebench.bench.runtimes.runtime import TVM
 from mobilebench.reports.comparison.comparison import CHANGED, CellChange, Comparison
 from mobilebench.reports.history.finding import title_of
 from mobilebench.reports.history.suspects import Library, LibraryPair
 from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.store import Store
-from mobilebench.targets.devices.own_name import own_device_name
 from mobilebench.targets.errors import BenchError
 
 Say = Callable[[str], None]
@@ -39,7 +39,7 @@ def confirm_changes(context: RunContext, store: Store, comparison: Comparison, s
             continue  # nothing but the machine can have changed
         say(f"{title_of(change.cell)}: measure both libraries in turns")
         try:
-            _require_measurable(context, change.cell, base, head)
+            _require_kept(change.cell, base, head)
             store.add_confirmation(remeasure_in(context, LibraryPair(change.cell, (base,), head)))
         except BenchError as error:
             say(f"warning: {title_of(change.cell)}: not measured again: {error}")
@@ -52,12 +52,7 @@ def _is_suspect(change: CellChange) -> bool:
     return latency.verdict in CHANGED or bool(latency.why_unclear)
 
 
-def _require_measurable(context: RunContext, cell: CellKey, *libraries: Library) -> None:
+def _require_kept(cell: CellKey, *libraries: Library) -> None:
     if not all(one.artifact_key for one in libraries):
-        kept = "only TVM's libraries are kept" if cell.runtime != "tvm" else "it was not kept"
+        kept = "only TVM's libraries are kept" if cell.runtime != TVM else "it was not kept"
         raise BenchError(kept)
-    here = own_device_name()
-    targets = {target.name: target for target in context.targets}
-    target = targets.get(cell.target)
-    if target is not None and not target.tracker_key and cell.device != here:
-        raise BenchError(f"it was measured on {cell.device}, and this is {here}")

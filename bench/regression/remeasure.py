@@ -16,6 +16,7 @@ from mobilebench.bench.models.onnx_network import Network
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.reports.history.suspects import LibraryPair
 from mobilebench.reports.records.confirmation import Confirmation
+from mobilebench.targets.devices.own_name import own_device_name
 from mobilebench.targets.errors import BenchError, NoDeviceError
 from mobilebench.targets.processes.worker import Worker, WorkerError
 from mobilebench.targets.rpc.tracker import boards_of
@@ -24,13 +25,19 @@ EFFORT = "standard"  # of a repeated measurement: ten rounds give a narrower int
 
 
 def remeasure_in(context: RunContext, pair: LibraryPair) -> Confirmation:
-    """Measure a pair of libraries where a run measured, in ten rounds; raises as `remeasure`."""
+    """Measure a pair of libraries where a run measured, in ten rounds.
+
+    Raises what `remeasure` raises, and BenchError for a machine that the cell is not of.
+    """
+    cell, here = pair.cell, own_device_name()
     targets = {target.name: target for target in context.targets}
-    if pair.cell.target not in targets:
-        raise BenchError(f"target {pair.cell.target} is not one of run {context.run.run_id}'s")
-    config = context.measurement_config(targets[pair.cell.target], pair.cell.threads)
+    if cell.target not in targets:
+        raise BenchError(f"target {cell.target} is not one of run {context.run.run_id}'s")
+    config = context.measurement_config(targets[cell.target], cell.threads)
+    if config.farm is None and cell.device != here:
+        raise BenchError(f"it was measured on {cell.device}, and this is {here}")
     config = replace(config, effort=find_effort(EFFORT))
-    return remeasure(config, pair, context.network(pair.cell.variant))
+    return remeasure(config, pair, context.network(cell.variant))
 
 
 def remeasure(
