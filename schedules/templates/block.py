@@ -91,27 +91,10 @@ def vectorize(schedule: s_tir.Schedule, loops: list[Loop], lanes: int) -> None:
     schedule.vectorize(inner)
 
 
-def finish(
-    schedule: s_tir.Schedule,
-    clear: Block,
-    output: Block,
-    loop: Loop,
-    lanes: int,
-    channels: int | None = None,
-    *,
-    byte_lanes: int | None = None,
-) -> None:
-    """Clear the sums and write the outputs of an iteration of `loop`, a vector at a time.
-
-    The output has a number of channels; None for one that vectors fill. Bytes are written in
-    vectors of `byte_lanes`, if they are to be others than those of sums.
-    """
-    vectorize(schedule, loops_inside(schedule, clear, loop), lanes)
-    inside = loops_inside(schedule, output, loop)
-    if byte_lanes and writes_bytes(schedule, output) and inside:
-        lanes = lanes_for(int(schedule.get(inside[-1]).extent), byte_lanes)
-    written = lanes if channels is None else lanes_for(channels, lanes)
-    vectorize(schedule, inside, written)
+def finish(schedule: s_tir.Schedule, clear: Block, output: Block, loop: Loop, lanes: int) -> None:
+    """Clear the sums and write the outputs of an iteration of `loop`, a vector at a time."""
+    for one in (clear, output):
+        vectorize(schedule, loops_inside(schedule, one, loop), lanes)
 
 
 def lanes_for(channels: int, vector_floats: int) -> int:

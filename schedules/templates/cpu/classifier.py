@@ -13,8 +13,9 @@ from tvm import s_tir
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.classifier import CORE
 from mobilebench.schedules.operators.dot_product import WIDE
-from mobilebench.schedules.templates.block import finish, inline_neighbours, vectorize, widen_at
+from mobilebench.schedules.templates.block import inline_neighbours, vectorize, widen_at
 from mobilebench.schedules.templates.cpu.chunks import share_chunks
+from mobilebench.schedules.templates.cpu.finish_tile import finish_tile
 
 _LEAST_PANELS, _MOST_PANELS = 7, 12  # two multiply-adds a cycle, each of four cycles' latency
 
@@ -61,12 +62,4 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     vectorize(schedule, [k_inner, channel_inner], machine.vector_floats)
     share_chunks(schedule, group)
     clear = schedule.decompose_reduction(product, k_outer)
-    finish(
-        schedule,
-        clear,
-        output,
-        group,
-        machine.vector_floats,
-        channels,
-        byte_lanes=machine.byte_lanes,
-    )
+    finish_tile(schedule, clear, output, group, machine, channels)

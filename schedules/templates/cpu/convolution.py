@@ -16,13 +16,13 @@ from mobilebench.schedules.operators.dot_product import WIDE
 from mobilebench.schedules.operators.window import PADDED
 from mobilebench.schedules.templates.annotations import SKIPPABLE
 from mobilebench.schedules.templates.block import (
-    finish,
     has_block,
     inline_neighbours,
     lanes_for,
     vectorize,
 )
 from mobilebench.schedules.templates.cpu.chunks import idle_share, share_chunks, shares_rows
+from mobilebench.schedules.templates.cpu.finish_tile import finish_tile
 from mobilebench.schedules.templates.cpu.stem import Tile, pack
 
 __all__ = ["CORE", "SKIPS_PADDING", "Tile", "apply", "pack", "tiles"]
@@ -80,7 +80,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     vectorize(schedule, [x_inner, channel_inner], lanes)
     share_chunks(schedule, y if shares_rows(height, machine) else channel_outer)
     clear = schedule.decompose_reduction(product, tap_y)
-    finish(schedule, clear, output, x_outer, lanes, channels, byte_lanes=machine.byte_lanes)
+    finish_tile(schedule, clear, output, x_outer, machine, channels)
 
 
 def _copy_rows(schedule: s_tir.Schedule, copy: str, machine: Machine) -> None:

@@ -22,7 +22,6 @@ from mobilebench.schedules.operators.pointwise import CORE, TOTAL
 from mobilebench.schedules.templates.block import (
     Block,
     Loop,
-    finish,
     flatten_pixels,
     has_block,
     inline_neighbours,
@@ -33,6 +32,7 @@ from mobilebench.schedules.templates.block import (
     widen_at,
 )
 from mobilebench.schedules.templates.cpu.chunks import Span, idle_share, share_chunks, shares_rows
+from mobilebench.schedules.templates.cpu.finish_tile import finish_tile
 
 _LATENCY = 4.0  # cycles of a multiply-add; two are issued in each
 _STRIP_CYCLES = 4.0  # of a row's share of a cache line that is visited again
@@ -154,15 +154,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     if total is not None:
         vectorize(schedule, loops_inside(schedule, clear, chunk), machine.vector_floats)
         clear = schedule.decompose_reduction(total, chunk)
-    finish(
-        schedule,
-        clear,
-        output,
-        outer[-1],
-        machine.vector_floats,
-        channels,
-        byte_lanes=machine.byte_lanes,
-    )
+    finish_tile(schedule, clear, output, outer[-1], machine, channels)
 
 
 def _flatten_sums(
@@ -215,15 +207,7 @@ def _apply_in_rows(
     vectorize(schedule, [x_inner, channel_inner], machine.vector_floats)
     share_chunks(schedule, y, Span(width))
     clear = schedule.decompose_reduction(product, k)
-    finish(
-        schedule,
-        clear,
-        output,
-        outer[-1],
-        machine.vector_floats,
-        channels,
-        byte_lanes=machine.byte_lanes,
-    )
+    finish_tile(schedule, clear, output, outer[-1], machine, channels)
 
 
 def _row_cycles(

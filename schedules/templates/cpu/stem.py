@@ -13,9 +13,10 @@ from tvm import s_tir
 
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.stem import CORE
-from mobilebench.schedules.templates.block import finish, inline_neighbours, vectorize
+from mobilebench.schedules.templates.block import inline_neighbours, vectorize
 from mobilebench.schedules.templates.cpu import pointwise
 from mobilebench.schedules.templates.cpu.chunks import row_span, share_chunks
+from mobilebench.schedules.templates.cpu.finish_tile import finish_tile
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,4 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     vectorize(schedule, [tap_y, tap_x, k, x_inner, channel_inner], machine.vector_floats)
     share_chunks(schedule, y, row_span(schedule, product, width))
     clear = schedule.decompose_reduction(product, tap_y)
-    finish(
-        schedule,
-        clear,
-        output,
-        x_outer,
-        machine.vector_floats,
-        channels,
-        byte_lanes=machine.byte_lanes,
-    )
+    finish_tile(schedule, clear, output, x_outer, machine, channels)
