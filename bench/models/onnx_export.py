@@ -22,6 +22,7 @@ from mobilebench.bench.models.outputs import (
     Inputs,
     Outputs,
     check_finite,
+    save_outputs,
     seeded_inputs,
 )
 from mobilebench.bench.models.own_network import MODEL, REFERENCE, prepared
@@ -160,8 +161,7 @@ def _fill(variant: Variant, weights: Weights, directory: Path) -> None:
     inputs = seeded_inputs(variant.input_shape, _REFERENCE_SEED)
     outputs = infer_one_by_one(model, inputs)
     check_finite(outputs, outputs_of(variant), f"checkpoint {weights.source}", "PyTorch")
-    named: dict[str, Any] = dict(zip(outputs_of(variant), outputs, strict=True))
-    np.savez(directory / "reference.npz", inputs=inputs, **named)
+    save_outputs(directory / "reference.npz", outputs_of(variant), outputs, inputs=inputs)
     facts = {"onnx_sha256": file_sha256(onnx_path), "to_onnx_s": to_onnx_s}
     facts["flushed_weights"] = flushed
     (directory / "facts.json").write_text(json.dumps(facts))

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,3 +77,17 @@ def seeded_inputs(shape: tuple[int, ...], seed: int, count: int = INPUTS) -> Flo
     """
     generator = np.random.default_rng(seed)
     return generator.standard_normal((count, *shape[1:]), dtype=np.float32)
+
+
+def save_outputs(path: Path, names: Iterable[str], outputs: Outputs, **others: Any) -> None:
+    """Write outputs by their names, and other arrays before them, as .npz."""
+    named: dict[str, Any] = dict(zip(names, outputs, strict=True))
+    np.savez(path, **others, **named)
+
+
+def largest_error(found: Outputs, expected: Outputs) -> float:
+    """Return the relative L2 error of the output, for all inputs at once, that is farthest off."""
+    return max(
+        float(np.linalg.norm(one - other) / np.linalg.norm(other))
+        for one, other in zip(found, expected, strict=True)
+    )

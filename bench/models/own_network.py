@@ -33,6 +33,7 @@ from mobilebench.bench.models.outputs import (
     Inputs,
     Outputs,
     check_finite,
+    save_outputs,
     seeded_inputs,
 )
 from mobilebench.targets.errors import BenchError
@@ -81,8 +82,7 @@ def read_network(path: Path, given_shape: Shape | None, cache_dir: Path) -> Onnx
         taken_s = time.perf_counter() - start
         inputs = seeded_inputs(shape, _SEED)
         network, answers = _answered(fixed, network, inputs)
-        named: dict[str, Any] = dict(zip(dict(outputs), answers, strict=True))
-        np.savez(scratch / REFERENCE, inputs=inputs, **named)
+        save_outputs(scratch / REFERENCE, dict(outputs), answers, inputs=inputs)
         facts = {
             "network": asdict(network),
             "onnx_sha256": file_sha256(scratch / MODEL),

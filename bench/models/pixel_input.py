@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from mobilebench.bench.models.outputs import (
     Outputs,
     Pixels,
     check_finite,
+    largest_error,
+    save_outputs,
 )
 from mobilebench.bench.models.own_network import answers_of_onnx_runtime
 from mobilebench.bench.models.preprocessing import Preprocessing
@@ -65,17 +67,12 @@ def with_pixel_input(
             return found
 
         found = answers(model.onnx_path, directory / _MODEL)
-        named: dict[str, Any] = dict(zip(names, found, strict=True))
-        np.savez(directory / _REFERENCE, inputs=pixels, **named)
+        save_outputs(directory / _REFERENCE, names, found, inputs=pixels)
         error = 0.0
         if quantization:
             in_float = answers(quantization.float_onnx_path, directory / "float.onnx")
-            whole: dict[str, Any] = dict(zip(names, in_float, strict=True))
-            np.savez(directory / _FLOAT_OUTPUTS, **whole)
-            error = max(
-                float(np.linalg.norm(one - other) / np.linalg.norm(other))
-                for one, other in zip(found, in_float, strict=True)
-            )
+            save_outputs(directory / _FLOAT_OUTPUTS, names, in_float)
+            error = largest_error(found, in_float)
         (directory / _FACTS).write_text(json.dumps({"relative_l2_error": error}))
 
     directory = cached(cache_dir / "pixels" / f"{model.name}-{key}", fill)

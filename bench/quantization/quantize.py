@@ -14,7 +14,6 @@ from dataclasses import replace
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +22,13 @@ from mobilebench.bench.extras import import_extra
 from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.onnx_export import OnnxModel, Quantization
 from mobilebench.bench.models.onnx_network import Network
-from mobilebench.bench.models.outputs import INPUTS, Floats, check_finite
+from mobilebench.bench.models.outputs import (
+    INPUTS,
+    Floats,
+    check_finite,
+    largest_error,
+    save_outputs,
+)
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.quantization.calibration import Calibration
 from mobilebench.bench.quantization.float_outputs import keep_outputs_float
@@ -67,15 +72,9 @@ def quantize(
             check_finite(
                 outputs, outputs_of(variant), f"{model.name} on calibration data", "PyTorch"
             )
-        named: dict[str, Any] = dict(zip(outputs_of(variant), after, strict=True))
-        np.savez(directory / _REFERENCE, inputs=images, **named)
-        whole: dict[str, Any] = dict(zip(named, before, strict=True))
-        np.savez(directory / _FLOAT_OUTPUTS, **whole)
-        errors = [
-            float(np.linalg.norm(one - other) / np.linalg.norm(other))
-            for one, other in zip(after, before, strict=True)
-        ]
-        facts = {"relative_l2_error": max(errors), "quantize_s": taken_s}
+        save_outputs(directory / _REFERENCE, outputs_of(variant), after, inputs=images)
+        save_outputs(directory / _FLOAT_OUTPUTS, outputs_of(variant), before)
+        facts = {"relative_l2_error": largest_error(after, before), "quantize_s": taken_s}
         (directory / _FACTS).write_text(json.dumps(facts))
 
     directory = cached(cache_dir / "quantized" / f"{model.name}-{key}", fill)

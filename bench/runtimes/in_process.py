@@ -12,14 +12,13 @@ from mobilebench.bench.runtimes.usage import Usage
 from mobilebench.bench.runtimes.warm_up import warm_up
 from mobilebench.targets.processes.cpu_allowance import keep_threads_to, own_cpus
 from mobilebench.targets.processes.denormals import flush_denormals
-from mobilebench.targets.processes.instruction_count import instructions_of
+from mobilebench.targets.processes.instruction_count import instructions_of, least_of_few
 from mobilebench.targets.processes.process import heap_bytes, peak_resident_bytes, resident_bytes
 
 if TYPE_CHECKING:  # boards have no more of this project than a class that runs there needs
     from mobilebench.bench.runtimes.runtime import Workload
 
 _NANOSECONDS_PER_MS = 1e6
-_COUNTS = 3
 
 
 class InProcessRuntime(ABC):
@@ -67,12 +66,8 @@ class InProcessRuntime(ABC):
         return times
 
     def instructions(self) -> int | None:
-        """Return how many instructions an inference executes on one thread; None if uncounted.
-
-        That is the least of a few: allocators look for room more or less long.
-        """
-        counts = [instructions_of(self.run) for _ in range(_COUNTS)]
-        return min((count for count in counts if count is not None), default=None)
+        """Return how many instructions an inference executes on one thread; None if uncounted."""
+        return least_of_few(lambda: instructions_of(self.run))
 
     def notes(self) -> str:
         """Tell how the loaded model is run; empty if nothing is known."""

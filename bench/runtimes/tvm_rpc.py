@@ -28,12 +28,12 @@ from mobilebench.targets.devices.farm import Farm
 from mobilebench.targets.devices.probe import build_probe
 from mobilebench.targets.errors import BenchError, DeviceLostError
 from mobilebench.targets.opencl.accelerator import OPENCL_ERROR, first_line
+from mobilebench.targets.processes.instruction_count import least_of_few
 from mobilebench.targets.toolchains.toolchain import find_toolchain
 
 _ROUND_TRIPS = 5
 _CEILING_RUNS = 10
 _COPIES = 20
-_COUNTS = 3
 _COPY = "runtime.TVMTensorCopyFromTo"
 _CPU = 1  # in DLPack
 _RECORD, _TIMES = "mobilebench.opencl.record_kernels", "mobilebench.opencl.kernel_times"
@@ -148,17 +148,12 @@ class TvmRuntime:
             return [seconds * 1000 for seconds in self._current.timers[samples](ENTRY).results]
 
     def instructions(self) -> int | None:
-        """Return how many instructions an inference executes on one thread; None if uncounted.
-
-        That is the least of a few: allocators look for room more or less long.
-        """
+        """Return how many instructions an inference executes on one thread; None if uncounted."""
+        machine = self._current.machine.module
         with self._noticing_loss():
-            counts = [
-                self._device.instructions(self._current.machine.module, "invoke_stateful", ENTRY)
-                for _ in range(_COUNTS)
-            ]
-        known = [count for count in counts if count is not None]
-        return min(known, default=None)
+            return least_of_few(
+                lambda: self._device.instructions(machine, "invoke_stateful", ENTRY)
+            )
 
     def round_trip_ms(self, shape: tuple[int, ...], kind: str) -> float:
         """Return the median time of input over RPC, one inference and the output back."""

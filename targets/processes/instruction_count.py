@@ -13,6 +13,18 @@ ASK_FOR_COUNT = 0x6D626963
 """An option of prctl(2) that is none: Linux refuses it, and qemu's plug-in answers."""
 
 
+_COUNTS = 3
+
+
+def least_of_few(count: Callable[[], int | None]) -> int | None:
+    """Return the least of a few counts; None if nobody counts.
+
+    Allocators look for room more or less long.
+    """
+    counts = [count() for _ in range(_COUNTS)]
+    return min((one for one in counts if one is not None), default=None)
+
+
 def instructions_of(call: Callable[[], Any]) -> int | None:
     """Return how many instructions this thread executes in a call; None where nobody counts.
 
