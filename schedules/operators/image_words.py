@@ -11,7 +11,6 @@ from mobilebench.schedules.operators.requantize import ENDS, multiply_add, satur
 from mobilebench.schedules.operators.stored_bytes import UNSIGNED, stored_word
 
 CORE = "image_words"
-COLUMNS = "mobilebench.columns"  # annotation of the block: pixels of a row before the image, in it
 
 
 def compute(
@@ -80,4 +79,4 @@ def _words(
         return stored_word(word_of(values, word), kind)
 
     shape = (1, -(-planes // word), height + top + bottom, width + left + right)
-    return te.compute(shape, joined, name=CORE, attrs={COLUMNS: [left, width]})
+    return te.compute(shape, joined, name=CORE)
