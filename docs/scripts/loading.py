@@ -3,10 +3,10 @@
     python docs/scripts/loading.py [--different] VARIANT LIBRARY...
 
 The libraries are of the same variant, for this machine, with their weights inside, such as those of
-`mobilebench export --params-storage embedded` at two commits. Each is loaded anew in every round,
-from a copy of its own, as the dynamic linker does not load a file twice; files are in memory by
-then. All must compute the same, bit by bit, unless they are said to be `--different`, such as those
-of one network at two precisions.
+`mobilebench export --params-storage embedded` at two commits; the manifest beside a library tells
+whether it takes pixels. Each is loaded anew in every round, from a copy of its own, as the dynamic
+linker does not load a file twice; files are in memory by then. All must compute the same, bit by
+bit, unless they are said to be `--different`, such as those of one network at two precisions.
 """
 
 import argparse
@@ -18,13 +18,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 os.environ["TVM_USE_RUNTIME_LIB"] = "1"  # before TVM is imported: leave the compiler alone
 import numpy as np
 import tvm
 from tvm.runtime import vm
 
-from mobilebench.bench.models.variant import parse_variant
+from mobilebench.bench.bundle.manifest import MANIFEST, read_manifest
+from mobilebench.bench.models.input_type import FLOATS, PIXELS, input_shape
+from mobilebench.bench.models.variant import Variant, parse_variant
 
 INFERENCES = 50
 
@@ -36,6 +39,16 @@ def milliseconds(work: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - start)
 
 
+def input_of(library: Path, variant: Variant) -> Any:
+    """Return noise as a library takes it: pixels if the manifest beside it says so, else floats."""
+    manifest, generator = library.with_name(MANIFEST), np.random.default_rng(0)
+    kind = read_manifest(manifest).inputs[0].dtype if manifest.exists() else FLOATS
+    shape = input_shape(variant, kind)
+    if kind == PIXELS:
+        return tvm.runtime.tensor(generator.integers(0, 256, shape, np.uint8))
+    return tvm.runtime.tensor(generator.standard_normal(shape, np.float32))
+
+
 def main() -> None:
     """Print both for each library: the medians over rounds."""
     parser = argparse.ArgumentParser()
@@ -44,8 +57,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--different", action="store_true", help="outputs may differ")
     arguments = parser.parse_args()
-    pixels = np.random.default_rng(0).standard_normal(arguments.variant.input_shape, np.float32)
-    image = tvm.runtime.tensor(pixels)
+    images = {one: input_of(one, arguments.variant) for one in arguments.libraries}
     loads: dict[Path, list[float]] = {one: [] for one in arguments.libraries}
     inferences: dict[Path, list[float]] = {one: [] for one in arguments.libraries}
     outputs = set()
@@ -61,7 +73,7 @@ def main() -> None:
 
                 loads[library].append(milliseconds(load))
                 copy.unlink()
-                main = machines[0]["main"]
+                main, image = machines[0]["main"], images[library]
                 outputs.add(main(image).numpy().tobytes())
                 taken = [milliseconds(partial(main, image)) for _ in range(INFERENCES)]
                 inferences[library].append(statistics.median(taken))
