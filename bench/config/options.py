@@ -262,8 +262,8 @@ Threshold = Annotated[
 Confirm = Annotated[
     bool,
     Field(
-        description="Measure both libraries of each cell whose latency seems to have changed again,"
-        " in turns, before it is called slower or faster."
+        description="Where latency seems to have changed, measure both libraries once more, in "
+        "turns, before the cell is called slower or faster."
     ),
     Shown(HOW),
 ]
