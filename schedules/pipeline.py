@@ -4,6 +4,7 @@ The passes run in the order in which they stand here, phase by phase; each is a 
 its own name in `passes/`, or one of TVM's. `IRDump` writes the module after every one of them.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import tvm
@@ -30,6 +31,7 @@ from mobilebench.schedules.passes.merge_kernels import MergeKernels
 from mobilebench.schedules.passes.normalize_pixels import NormalizePixels
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA, PlanArena
 from mobilebench.schedules.passes.pool_params import PoolParams
+from mobilebench.schedules.passes.repeat_images import RepeatImages, threads_of_an_image
 from mobilebench.schedules.passes.saturate_bytes import SaturateBytes
 from mobilebench.schedules.passes.schedule_kernels import ScheduleKernels
 from mobilebench.schedules.passes.share_network import PART, ShareNetwork, share, unshared
@@ -78,9 +80,10 @@ def fusion_passes(target: Target, machine: Processor, precision: str) -> list[An
 
 
 def cpu_passes(
-    machine: Machine, lookup: Lookup, optimize_for: str, instrumented: bool
+    machine: Machine, lookup: Lookup, optimize_for: str, instrumented: bool, batch: int = 1
 ) -> list[Any]:
     """Return the passes that make one function of all kernels, in one piece of memory."""
+    team, machine = machine, _for_an_image(machine, batch)
     return [
         # Phase 3. Each kernel gets loops that fit the machine, and all become one.
         ScheduleKernels(machine, lookup),
@@ -102,7 +105,8 @@ def cpu_passes(
         flat_buffers(),
         PlanArena(machine),
         PoolParams(),
-        ShareNetwork(machine),
+        *([RepeatImages(team, batch)] if batch > 1 else []),
+        ShareNetwork(team),
     ]
 
 
@@ -140,15 +144,17 @@ def fuse(
     tvm_target: Any,
     precision: str = FLOAT32,
     *,
+    batch: int = 1,
     dump: IRDump | None = None,
 ) -> tvm.IRModule:
     """Run phases 1 and 2: the module calls kernels that are not scheduled yet.
 
-    `precision` is one of PRECISIONS. With a dump, the module is written after every pass.
+    `precision` is one of PRECISIONS; the module is for one image, whatever the batch. With a dump, the module is written after every pass.
     """
     if dump:
         dump.write_module("import", mod)
-    return _run(fusion_passes(target, machine_of(tvm_target), precision), mod, tvm_target, dump)
+    machine = _for_an_image(machine_of(tvm_target), batch)
+    return _run(fusion_passes(target, machine, precision), mod, tvm_target, dump)
 
 
 def plan(
@@ -158,6 +164,7 @@ def plan(
     optimize_for: str = LATENCY,
     instrumented: bool = False,
     *,
+    batch: int = 1,
     dump: IRDump | None = None,
 ) -> tvm.IRModule:
     """Run phases 3 and 4: the module says which kernels run, in which order, in which storage.
@@ -169,7 +176,7 @@ def plan(
     if isinstance(machine, Gpu):
         passes = gpu_passes(machine, lookup)
     else:
-        passes = cpu_passes(machine, lookup, optimize_for, instrumented)
+        passes = cpu_passes(machine, lookup, optimize_for, instrumented, batch)
     return _run(passes, fused, tvm_target, dump)
 
 
@@ -185,6 +192,11 @@ def build(planned: tvm.IRModule, tvm_target: Any, *, dump: IRDump | None = None)
     if dump:
         dump.write_code(executable, sources)
     return executable
+
+
+def _for_an_image(machine: Processor, batch: int) -> Any:
+    """Return the machine as it is for one image of a batch."""
+    return replace(machine, threads=threads_of_an_image(machine.threads, batch))
 
 
 def _run(

@@ -129,9 +129,10 @@ def build_artifact(model: OnnxModel, options: BuildOptions, cache_dir: Path) -> 
 
     def fill(directory: Path) -> None:
         from mobilebench.schedules.databases.lookup import Lookup
+        from mobilebench.schedules.passes.repeat_images import threads_of_an_image
 
         start = time.perf_counter()
-        lookup = Lookup(tuned, options.threads)
+        lookup = Lookup(tuned, threads_of_an_image(options.threads, options.batch))
         sizes = _compile(model.onnx_path, options, tvm_target, lookup, directory)
         library, external = directory / LIBRARY, directory / PARAMS_FILE
         manifest = Manifest(
@@ -261,9 +262,10 @@ def _compile(
     imported = from_onnx(onnx.load(onnx_path), keep_params_in_input=False)
     tvm_handle = tvm.target.Target(tvm_target)
     dump = IRDump(options.dump_ir) if options.dump_ir else None
-    fused = pipeline.fuse(imported, target, tvm_handle, precision, dump=dump)
+    batch = options.batch
+    fused = pipeline.fuse(imported, target, tvm_handle, precision, batch=batch, dump=dump)
     preferred = options.optimize_for, options.instrumented
-    planned = pipeline.plan(fused, tvm_handle, lookup, *preferred, dump=dump)
+    planned = pipeline.plan(fused, tvm_handle, lookup, *preferred, batch=batch, dump=dump)
     code, content = take_params(planned)
     if options.params_storage == EXTERNAL and not content:
         raise BenchError(

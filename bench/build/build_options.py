@@ -22,6 +22,7 @@ class BuildOptions:
     databases: tuple[
         Path, ...
     ] = ()  # directories of tuned tiles; none: the templates' default tiles
+    batch: int = 1  # images of an inference
     precision: str = FLOAT32  # one of PRECISIONS: of stored weights, on GPUs of activations too
     optimize_for: str = LATENCY  # one of OBJECTIVES
     instrumented: bool = False  # times each kernel; a GPU's driver always does

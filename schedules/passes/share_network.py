@@ -12,6 +12,7 @@ from mobilebench.schedules.ir.rewrite import rewrite_functions
 from mobilebench.schedules.ir.statements import body_of, statements_of
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA
+from mobilebench.schedules.passes.repeat_images import IMAGES
 
 PART = "network_part"
 _BARRIER = "mobilebench_barrier"
@@ -60,13 +61,30 @@ def share(network: tirx.PrimFunc, parts: int) -> tirx.PrimFunc:
     """
     thread, threads = tirx.Var("thread", "int32"), tirx.Var("threads", "int32")
     barrier = tirx.Var("barrier", "handle")
+    body = _shared(statements_of(network.body), (thread, threads, barrier), parts)
+    params = [*network.params, thread, threads, barrier]
+    if isinstance(body[-1], tirx.Evaluate):
+        del body[-1]  # whoever launched the threads waits for all of them anyway
+    shared = tirx.PrimFunc(params, body_of(body), attrs=network.attrs)
+    return shared.with_attr("global_symbol", PART)
+
+
+def _shared(statements: list[Any], numbers: tuple[Any, Any, Any], parts: int) -> list[Any]:
+    """Return what a thread runs of some statements, each kernel followed by a barrier."""
+    thread, threads, barrier = numbers
     body = []
-    for statement in statements_of(network.body):
+    for statement in statements:
         if isinstance(statement, tirx.DeclBuffer):
             body.append(statement)
             continue
         if isinstance(statement, tirx.Evaluate):  # of the instrumentation: nobody waits for it
             body.append(tirx.IfThenElse(thread == 0, statement, None))
+            continue
+        if isinstance(statement, tirx.For) and IMAGES in statement.annotations:
+            inner = body_of(_shared(statements_of(statement.body), numbers, parts))
+            body.append(
+                tirx.For(statement.loop_var, 0, statement.extent, tirx.ForKind.SERIAL, inner)
+            )
             continue
         chunks = find_chunk_loop(statement)
         if chunks is None:
@@ -81,11 +99,7 @@ def share(network: tirx.PrimFunc, parts: int) -> tirx.PrimFunc:
                 tirx.For(part, 0, parts, tirx.ForKind.SERIAL, tirx.IfThenElse(mine, cut, None))
             )
         body.append(tirx.Evaluate(tirx.call_extern("int32", _BARRIER, barrier)))
-    params = [*network.params, thread, threads, barrier]
-    if isinstance(body[-1], tirx.Evaluate):
-        del body[-1]  # whoever launched the threads waits for all of them anyway
-    shared = tirx.PrimFunc(params, body_of(body), attrs=network.attrs)
-    return shared.with_attr("global_symbol", PART)
+    return body
 
 
 def unshared(network: tirx.PrimFunc) -> tirx.PrimFunc:
