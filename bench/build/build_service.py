@@ -22,6 +22,7 @@ from mobilebench.targets.processes.worker import WITHOUT_TORCH
 from mobilebench.targets.processes.worker_pool import LocalWorkerPool, WorkerPool
 
 _EXPORT = "mobilebench.bench.models.onnx_export"
+_BATCH = "mobilebench.bench.models.onnx_batch"
 _PIXEL_INPUT = "mobilebench.bench.models.pixel_input"
 _QUANTIZE = "mobilebench.bench.quantization.quantize"
 _AGREEMENT = "mobilebench.bench.quantization.agreement"
@@ -57,6 +58,11 @@ class BuildService:
         """Return the variant's ONNX file and reference outputs."""
         exported: OnnxModel = self._call(_EXPORT, "to_onnx", variant, weights, self._cache_dir)
         return exported
+
+    def with_batch(self, onnx_path: Path, batch: int) -> Path:
+        """Return an ONNX file of the same network that takes so many images at once."""
+        path: Path = self._call(_BATCH, "with_batch", onnx_path, batch, self._cache_dir)
+        return path
 
     def quantize(
         self, model: OnnxModel, variant: Network, weights: Weights, calibration: Calibration

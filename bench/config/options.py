@@ -95,6 +95,22 @@ Threads = Annotated[
     Field(description="CPU threads that an inference uses. May be repeated."),
     Shown(WHAT),
 ]
+Batches = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=1024)], ...],
+    Field(
+        alias="batch",
+        description="Images that an inference takes at once. May be repeated.",
+    ),
+    Shown(WHAT),
+]
+Streams = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=1024)], ...],
+    Field(
+        description="Instances of the network that run at the same time, each with --threads CPUs "
+        "of its own; on this machine alone. May be repeated."
+    ),
+    Shown(WHAT),
+]
 OneThreads = Annotated[
     ThreadCount, Field(description="CPU threads that an inference uses."), Shown(WHAT)
 ]

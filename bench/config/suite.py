@@ -39,6 +39,8 @@ class Suite(Options):
     # No option: whether the runtimes were chosen.
     runtimes_named: Annotated[bool, Field(exclude=True)] = False
     threads: options.Threads = (1,)
+    batches: options.Batches = (1,)
+    streams: options.Streams = (1,)
     precisions: options.Precisions = (FLOAT32,)
     weights: options.WeightsSources = (RANDOM,)
     seed: options.Seed = 0

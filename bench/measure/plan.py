@@ -30,15 +30,22 @@ def open_cells(context: RunContext, store: Store) -> list[PlannedCell]:
         return cells
     networks: list[Network] = [*map(parse_variant, suite.variants), *context.networks]
     weights_of_all = [*context.weights, *map(own_weights, context.networks)]
-    asked = product(networks, context.targets, suite.threads, suite.precisions, weights_of_all)
-    for variant, target, threads, named, weights in asked:
+    asked = product(
+        *(networks, context.targets, suite.threads, suite.batches, suite.streams),
+        *(suite.precisions, weights_of_all),
+    )
+    for variant, target, threads, batch, streams, named, weights in asked:
         precision = precision_of(variant, named)
         if not weights.fits(variant):
             continue
         if precision != named and named != suite.precisions[0]:
             continue  # it has been planned already
         compared = suite.compares_on(target) and precision in precisions_of(target)
-        cell = PlannedCell(variant, target, threads, precision, weights, suite.runtimes)
+        cell = PlannedCell(
+            *(variant, target, threads, precision, weights, suite.runtimes),
+            batch=batch,
+            streams=streams,
+        )
         runtimes = tuple(
             runtime
             for runtime in suite.runtimes
@@ -69,4 +76,6 @@ def cell_key(context: RunContext, cell: PlannedCell, runtime: str) -> CellKey:
         variant=cell.variant.name,
         weights=cell.weights.label,
         runtime=runtime,
+        batch=cell.batch,
+        streams=cell.streams,
     )

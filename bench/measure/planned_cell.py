@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mobilebench.bench.bundle.bundle import Bundle
-from mobilebench.bench.measure.support import why_not_own, why_unsupported
+from mobilebench.bench.measure.support import why_not_at_once, why_not_own, why_unsupported
 from mobilebench.bench.models.onnx_network import Network
 from mobilebench.bench.models.weights import Weights
 from mobilebench.schedules.precision import FLOAT32
@@ -21,6 +21,8 @@ class PlannedCell:
     weights: Weights
     runtimes: tuple[str, ...]
     bundle: Bundle | None = None  # measured instead of a new build
+    batch: int = 1  # images of an inference
+    streams: int = 1  # instances that run at once
 
     @property
     def unsupported(self) -> dict[str, str]:
@@ -30,6 +32,7 @@ class PlannedCell:
         reasons = {
             name: why_unsupported(name, self.target, self.precision)
             or why_not_own(name, self.variant)
+            or why_not_at_once(name, self.target, self.batch, self.streams)
             for name in self.runtimes
         }
         return {name: reason for name, reason in reasons.items() if reason}
@@ -40,9 +43,16 @@ class PlannedCell:
         return tuple(name for name in self.runtimes if name not in self.unsupported)
 
     @property
+    def is_single(self) -> bool:
+        """Whether it is about one image at a time: what kernels and memory are looked at for."""
+        return self.batch == self.streams == 1
+
+    @property
     def title(self) -> str:
         """Its name in progress messages."""
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        threads += f", batches of {self.batch}" if self.batch > 1 else ""
+        threads += f", {self.streams} streams" if self.streams > 1 else ""
         half = f", {self.precision}" if self.precision != FLOAT32 else ""
         named = f", {self.weights.label}" if self.weights.sha256 else ""
         return f"{self.variant.name} on {self.target.name}, {threads}{half}{named}"
@@ -52,4 +62,5 @@ class PlannedCell:
         """The name of its directory, unique among the cells of a run."""
         named = f"-{self.weights.label}" if self.weights.sha256 else ""
         built_for = f"{self.target.name}-{self.threads}-{self.precision}"
+        built_for += f"-batch{self.batch}" if self.batch > 1 else ""
         return f"{self.variant.name}-{built_for}{named}"

@@ -1,6 +1,7 @@
 """Prepares a cell before a device is needed: ONNX file, artifact, reference, images."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from mobilebench.bench.accuracy.evaluation import Evaluation
 from mobilebench.bench.build.artifact import Artifact
@@ -39,6 +40,8 @@ class Prepared:
     profiling_inputs: ProfilingInputs | None = None
     evaluation: Evaluation | None = None
     layers: LayerCheck | None = None  # None where nothing was quantized here
+    onnx_path: Path | None = None  # for other runtimes than TVM, with the cell's batch
+    float_onnx_path: Path | None = None  # at int8, of the network before it
     remarks: tuple[str, ...] = ()  # warnings for readers of each of its rows
     plans: dict[str, Activations] = field(default_factory=dict)  # by runtime
     failed: list[Attempt] = field(default_factory=list)
@@ -66,6 +69,7 @@ class Preparation:
         self._progress.stage(cell.title, "compile")
         artifact, profiling_inputs, unbuilt = self._build(cell, model)
         evaluation, remarks = self._evaluation(cell)
+        paths, unbatched = self._files(cell, model)
         plans = analyse_memory(
             *(self._context, self._service, cell, model, artifact, self._progress)
         )
@@ -80,8 +84,30 @@ class Preparation:
             layers=self._layers(cell, model),
             remarks=remarks,
             plans=plans,
-            failed=[*refused, *unexported, *unquantized, *unbuilt],
+            onnx_path=paths[0],
+            float_onnx_path=paths[1],
+            failed=[*refused, *unexported, *unquantized, *unbuilt, *unbatched],
         )
+
+    def _files(
+        self, cell: PlannedCell, model: OnnxModel | None
+    ) -> tuple[tuple[Path | None, Path | None], list[Attempt]]:
+        """Return the files for other runtimes than TVM: what is run, at int8 what it was made of.
+
+        A failed attempt of each of them if the network cannot have the batch.
+        """
+        if model is None:
+            return (None, None), []
+        before = model.quantization.float_onnx_path if model.quantization else None
+        others = [name for name in cell.runtimes if name != TVM]
+        if cell.batch == 1 or not others:
+            return (model.onnx_path, before), []
+        try:
+            path = self._service.with_batch(model.onnx_path, cell.batch)
+            before = self._service.with_batch(before, cell.batch) if before else None
+            return (path, before), []
+        except (BenchError, WorkerError) as error:
+            return (None, None), [Attempt(name, "to_onnx_failed", str(error)) for name in others]
 
     def _export(self, cell: PlannedCell) -> tuple[OnnxModel | None, list[Attempt]]:
         """Return the exported network, or a failed attempt for every runtime."""
@@ -116,7 +142,8 @@ class Preparation:
         try:
             artifact = service.build(exported, options)
             profiling_inputs = None
-            if self._context.suite.kernels or _has_foreign_kernels(cell, artifact):
+            timed = self._context.suite.kernels or _has_foreign_kernels(cell, artifact)
+            if timed and cell.is_single:
                 profiling_inputs = ProfilingInputs(
                     service.build(exported, replace(options, instrumented=True, dump_ir=None)),
                     service.build_roofline_peaks(cell.target, cell.threads, cell.precision),

@@ -5,6 +5,7 @@ from typing import Any, Protocol, Self
 from mobilebench.bench.measure.board_worker import BoardWorker
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.sessions import close_device, device_state, open_device
+from mobilebench.bench.measure.streams import StreamGroup, cpus_of_streams
 from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM
 from mobilebench.targets.devices.device import DeviceState
 from mobilebench.targets.errors import BenchError
@@ -45,13 +46,23 @@ class Processes:
 
     def __init__(self, config: MeasurementConfig) -> None:
         self._config = config
-        self._session: Worker | None = None
+        self._session: Worker | StreamGroup | None = None
         self._others: dict[str, Process] = {}
 
     def open_session(self) -> DeviceState:
         """Open the session; return the device's state. Raises what `open_device` raises."""
-        self._session, state = open_device(self._config)
-        return state
+        if self._config.streams == 1:
+            self._session, state = open_device(self._config)
+            return state
+        states = []
+
+        def start(cpus: frozenset[int]) -> Worker:
+            session, state = open_device(self._config, cpus)
+            states.append(state)
+            return session
+
+        self._session = StreamGroup(start, self._cpus())
+        return states[0]
 
     def start(self, runtime: str) -> str:
         """Start a runtime's process; TVM's is there already.
@@ -62,9 +73,15 @@ class Processes:
         if runtime == TVM:
             return ""
         if self._config.farm is None:
-            self._others[runtime] = Worker(RUNTIMES[runtime].factory)
+            factory = RUNTIMES[runtime].factory
+            if self._config.streams == 1:
+                self._others[runtime] = Worker(factory)
+            else:
+                self._others[runtime] = StreamGroup(
+                    lambda cpus: Worker(factory, cpus=cpus), self._cpus()
+                )
             return ""
-        assert self._session
+        assert isinstance(self._session, Worker)
         self._others[runtime] = on_board = BoardWorker(
             self._session, runtime, self._config.time_limit_s
         )
@@ -108,8 +125,14 @@ class Processes:
         """Give the session back to the pool, after all went well."""
         self._close_others()
         if self._session is not None:
-            close_device(self._config, self._session)
+            if isinstance(self._session, Worker):
+                close_device(self._config, self._session)
+            else:
+                self._session.close()
             self._session = None
+
+    def _cpus(self) -> list[frozenset[int]]:
+        return cpus_of_streams(self._config.streams, self._config.threads)
 
     def _close_others(self) -> None:
         for process in self._others.values():

@@ -227,9 +227,11 @@ def _with_latency(record: Record, attempt: Attempt, stopped: str) -> Record:
     columns = {
         f"latency_{name}": value for name, value in asdict(latency).items() if name != "samples"
     }
+    at_once = record.batch * record.streams
     return replace(
         record,
         samples=latency.samples,
+        throughput_per_s=1000 * at_once / latency.mean_ms,
         warnings="; ".join(filter(None, (record.warnings, *doubts))),
         **columns,
     )

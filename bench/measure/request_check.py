@@ -8,6 +8,7 @@ from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.progress import RunProgress
 from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.measure.sessions import probe_target
+from mobilebench.bench.measure.streams import cpus_of_streams
 from mobilebench.bench.models.variant import Variant
 from mobilebench.schedules.precision import FLOAT16, FLOAT32
 from mobilebench.targets.catalog.target import Target
@@ -52,6 +53,10 @@ def _probe(context: RunContext, target: Target, cells: Sequence[PlannedCell]) ->
     built_for = next((one.manifest.architecture for one in exported), "")
     # With the most of them, because more than the device has would fail row by row.
     config = context.measurement_config(target, max((cell.threads for cell in cells), default=1))
+    if not target.tracker_key:
+        for cell in cells:
+            if cell.streams > 1:
+                cpus_of_streams(cell.streams, cell.threads)
     return probe_target(config, FLOAT16 if half else FLOAT32, built_for)
 
 

@@ -67,16 +67,20 @@ class RunContext:
             target=cell.target,
             threads=cell.threads,
             databases=self.databases,
+            batch=cell.batch,
             precision=cell.precision,
             optimize_for=self.suite.optimize_for,
             dump_ir=dump_ir / cell.file_name if dump_ir else None,
         )
 
-    def measurement_config(self, target: Target, threads: int) -> MeasurementConfig:
+    def measurement_config(
+        self, target: Target, threads: int, streams: int = 1
+    ) -> MeasurementConfig:
         """Return where a target is measured, and how thoroughly."""
         return MeasurementConfig(
             target=target,
             threads=threads,
+            streams=streams,
             time_limit_s=self.suite.time_limit_s,
             cache_dir=self.cache_dir,
             farm=self.farm(target),

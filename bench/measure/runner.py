@@ -90,16 +90,16 @@ def _measure(
     if prepared.reference is None or not left:
         return prepared, CellResult(prepared.failed)
     progress.stage(cell.title, "measure")
-    quantization = exported.quantization if exported else None
     workload = Workload(
         cell.variant,
         cell.weights,
-        onnx_path=exported.onnx_path if exported else Path(),
+        onnx_path=prepared.onnx_path or Path(),
         library=artifact.library if artifact else None,
         params_path=artifact.params_path if artifact else None,
         precision=cell.precision,
+        batch=cell.batch,
         input_type=artifact.manifest.input_type if artifact else FLOATS,
-        float_onnx_path=quantization.float_onnx_path if quantization else None,
+        float_onnx_path=prepared.float_onnx_path,
         calibration=context.calibration,
     )
     inputs = CellInputs(
@@ -112,7 +112,7 @@ def _measure(
         layers=prepared.layers,
         tell=partial(progress.step, cell.title),
     )
-    config = context.measurement_config(cell.target, cell.threads)
+    config = context.measurement_config(cell.target, cell.threads, cell.streams)
     if config.farm:  # on this machine TVM gets a new process, as every other runtime does
         config = replace(config, sessions=sessions)
     result = measure_cell(config, inputs)

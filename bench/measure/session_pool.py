@@ -18,13 +18,13 @@ class SessionPool:
     def __init__(self) -> None:
         self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()
 
-    def take(self) -> Worker:
-        """Return a worker without a session: an idle one or a new one."""
+    def take(self, cpus: frozenset[int] = frozenset()) -> Worker:
+        """Return a worker without a session: an idle one or a new one, which may have own CPUs."""
         while True:
             try:
                 session = self._idle.get_nowait()
             except queue.Empty:
-                return Worker(_SESSION, blocked_modules=WITHOUT_TORCH)
+                return Worker(_SESSION, blocked_modules=WITHOUT_TORCH, cpus=cpus)
             if session.alive:
                 return session
 

@@ -17,12 +17,14 @@ from mobilebench.targets.errors import BenchError, NoDeviceError
 from mobilebench.targets.processes.worker import Worker, WorkerError
 
 
-def open_device(config: MeasurementConfig) -> tuple[Worker, DeviceState]:
+def open_device(
+    config: MeasurementConfig, cpus: frozenset[int] = frozenset()
+) -> tuple[Worker, DeviceState]:
     """Return a worker that holds a session to the target's device, and the device's state.
 
-    Raises what the worker raises, and NoDeviceError if no board is free within the farm's wait.
+    On this machine it may be kept to some CPUs. Raises what the worker raises, and NoDeviceError if no board is free within the farm's wait.
     """
-    device = (config.sessions or SessionPool()).take()
+    device = (config.sessions or SessionPool()).take(cpus)
     limit_s = config.time_limit_s
     wait_s = config.farm.wait_s if config.farm else 0.0
     try:

@@ -51,6 +51,17 @@ def _why_not_on_board(entry: RuntimeEntry, target: Target) -> str:
     return ""
 
 
+def why_not_at_once(runtime: str, target: Target, batch: int, streams: int) -> str:
+    """Return why a runtime has no result of several images or instances at once; empty if it has."""
+    if batch > 1 and target.device_type != CPU:
+        return f"target {target.name} is {_KINDS[target.device_type]}; batches are for CPUs"
+    if streams > 1 and (target.tracker_key or target.device_type != CPU):
+        return f"target {target.name}: streams are measured on this machine's CPU alone"
+    if batch > 1 and RUNTIMES[runtime].why_not_batched:
+        return f"{runtime} takes one image at a time: {RUNTIMES[runtime].why_not_batched}"
+    return ""
+
+
 def why_not_own(runtime: str, network: Network) -> str:
     """Return why a runtime has no result of a network of the user's own; empty if it may have."""
     if not isinstance(network, OnnxNetwork):

@@ -46,7 +46,7 @@ class _Served:
         outputs = {name: tuple(shape) for name, shape in shapes["outputs"].items()}
         has_own = converted if converted.exists() else None
         files = ModelFiles(directory / ONNX, has_own, tuple(shapes["input"]), outputs)
-        self._runtime.open(files, threads)
+        self._runtime.take(files, threads)
 
     def infer(self, inputs: str, outputs: str) -> None:
         """Read inputs from one file (.npy), and write the outputs to another (.npz)."""

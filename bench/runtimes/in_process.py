@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mobilebench.bench.models.outputs import Floats, Outputs
+from mobilebench.bench.runtimes.batches import in_batches
 from mobilebench.bench.runtimes.model_files import ModelFiles
 from mobilebench.bench.runtimes.usage import Usage
 from mobilebench.bench.runtimes.warm_up import warm_up
@@ -28,6 +29,7 @@ class InProcessRuntime(ABC):
         flush_denormals()  # before a library has started threads
         self._base_rss_bytes = resident_bytes()
         self._cpus = own_cpus()  # before a library has placed its threads
+        self._batch = 1
 
     @abstractmethod
     def load(self, workload: "Workload", threads: int) -> None:
@@ -35,19 +37,19 @@ class InProcessRuntime(ABC):
 
     @abstractmethod
     def set_input(self, image: Floats) -> None:
-        """Put one input of shape (1, 3, H, W) in place."""
+        """Put one input of shape (batch, 3, H, W) in place."""
 
     @abstractmethod
     def run(self) -> Outputs:
-        """Run one inference on the input in place; each output has a batch of one."""
+        """Run one inference on the input in place; return outputs (batch, ...)."""
 
     def infer(self, inputs: Floats) -> Outputs:
-        """Return outputs (N, ...) for inputs (N, 3, H, W), one at a time."""
-        found = []
-        for image in inputs:
-            self.set_input(image[None])
-            found.append([np.array(output) for output in self.run()])
-        return tuple(map(np.concatenate, zip(*found, strict=True)))
+        """Return outputs (N, ...) for inputs (N, 3, H, W), a batch at a time."""
+        return in_batches(inputs, self._batch, self._answer)
+
+    def _answer(self, images: Floats) -> Outputs:
+        self.set_input(images)
+        return tuple(np.array(output) for output in self.run())
 
     def warm_up(self, seconds: float) -> float:
         """Run for about so long, three times at least; return the last median in milliseconds."""
@@ -87,7 +89,12 @@ class FileRuntime(InProcessRuntime):
 
     def load(self, workload: "Workload", threads: int) -> None:
         """Load the files of a workload."""
-        self.open(workload.files, threads)
+        self.take(workload.files, threads)
+
+    def take(self, files: ModelFiles, threads: int) -> None:
+        """Make the model ready, whose input's first axis is the batch."""
+        self._batch = files.input_shape[0]
+        self.open(files, threads)
 
     @abstractmethod
     def open(self, files: ModelFiles, threads: int) -> None:

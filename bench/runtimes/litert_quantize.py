@@ -11,7 +11,7 @@ from litert_quantizer import quantizer, recipe
 
 
 def main() -> None:
-    """Quantize weights and activations to 8 bits, calibrated with inputs (N, H, W, 3).
+    """Quantize weights and activations to 8 bits, calibrated with inputs (N, batch, H, W, 3).
 
     The model's input and outputs stay floating-point numbers, as with every other runtime.
     """
@@ -24,7 +24,7 @@ def main() -> None:
         )
     tool = quantizer.Quantizer(source, how)
     signature, name = _signature(source)
-    data = {signature: [{name: image[None]} for image in inputs]}
+    data = {signature: [{name: images} for images in inputs]}
     tool.quantize(tool.calibrate(data, num_threads=1), serialize_to_path=destination)
 
 

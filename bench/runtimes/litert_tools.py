@@ -38,10 +38,10 @@ def quantize(workload: Workload, directory: Path, cache_dir: Path) -> None:
 
     Raises BenchError if making the environment or the quantisation fails.
     """
-    assert workload.calibration and workload.converted
-    images = workload.calibration.inputs(workload.variant, workload.preprocessing)
+    assert workload.converted
+    images = [image.transpose(0, 2, 3, 1) for image in workload.calibration_inputs()]
     inputs = directory / "inputs.npy"
-    np.save(inputs, np.concatenate([image.transpose(0, 2, 3, 1) for image in images]))
+    np.save(inputs, np.stack(images))
     python = _environment("quantizer", _QUANTIZER, within=cache_dir)
     files = workload.converted / MODEL, inputs, directory / MODEL
     _run([python, "-I", _program("litert_quantize.py"), *map(str, files)])
@@ -69,7 +69,7 @@ def _program(name: str) -> str:
 
 
 def _export_channels_last(workload: Workload, path: Path) -> None:
-    """Write the PyTorch model with an input of (1, H, W, 3), as LiteRT's kernels want it."""
+    """Write the PyTorch model with an input of (batch, H, W, 3), as LiteRT's kernels want it."""
     import torch
 
     class ChannelsLast(torch.nn.Module):  # type: ignore[misc]
@@ -85,7 +85,7 @@ def _export_channels_last(workload: Workload, path: Path) -> None:
 
     assert isinstance(workload.variant, Variant)
     model = ChannelsLast(load_model(workload.variant, workload.weights)).eval()
-    image = torch.zeros(workload.variant.input_shape).permute(0, 2, 3, 1).contiguous()
+    image = torch.zeros(workload.input_shape).permute(0, 2, 3, 1).contiguous()
     torch.export.save(torch.export.export(model, (image,)), path)
 
 

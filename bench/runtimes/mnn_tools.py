@@ -43,11 +43,10 @@ def quantize(workload: Workload, directory: Path, _cache_dir: Path) -> None:
 
 def _write_calibration(workload: Workload, directory: Path) -> Path:
     """Write the calibration's inputs as text, as MNN's quantiser reads them, and its settings."""
-    assert workload.calibration
     variant, samples = workload.variant, directory / "inputs"
-    shape = json.dumps({"inputs": [{"name": INPUT_NAME, "shape": list(variant.input_shape)}]})
+    shape = json.dumps({"inputs": [{"name": INPUT_NAME, "shape": list(workload.input_shape)}]})
     count = 0
-    for image in workload.calibration.inputs(variant, workload.preprocessing):
+    for image in workload.calibration_inputs():
         sample = samples / f"{count:03}"
         sample.mkdir(parents=True)
         (sample / "input.json").write_text(shape)
@@ -59,7 +58,7 @@ def _write_calibration(workload: Workload, directory: Path) -> Path:
         "used_sample_num": count,
         "width": variant.width,
         "height": variant.height,
-        "batch_size": 1,
+        "batch_size": 1,  # inputs at once
         "feature_quantize_method": "EMA",
         "weight_quantize_method": "MAX_ABS",
         "quant_bits": 8,

@@ -61,8 +61,8 @@ def _quantize_with_nncf(workload: Workload, path: Path) -> None:
     os.environ["NNCF_CI"] = "1"  # before it is imported: it reports its use otherwise
     import nncf
 
-    assert workload.float_onnx_path and workload.calibration
-    inputs = list(workload.calibration.inputs(workload.variant, workload.preprocessing))
+    assert workload.float_onnx_path
+    inputs = list(workload.calibration_inputs())
     model = openvino.Core().read_model(str(workload.float_onnx_path))
     fix = nncf.OverflowFix.ENABLE if workload.saturates else nncf.OverflowFix.FIRST_LAYER
     quantized = nncf.quantize(
@@ -106,9 +106,10 @@ class OpenVino(InProcessRuntime):
         self._open(path, workload, threads)
 
     def _open(self, path: Path, workload: Workload, threads: int) -> None:
+        self._batch = workload.batch
         self._compiled = _compile(path, threads)
         self._request = self._compiled.create_infer_request()
-        self._input = np.zeros(workload.variant.input_shape, np.float32)
+        self._input = np.zeros(workload.input_shape, np.float32)
         self._request.set_input_tensor(openvino.Tensor(self._input, shared_memory=True))
 
     def set_input(self, image: Floats) -> None:

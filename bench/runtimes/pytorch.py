@@ -23,7 +23,8 @@ class TorchRuntime(InProcessRuntime):
         # oneDNN's convolutions run in this layout without reordering.
         # PyTorch documents this way to call `to`, and does not declare it.
         self._model = model.to(memory_format=torch.channels_last)
-        self._input = torch.zeros(workload.variant.input_shape)
+        self._batch = workload.batch
+        self._input = torch.zeros(workload.input_shape)
 
     def set_input(self, image: Floats) -> None:
         """Put one input of shape (1, 3, H, W) in place."""

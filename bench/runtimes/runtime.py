@@ -1,10 +1,12 @@
 """The interface of runtimes, and the list of all runtimes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.input_type import FLOATS, input_shape
@@ -32,6 +34,7 @@ class Workload:
     params_path: Path | None = None  # its external weights, if it has any
     converted: Path | None = None  # directory of the model in the runtime's own form
     precision: str = FLOAT32
+    batch: int = 1  # images of an inference
     input_type: str = FLOATS  # that the library takes; one of INPUT_TYPES
     # At int8, for runtimes that quantise by themselves:
     float_onnx_path: Path | None = None
@@ -41,7 +44,7 @@ class Workload:
     @property
     def input_shape(self) -> Shape:
         """The shape of what the library takes."""
-        return input_shape(self.variant, self.input_type)
+        return _of_batch(input_shape(self.variant, self.input_type), self.batch)
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -51,8 +54,28 @@ class Workload:
     @property
     def files(self) -> ModelFiles:
         """The files of the network, and what a program has to know of it."""
-        shapes = self.variant.input_shape, outputs_of(self.variant)
-        return ModelFiles(self.onnx_path, self.converted, *shapes)
+        outputs = outputs_of(self.variant).items()
+        return ModelFiles(
+            self.onnx_path,
+            self.converted,
+            _of_batch(self.variant.input_shape, self.batch),
+            {name: _of_batch(shape, self.batch) for name, shape in outputs},
+        )
+
+    def calibration_inputs(self) -> "Iterator[Floats]":
+        """Yield the calibration's inputs, as many at once as a batch has.
+
+        Those that are left over are left out, unless there are fewer than a batch.
+        """
+        assert self.calibration
+        inputs = list(self.calibration.inputs(self.variant, self.preprocessing))
+        given = inputs * -(-self.batch // len(inputs))
+        for first in range(0, len(given) - self.batch + 1, self.batch):
+            yield np.concatenate(given[first : first + self.batch])
+
+
+def _of_batch(shape: Shape, batch: int) -> Shape:
+    return (batch * shape[0], *shape[1:])
 
 
 class Runtime(Protocol):
@@ -66,7 +89,7 @@ class Runtime(Protocol):
         ...
 
     def infer(self, inputs: Floats) -> Outputs:
-        """Return outputs (N, ...) for inputs (N, 3, H, W), one at a time."""
+        """Return outputs (N, ...) for inputs (N, 3, H, W), a batch at a time."""
         ...
 
     def warm_up(self, seconds: float) -> float:
@@ -107,6 +130,7 @@ class RuntimeEntry:
     quantizes: bool = False  # there is `quantize`, for what it runs at int8
     on_boards: bool = False  # measured there too, in the board's own Python
     why_not_int8: str = ""  # a reason, where people may expect it
+    why_not_batched: str = ""  # a reason, if it takes one image at a time
 
     def version(self) -> str | None:
         """Return the installed version; None if it, or its converter, is not installed."""
@@ -171,6 +195,7 @@ _ENTRIES = (
         "baselines",
         "ncnn, converted by pnnx",
         converters=("pnnx",),
+        why_not_batched="its blobs have no axis for several images",
         why_not_int8="its Python package has no quantiser, and it knows no QuantizeLinear",
         tools=f"{_HERE}.ncnn_tools",
         on_boards=True,

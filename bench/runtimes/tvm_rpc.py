@@ -18,6 +18,7 @@ from tvm.runtime import vm
 from mobilebench.bench.build.artifact import RooflinePeaks
 from mobilebench.bench.models.input_type import PIXELS
 from mobilebench.bench.models.outputs import Inputs, Outputs
+from mobilebench.bench.runtimes.batches import in_batches
 from mobilebench.bench.runtimes.runtime import ENTRY, Workload
 from mobilebench.bench.runtimes.usage import Usage
 from mobilebench.bench.runtimes.warm_up import warm_up
@@ -124,12 +125,12 @@ class TvmRuntime:
                 # Zeros would be easier than an image: what is constant is fast to emulate.
                 self._put(_noise(workload))
         self._current = self._loaded[workload.library]
+        self._batch = workload.batch
 
     def infer(self, inputs: Inputs) -> Outputs:
-        """Return outputs (N, ...) for N inputs, one at a time."""
+        """Return outputs (N, ...) for N inputs, a batch at a time."""
         with self._noticing_loss():
-            found = [self._round_trip(image[None]) for image in inputs]
-            return tuple(map(np.concatenate, zip(*found, strict=True)))
+            return in_batches(inputs, self._batch, self._round_trip)
 
     def warm_up(self, seconds: float) -> float:
         """Run for about so long, three times at least; return the last median in milliseconds."""

@@ -6,20 +6,25 @@ derived from the fields of `CellKey`. A new axis is one field here, a field of t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, Self
 
 
 def _axis(
-    words: Callable[[Any], str] | None = None, *, in_setup: bool = True, planned: bool = True
+    words: Callable[[Any], str] | None = None,
+    *,
+    in_setup: bool = True,
+    planned: bool = True,
+    usual: Any = MISSING,
 ) -> Any:
     """Declare an axis.
 
     words: says a value as titles do, empty for the usual value; else it is the name and the value.
     in_setup: a table or plot shows one value only; off for what is compared inside of it.
     planned: known before a cell is measured.
+    usual: its value where none is said, as in rows that are older than the axis.
     """
-    return field(metadata={"words": words, "in_setup": in_setup, "planned": planned})
+    return field(default=usual, metadata={"words": words, "in_setup": in_setup, "planned": planned})
 
 
 @dataclass(frozen=True, order=True)
@@ -34,6 +39,8 @@ class CellKey:
     variant: str = _axis(in_setup=False)
     weights: str = _axis(in_setup=False)
     runtime: str = _axis(in_setup=False)
+    batch: int = _axis(lambda images: "" if images == 1 else f"batches of {images}", usual=1)
+    streams: int = _axis(lambda count: "" if count == 1 else f"{count} streams", usual=1)
 
     @classmethod
     def of(cls, row: object) -> Self:

@@ -94,6 +94,10 @@ class Record:
     """What the code is made for: `latency` or `memory`."""
     effort: str
     """How thorough the measurement is: the name of a preset."""
+    batch: int = 1
+    """How many images an inference takes at once."""
+    streams: int = 1
+    """How many instances ran at the same time, each on CPUs of its own."""
     weights: str
     """The checkpoint, the ONNX file and its hash, or the seed of random weights."""
     status: Status
@@ -105,7 +109,7 @@ class Record:
     retries: int = 0
     """How often it was tried again, after a board or the model had died."""
 
-    # latency of one inference on the device
+    # latency of one inference on the device, of a whole batch
     latency_p50_ms: float | None = None
     """Median."""
     latency_p90_ms: float | None = None
@@ -122,6 +126,8 @@ class Record:
     """Coefficient of variation: standard deviation over mean."""
     samples: int = 0
     """How many inferences were timed."""
+    throughput_per_s: float | None = None
+    """Images a second: those of a batch in the mean time of an inference, in all streams."""
     round_trip_ms: float | None = None
     """Input over RPC, one inference, output back; median."""
     host_to_device_ms: float | None = None

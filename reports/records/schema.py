@@ -10,7 +10,7 @@ from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import Record
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 """The number of the newest migration: what `VERSION` has in a store of today."""
 KEY = ("run_id", *CellKey.planned_names())
 """What no two records share."""
@@ -20,8 +20,9 @@ CONFIRMATION_KEY = ("base_run_id", *KEY)
 """What no two confirmations share."""
 
 # Defaults of columns that must have a value and that dumps of older schemas lack.
-_LATE_COLUMNS = {"artifact_key": "", "calibration_data": "", "runtime_notes": ""}
-_LATE_AXES = {"optimize_for": "latency"}  # of confirmations
+_ONE = {"batch": "1", "streams": "1"}
+_LATE_COLUMNS = {"artifact_key": "", "calibration_data": "", "runtime_notes": ""} | _ONE
+_LATE_AXES = {"optimize_for": "latency"} | _ONE  # of confirmations
 _TYPES: dict[type, Any] = {
     str: sa.Text,
     int: sa.BigInteger,

@@ -123,9 +123,7 @@ class _Repeated:
             else:
                 params.append(one)
         body += [
-            one
-            for one in self._declared
-            if not _among(one.buffer, [*self._moved, self._view])
+            one for one in self._declared if not _among(one.buffer, [*self._moved, self._view])
         ]
 
         def views(image: Any, thread: Any, used: Sequence[Any]) -> list[Any]:

@@ -72,9 +72,16 @@ class Worker:
     The process leads a process group, so that whatever it starts is paused and killed with it, and
     a Ctrl-C in the terminal reaches the suite alone. Its temporary files lie in a directory that
     is removed with it, and its output is discarded, except the last line in the error if it dies.
+    If CPUs are named, it and what it starts run on those alone.
     """
 
-    def __init__(self, factory: str, *args: Any, blocked_modules: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        factory: str,
+        *args: Any,
+        blocked_modules: tuple[str, ...] = (),
+        cpus: frozenset[int] = frozenset(),
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self._last_words = ""
         self._scratch = TemporaryDirectory(
@@ -83,7 +90,7 @@ class Worker:
         self._connection, theirs = context.Pipe()
         self._process = context.Process(
             target=_serve,
-            args=(theirs, self._scratch.name, factory, args, blocked_modules),
+            args=(theirs, self._scratch.name, factory, args, blocked_modules, cpus),
             daemon=True,
         )
         _starter().submit(self._process.start).result()
@@ -189,9 +196,12 @@ def _serve(
     factory: str,
     args: tuple[Any, ...],
     blocked_modules: tuple[str, ...],
+    cpus: frozenset[int],
 ) -> None:
     """Answer calls until the other side goes away."""
     die_with_parent()
+    if cpus:
+        os.sched_setaffinity(0, cpus)
     multiprocessing.current_process().daemon = False  # it may have workers of its own
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
