@@ -149,7 +149,8 @@ def fuse(
 ) -> tvm.IRModule:
     """Run phases 1 and 2: the module calls kernels that are not scheduled yet.
 
-    `precision` is one of PRECISIONS; the module is for one image, whatever the batch. With a dump, the module is written after every pass.
+    `precision` is one of PRECISIONS; the module is for one image, whatever the batch. With a dump,
+    the module is written after every pass.
     """
     if dump:
         dump.write_module("import", mod)

@@ -64,6 +64,7 @@ class Manifest:
     trials: int  # the most candidates that were measured for one kernel
     compile_s: float | None  # None where that is no longer known
     input_type: str = FLOATS  # one of INPUT_TYPES
+    batch: int = 1  # images of an inference
     computes_half: bool | None = None  # on a CPU, and does not only store weights so; None: unknown
 
 
@@ -144,6 +145,7 @@ def build_artifact(model: OnnxModel, options: BuildOptions, cache_dir: Path) -> 
             params_storage=options.params_storage,
             onnx_sha256=model.onnx_sha256,
             input_type=model.input_type,
+            batch=options.batch,
             library_sha256=file_sha256(library),
             params_sha256=file_sha256(external) if external.exists() else "",
             databases=[{"target": one.target, "sha256": one.sha256} for one in tuned],

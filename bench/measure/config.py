@@ -17,8 +17,8 @@ class MeasurementConfig:
     threads: int  # of each stream
     time_limit_s: float  # time limit of each request
     cache_dir: Path
-    streams: int = 1  # instances that run at once, on this machine alone
     farm: Farm | None = None  # where the target's boards are; None: this machine is the device
     effort: Effort = EFFORTS["quick"]
     retries: int = 0  # how often, on other boards or later, after a board or a model crashed
     sessions: SessionPool | None = None  # its workers are used; None: a new worker each time
+    streams: int = 1  # instances that run at once, on this machine alone

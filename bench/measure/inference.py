@@ -16,7 +16,7 @@ def workload_of(variant: Network, artifact: Artifact) -> Workload:
     """Return the workload that TVM needs to run an artifact."""
     workload = Workload(variant, Weights(), Path(), artifact.library, artifact.params_path)
     made = artifact.manifest
-    return replace(workload, precision=made.precision, input_type=made.input_type)
+    return replace(workload, batch=made.batch, precision=made.precision, input_type=made.input_type)
 
 
 def infer_on_device(config: MeasurementConfig, workload: Workload, inputs: Inputs) -> Outputs:

@@ -43,7 +43,7 @@ def analyse_memory(
 
     If a plan cannot be determined, only this plan is left out, with a warning.
     """
-    if not context.suite.memory or exported is None or not cell.is_single:
+    if not context.suite.memory or exported is None:
         return {}
     progress.stage(cell.title, "plan memory")
     try:

@@ -70,9 +70,11 @@ class Preparation:
         artifact, profiling_inputs, unbuilt = self._build(cell, model)
         evaluation, remarks = self._evaluation(cell)
         paths, unbatched = self._files(cell, model)
-        plans = analyse_memory(
-            *(self._context, self._service, cell, model, artifact, self._progress)
-        )
+        plans = {}
+        if cell.is_single:
+            plans = analyse_memory(
+                *(self._context, self._service, cell, model, artifact, self._progress)
+            )
         self._progress.step(cell.title, "")
         return Prepared(
             cell=asked,

@@ -22,7 +22,8 @@ def open_device(
 ) -> tuple[Worker, DeviceState]:
     """Return a worker that holds a session to the target's device, and the device's state.
 
-    On this machine it may be kept to some CPUs. Raises what the worker raises, and NoDeviceError if no board is free within the farm's wait.
+    On this machine it may be kept to some CPUs. Raises what the worker raises, and NoDeviceError if
+    no board is free within the farm's wait.
     """
     device = (config.sessions or SessionPool()).take(cpus)
     limit_s = config.time_limit_s

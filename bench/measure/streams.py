@@ -19,7 +19,7 @@ def cpus_of_streams(streams: int, threads: int) -> list[frozenset[int]]:
     """
     needed, there = streams * threads, usable_cpus()
     if needed > there:
-        of_each = "a thread" if threads == 1 else f"{threads} threads"
+        of_each = "1 thread" if threads == 1 else f"{threads} threads"
         raise BenchError(
             f"{streams} streams of {of_each} need {needed} CPUs, and this process may use {there}; "
             "give fewer --streams or --threads"

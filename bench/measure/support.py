@@ -52,7 +52,7 @@ def _why_not_on_board(entry: RuntimeEntry, target: Target) -> str:
 
 
 def why_not_at_once(runtime: str, target: Target, batch: int, streams: int) -> str:
-    """Return why a runtime has no result of several images or instances at once; empty if it has."""
+    """Return why a runtime has no result of several images or instances at once; else nothing."""
     if batch > 1 and target.device_type != CPU:
         return f"target {target.name} is {_KINDS[target.device_type]}; batches are for CPUs"
     if streams > 1 and (target.tracker_key or target.device_type != CPU):

@@ -30,6 +30,7 @@ class Wanted:
         """Whether a row is one of these, on whichever device."""
         return (
             row.task == self.task
+            and row.batch == row.streams == 1  # a budget is of one image
             and (not self.precisions or row.precision in self.precisions)
             and (not self.runtimes or row.runtime in self.runtimes)
             and (not self.threads or row.threads in self.threads)

@@ -25,6 +25,7 @@ from mobilebench.reports.plots.plot import Plot
 from mobilebench.reports.plots.precision_plots import draw_precisions
 from mobilebench.reports.plots.results_plots import draw
 from mobilebench.reports.plots.roofline_plot import draw_rooflines
+from mobilebench.reports.plots.throughput_plot import draw_throughput
 from mobilebench.reports.records.record import UNSUPPORTED
 from mobilebench.reports.records.store import Store
 from mobilebench.reports.tables.accuracy_table import accuracy_tables
@@ -49,6 +50,7 @@ from mobilebench.reports.tables.results_table import (
     warnings_table,
 )
 from mobilebench.reports.tables.table import Table
+from mobilebench.reports.tables.throughput_table import throughput_tables
 
 RUN_PAGE = "run.html"  # where a night's own page is the first one
 
@@ -120,11 +122,13 @@ def _fill(directory: Path, content: Content, glance: Glance, tonight: Tonight | 
     plots = [
         *draw(frame, directory),
         *draw_precisions(frame, directory),
+        *draw_throughput(frame, directory),
         *draw_rooflines(kernels, directory),
     ]
     results = [
         *result_tables(frame),
         *precisions_table(frame),
+        *throughput_tables(frame),
         *accuracy_tables(frame),
         *family_tables(kernels),
     ]

@@ -10,7 +10,14 @@ from matplotlib.lines import Line2D
 from mobilebench.reports.plots.plot import COLOURS, MARKERS, Plot, logarithmic, save
 from mobilebench.reports.tables.accuracy_metrics import METRICS
 from mobilebench.reports.tables.accuracy_table import Accuracy, examined, measured
-from mobilebench.reports.tables.frames import MAIN, label_of, newest, ok_rows, undominated
+from mobilebench.reports.tables.frames import (
+    MAIN,
+    label_of,
+    newest,
+    ok_rows,
+    one_at_a_time,
+    undominated,
+)
 
 _PLACES = ["target", "device", "emulated", "threads", "optimize_for"]
 _LATENCY, _MEMORY = "latency_p50_ms", "memory_mb"
@@ -24,7 +31,7 @@ def draw_precisions(frame: pd.DataFrame, out: Path) -> list[Plot]:
     device has no plots, for its latency is the emulator's.
     """
     plots: list[Plot] = []
-    rows = ok_rows(newest(frame)).dropna(subset=_LATENCY)
+    rows = one_at_a_time(ok_rows(newest(frame))).dropna(subset=_LATENCY)
     rows = rows[(rows["runtime"] == MAIN) & ~rows["emulated"].astype(bool)]
     for place, alike in rows.groupby(_PLACES, sort=False):
         for measure in METRICS:

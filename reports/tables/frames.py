@@ -67,6 +67,11 @@ def newest(frame: pd.DataFrame) -> pd.DataFrame:
     return kept.assign(variant=kept["variant"].where(~kept["variant"].isin(several), named))
 
 
+def one_at_a_time(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep what was measured of one image and one instance at a time."""
+    return frame[(frame["batch"] == 1) & (frame["streams"] == 1)]
+
+
 def ok_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep what may be shown as a result."""
     return frame[frame["status"] == "ok"]

@@ -14,6 +14,7 @@ from mobilebench.reports.tables.frames import (
     geometric_mean,
     newest,
     ok_rows,
+    one_at_a_time,
     ratios,
     setups,
 )
@@ -41,7 +42,7 @@ def precisions_table(frame: pd.DataFrame) -> list[Table]:
 
     A column is a precision; the last one tells how many times as fast the best is as float32.
     """
-    rows = ok_rows(newest(frame)).dropna(subset="latency_p50_ms")
+    rows = one_at_a_time(ok_rows(newest(frame))).dropna(subset="latency_p50_ms")
     tables = []
     places = ["target", "device", "threads", "optimize_for"]
     for place, alike in rows.groupby(places, sort=False):
