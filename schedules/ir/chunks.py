@@ -1,5 +1,6 @@
 """The loop of a kernel whose iterations (chunks) are shared by threads, or run strip by strip."""
 
+from collections.abc import Callable
 from typing import Any
 
 import tvm_ffi
@@ -39,3 +40,13 @@ def part_of(extent: Any, part: Any, parts: int) -> tuple[Any, Any]:
     """
     before = parts - 1  # rounds up
     return (extent * part + before) // parts, (extent * (part + 1) + before) // parts
+
+
+def inside_chunk(statement: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a nest that has a parallel loop with that loop's body changed."""
+    if isinstance(statement, tirx.AttrStmt):
+        body = inside_chunk(statement.body, change)
+        return tirx.AttrStmt(statement.node, statement.attr_key, statement.value, body)
+    parallel = statement.kind == tirx.ForKind.PARALLEL
+    body = change(statement.body) if parallel else inside_chunk(statement.body, change)
+    return tirx.For(statement.loop_var, statement.min, statement.extent, statement.kind, body)

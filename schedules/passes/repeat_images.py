@@ -9,13 +9,15 @@ from tvm import relax, tirx
 from tvm.ir import Op
 
 from mobilebench.schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
-from mobilebench.schedules.ir.chunks import find_chunk_loop, run_chunks
+from mobilebench.schedules.ir.chunks import find_chunk_loop, inside_chunk, run_chunks
 from mobilebench.schedules.ir.statements import body_of, statements_of
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA
 from mobilebench.schedules.templates.task import tensor_bytes
+from mobilebench.targets.errors import BenchError
 
 IMAGES = "mobilebench.images"  # annotation of a loop over images that all threads go through
+_ARENA, _PARAMS = "arena", "params"  # parameters of the network; the others are input and outputs
 _ADDRESS_OF, _DATA = Op.get("tirx.address_of"), Op.get("tirx.buffer_data")
 
 
@@ -42,14 +44,20 @@ class RepeatImages:
         self._machine, self._batch = machine, batch
 
     def transform_module(self, mod: tvm.IRModule, _context: Any) -> tvm.IRModule:
-        """Rewrite the network and its caller."""
-        name = {name.name_hint: name for name in mod.functions}[NETWORK_IN_ARENA]
-        network, nbytes = _Repeated(mod[name], self._machine, self._batch).build()
+        """Rewrite the network and `main`; raises BenchError where kernels were not merged."""
+        names = {name.name_hint: name for name in mod.functions}
+        if NETWORK_IN_ARENA not in names:
+            raise BenchError(
+                "TVM cannot make one function of the network's operators, which a batch of several "
+                "images needs; leave out --batch"
+            )
+        network = _Network.of(mod[names[NETWORK_IN_ARENA]])
+        function, nbytes = _Repetition(network, self._machine, self._batch).function()
         left = (NETWORK_IN_ARENA, "main")
         others = {one: f for one, f in mod.functions_items() if one.name_hint not in left}
         rest = tvm.IRModule(others, attrs=mod.attrs)
-        caller = _BatchCaller(nbytes, self._batch)
-        return tirx.transform.ConvertSSA()(caller.write(rest, mod["main"], network))
+        written = _write_main(rest, mod["main"], function, nbytes, self._batch)
+        return tirx.transform.ConvertSSA()(written)
 
 
 @dataclass(frozen=True)
@@ -66,204 +74,203 @@ class _Kernel:
         return tensors <= max(sum(map(tensor_bytes, self.weights)), machine.l2_bytes // 2)
 
 
-class _Repeated:
-    """A network that is being rewritten."""
+@dataclass(frozen=True)
+class _Network:
+    """A network for one image, taken apart."""
 
-    def __init__(self, network: tirx.PrimFunc, machine: Machine, batch: int) -> None:
-        self._network, self._machine, self._batch = network, machine, batch
-        self._threads = machine.threads // threads_of_an_image(machine.threads, batch)
-        self._arena = next(one for one in network.params if one.name == "arena")
-        statements = statements_of(network.body)
-        self._declared = [one for one in statements if isinstance(one, tirx.DeclBuffer)]
-        self._whole: dict[Any, Any] = {}  # the flat view of each tensor that is handed over
-        for one in self._declared:
-            if one.data.op == _DATA and one.data.args[0].same_as(self._arena):
-                self._view = one.buffer
-            elif one.data.op == _DATA and _among(one.data.args[0], _handed(network)):
-                self._whole[one.data.args[0]] = one.buffer
-        self._placed = [one for one in self._declared if self._offset(one) is not None]
-        self._moved = [*self._whole.values(), *(one.buffer for one in self._placed)]
-        self._kernels = []
+    function: tirx.PrimFunc
+    handed: dict[Any, Any]  # the flat view of the input and of each output, by parameter
+    placed: dict[Any, int]  # the place in the arena of each tensor between kernels
+    arena_bytes: int
+    declared: tuple[Any, ...]  # statements that declare weights
+    kernels: tuple[_Kernel, ...]
+
+    @classmethod
+    def of(cls, function: tirx.PrimFunc) -> "_Network":
+        statements = statements_of(function.body)
+        declarations = [one for one in statements if isinstance(one, tirx.DeclBuffer)]
+        whole = {one.data.args[0]: one.buffer for one in declarations if one.data.op == _DATA}
+        (arena,) = [one for one in function.params if one.name == _ARENA]
+        view = whole.pop(arena)
+        handed = {one: whole[one] for one in _handed(function)}
+        placed = {}
+        for one in declarations:
+            if one.data.op == _ADDRESS_OF and one.data.args[0].source.same_as(view):
+                placed[one.buffer] = int(one.data.args[0].indices[0])
+        tensors = {view, *handed.values(), *placed}
+        weights = [one for one in declarations if one.buffer not in tensors]
+        known = {one.buffer for one in weights}
+        kernels = []
         for statement in statements:
             if not isinstance(statement, tirx.DeclBuffer):
                 used = tirx.analysis.undefined_vars(statement, [])
-                tensors = tuple(one for one in used if _among(one, self._moved))
-                declared = [one.buffer for one in self._declared]
-                read = (one for one in used if _among(one, declared))
-                weights = tuple(one for one in read if not _among(one, self._moved))
-                self._kernels.append(_Kernel(statement, tensors, weights))
+                mine, read = ([u for u in used if u in some] for some in (tensors, known))
+                kernels.append(_Kernel(statement, tuple(mine), tuple(read)))
+        nbytes = int(view.shape[0])
+        return cls(function, handed, placed, nbytes, tuple(weights), tuple(kernels))
 
-    def build(self) -> tuple[tirx.PrimFunc, int]:
+
+class _Repetition:
+    """The same network for a batch."""
+
+    def __init__(self, network: _Network, machine: Machine, batch: int) -> None:
+        self._network, self._machine, self._batch = network, machine, batch
+        self._threads = machine.threads // threads_of_an_image(machine.threads, batch)
+        kernels = network.kernels
+        begin = len(kernels)
+        while begin and kernels[begin - 1].keeps_weights(machine, batch):
+            begin -= 1
+        self._one_by_one, self._all_at_once = kernels[:begin], kernels[begin:]
+        self._each = _aligned(network.arena_bytes) if begin else 0  # bytes of a thread's own arena
+        self._places, kept_bytes = self._keep()
+        self._bytes = self._threads * self._each + kept_bytes
+        self._view = _bytes_of("arena_bytes", self._bytes)
+        self._batches: dict[Any, Any] = {}  # the flat view of a whole batch, by that of an image
+
+    def function(self) -> tuple[tirx.PrimFunc, int]:
         """Return the network for a batch, and the bytes of its arena."""
-        begin = self._first_for_all()
-        first, last = self._kernels[:begin], self._kernels[begin:]
-        kept = self._kept(last)
-        lifetimes = [
-            Lifetime(self._batch * _aligned(tensor_bytes(one)), *self._steps(one)) for one in kept
-        ]
+        params, body = self._parameters()
+        body += self._network.declared
+        if self._one_by_one:
+            body.append(self._images_in_turn())
+        body += map(self._kernel_for_all, self._all_at_once)
+        attrs = self._network.function.attrs
+        return tirx.PrimFunc(params, body_of(body), attrs=attrs), self._bytes
+
+    def _keep(self) -> tuple[dict[Any, int], int]:
+        """Return where tensors lie that a whole batch has at once, and how many bytes they take."""
+        kernels = self._network.kernels
+        used = {one for kernel in self._all_at_once for one in kernel.tensors}
+        kept = [one for one in self._network.placed if one in used]
+        lifetimes = []
+        for one in kept:
+            steps = [step for step, kernel in enumerate(kernels) if one in kernel.tensors]
+            size = self._batch * _aligned(tensor_bytes(one))
+            lifetimes.append(Lifetime(size, steps[0], steps[-1]))
         offsets = plan(lifetimes)
-        stride = _aligned(int(self._view.shape[0]))
-        alone = self._threads * stride if first else 0
-        nbytes = alone + total_bytes(lifetimes, offsets)
-        handed, params = _handed(self._network), []
-        view = tirx.decl_buffer((nbytes,), "uint8", "arena_bytes", data_alignment=ALIGNMENT)
-        body, flat = [], {}
-        for one in self._network.params:
-            if one.same_as(self._arena):
-                arena = tirx.decl_buffer((nbytes,), "uint8", one.name, data_alignment=ALIGNMENT)
-                params.append(arena)
-                body.append(tirx.DeclBuffer(view, data=arena.data))
-            elif _among(one, handed):
-                image = self._whole[one]
-                shape = [self._batch * int(one.shape[0]), *one.shape[1:]]
-                params.append(tirx.decl_buffer(shape, one.dtype, one.name))
-                size = self._batch * int(image.shape[0])
-                flat[image] = tirx.decl_buffer((size,), one.dtype, f"{one.name}_batch")
-                body.append(tirx.DeclBuffer(flat[image], data=params[-1].data))
+        first = self._threads * self._each
+        places = {one: first + offset for one, offset in zip(kept, offsets, strict=True)}
+        return places, total_bytes(lifetimes, offsets)
+
+    def _parameters(self) -> tuple[list[Any], list[Any]]:
+        """Return the parameters, and the declarations of their flat views."""
+        params, body = [], []
+        for old in self._network.function.params:
+            if old.name == _PARAMS:
+                params.append(old)
+                continue
+            if old.name == _ARENA:
+                params.append(_bytes_of(_ARENA, self._bytes))
+                view = self._view
             else:
-                params.append(one)
-        body += [
-            one for one in self._declared if not _among(one.buffer, [*self._moved, self._view])
-        ]
+                image = self._network.handed[old]
+                params.append(tirx.decl_buffer(_batch_of(old, self._batch), old.dtype, old.name))
+                size = self._batch * int(image.shape[0])
+                view = tirx.decl_buffer((size,), old.dtype, f"{old.name}_batch")
+                self._batches[image] = view
+            body.append(tirx.DeclBuffer(view, data=params[-1].data))
+        return params, body
 
-        def views(image: Any, thread: Any, used: Sequence[Any]) -> list[Any]:
-            found = []
-            for one in self._whole.values():
-                if _among(one, used):
-                    place = flat[one][image * int(one.shape[0])]
-                    found.append(tirx.DeclBuffer(one, data=tirx.address_of(place)))
-            for one in self._placed:
-                if not _among(one.buffer, used):
-                    continue
-                index = next((i for i, b in enumerate(kept) if b.same_as(one.buffer)), None)
-                if index is None:
-                    place = view[thread * stride + self._offset(one)]
-                else:
-                    each = _aligned(tensor_bytes(one.buffer))
-                    place = view[alone + offsets[index] + image * each]
-                found.append(tirx.DeclBuffer(one.buffer, data=tirx.address_of(place)))
-            return found
+    def _views(self, image: Any, thread: Any, used: Sequence[Any]) -> list[Any]:
+        """Return declarations of the tensors that kernels use, as they are for an image."""
+        found = []
+        for one in dict.fromkeys(used):
+            if one in self._batches:
+                place = self._batches[one][image * int(one.shape[0])]
+            elif one in self._places:
+                each = _aligned(tensor_bytes(one))
+                place = self._view[self._places[one] + image * each]
+            else:
+                place = self._view[thread * self._each + self._network.placed[one]]
+            found.append(tirx.DeclBuffer(one, data=tirx.address_of(place)))
+        return found
 
-        if first:
-            body.append(self._one_by_one(first, views))
-        body += [self._all_at_once(kernel, views) for kernel in last]
-        return tirx.PrimFunc(params, body_of(body), attrs=self._network.attrs), nbytes
-
-    def _one_by_one(self, kernels: Sequence[_Kernel], views: Any) -> Any:
-        used = [one for kernel in kernels for one in kernel.tensors]
-        number = tirx.Var("image", "int32")
-        if self._threads == 1 and self._machine.threads > 1:
-            body = [*views(number, 0, used), *(kernel.statement for kernel in kernels)]
-            return tirx.For(
-                *(number, 0, self._batch, tirx.ForKind.SERIAL, tirx.SeqStmt(body)),
-                annotations={IMAGES: 1},
-            )
-        each = self._batch // self._threads
-        thread = tirx.Var("thread_images", "int32")
-        body = [*views(thread * each + number, thread, used)]
-        for kernel in kernels:
-            chunks = find_chunk_loop(kernel.statement)
-            body.append(
-                run_chunks(kernel.statement, 0, chunks.extent) if chunks else kernel.statement
-            )
-        loop = tirx.For(number, 0, each, tirx.ForKind.SERIAL, tirx.SeqStmt(body))
+    def _images_in_turn(self) -> Any:
+        """Return the loop over images whose body is the first kernels."""
+        used = [one for kernel in self._one_by_one for one in kernel.tensors]
+        statements = [kernel.statement for kernel in self._one_by_one]
+        image = tirx.Var("image", "int32")
+        if self._threads < self._machine.threads:  # all of them share each image
+            body = tirx.SeqStmt([*self._views(image, 0, used), *statements])
+            kind, marks = tirx.ForKind.SERIAL, {IMAGES: 1}
+            return tirx.For(image, 0, self._batch, kind, body, annotations=marks)
+        thread, each = tirx.Var("thread_images", "int32"), self._batch // self._threads
+        views = self._views(thread * each + image, thread, used)
+        body = tirx.SeqStmt([*views, *map(_in_order, statements)])
+        loop = tirx.For(image, 0, each, tirx.ForKind.SERIAL, body)
         kind = tirx.ForKind.PARALLEL if self._threads > 1 else tirx.ForKind.SERIAL
         return tirx.For(thread, 0, self._threads, kind, loop)
 
-    def _all_at_once(self, kernel: _Kernel, views: Any) -> Any:
-        number = tirx.Var("image", "int32")
+    def _kernel_for_all(self, kernel: _Kernel) -> Any:
+        """Return a kernel that goes through all images, in each of its chunks if it has any."""
 
         def repeated(body: Any) -> Any:
-            steps = [*views(number, 0, kernel.tensors), *statements_of(body)]
-            return tirx.For(number, 0, self._batch, tirx.ForKind.SERIAL, tirx.SeqStmt(steps))
-
-        def inside(statement: Any) -> Any:
-            if isinstance(statement, tirx.AttrStmt):
-                return tirx.AttrStmt(
-                    *(statement.node, statement.attr_key, statement.value, inside(statement.body))
-                )
-            parallel = statement.kind == tirx.ForKind.PARALLEL
-            body = repeated(statement.body) if parallel else inside(statement.body)
-            return tirx.For(
-                *(statement.loop_var, statement.min, statement.extent, statement.kind, body)
-            )
+            image = tirx.Var("image", "int32")
+            steps = [*self._views(image, 0, kernel.tensors), *statements_of(body)]
+            return tirx.For(image, 0, self._batch, tirx.ForKind.SERIAL, tirx.SeqStmt(steps))
 
         if find_chunk_loop(kernel.statement) is None:
             return repeated(kernel.statement)
-        return inside(kernel.statement)
-
-    def _first_for_all(self) -> int:
-        begin = len(self._kernels)
-        while begin and self._kernels[begin - 1].keeps_weights(self._machine, self._batch):
-            begin -= 1
-        return begin
-
-    def _kept(self, last: Sequence[_Kernel]) -> list[Any]:
-        used = [one for kernel in last for one in kernel.tensors]
-        return [one.buffer for one in self._placed if _among(one.buffer, used)]
-
-    def _steps(self, tensor: Any) -> tuple[int, int]:
-        steps = [i for i, one in enumerate(self._kernels) if _among(tensor, one.tensors)]
-        return steps[0], steps[-1]
-
-    def _offset(self, declared: Any) -> int | None:
-        if declared.data.op != _ADDRESS_OF:
-            return None
-        load = declared.data.args[0]
-        return int(load.indices[0]) if load.source.same_as(self._view) else None
+        return inside_chunk(kernel.statement, repeated)
 
 
-class _BatchCaller:
-    """Writes `main` anew, which hands the network tensors of a batch."""
+def _in_order(statement: Any) -> Any:
+    """Return a kernel with its chunks run one after the other."""
+    chunks = find_chunk_loop(statement)
+    return run_chunks(statement, 0, chunks.extent) if chunks else statement
 
-    def __init__(self, nbytes: int, batch: int) -> None:
-        self._bytes, self._batch = nbytes, batch
-        self._known: dict[Any, Any] = {}
 
-    def write(self, mod: tvm.IRModule, main: relax.Function, network: tirx.PrimFunc) -> Any:
-        """Return the module with a `main` like the old one, and the network."""
-        builder = relax.BlockBuilder(mod)
-        name = builder.add_func(network, NETWORK_IN_ARENA)
-        (old,) = main.params
-        image = relax.Var(old.name, relax.TensorType(self._shape(old.ty), old.ty.dtype))
-        self._known[old] = image
-        with builder.function("main", [image], attrs=dict(main.attrs)):
-            for block in main.body.blocks:
-                for binding in block.bindings:
-                    self._known[binding.var] = self._step(builder, binding.value, name)
-            builder.emit_func_output(self._known[main.body.body])
-        return builder.get()
+def _write_main(
+    mod: tvm.IRModule, main: relax.Function, network: tirx.PrimFunc, nbytes: int, batch: int
+) -> tvm.IRModule:
+    """Return the module with the network, and a `main` like the old one that hands it a batch."""
+    builder = relax.BlockBuilder(mod)
+    name = builder.add_func(network, NETWORK_IN_ARENA)
+    arena = relax.ShapeExpr([nbytes])
+    (old,) = main.params
+    image = relax.Var(old.name, relax.TensorType(_batch_of(old.ty, batch), old.ty.dtype))
+    known: dict[Any, Any] = {old: image}
 
-    def _step(self, builder: relax.BlockBuilder, value: Any, network: Any) -> Any:
+    def step(value: Any) -> Any:
         if isinstance(value, relax.Tuple):
-            return relax.Tuple([self._known[one] for one in value.fields])
+            return relax.Tuple([known[one] for one in value.fields])
         if not isinstance(value, relax.Call):
-            return self._known[value]
+            return known[value]
+        args = [known.get(one, one) for one in value.args]
         if value.op == Op.get("relax.builtin.alloc_tensor"):
             (kind,) = value.ty_args
-            shape = relax.ShapeExpr(self._shape(kind))
-            return builder.emit(relax.op.builtin.alloc_tensor(shape, str(kind.dtype), 0, "global"))
-        if value.op == Op.get("relax.memory.alloc_storage"):
-            shape = relax.ShapeExpr([self._bytes])
-            return builder.emit(relax.op.memory.alloc_storage(shape, 0, "global", "uint8"))
-        args = [self._known.get(one, one) for one in value.args]
-        if value.op == Op.get("relax.memory.alloc_tensor"):
-            shape = relax.ShapeExpr([self._bytes])
-            return builder.emit(relax.op.memory.alloc_tensor(args[0], 0, shape, "uint8"))
-        return builder.emit(relax.Call(network, args, value.attrs, value.ty_args))
+            shape = relax.ShapeExpr(_batch_of(kind, batch))
+            call = relax.op.builtin.alloc_tensor(shape, str(kind.dtype), 0, "global")
+        elif value.op == Op.get("relax.memory.alloc_storage"):
+            call = relax.op.memory.alloc_storage(arena, 0, "global", "uint8")
+        elif value.op == Op.get("relax.memory.alloc_tensor"):
+            call = relax.op.memory.alloc_tensor(args[0], 0, arena, "uint8")
+        else:
+            call = relax.Call(name, args, value.attrs, value.ty_args)
+        return builder.emit(call)
 
-    def _shape(self, kind: Any) -> list[int]:
-        first, *rest = (int(one) for one in kind.shape)
-        return [self._batch * first, *rest]
+    with builder.function("main", [image], attrs=dict(main.attrs)):
+        for block in main.body.blocks:
+            for binding in block.bindings:
+                known[binding.var] = step(binding.value)
+        builder.emit_func_output(known[main.body.body])
+    written: tvm.IRModule = builder.get()
+    return written
 
 
 def _handed(network: tirx.PrimFunc) -> list[Any]:
     """Return the parameters that are the network's input and outputs."""
-    return [one for one in network.params if one.name not in ("params", "arena")]
+    return [one for one in network.params if one.name not in (_PARAMS, _ARENA)]
 
 
-def _among(one: Any, others: Sequence[Any]) -> bool:
-    return any(one.same_as(other) for other in others)
+def _batch_of(tensor: Any, batch: int) -> list[int]:
+    """Return the shape of as many of a tensor."""
+    first, *rest = (int(one) for one in tensor.shape)
+    return [batch * first, *rest]
+
+
+def _bytes_of(name: str, nbytes: int) -> Any:
+    return tirx.decl_buffer((nbytes,), "uint8", name, data_alignment=ALIGNMENT)
 
 
 def _aligned(size: int) -> int:
