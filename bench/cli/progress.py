@@ -132,10 +132,12 @@ class RunDisplay(_Screen):
         self._events.write("row", done=self._done, rows=self._total, **fields)
         self._bar.advance(self._main)
         counted = "" if self._console.is_terminal else f"[{self._done}/{self._total}] "
+        at_once = f" x {record.streams}" if record.streams > 1 else ""
+        at_once += f", batch {record.batch}" if record.batch > 1 else ""
         half = f"{record.precision}  " if record.precision != FLOAT32 else ""
         self._print(
-            f"{counted}{record.variant:<26} {record.runtime:<12} {record.threads} thr  {half}"
-            f"{_outcome(record)}"
+            f"{counted}{record.variant:<26} {record.runtime:<12} {record.threads} thr{at_once}  "
+            f"{half}{_outcome(record)}"
         )
         self._show_fleets()
 

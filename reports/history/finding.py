@@ -34,9 +34,8 @@ class Finding:
 
 
 def title_of(cell: CellKey) -> str:
-    """Return a cell's short name: variant, device and threads."""
-    threads = "1 thread" if cell.threads == 1 else f"{cell.threads} threads"
-    return f"{cell.variant} on {cell.device}, {threads}"
+    """Return a cell's short name: variant, device and how it is measured."""
+    return f"{cell.variant} on {cell.device}, {cell.settings}"
 
 
 def format_finding(finding: Finding) -> str:

@@ -12,6 +12,7 @@ PAGE = Path("docs/reference/columns.md")  # in a checkout, where this is run
 _UNITS = {
     "_macs_per_s": "MACs/s",
     "_bytes_per_s": "bytes/s",
+    "_per_s": "1/s",
     "_ms": "ms",
     "_s": "s",
     "_bytes": "bytes",
