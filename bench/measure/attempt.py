@@ -27,6 +27,8 @@ class Attempt:
     fidelity: Fidelity | None = None
     usage: Usage | None = None
     loaded: Usage | None = None  # the same before the first inference
+    load_ms: float | None = None  # from files in the file cache, in a fresh process
+    first_inference_ms: float | None = None  # right after loading
     instructions: int | None = None  # of an inference on one thread, where they are counted
     round_trip_ms: float | None = None
     copies_ms: tuple[float, float] | None = None  # input to the device, output back

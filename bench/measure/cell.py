@@ -12,6 +12,7 @@ from mobilebench.bench.build.artifact import Artifact, RooflinePeaks
 from mobilebench.bench.measure.attempt import Attempt, CellResult, KernelProfile, failing
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import compare, why_wrong
+from mobilebench.bench.measure.file_cache import read_files_of
 from mobilebench.bench.measure.latency import is_complete
 from mobilebench.bench.measure.layers import LayerCheck
 from mobilebench.bench.measure.processes import Processes
@@ -142,6 +143,7 @@ class _CellMeasurement:
             if attempt.ok:
                 with failing(attempt):
                     self._inputs.tell(f"{attempt.runtime}'s first inferences")
+                    attempt.first_inference_ms = self._call(attempt, "first_inference_ms")
                     self._compare(attempt)
                     if attempt.ok:
                         self._expected_ms[attempt.runtime] = self._call(
@@ -248,8 +250,9 @@ class _CellMeasurement:
         attempt.version = self._processes.start(runtime)  # before what may take long for nothing
         workload = replace(self._inputs.workload, saturates=self._saturates())
         workload = convert_for(entry, workload, config.cache_dir, config.time_limit_s)
+        read_files_of(workload)
         self._processes[runtime].resume()
-        self._call(attempt, "load", workload, config.threads)
+        attempt.load_ms = self._call(attempt, "load", workload, config.threads)
         attempt.loaded = self._call(attempt, "usage")
         attempt.notes = self._call(attempt, "notes")
 

@@ -51,6 +51,8 @@ def make_record(
         warnings="; ".join(
             [*cell.weights.remarks, *_flushed(exported), *prepared.remarks, *attempt.remarks]
         ),
+        load_ms=attempt.load_ms,
+        first_inference_ms=attempt.first_inference_ms,
         instructions=attempt.instructions,
         round_trip_ms=attempt.round_trip_ms,
         host_to_device_ms=attempt.copies_ms[0] if attempt.copies_ms else None,

@@ -152,6 +152,10 @@ def test_a_run_measures_every_runtime_and_leaves_a_report(
         assert record.peak_rss_bytes is not None
         assert record.base_rss_bytes is not None
         assert record.peak_rss_bytes > record.base_rss_bytes
+        assert record.load_ms is not None
+        assert record.load_ms > 0
+        assert record.first_inference_ms is not None
+        assert record.first_inference_ms > 0
     # Weights are float32 without batch norm's scale, but with whole vectors at the edges.
     assert tvm.params_bytes is not None
     assert 0.95 < tvm.params_bytes / (4 * tvm.params_count) < 1.1
