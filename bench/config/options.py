@@ -156,6 +156,16 @@ CalibrationData = Annotated[
     ),
     Shown(WHAT, "PATH", default="seeded noise"),
 ]
+StageImages = Annotated[
+    str,
+    Field(
+        alias="stages",
+        description="Images on which each stage from a file to an answer is timed too (decode, "
+        "resize, normalise, inference, boxes or mask or classes), on this machine's CPU: a "
+        "directory, or what --data takes; twenty are used, and no labels.",
+    ),
+    Shown(WHAT, "PATH", default="the inference alone is timed"),
+]
 
 # How it is compiled and measured.
 Effort = Annotated[

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from mobilebench.bench.accuracy.evaluation import Accuracy
 from mobilebench.bench.measure.fidelity import Fidelity
+from mobilebench.bench.measure.stages import StageTimes
 from mobilebench.bench.runtimes.usage import Usage
 from mobilebench.reports.records.record import KernelTime, Status
 from mobilebench.targets.devices.device import DeviceState
@@ -32,6 +33,7 @@ class Attempt:
     instructions: int | None = None  # of an inference on one thread, where they are counted
     round_trip_ms: float | None = None
     copies_ms: tuple[float, float] | None = None  # input to the device, output back
+    stages: StageTimes | None = None  # from an image file to an answer
     accuracy: Accuracy | None = None
     pytorch_accuracy: Accuracy | None = None  # on the same images
     rounds_ms: list[list[float]] = field(default_factory=list)

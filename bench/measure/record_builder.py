@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 from mobilebench.bench.build.artifact import Artifact, Manifest
 from mobilebench.bench.clock import utc_now
@@ -12,6 +13,7 @@ from mobilebench.bench.measure.plan import cell_key
 from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.preparation import Prepared
 from mobilebench.bench.measure.run_context import RunContext
+from mobilebench.bench.measure.stages import StageTimes
 from mobilebench.bench.models.input_type import PIXELS
 from mobilebench.bench.models.onnx_export import OnnxModel, Quantization
 from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
@@ -75,6 +77,8 @@ def make_record(
         )
     if attempt.accuracy and context.dataset:
         record = _with_accuracy(record, attempt, context.dataset.name)
+    if attempt.stages:
+        record = _with_stages(record, attempt.stages)
     if attempt.fidelity:
         record = _with_fidelity(record, attempt)
     if record.status == "ok":
@@ -205,6 +209,12 @@ def _with_accuracy(record: Record, attempt: Attempt, data: str) -> Record:
     pytorch = {f"pytorch_{name}": v for name, v in asdict(attempt.pytorch_accuracy).items()}
     beside = {name: value for name, value in pytorch.items() if name in COLUMNS}
     return replace(record, data=data, **asdict(attempt.accuracy), **beside)
+
+
+def _with_stages(record: Record, stages: StageTimes) -> Record:
+    columns = {f"stage_{name}_ms": taken for name, taken in stages.stages_ms.items()}
+    whole: dict[str, Any] = {"end_to_end_ms": stages.whole_ms, "stage_images": stages.images}
+    return replace(record, **columns, **whole)
 
 
 def _with_fidelity(record: Record, attempt: Attempt) -> Record:

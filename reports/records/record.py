@@ -137,7 +137,7 @@ class Record:
     """The first inference after that, on an input that is in place: memory is touched and threads
     are started for the first time."""
 
-    # end to end: from an image file to an answer, stage by stage; medians over images
+    # end to end, on this machine: means over the middle half of repetitions, ranked by their sums
     stage_decode_ms: float | None = None
     """From a file in the file cache to the pixels of an upright image in the network's channels."""
     stage_resize_ms: float | None = None
