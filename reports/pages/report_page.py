@@ -26,6 +26,7 @@ from mobilebench.reports.plots.plot import Plot
 from mobilebench.reports.plots.precision_plots import draw_precisions
 from mobilebench.reports.plots.results_plots import draw
 from mobilebench.reports.plots.roofline_plot import draw_rooflines
+from mobilebench.reports.plots.stages_plots import draw_stages
 from mobilebench.reports.records.record import UNSUPPORTED
 from mobilebench.reports.records.store import Store
 from mobilebench.reports.tables.accuracy_table import accuracy_tables
@@ -50,6 +51,7 @@ from mobilebench.reports.tables.results_table import (
     unsupported_table,
     warnings_table,
 )
+from mobilebench.reports.tables.stages_table import stage_tables
 from mobilebench.reports.tables.table import Table
 
 RUN_PAGE = "run.html"  # where a night's own page is the first one
@@ -123,12 +125,14 @@ def _fill(directory: Path, content: Content, glance: Glance, tonight: Tonight | 
         *draw(frame, directory),
         *draw_precisions(frame, directory),
         *draw_cold_starts(frame, directory),
+        *draw_stages(frame, directory),
         *draw_rooflines(kernels, directory),
     ]
     results = [
         *result_tables(frame),
         *precisions_table(frame),
         *cold_start_tables(frame),
+        *stage_tables(frame),
         *accuracy_tables(frame),
         *family_tables(kernels),
     ]
