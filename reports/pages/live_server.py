@@ -57,8 +57,7 @@ class _Server6(_Server):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    live: LiveReport
-    protocol_version = "HTTP/1.1"
+    live: LiveReport  # every connection is of one request, so that none outlives the server
     timeout = 60  # seconds that a silent connection is kept
 
     def do_GET(self) -> None:
