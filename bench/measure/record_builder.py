@@ -212,9 +212,8 @@ def _with_accuracy(record: Record, attempt: Attempt, data: str) -> Record:
 
 
 def _with_stages(record: Record, stages: StageTimes) -> Record:
-    columns = {f"stage_{name}_ms": taken for name, taken in stages.stages_ms.items()}
-    whole: dict[str, Any] = {"end_to_end_ms": stages.whole_ms, "stage_images": stages.images}
-    return replace(record, **columns, **whole)
+    columns: dict[str, Any] = {f"stage_{one}_ms": ms for one, ms in stages.stages_ms.items()}
+    return replace(record, end_to_end_ms=stages.whole_ms, stage_images=stages.images, **columns)
 
 
 def _with_fidelity(record: Record, attempt: Attempt) -> Record:

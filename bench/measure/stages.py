@@ -117,7 +117,8 @@ def in_turns(
 def summed(names: Sequence[str], apart: Repetitions, whole: Repetitions, images: int) -> StageTimes:
     """Return what is told of repetitions: of each stage apart, and of the whole."""
     stages_ms = dict(zip(names, middle(apart), strict=True))
-    return StageTimes(stages_ms, *middle(whole), images)
+    (whole_ms,) = middle(whole)
+    return StageTimes(stages_ms, whole_ms, images)
 
 
 def middle(repetitions: Repetitions) -> list[float]:

@@ -169,6 +169,30 @@ def test_a_run_measures_every_runtime_and_leaves_a_report(
 
 
 @pytest.mark.slow
+def test_stages_from_a_file_to_an_answer_are_timed_if_asked_for(
+    mobilebench: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(3):
+        picture = Image.fromarray(structured_pixels(100 + number, 130))
+        picture.save(tmp_path / "photos" / f"{number}.png")
+    done = mobilebench("run", "--variant", VARIANT, *BOTH, "--stages", "photos")
+    assert done.returncode == 0, done.stderr
+    for record in records_of(tmp_path):
+        assert record.status == "ok", record.error
+        assert record.stage_images == 3, record.warnings
+        stages = ("decode", "resize", "normalise", "inference", "top_k")
+        taken = [getattr(record, f"stage_{name}_ms") for name in stages]
+        assert all(one > 0 for one in taken)
+        assert record.stage_boxes_ms is None
+        assert record.end_to_end_ms is not None
+        far = abs(sum(taken) - record.end_to_end_ms) > 0.03 * record.end_to_end_ms
+        assert far == ("stages: they add up to" in record.warnings)
+    report = (tmp_path / "mobilebench-report" / "report.md").read_text()
+    assert "### End to end: native" in report
+    assert "### Cold start: native" in report
+
+
 def test_memory_is_analysed_if_asked_for(mobilebench: Any, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     done = mobilebench(
