@@ -22,7 +22,7 @@ from mobilebench.reports.records.store import Store
 from mobilebench.schedules.databases.database import directories
 from mobilebench.targets.catalog.target import find_target
 from tests.bench.cli.saboteur import sabotaged
-from tests.datasets import answered, save_checkpoint
+from tests.datasets import answered, save_checkpoint, structured_pixels
 from tests.waiting import HANG_S, wait_until, wait_until_ended
 
 VARIANT = "mobilenet_v2_0.35_32"
@@ -168,7 +168,6 @@ def test_a_run_measures_every_runtime_and_leaves_a_report(
     assert sum(map(len, rounds)) == tvm.samples
 
 
-@pytest.mark.slow
 def test_stages_from_a_file_to_an_answer_are_timed_if_asked_for(
     mobilebench: Any, tmp_path: Path
 ) -> None:
@@ -193,6 +192,7 @@ def test_stages_from_a_file_to_an_answer_are_timed_if_asked_for(
     assert "### Cold start: native" in report
 
 
+@pytest.mark.slow
 def test_memory_is_analysed_if_asked_for(mobilebench: Any, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     done = mobilebench(
