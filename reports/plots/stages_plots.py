@@ -7,11 +7,13 @@ import pandas as pd
 
 from mobilebench.reports.counting import counted
 from mobilebench.reports.plots.plot import COLOURS, Plot, canvas, save
-from mobilebench.reports.tables.frames import Setup, setups
+from mobilebench.reports.tables.frames import MAIN, Setup, setups
 from mobilebench.reports.tables.stages_table import STAGES, WHOLE, in_order, staged
 from mobilebench.reports.tables.table import milliseconds
 
 _HATCHES = ("", "//", "..", "", "xx", "--", "||", "\\\\", "++")  # which tell stages in grey
+_MOST = 30  # rows; of more, a runtime's alone are drawn
+_WIDE = 12  # rows from which a plot needs the page's whole width
 _INFERENCE = "stage_inference_ms"
 _ORDER = (5, 4, 6, 0, 1, 2, 3, 1, 2)  # colours of the stages
 
@@ -21,8 +23,14 @@ def draw_stages(frame: pd.DataFrame, out: Path) -> list[Plot]:
     plots = []
     for index, (setup, rows) in enumerate(setups(staged(frame))):
         if not setup.emulated:
-            plots.append(_draw(setup, in_order(rows), out / f"stages-{index}.png"))
+            plots.append(_draw(setup, _shown(in_order(rows)), out / f"stages-{index}.png"))
     return plots
+
+
+def _shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that a plot has room for: of many those of the main runtime, if there are."""
+    main = rows[rows["runtime"] == MAIN]
+    return main if len(rows) > _MOST and len(main) else rows
 
 
 def _draw(setup: Setup, rows: pd.DataFrame, path: Path) -> Plot:
@@ -63,10 +71,11 @@ def _draw(setup: Setup, rows: pd.DataFrame, path: Path) -> Plot:
     title = "End to end: from an image file to an answer"
     share = (rows[_INFERENCE] / rows[WHOLE]).median()
     images = int(rows["stage_images"].max())
+    runtimes = f", {rows['runtime'].iloc[0]}" if rows["runtime"].nunique() == 1 else ""
     caption = (
-        f"{setup.title}. A piece for each stage, in one process of this machine, on "
+        f"{setup.title}{runtimes}. A piece for each stage, in one process of this machine, on "
         f"{counted(images, 'image')}; the number is all of them timed as one. All stages but the "
         "inference are the suite's own, in Python."
     )
     alt = f"{title}: {counted(len(rows), 'row')}; the inference is {share:.0%} of it (median)."
-    return Plot(path.name, title, caption, alt, wide=several)
+    return Plot(path.name, title, caption, alt, wide=len(rows) >= _WIDE)

@@ -64,6 +64,18 @@ def test_the_plot_tells_the_share_of_the_inference(make_record: Any, tmp_path: P
     assert "20 images" in plot.caption
 
 
+def test_of_many_rows_those_of_tvm_are_drawn(make_record: Any, tmp_path: Path) -> None:
+    variants = [f"mobilenet_v2_1.0_{size}" for size in range(96, 256, 8)]
+    records = [
+        make_record(one, name, **CLASSIFIER) for one in variants for name in ("tvm", "torch")
+    ]
+    frame = pd.DataFrame(map(vars, records))
+    (plot,) = draw_stages(frame, tmp_path)
+    assert "20 rows" in plot.alt
+    assert ", tvm. A piece for each stage" in plot.caption
+    assert len(stage_tables(frame)[0].rows) == 40
+
+
 def test_without_stages_there_is_neither_table_nor_plot(make_record: Any, tmp_path: Path) -> None:
     frame = pd.DataFrame([vars(make_record())])
     assert stage_tables(frame) == []
