@@ -167,9 +167,22 @@ def _suppress(
     suppression: Suppression,
     converter: ScoreConverter,
 ) -> Detections:
+    return suppress(*candidates(codes, logits, anchors, converter), suppression)
+
+
+def candidates(
+    codes: Floats, logits: Floats, anchors: Floats, converter: ScoreConverter = "sigmoid"
+) -> tuple[Floats, Floats]:
+    """Return the boxes (n, 4) and scores (n, classes) of anchors whose numbers are finite.
+
+    Takes codes (anchors, 4) and logits (anchors, 1 + classes) of one image.
+    """
     finite = np.isfinite(codes).all(axis=1) & np.isfinite(logits).all(axis=1)
-    boxes = decode(codes[finite], anchors[finite])
-    scores = class_scores(logits[finite], converter)
+    return decode(codes[finite], anchors[finite]), class_scores(logits[finite], converter)
+
+
+def suppress(boxes: Floats, scores: Floats, suppression: Suppression) -> Detections:
+    """Return what is left of boxes (n, 4) with scores (n, classes), best first."""
     kept = _suppressor().run(
         None,
         {

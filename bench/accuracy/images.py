@@ -71,6 +71,11 @@ def seen(
     and a height for those of the image, to which it is resized. Raises BenchError for other
     numbers of channels.
     """
+    return to_pixels(decoded(file, channels, size), to)
+
+
+def decoded(file: Path, channels: int, size: tuple[int, int] | None = None) -> Image.Image:
+    """Return what `seen` returns, as an image of its own size; raises the same."""
     with Image.open(file) as opened:
         image = upright(opened, size)
         if channels == len("RGBA") and not has_alpha(image):
@@ -83,7 +88,11 @@ def seen(
                 f"image {file}: the network takes {channels} channels, and images of 1, 3 or 4 can "
                 "be read; leave out the data"
             )
-        image = READABLE[channels](image)
+        return READABLE[channels](image)
+
+
+def to_pixels(image: Image.Image, to: Resize | None = None) -> np.ndarray:
+    """Return the pixels (H, W, channels) of an image; `to` is as `seen` has it."""
     bands = image.split()
     if to is not None:
         # One by one: Pillow would weigh colours with the transparency.

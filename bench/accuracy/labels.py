@@ -85,7 +85,15 @@ def preprocess(
 
 
 def _pixels(file: Path, preprocessing: Preprocessing) -> np.ndarray:
-    pixels = seen(file, preprocessing.channels, to=partial(_shown_size, preprocessing.resize))
+    pixels = seen(file, preprocessing.channels, to=partial(shown_size, preprocessing.resize))
+    return centre(file, pixels, preprocessing)
+
+
+def centre(file: Path, pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """Return the part (height, width, channels) of resized pixels that a classifier is shown.
+
+    Raises BenchError naming the file if they are too few.
+    """
     left, top = _corner(file, (pixels.shape[1], pixels.shape[0]), preprocessing)
     return pixels[top : top + preprocessing.height, left : left + preprocessing.width]
 
@@ -93,7 +101,7 @@ def _pixels(file: Path, preprocessing: Preprocessing) -> np.ndarray:
 def check_sizes(dataset: LabelDataset, preprocessing: Preprocessing) -> None:
     """Raise BenchError naming the first image that is smaller than what a network is shown."""
     for file in dataset.files:
-        _corner(file, _shown_size(preprocessing.resize, upright_size(file)), preprocessing)
+        _corner(file, shown_size(preprocessing.resize, upright_size(file)), preprocessing)
 
 
 def _corner(file: Path, size: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int]:
@@ -109,7 +117,7 @@ def _corner(file: Path, size: tuple[int, int], preprocessing: Preprocessing) -> 
     return left, top
 
 
-def _shown_size(resize: int | None, size: tuple[int, int]) -> tuple[int, int]:
+def shown_size(resize: int | None, size: tuple[int, int]) -> tuple[int, int]:
     """Return the width and height of an image whose shorter side is resized, of its own."""
     scale = resize / min(size) if resize else 1
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

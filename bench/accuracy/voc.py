@@ -124,9 +124,21 @@ def preprocess(dataset: VocDataset, indices: Sequence[int], preprocessing: Prepr
     for place, index in zip(shown, indices, strict=True):
         mask_size = _mask_size(dataset.masks[index]) if dataset.masks else None
         pixels = seen(dataset.images[index], preprocessing.channels, mask_size)
-        size = _shown_size(pixels.shape, preprocessing)
-        resized = bilinear(pixels, *size, align_corners=True)
-        place[:, : size[0], : size[1]] = normalised(resized[None], preprocessing)[0]
+        place[:] = on_mean_colour(fitted(pixels, preprocessing), preprocessing)
+    return shown
+
+
+def fitted(pixels: np.ndarray, preprocessing: Preprocessing) -> Floats:
+    """Return pixels (height, width, channels) at the size at which a segmenter sees them."""
+    size = _shown_size(pixels.shape, preprocessing)
+    return bilinear(pixels, *size, align_corners=True)
+
+
+def on_mean_colour(pixels: Floats, preprocessing: Preprocessing) -> Floats:
+    """Return the input (channels, height, width) with these in the upper left corner."""
+    shape = (preprocessing.channels, preprocessing.height, preprocessing.width)
+    shown = np.zeros(shape, np.float32)
+    shown[:, : pixels.shape[0], : pixels.shape[1]] = normalised(pixels[None], preprocessing)[0]
     return shown
 
 

@@ -62,11 +62,21 @@ def tune(options: "commands.TuneOptions") -> int:
 
 
 @add_command(app, "ReportOptions", section=MEASURE)
-def report(options: "commands.ReportOptions") -> None:
-    """Write the report of runs in the store: a web page, plots, tables and records.csv."""
-    from mobilebench.bench.cli.report import report_command
+def report(options: "commands.ReportOptions") -> int:
+    """Write the report of runs in the store: a web page, plots, tables and records.csv.
 
+    Or, with --serve, show it as a run that is measuring fills it.
+    """
+    if options.serve:
+        from mobilebench.bench.cli.serve import serve_command
+
+        return serve_command(options)
+    from mobilebench.bench.cli.report import report_command
+    from mobilebench.bench.cli.serve import check_not_serving
+
+    check_not_serving(options)
     report_command(options.store, options.run_names, options.out)
+    return 0
 
 
 @add_command(app, "CompareOptions", section=MEASURE)

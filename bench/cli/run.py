@@ -34,6 +34,7 @@ from mobilebench.bench.config.suite_file import read_suite
 from mobilebench.bench.measure.plan import open_cells
 from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.measure.runner import run_suite
+from mobilebench.bench.measure.stage_images import find_stage_images
 from mobilebench.bench.models.class_names import are_same, names_of
 from mobilebench.bench.models.find_models import find_models, pinned
 from mobilebench.bench.models.find_weights import check_takes_images, find_weights, own_weights
@@ -195,7 +196,9 @@ def _context(
     if INT8 in suite.precisions:
         for network, one in _pairs(suite, weights, networks):
             calibration.check_shown_to(network, one.preprocessing(network))
-    return RunContext(run, suite, weights, cache_directory(), dataset, calibration, networks)
+    images = find_stage_images(suite.stage_images, _pairs(suite, weights, networks))
+    given = (dataset, calibration, images, networks)
+    return RunContext(run, suite, weights, cache_directory(), *given)
 
 
 def _pairs(

@@ -48,6 +48,10 @@ class ReportOptions(Options):
     run_names: options.RunNames = ("latest",)
     store: options.StoreUrl = DEFAULT_URL
     out: options.Report = REPORT
+    serve: options.Serve = False
+    port: options.Port = 8000
+    host: options.Host = LOOPBACK
+    insecure_bind: options.InsecureServe = False
 
 
 class ChooseOptions(Options):

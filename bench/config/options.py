@@ -172,6 +172,16 @@ CalibrationData = Annotated[
     ),
     Shown(WHAT, "PATH", default="seeded noise"),
 ]
+StageImages = Annotated[
+    str,
+    Field(
+        alias="stages",
+        description="Images on which each stage from a file to an answer is timed too (decode, "
+        "resize, normalise, inference, boxes or mask or classes), on this machine's CPU: a "
+        "directory, or what --data takes; twenty are used, and no labels.",
+    ),
+    Shown(WHAT, "PATH", default="the inference alone is timed"),
+]
 
 # How it is compiled and measured.
 Effort = Annotated[
@@ -387,6 +397,28 @@ DatedReport = Annotated[
 ]
 Report = Annotated[
     Path, Field(description="Directory to write the report to."), Shown(RESULTS, "PATH")
+]
+Serve = Annotated[
+    bool,
+    Field(
+        description="Serve the report over HTTP instead of writing it, and follow the store: pages "
+        "that are open load themselves again when a run has new rows."
+    ),
+    Shown(RESULTS),
+]
+Port = Annotated[
+    int,
+    Field(ge=0, le=65535, description="Port to serve the report on; 0 takes a free one."),
+    Shown(WHERE, "PORT"),
+]
+InsecureServe = Annotated[
+    bool,
+    Field(
+        alias="insecure_bind",
+        description="Allow an address that other machines can reach; whoever reaches it can read "
+        "all results of the run.",
+    ),
+    Shown(WHERE),
 ]
 NewDirectory = Annotated[
     Path,

@@ -16,7 +16,7 @@ from mobilebench.bench.runtimes.runtime import TVM, default_runtimes, find_runti
 from mobilebench.reports.records.store import DEFAULT_URL
 from mobilebench.schedules.objective import LATENCY
 from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
-from mobilebench.targets.catalog.target import Target, find_target
+from mobilebench.targets.catalog.target import CPU, Target, find_target
 from mobilebench.targets.devices.farm import WAIT_S
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.rpc.tracker import parse_tracker
@@ -46,6 +46,7 @@ class Suite(Options):
     seed: options.Seed = 0
     data: options.Data = ""
     calibration_data: options.CalibrationData = ""
+    stage_images: options.StageImages = ""
     effort: options.Effort = "quick"
     trials: options.Trials = None
     optimize_for: options.OptimizeFor = LATENCY
@@ -110,6 +111,11 @@ def make_suite(chosen: Mapping[str, Any]) -> Suite:
             f"calibration {suite.calibration_data}: only {INT8} is calibrated; add "
             f"--precision {INT8}, or leave out --calibration"
         )
+    if suite.stage_images and not any(map(runs_here, targets)):
+        raise BenchError(
+            f"stages {suite.stage_images}: they are timed on this machine's CPU, add --target "
+            "native; on a board the programs of a bundle time them (--time)"
+        )
     if own_alone and suite.weights != (RANDOM,):
         raise BenchError(
             f"weights {suite.weights[0]}: a --model has its own weights; leave out --weights"
@@ -117,6 +123,11 @@ def make_suite(chosen: Mapping[str, Any]) -> Suite:
     if suite.kernels and TVM not in suite.runtimes:
         raise BenchError(f"kernels: only {TVM}'s kernels can be timed; add it to the runtimes")
     return suite
+
+
+def runs_here(target: Target) -> bool:
+    """Whether a target is this machine's own CPU, in whose processes anything can be timed."""
+    return not target.tracker_key and target.device_type == CPU
 
 
 def check_names(suite: Suite) -> None:

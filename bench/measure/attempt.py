@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from mobilebench.bench.accuracy.evaluation import Accuracy
 from mobilebench.bench.measure.fidelity import Fidelity
+from mobilebench.bench.measure.stages import StageTimes
 from mobilebench.bench.runtimes.usage import Usage
 from mobilebench.reports.records.record import KernelTime, Status
 from mobilebench.targets.devices.device import DeviceState
@@ -27,9 +28,12 @@ class Attempt:
     fidelity: Fidelity | None = None
     usage: Usage | None = None
     loaded: Usage | None = None  # the same before the first inference
+    load_ms: float | None = None  # from files in the file cache, in a fresh process
+    first_inference_ms: float | None = None  # right after loading
     instructions: int | None = None  # of an inference on one thread, where they are counted
     round_trip_ms: float | None = None
     copies_ms: tuple[float, float] | None = None  # input to the device, output back
+    stages: StageTimes | None = None  # from an image file to an answer
     accuracy: Accuracy | None = None
     pytorch_accuracy: Accuracy | None = None  # on the same images
     rounds_ms: list[list[float]] = field(default_factory=list)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 from mobilebench.bench.accuracy.detection import max_box_error_px
@@ -12,10 +13,12 @@ from mobilebench.bench.build.artifact import Artifact, RooflinePeaks
 from mobilebench.bench.measure.attempt import Attempt, CellResult, KernelProfile, failing
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import compare, why_wrong
+from mobilebench.bench.measure.file_cache import read_files_of
 from mobilebench.bench.measure.latency import is_complete
 from mobilebench.bench.measure.layers import LayerCheck
 from mobilebench.bench.measure.processes import Processes
 from mobilebench.bench.measure.quantized_fidelity import beside_float32, why_far
+from mobilebench.bench.measure.stages import time_stages
 from mobilebench.bench.measure.timing import take_round, time_kernels
 from mobilebench.bench.models.heads import CLASS_AXIS
 from mobilebench.bench.models.outputs import Floats, Outputs, Reference
@@ -55,6 +58,7 @@ class CellInputs:
     profiling: ProfilingInputs | None = None  # None: kernels are not timed
     evaluation: Evaluation | None = None  # None: accuracy is not measured
     layers: LayerCheck | None = None  # at int8, of what was quantized here
+    stage_images: tuple[Path, ...] = ()  # none: the stages around the inference are not timed
     tell: Callable[[str], None] = _tell_nobody  # called with what begins
 
 
@@ -93,6 +97,7 @@ def _measure_once(config: MeasurementConfig, inputs: CellInputs) -> CellResult:
         cell.record_memory_and_copies()
         cell.count_instructions()
         cell.measure_accuracy()
+        cell.time_stages()
         kernel_profile = cell.profile_kernels()
         after = processes.device_state()
         lost = [attempt.error for attempt in cell.attempts if attempt.status in _LOST]
@@ -112,6 +117,7 @@ class _CellMeasurement:
         self._processes = processes
         self._before: DeviceState | None = None
         self._expected_ms: dict[str, float] = {}  # of an inference, by runtime
+        self._workloads: dict[str, Workload] = {}  # as they were loaded, by runtime
 
     def open_device(self) -> DeviceState | None:
         """Open a session for those that need one; return the device's state before measuring.
@@ -142,6 +148,7 @@ class _CellMeasurement:
             if attempt.ok:
                 with failing(attempt):
                     self._inputs.tell(f"{attempt.runtime}'s first inferences")
+                    attempt.first_inference_ms = self._call(attempt, "first_inference_ms")
                     self._compare(attempt)
                     if attempt.ok:
                         self._expected_ms[attempt.runtime] = self._call(
@@ -210,6 +217,23 @@ class _CellMeasurement:
                 attempt.pytorch_accuracy = pytorch
                 attempt.remarks += doubts(evaluation, attempt.accuracy)
 
+    def time_stages(self) -> None:
+        """Time what is around an inference too, each runtime in a process that does all of it."""
+        files, config = self._inputs.stage_images, self._config
+        for attempt in self.attempts if files else ():
+            if not attempt.ok:
+                continue
+            self._inputs.tell(f"the stages of {attempt.runtime}, from file to answer")
+            workload = self._workloads[attempt.runtime]
+            try:
+                attempt.stages = time_stages(
+                    attempt.runtime, workload, config.threads, files, config.time_limit_s
+                )
+            except (BenchError, WorkerError) as error:
+                attempt.remarks.append(f"stages were not timed: {error}")
+                continue
+            attempt.remarks += filter(None, [attempt.stages.doubt])
+
     def profile_kernels(self) -> KernelProfile | None:
         """Time every kernel of TVM's artifact inside the network."""
         inputs, config = self._inputs.profiling, self._config
@@ -248,8 +272,10 @@ class _CellMeasurement:
         attempt.version = self._processes.start(runtime)  # before what may take long for nothing
         workload = replace(self._inputs.workload, saturates=self._saturates())
         workload = convert_for(entry, workload, config.cache_dir, config.time_limit_s)
+        self._workloads[runtime] = workload
+        read_files_of(workload)
         self._processes[runtime].resume()
-        self._call(attempt, "load", workload, config.threads)
+        attempt.load_ms = self._call(attempt, "load", workload, config.threads)
         attempt.loaded = self._call(attempt, "usage")
         attempt.notes = self._call(attempt, "notes")
 

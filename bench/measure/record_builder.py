@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 from mobilebench.bench.build.artifact import Artifact, Manifest
 from mobilebench.bench.clock import utc_now
@@ -12,6 +13,7 @@ from mobilebench.bench.measure.plan import cell_key
 from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.preparation import Prepared
 from mobilebench.bench.measure.run_context import RunContext
+from mobilebench.bench.measure.stages import StageTimes
 from mobilebench.bench.models.input_type import PIXELS
 from mobilebench.bench.models.onnx_export import OnnxModel, Quantization
 from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
@@ -51,6 +53,8 @@ def make_record(
         warnings="; ".join(
             [*cell.weights.remarks, *_flushed(exported), *prepared.remarks, *attempt.remarks]
         ),
+        load_ms=attempt.load_ms,
+        first_inference_ms=attempt.first_inference_ms,
         instructions=attempt.instructions,
         round_trip_ms=attempt.round_trip_ms,
         host_to_device_ms=attempt.copies_ms[0] if attempt.copies_ms else None,
@@ -73,6 +77,8 @@ def make_record(
         )
     if attempt.accuracy and context.dataset:
         record = _with_accuracy(record, attempt, context.dataset.name)
+    if attempt.stages:
+        record = _with_stages(record, attempt.stages)
     if attempt.fidelity:
         record = _with_fidelity(record, attempt)
     if record.status == "ok":
@@ -203,6 +209,11 @@ def _with_accuracy(record: Record, attempt: Attempt, data: str) -> Record:
     pytorch = {f"pytorch_{name}": v for name, v in asdict(attempt.pytorch_accuracy).items()}
     beside = {name: value for name, value in pytorch.items() if name in COLUMNS}
     return replace(record, data=data, **asdict(attempt.accuracy), **beside)
+
+
+def _with_stages(record: Record, stages: StageTimes) -> Record:
+    columns: dict[str, Any] = {f"stage_{one}_ms": ms for one, ms in stages.stages_ms.items()}
+    return replace(record, end_to_end_ms=stages.whole_ms, stage_images=stages.images, **columns)
 
 
 def _with_fidelity(record: Record, attempt: Attempt) -> Record:

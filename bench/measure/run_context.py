@@ -30,6 +30,7 @@ class RunContext:
     cache_dir: Path
     dataset: Dataset | None = None
     calibration: Calibration = field(default_factory=Calibration)
+    stage_images: tuple[Path, ...] = ()  # on which all stages are timed; none: they are not
     networks: tuple[OnnxNetwork, ...] = ()  # of the user's own
     bundles: tuple[Bundle, ...] = ()  # measured instead of the suite's variants
 

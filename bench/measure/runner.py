@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from mobilebench.bench.build.build_service import BuildService
+from mobilebench.bench.config.suite import runs_here
 from mobilebench.bench.measure.attempt import CellResult
 from mobilebench.bench.measure.cell import CellInputs, measure_cell
 from mobilebench.bench.measure.dispatch import Dispatcher, Job
@@ -110,6 +111,7 @@ def _measure(
         profiling=prepared.profiling_inputs,
         evaluation=prepared.evaluation,
         layers=prepared.layers,
+        stage_images=context.stage_images if cell.is_single and runs_here(cell.target) else (),
         tell=partial(progress.step, cell.title),
     )
     config = context.measurement_config(cell.target, cell.threads, cell.streams)

@@ -76,9 +76,7 @@ def read_calibration(path: Path) -> Calibration:
     masks of the others; of VOC's layout those in `JPEGImages` alone.
     Raises BenchError if there are fewer than ten, or one is damaged.
     """
-    if not path.exists():
-        raise BenchError(f"calibration {path}: no such file or directory")
-    files = _files(path)
+    files = images_named(path, "calibration")
     if len(files) < LEAST_IMAGES:
         raise BenchError(
             f"calibration {path}: has {len(files)} images; give at least {LEAST_IMAGES}, better "
@@ -93,7 +91,13 @@ def read_calibration(path: Path) -> Calibration:
     return Calibration(directory.resolve().name, taken, digest.hexdigest())
 
 
-def _files(path: Path) -> tuple[Path, ...]:
+def images_named(path: Path, what: str) -> tuple[Path, ...]:
+    """Return the images below a directory or that data name, as `read_calibration` has it.
+
+    Raises BenchError, which begins with `what`, if there is nothing of that path.
+    """
+    if not path.exists():
+        raise BenchError(f"{what} {path}: no such file or directory")
     if path.suffix.lower() == ".json":
         return coco.read_files(path)
     lists = (path / voc.MASKS, path / voc.SPLIT)
@@ -104,7 +108,7 @@ def _files(path: Path) -> tuple[Path, ...]:
         return labels.read(path, MAX_CLASSES, usual_names(CLASSIFY, CLASSES[CLASSIFY])).files
     if not path.is_dir():
         raise BenchError(
-            f"calibration {path}: is not a directory of images, nor a list that --data takes"
+            f"{what} {path}: is not a directory of images, nor a list that --data takes"
         )
     photos = path / VOC_IMAGES
     below = photos if photos.is_dir() else path

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from mobilebench.bench.runtimes.in_process import FileRuntime
+from mobilebench.bench.runtimes.in_process import FileRuntime, elapsed_ms
 from mobilebench.bench.runtimes.model_files import ModelFiles
 
 ONNX, CONVERTED = "model.onnx", "converted"  # in a model's archive
@@ -37,8 +37,11 @@ class _Served:
     def version(self) -> str:
         return version(self._package)
 
-    def load(self, archive: str, shapes: Mapping[str, Any], threads: int) -> None:
-        """Load what an archive has; `shapes` are those of the input and of each output by name."""
+    def load(self, archive: str, shapes: Mapping[str, Any], threads: int) -> float:
+        """Load what an archive has; `shapes` are those of the input and of each output by name.
+
+        Returns the milliseconds from the unpacked files on.
+        """
         directory = Path(archive).with_suffix("")
         with zipfile.ZipFile(archive) as packed:
             packed.extractall(directory)
@@ -46,7 +49,7 @@ class _Served:
         outputs = {name: tuple(shape) for name, shape in shapes["outputs"].items()}
         has_own = converted if converted.exists() else None
         files = ModelFiles(directory / ONNX, has_own, tuple(shapes["input"]), outputs)
-        self._runtime.take(files, threads)
+        return elapsed_ms(self._runtime.take, files, threads)
 
     def infer(self, inputs: str, outputs: str) -> None:
         """Read inputs from one file (.npy), and write the outputs to another (.npz)."""

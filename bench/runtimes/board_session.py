@@ -80,9 +80,6 @@ class BoardSession(TvmRuntime):
         with self._noticing_loss():
             self._runtimes.pop(name).child.kill()
 
-    def _path(self, name: str) -> str:
-        return str(self._device.session.get_function("tvm.rpc.server.workpath")(name))
-
     def _python(self) -> str:
         """Return the Python that runs the board's server, or the one that its environment names.
 

@@ -2,7 +2,8 @@
 
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +23,13 @@ if TYPE_CHECKING:  # boards have no more of this project than a class that runs 
 _NANOSECONDS_PER_MS = 1e6
 
 
+def elapsed_ms(work: Callable[..., object], *args: Any) -> float:
+    """Return the milliseconds that a call takes."""
+    start = time.perf_counter_ns()
+    work(*args)
+    return (time.perf_counter_ns() - start) / _NANOSECONDS_PER_MS
+
+
 class InProcessRuntime(ABC):
     """A runtime whose inference is a Python call; subclasses say how to load and to run one."""
 
@@ -31,8 +39,15 @@ class InProcessRuntime(ABC):
         self._cpus = own_cpus()  # before a library has placed its threads
         self._batch = 1
 
+    def load(self, workload: "Workload", threads: int) -> float:
+        """Make the model ready; return the milliseconds that this took.
+
+        They begin when the process has started and imported the runtime.
+        """
+        return elapsed_ms(self.prepare, workload, threads)
+
     @abstractmethod
-    def load(self, workload: "Workload", threads: int) -> None:
+    def prepare(self, workload: "Workload", threads: int) -> None:
         """Make the model ready and put a first input in place."""
 
     @abstractmethod
@@ -50,6 +65,10 @@ class InProcessRuntime(ABC):
     def _answer(self, images: Floats) -> Outputs:
         self.set_input(images)
         return tuple(np.array(output) for output in self.run())
+
+    def first_inference_ms(self) -> float:
+        """Return the milliseconds that one inference takes, the first one."""
+        return elapsed_ms(self.run)
 
     def warm_up(self, seconds: float) -> float:
         """Run for about so long, three times at least; return the last median in milliseconds."""
@@ -87,7 +106,7 @@ class FileRuntime(InProcessRuntime):
     runtime's package, and small modules of this project.
     """
 
-    def load(self, workload: "Workload", threads: int) -> None:
+    def prepare(self, workload: "Workload", threads: int) -> None:
         """Load the files of a workload."""
         self.take(workload.files, threads)
 

@@ -10,9 +10,9 @@ from mobilebench.bench.runtimes.runtime import Workload
 class Inductor(TorchRuntime):
     """`torch.compile` with freezing: constants are folded and weights are packed."""
 
-    def load(self, workload: Workload, threads: int) -> None:
+    def prepare(self, workload: Workload, threads: int) -> None:
         """Compile the model, which takes a minute."""
-        super().load(workload, threads)
+        super().prepare(workload, threads)
         config.freezing = True
         config.compile_threads = 1  # no pool of compilers that outlives this process
         self._model = torch.compile(self._model)

@@ -92,7 +92,7 @@ def _compile(path: Path, threads: int) -> Any:
 class OpenVino(InProcessRuntime):
     """The compiled model, at int8 of the graph that `quantize` has found to be faster."""
 
-    def load(self, workload: Workload, threads: int) -> None:
+    def prepare(self, workload: Workload, threads: int) -> None:
         """Compile the model for this CPU."""
         path, self._graph = workload.onnx_path, ""
         if workload.converted:

@@ -15,7 +15,7 @@ from mobilebench.bench.runtimes.runtime import Workload
 class TorchRuntime(InProcessRuntime):
     """The reference model in inference mode, channels last."""
 
-    def load(self, workload: Workload, threads: int) -> None:
+    def prepare(self, workload: Workload, threads: int) -> None:
         """Build the model and load its weights."""
         torch.set_num_threads(threads)
         torch.set_grad_enabled(False)

@@ -84,8 +84,15 @@ class Runtime(Protocol):
     Methods are called in this order; `load` once.
     """
 
-    def load(self, workload: Workload, threads: int) -> None:
-        """Make the model ready to run on that many threads."""
+    def load(self, workload: Workload, threads: int) -> float:
+        """Make the model ready to run on that many threads; return the milliseconds it took.
+
+        They are counted inside the process, from files to a model that is ready for an input.
+        """
+        ...
+
+    def first_inference_ms(self) -> float:
+        """Return the milliseconds that one inference takes on the input in place, the first one."""
         ...
 
     def infer(self, inputs: Floats) -> Outputs:

@@ -53,6 +53,7 @@ class _Loaded:
 
     library: Any
     machine: Any
+    batch: int
     timers: dict[int, Any] = field(default_factory=dict)
 
 
@@ -107,30 +108,40 @@ class TvmRuntime:
         with self._noticing_loss():
             return replace(self._device.state(), accelerator=self._accelerator)
 
-    def load(self, workload: Workload, threads: int) -> None:
-        """Ship the library and open a virtual machine on it; what is loaded already is taken up."""
+    def load(self, workload: Workload, threads: int) -> float:
+        """Ship the library and open a virtual machine on it; what is loaded already is taken up.
+
+        Returns the milliseconds that loading took on the device, 0 for what was loaded already.
+        """
         if workload.library is None:
             raise BenchError(f"{workload.variant.name}: nothing was built for TVM to run")
-        if workload.library not in self._loaded:
-            name = f"{len(self._loaded)}-{workload.library.name}"
-            with self._noticing_loss():
-                self._device.session.upload(str(workload.library), name)
-                library = self._device.session.load_module(name)
-                if workload.params_path:
-                    library.get_function("load_params", True)(self._send(workload.params_path))
-                machine = vm.VirtualMachine(library, self._tvm_device)
-            self._loaded[workload.library] = _Loaded(library, machine)
+        if workload.library in self._loaded:
             self._current = self._loaded[workload.library]
-            with self._noticing_loss():
-                # Zeros would be easier than an image: what is constant is fast to emulate.
-                self._put(_noise(workload))
-        self._current = self._loaded[workload.library]
-        self._batch = workload.batch
+            return 0.0
+        name = f"{len(self._loaded)}-{workload.library.name}"
+        with self._noticing_loss():
+            self._device.session.upload(str(workload.library), name)
+            params = self._send(workload.params_path) if workload.params_path else ""
+            load_ms = self._device.load_ms(self._path(name), params, self._target)
+            library = self._device.session.load_module(name)
+            if params:
+                library.get_function("load_params", True)(params)
+            machine = vm.VirtualMachine(library, self._tvm_device)
+        self._current = self._loaded[workload.library] = _Loaded(library, machine, workload.batch)
+        with self._noticing_loss():
+            # Zeros would be easier than an image: what is constant is fast to emulate.
+            self._put(_noise(workload))
+        return load_ms
+
+    def first_inference_ms(self) -> float:
+        """Return the milliseconds that one inference takes on the device, the first one."""
+        with self._noticing_loss():
+            return self._device.call_ms(self._current.machine.module, "invoke_stateful", ENTRY)
 
     def infer(self, inputs: Inputs) -> Outputs:
         """Return outputs (N, ...) for N inputs, a batch at a time."""
         with self._noticing_loss():
-            return in_batches(inputs, self._batch, self._round_trip)
+            return in_batches(inputs, self._current.batch, self._round_trip)
 
     def warm_up(self, seconds: float) -> float:
         """Run for about so long, three times at least; return the last median in milliseconds."""
@@ -275,6 +286,10 @@ class TvmRuntime:
         """Ship a file for the library loaded next; returns its path on the device."""
         name = f"{len(self._loaded)}-{file.name}"
         self._device.session.upload(str(file), name)
+        return self._path(name)
+
+    def _path(self, name: str) -> str:
+        """Return the path of a shipped file on the device."""
         return str(self._device.session.get_function("tvm.rpc.server.workpath")(name))
 
     def _put(self, image: Inputs) -> None:

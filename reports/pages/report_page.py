@@ -21,14 +21,17 @@ from mobilebench.reports.pages.memory_page import MemoryPage, write_memory
 from mobilebench.reports.pages.operators_page import OperatorsPage, write_operators
 from mobilebench.reports.pages.rendering import Link, render, with_pictures
 from mobilebench.reports.pages.site import PAGE, navigation, write_site
+from mobilebench.reports.plots.cold_start_plots import draw_cold_starts
 from mobilebench.reports.plots.plot import Plot
 from mobilebench.reports.plots.precision_plots import draw_precisions
 from mobilebench.reports.plots.results_plots import draw
 from mobilebench.reports.plots.roofline_plot import draw_rooflines
+from mobilebench.reports.plots.stages_plots import draw_stages
 from mobilebench.reports.plots.throughput_plot import draw_throughput
 from mobilebench.reports.records.record import UNSUPPORTED
 from mobilebench.reports.records.store import Store
 from mobilebench.reports.tables.accuracy_table import accuracy_tables
+from mobilebench.reports.tables.cold_start_table import cold_start_tables
 from mobilebench.reports.tables.frames import (
     Setup,
     gather,
@@ -49,6 +52,7 @@ from mobilebench.reports.tables.results_table import (
     unsupported_table,
     warnings_table,
 )
+from mobilebench.reports.tables.stages_table import stage_tables
 from mobilebench.reports.tables.table import Table
 from mobilebench.reports.tables.throughput_table import throughput_tables
 
@@ -123,12 +127,16 @@ def _fill(directory: Path, content: Content, glance: Glance, tonight: Tonight | 
         *draw(frame, directory),
         *draw_precisions(frame, directory),
         *draw_throughput(frame, directory),
+        *draw_cold_starts(frame, directory),
+        *draw_stages(frame, directory),
         *draw_rooflines(kernels, directory),
     ]
     results = [
         *result_tables(frame),
         *precisions_table(frame),
         *throughput_tables(frame),
+        *cold_start_tables(frame),
+        *stage_tables(frame),
         *accuracy_tables(frame),
         *family_tables(kernels),
     ]

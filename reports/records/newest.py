@@ -6,10 +6,20 @@ import sqlalchemy as sa
 
 from mobilebench.reports.records.database import StoreDatabase
 from mobilebench.reports.records.record import COLUMNS, Record
-from mobilebench.reports.records.schema import CELL, EXAMINED, KERNELS, RECORDS
+from mobilebench.reports.records.schema import CELL, CONFIRMATIONS, EXAMINED, KERNELS, RECORDS
 
 _ROWS_AT_ONCE = 500
 _NETWORK = ("variant", "weights", "precision", "runtime")
+
+
+def count_written(database: StoreDatabase, run_ids: Sequence[str]) -> tuple[int, int]:
+    """Return how many records and how many confirmations runs have: neither ever gets less."""
+    counted = (
+        sa.select(sa.func.count()).select_from(table).where(table.c.run_id.in_(run_ids))
+        for table in (RECORDS, CONFIRMATIONS)
+    )
+    records, confirmations = (int(database.ask(one)[0][0]) for one in counted)
+    return records, confirmations
 
 
 def targets_of(database: StoreDatabase) -> list[str]:

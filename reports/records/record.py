@@ -135,6 +135,38 @@ class Record:
     device_to_host_ms: float | None = None
     """Output from a GPU to the CPU beside it; median."""
 
+    # cold start, once in a fresh process of the runtime; files are in the file cache
+    load_ms: float | None = None
+    """From the files of the network, in the runtime's own form, to a model that is ready for an
+    input. It begins when the process has started and imported the runtime."""
+    first_inference_ms: float | None = None
+    """The first inference after that, on an input that is in place: memory is touched and threads
+    are started for the first time."""
+
+    # end to end, on this machine: means over the middle half of repetitions, ranked by their sums
+    stage_decode_ms: float | None = None
+    """From a file in the file cache to the pixels of an upright image in the network's channels."""
+    stage_resize_ms: float | None = None
+    """To the size at which the network sees them."""
+    stage_normalise_ms: float | None = None
+    """To the network's input: a classifier's centre, or what lies beside an image, included."""
+    stage_inference_ms: float | None = None
+    """Input handed over, inference, outputs taken back, in the process that decodes."""
+    stage_boxes_ms: float | None = None
+    """Of a detector: boxes from codes, and scores from logits, of every anchor."""
+    stage_suppress_ms: float | None = None
+    """Of a detector: boxes left out that overlap a better one of their class."""
+    stage_label_ms: float | None = None
+    """Of a segmenter: the class of each pixel of the output."""
+    stage_mask_ms: float | None = None
+    """Of a segmenter: the mask enlarged to the image's own size."""
+    stage_top_k_ms: float | None = None
+    """Of a classifier: its five likeliest classes."""
+    end_to_end_ms: float | None = None
+    """All stages, timed as one beside them."""
+    stage_images: int | None = None
+    """How many images the stages were timed on."""
+
     # size
     macs: int
     """Multiply-accumulate operations of one inference."""

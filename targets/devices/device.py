@@ -23,6 +23,7 @@ _LONGEST_COOLING_S = 180.0
 _VERSION = re.compile(r"""^\s*__version__ = (?:version = )?['"]([^'"]+)""", re.MULTILINE)
 _NOT_MAPPED = "failed to map segment"  # as the dynamic loader says it
 _CONTAINER = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")  # the identifier of a container
+_RPC_DEVICES = 128  # times the session's number, added to the type of a device behind RPC
 _BIG_CORES = 1  # TVM's affinity mode; where all are alike, it means all of them
 
 
@@ -94,6 +95,8 @@ class Device:
             self._forget_peak = module.get_function("forget_peak")
             self._heap = module.get_function("heap")
             self._count_instructions = module.get_function("count_instructions")
+            self._time_call = module.get_function("time_call")
+            self._time_load = module.get_function("time_load")
             self._architecture = str(module.get_function("architecture")())
         except Exception as error:
             if lost := connection.ended():
@@ -235,6 +238,20 @@ class Device:
         """
         counted = int(self._count_instructions(module, function, argument))
         return counted if counted >= 0 else None
+
+    def call_ms(self, module: Any, function: str, argument: str) -> float:
+        """Return the milliseconds that one call of a module's function takes on the device."""
+        return float(self._time_call(module, function, argument))
+
+    def load_ms(self, library: str, params: str, target: Target) -> float:
+        """Return the milliseconds from a network's files, by their paths there, to a machine.
+
+        That is a virtual machine, ready for an input; it is given back. `params` is empty where the
+        library finds its weights itself.
+        """
+        there = self.tvm_device(target)
+        kind = there.dlpack_device_type() % _RPC_DEVICES
+        return float(self._time_load(library, params, kind, there.index))
 
     def state(self) -> DeviceState:
         """Read the device's description and state, and time the calibration kernel on it."""

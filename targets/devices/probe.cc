@@ -84,6 +84,61 @@ int Settle(void*, const TVMFFIAny* args, int32_t count, TVMFFIAny* result) {
   return 0;
 }
 
+void Release(const TVMFFIAny& value) {
+  if (value.type_index >= kTVMFFIStaticObjectBegin) TVMFFIObjectDecRef(value.v_obj);
+}
+
+TVMFFIAny Text(const char* text) {
+  TVMFFIAny value{};
+  value.type_index = kTVMFFIRawStr;
+  value.v_c_str = text;
+  return value;
+}
+
+TVMFFIAny Integer(int64_t number) {
+  TVMFFIAny value{};
+  ReturnInteger(number, &value);
+  return value;
+}
+
+void ReturnFloat(double number, TVMFFIAny* result) {
+  *result = TVMFFIAny{};
+  result->type_index = kTVMFFIFloat;
+  result->v_float64 = number;
+}
+
+// Calls a global function of this runtime; what it returns is to be released.
+int CallGlobal(const char* name, const TVMFFIAny* args, int32_t count, TVMFFIAny* result) {
+  TVMFFIObjectHandle function = nullptr;
+  TVMFFIByteArray bytes{name, strlen(name)};
+  if (TVMFFIFunctionGetGlobal(&bytes, &function)) return -1;
+  if (!function) return Refuse("this runtime lacks a function for modules");
+  int code = TVMFFIFunctionCall(function, const_cast<TVMFFIAny*>(args), count, result);
+  TVMFFIObjectDecRef(function);
+  return code;
+}
+
+// Finds a function of a module, to be released.
+int FindFunction(const TVMFFIAny& module, const TVMFFIAny& name, TVMFFIAny* function) {
+  TVMFFIAny in_imports{};
+  in_imports.type_index = kTVMFFIBool;
+  in_imports.v_int64 = 1;
+  const TVMFFIAny wanted[] = {module, name, in_imports};
+  if (CallGlobal("ffi.ModuleGetFunction", wanted, 3, function)) return -1;
+  if (function->type_index != kTVMFFIFunction) return Refuse("the module has no such function");
+  return 0;
+}
+
+// Finds a function of a module and calls it; what it returns is to be released.
+int CallOf(const TVMFFIAny& module, const char* name, const TVMFFIAny* args, int32_t count,
+           TVMFFIAny* result) {
+  TVMFFIAny function{};
+  if (FindFunction(module, Text(name), &function)) return -1;
+  int code = TVMFFIFunctionCall(function.v_obj, const_cast<TVMFFIAny*>(args), count, result);
+  Release(function);
+  return code;
+}
+
 __attribute__((constructor)) void RegisterSettle() {
   static const char name[] = "mobilebench.settle";
   TVMFFIByteArray bytes{name, sizeof(name) - 1};
@@ -134,9 +189,7 @@ EXPORT int __tvm_ffi_calibrate(void*, const TVMFFIAny*, int32_t, TVMFFIAny* resu
   (void)sink;
   free(memory);
   qsort(times, 9, sizeof(double), OrderDoubles);
-  *result = TVMFFIAny{};
-  result->type_index = kTVMFFIFloat;
-  result->v_float64 = times[4];
+  ReturnFloat(times[4], result);
   return 0;
 }
 
@@ -236,23 +289,61 @@ EXPORT int __tvm_ffi_count_instructions(void*, const TVMFFIAny* args, int32_t co
     ReturnInteger(-1, result);
     return 0;
   }
-  TVMFFIObjectHandle get_function;
-  TVMFFIByteArray name{"ffi.ModuleGetFunction", 21};
-  if (TVMFFIFunctionGetGlobal(&name, &get_function)) return -1;
-  if (!get_function) return Refuse("this runtime finds no functions of modules");
-  TVMFFIAny here{};
-  here.type_index = kTVMFFIBool;
-  TVMFFIAny wanted[] = {args[0], args[1], here}, argument = args[2], function{}, ignored{};
-  int code = TVMFFIFunctionCall(get_function, wanted, 3, &function);
-  TVMFFIObjectDecRef(get_function);
-  if (code) return code;
-  if (function.type_index != kTVMFFIFunction) return Refuse("the module has no such function");
+  TVMFFIAny argument = args[2], function{}, ignored{};
+  if (FindFunction(args[0], args[1], &function)) return -1;
   int64_t before = InstructionCount();
-  code = TVMFFIFunctionCall(function.v_obj, &argument, 1, &ignored);
+  int code = TVMFFIFunctionCall(function.v_obj, &argument, 1, &ignored);
   int64_t after = InstructionCount();
-  TVMFFIObjectDecRef(function.v_obj);
+  Release(function);
   if (code) return code;
-  if (ignored.type_index >= kTVMFFIStaticObjectBegin) TVMFFIObjectDecRef(ignored.v_obj);
+  Release(ignored);
   ReturnInteger(after - before, result);
   return 0;
+}
+
+// time_call(module, function, argument): milliseconds that one call of a module's function takes.
+EXPORT int __tvm_ffi_time_call(void*, const TVMFFIAny* args, int32_t count, TVMFFIAny* result) {
+  if (count != 3) return Refuse("give a module, the name of its function, and an argument");
+  TVMFFIAny argument = args[2], function{}, ignored{};
+  if (FindFunction(args[0], args[1], &function)) return -1;
+  double start = Milliseconds();
+  int code = TVMFFIFunctionCall(function.v_obj, &argument, 1, &ignored);
+  double taken = Milliseconds() - start;
+  Release(function);
+  if (code) return code;
+  Release(ignored);
+  ReturnFloat(taken, result);
+  return 0;
+}
+
+// time_load(library, params, device type, device): milliseconds from the files of a network to a
+// virtual machine that is ready for an input. Empty `params`: the library finds its weights itself.
+// What was loaded is given back.
+EXPORT int __tvm_ffi_time_load(void*, const TVMFFIAny* args, int32_t count, TVMFFIAny* result) {
+  constexpr int kPooled = 2;  // tvm::runtime::memory::AllocatorType
+  char params[4096];
+  if (count != 4 || !GetString(args[1], params, sizeof(params)) ||
+      args[2].type_index != kTVMFFIInt) {
+    return Refuse("give the paths of a library and of its weights, and a device");
+  }
+  TVMFFIAny library{}, machine{}, ignored{};
+  // Shapes are computed on the CPU, which is named where it is not the device.
+  const TVMFFIAny devices[] = {args[2],          args[3],    Integer(kPooled),
+                               Integer(kDLCPU), Integer(0), Integer(kPooled)};
+  int32_t named = args[2].v_int64 == kDLCPU ? 3 : 6;
+  double start = Milliseconds();
+  int code = CallGlobal("ffi.ModuleLoadFromFile", args, 1, &library);
+  if (!code && params[0]) {
+    code = CallOf(library, "load_params", args + 1, 1, &ignored);
+    Release(ignored);
+    ignored = TVMFFIAny{};
+  }
+  if (!code) code = CallOf(library, "vm_load_executable", nullptr, 0, &machine);
+  if (!code) code = CallOf(machine, "vm_initialization", devices, named, &ignored);
+  double taken = Milliseconds() - start;
+  Release(ignored);
+  Release(machine);
+  Release(library);
+  if (!code) ReturnFloat(taken, result);
+  return code;
 }

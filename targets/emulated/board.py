@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
 import psutil
@@ -25,10 +24,12 @@ from mobilebench.targets.emulated.packages import Say, fetch_runtime
 from mobilebench.targets.emulated.qemu import cpu_of, find_qemu
 from mobilebench.targets.emulated.running import Running, note_running, running_boards, running_file
 from mobilebench.targets.errors import BenchError
+from mobilebench.targets.loopback import require_loopback
 from mobilebench.targets.processes.worker import START_LIMIT_S
 from mobilebench.targets.rpc.tracker import Tracker, boards_of
 
 LOOPBACK = "127.0.0.1"
+_DANGER = "whoever reaches it may execute code here, because TVM's RPC asks nobody who they are"
 _FAREWELL_S = 60.0
 _POLL_S = 0.2
 
@@ -68,7 +69,7 @@ def start_boards(
     """
     if not target.emulated:
         raise BenchError(f"target {target.name}: it is not an emulated board; emulated-arm is one")
-    _require_loopback(host, insecure_bind)
+    require_loopback(host, insecure_bind, _DANGER)
     if running_boards(cache_dir, target.name):
         raise BenchError(
             f"target {target.name}: its boards run already; `mobilebench board stop {target.name}`"
@@ -120,19 +121,6 @@ def stop_boards(target: Target, cache_dir: Path) -> bool:
         _end(list(running.alive()))
     running_file(cache_dir, target.name).unlink(missing_ok=True)
     return running is not None
-
-
-def _require_loopback(host: str, insecure_bind: bool) -> None:
-    try:
-        loopback = ip_address(host).is_loopback
-    except ValueError:
-        raise BenchError(f"host {host!r}: give the address of a network interface") from None
-    if not loopback and not insecure_bind:
-        raise BenchError(
-            f"host {host}: whoever reaches it may execute code here, because TVM's RPC asks nobody "
-            "who they are; use a tunnel to 127.0.0.1 (docs/guide/12-connect-boards-safely.md), or "
-            "say --insecure-bind"
-        )
 
 
 def _spawn(command: Sequence[str], log: Path) -> psutil.Process:

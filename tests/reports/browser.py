@@ -34,7 +34,11 @@ class Browser:
 
     def open(self, page: Path) -> None:
         """Open a file and wait until it has loaded."""
-        self._call("Page.navigate", url=page.as_uri())
+        self.visit(page.as_uri())
+
+    def visit(self, url: str) -> None:
+        """Open a page and wait until it has loaded."""
+        self._call("Page.navigate", url=url)
         while self._next().get("method") != "Page.loadEventFired":
             pass
 

@@ -1,10 +1,12 @@
 """Run this bundle on images with TVM's runtime alone.
 
-    python run.py IMAGE... [--top 5] [--threads N] [--json]
+    python run.py IMAGE... [--top 5] [--threads N] [--json] [--save-mask FILE]
+    python run.py IMAGE... --time N [--json]
     python run.py --check
 
-It needs apache-tvm, whose compiler is not loaded, and Pillow to read images. Exit code 0 if all is
-well, 1 if `--check` finds other outputs than the stored ones, 2 if something cannot be run.
+It needs apache-tvm, whose compiler is not loaded, and Pillow to read images. Exit code 0 if all
+is well, 1 if `--check` finds other outputs than the stored ones or the stages of `--time` do not
+add up to the whole, 2 if something cannot be run.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ import os
 import platform
 import re
 import struct
+import time
 from array import array
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
@@ -42,6 +47,8 @@ MACHINES = {62: "x86_64", 183: "aarch64"}  # in an ELF header
 SHOWN = 0.3  # lowest score of a detection, as TensorFlow's exported detectors have it
 PIXELS = "uint8"  # the type of an input that takes the pixels of an image
 DAMAGE = (OSError, EOFError, SyntaxError, ValueError, IndexError, struct.error)  # Pillow's
+APART_PERCENT = 3  # that the sum of all stages may be from the whole
+MOST_AGAIN = 5  # times as often stages are timed until they agree
 OVERLAP = 0.6  # of two boxes of a class; the better one is kept
 
 
@@ -237,30 +244,55 @@ def read_image(path: Path, task: str, wanted: dict[str, Any], dtype: str = "floa
     detector all of it, stretched; a segmenter all of it in the upper left corner, on the mean
     colour.
     """
+    image = decoded(path, len(wanted["mean"]))
+    return normalised(resized(image, task, wanted), task, wanted, dtype, path)
+
+
+def decoded(path: Path, channels: int) -> Any:
+    """Return Pillow's image of a file, upright, with so many channels."""
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
         raise BundleError("package pillow is missing; pip install pillow") from error
     try:
         with Image.open(path) as opened:
-            image = with_channels(ImageOps.exif_transpose(opened), len(wanted["mean"]))
+            return with_channels(ImageOps.exif_transpose(opened), channels)
     except (*DAMAGE, Image.DecompressionBombError) as error:
         raise BundleError(f"image {path}: {error}; give an image that Pillow reads") from error
-    height, width = wanted["height"], wanted["width"]
+
+
+def resized(image: Any, task: str, wanted: dict[str, Any]) -> Any:
+    """Return an image at the size at which the network sees it.
+
+    For a classifier it is one of Pillow, for others pixels between neighbours (H, W, channels).
+    """
     if task != "classify":
-        return between_neighbours(image, task, wanted, dtype)
-    if wanted["resize"]:  # channels one by one: Pillow would weigh colours with transparency
-        scale = wanted["resize"] / min(image.size)
-        size = [max(1, round(side * scale)) for side in image.size]
-        bands = [one.resize(size, Image.Resampling.BILINEAR) for one in image.split()]
-        image = Image.merge(image.mode, bands)
-    left, top = (image.width - width) // 2, (image.height - height) // 2
+        return between_neighbours(image, task, wanted)
+    if not wanted["resize"]:
+        return image
+    from PIL import Image
+
+    scale = wanted["resize"] / min(image.size)
+    size = [max(1, round(side * scale)) for side in image.size]
+    # Channels one by one: Pillow would weigh colours with transparency.
+    bands = [one.resize(size, Image.Resampling.BILINEAR) for one in image.split()]
+    return Image.merge(image.mode, bands)
+
+
+def normalised(shown: Any, task: str, wanted: dict[str, Any], dtype: str, path: Path) -> bytes:
+    """Return the input that is made of what `resized` returns; `path` is named in a refusal."""
+    if task != "classify":
+        return on_mean_colour(shown, wanted, dtype)
+    from PIL import Image
+
+    height, width = wanted["height"], wanted["width"]
+    left, top = (shown.width - width) // 2, (shown.height - height) // 2
     if left < 0 or top < 0:
         raise BundleError(
-            f"image {path}: is {image.width}x{image.height}, the network takes "
+            f"image {path}: is {shown.width}x{shown.height}, the network takes "
             f"{width}x{height}; make it larger"
         )
-    image = image.crop((left, top, left + width, top + height))
+    image = shown.crop((left, top, left + width, top + height))
     if dtype == PIXELS:
         return bytes(image.tobytes())
     planes = []
@@ -308,7 +340,7 @@ def as_rgb(image: Any) -> Any:
     return image.convert("RGB")
 
 
-def between_neighbours(image: Any, task: str, wanted: dict[str, Any], dtype: str) -> bytes:
+def between_neighbours(image: Any, task: str, wanted: dict[str, Any]) -> Any:
     """Return what a detector or a segmenter is shown, resized as TensorFlow does it.
 
     A pixel is made of its four neighbours, none is averaged: `resize_bilinear`, before half-pixel
@@ -316,8 +348,8 @@ def between_neighbours(image: Any, task: str, wanted: dict[str, Any], dtype: str
     """
     import numpy as np
 
-    height, width = wanted["height"], wanted["width"]
-    sides = (height, width) if task == "detect" else fitting(image.height, image.width, wanted)
+    sides = (wanted["height"], wanted["width"])
+    sides = sides if task == "detect" else fitting(image.height, image.width, wanted)
     pixels = np.stack([np.asarray(one) for one in image.split()], axis=2)
     for axis, size in enumerate(sides):
         source = pixels.shape[axis]
@@ -329,16 +361,24 @@ def between_neighbours(image: Any, task: str, wanted: dict[str, Any], dtype: str
         high = np.minimum(low + 1, source - 1)
         first, second = (pixels.take(index, axis).astype(np.float32) for index in (low, high))
         pixels = first + (second - first) * share
+    return pixels
+
+
+def on_mean_colour(pixels: Any, wanted: dict[str, Any], dtype: str) -> bytes:
+    """Return the input whose upper left corner has these pixels (H, W, channels)."""
+    import numpy as np
+
+    height, width, (rows, columns) = wanted["height"], wanted["width"], pixels.shape[:2]
     mean, std = (np.array(wanted[key], np.float32) for key in ("mean", "std"))
     if dtype == PIXELS:
         whole = np.empty((height, width, len(mean)), np.uint8)
         whole[:] = np.clip(np.rint(np.array(wanted["mean"]) * 255), 0, 255)
-        whole[: sides[0], : sides[1]] = np.clip(np.rint(pixels), 0, 255)
+        whole[:rows, :columns] = np.clip(np.rint(pixels), 0, 255)
         return whole.tobytes()
     shown = np.zeros(
         (len(mean), height, width), np.float32
-    )  # the rest has the mean colour, which is 0
-    shown[:, : sides[0], : sides[1]] = ((pixels / 255 - mean) / std).transpose(2, 0, 1)
+    )  # elsewhere the mean colour, which is 0
+    shown[:, :rows, :columns] = ((pixels / 255 - mean) / std).transpose(2, 0, 1)
     return shown.tobytes()
 
 
@@ -377,18 +417,48 @@ def classify(outputs: list[Floats], manifest: dict[str, Any], top: int) -> list[
 
 def segment(outputs: list[Floats], manifest: dict[str, Any], top: int) -> list[Found]:
     """Return the classes that cover most pixels."""
+    return covered(labelled(outputs, manifest), top)
+
+
+def labelled(outputs: list[Floats], manifest: dict[str, Any]) -> Any:
+    """Return the class of each pixel (H, W) of the output."""
+    (logits,) = shaped(outputs, manifest)
+    if logits.shape[1] == 1:  # its sign tells two classes apart
+        return (logits[0, 0] > 0).astype("u1")
+    return logits[0].argmax(axis=0).astype("u1" if logits.shape[1] <= 256 else "u4")
+
+
+def covered(labels: Any, top: int) -> list[Found]:
+    """Return the classes that most pixels (H, W) have."""
     import numpy as np
 
-    (logits,) = shaped(outputs, manifest)
-    alone = logits.shape[1] == 1  # its sign tells two classes apart
-    labels = (logits[0, 0] > 0).astype(int) if alone else logits[0].argmax(axis=0)
-    shares = np.bincount(labels.ravel(), minlength=max(2, logits.shape[1])) / labels.size
+    shares = np.bincount(labels.ravel()) / labels.size
     best = np.argsort(-shares, kind="stable")[:top]
     return [{"class": int(one), "share": float(shares[one])} for one in best if shares[one]]
 
 
+def enlarged(labels: Any, shown: tuple[int, ...], size: tuple[int, int]) -> Any:
+    """Return the mask of an image of a size (height, width).
+
+    The labels' upper left corner, as large as the image was `shown`, is stretched to it: the
+    nearest label each, with corners aligned.
+    """
+    import numpy as np
+
+    rows, columns = (
+        np.floor((np.arange(new) * (old - 1) / max(new - 1, 1)) + 0.5).astype(np.int64)
+        for old, new in zip(shown, size, strict=True)
+    )
+    return labels[rows][:, columns]
+
+
 def detect(outputs: list[Floats], manifest: dict[str, Any], top: int) -> list[Found]:
-    """Return the best boxes, ymin, xmin, ymax and xmax in shares of the image's sides.
+    """Return the best boxes, ymin, xmin, ymax and xmax in shares of the image's sides."""
+    return suppressed(*boxes_and_scores(outputs, manifest), top)
+
+
+def boxes_and_scores(outputs: list[Floats], manifest: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the box (anchors, 4) and the scores (anchors, classes) of every anchor.
 
     Boxes are coded as in Faster R-CNN (arXiv 1506.01497, equation 2), times 10 and 5.
     """
@@ -400,7 +470,13 @@ def detect(outputs: list[Floats], manifest: dict[str, Any], top: int) -> list[Fo
     centres = anchors[:, :2] + sides / 2 + codes[:, :2] / 10 * sides
     sides = sides * np.exp(np.minimum(codes[:, 2:] / 5, 80))
     boxes = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1)
-    scores = 1 / (1 + np.exp(-logits[:, 1:].astype(np.float64)))  # the first is background's
+    return boxes, 1 / (1 + np.exp(-logits[:, 1:].astype(np.float64)))  # the first is background's
+
+
+def suppressed(boxes: Any, scores: Any, top: int) -> list[Found]:
+    """Return the best boxes of those that overlap no better one of their class too much."""
+    import numpy as np
+
     places, classes = np.nonzero(scores > SHOWN)
     kept: list[tuple[int, list[float]]] = []
     found: list[Found] = []
@@ -425,7 +501,70 @@ def overlap(box: list[float], other: list[float]) -> float:
     return shared / (areas - shared) if shared else 0.0
 
 
-TASKS = {"classify": classify, "detect": detect, "segment": segment}
+class Frame:
+    """A picture on its way from a file to an answer, one stage after the other."""
+
+    found: list[Found]  # in the end
+
+    def __init__(self, path: Path, model: Model, manifest: dict[str, Any], top: int) -> None:
+        """Take what all stages need."""
+        self.path, self.model, self.manifest, self.top = path, model, manifest, top
+
+    def decode(self) -> None:
+        """Read the file."""
+        self.image = decoded(self.path, len(self.manifest["preprocessing"]["mean"]))
+
+    def resize(self) -> None:
+        """Give the picture the size at which the network sees it."""
+        self.shown = resized(self.image, self.manifest["task"], self.manifest["preprocessing"])
+
+    def normalise(self) -> None:
+        """Make the network's input."""
+        (wanted,) = self.manifest["inputs"]
+        task, how = self.manifest["task"], self.manifest["preprocessing"]
+        self.given = normalised(self.shown, task, how, wanted["dtype"], self.path)
+        if wanted["layout"] == "NHWC" and wanted["dtype"] != PIXELS:
+            self.given = interleaved(self.given, wanted["shape"][3])
+
+    def infer(self) -> None:
+        """Hand over the input, run the network, and take its outputs."""
+        self.outputs = self.model(self.given)
+
+    def top_k(self) -> None:
+        """Find a classifier's likeliest classes."""
+        self.found = classify(self.outputs, self.manifest, self.top)
+
+    def decode_boxes(self) -> None:
+        """Make boxes and scores of a detector's outputs."""
+        self.boxes = boxes_and_scores(self.outputs, self.manifest)
+
+    def suppress(self) -> None:
+        """Leave out the boxes that overlap better ones."""
+        self.found = suppressed(*self.boxes, self.top)
+
+    def label(self) -> None:
+        """Find the class of each pixel of a segmenter's output."""
+        self.labels = labelled(self.outputs, self.manifest)
+        self.found = covered(self.labels, self.top)
+
+    def enlarge(self) -> None:
+        """Make the mask of the picture's own size."""
+        size = (self.image.height, self.image.width)
+        self.mask = enlarged(self.labels, self.shown.shape[:2], size)
+
+
+Stages = tuple[tuple[str, Callable[[Frame], None]], ...]
+INPUT: Stages = (
+    ("decode", Frame.decode),
+    ("resize", Frame.resize),
+    ("normalise", Frame.normalise),
+    ("inference", Frame.infer),
+)
+TASKS: dict[str, Stages] = {
+    "classify": (*INPUT, ("top-k", Frame.top_k)),
+    "detect": (*INPUT, ("boxes", Frame.decode_boxes), ("suppress", Frame.suppress)),
+    "segment": (*INPUT, ("label", Frame.label), ("mask", Frame.enlarge)),
+}
 OTHER = "other"  # the task of a network that says nothing about pictures
 
 
@@ -488,12 +627,21 @@ def main() -> int:
         help="threads per inference (as many as it was made for and as there are CPUs)",
     )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each image")
+    parser.add_argument(
+        "--time",
+        type=int,
+        metavar="N",
+        help="instead of answers print how long each stage takes, in N repetitions or more",
+    )
+    parser.add_argument(
+        "--save-mask",
+        type=Path,
+        metavar="FILE",
+        help="write a segmenter's class of each pixel of the image, as a grey PNG",
+    )
     parser.add_argument("--plugin", type=Path, help="library that adds OpenCL to TVM's runtime")
     options = parser.parse_args()
-    if not options.images and not options.check:
-        parser.error("name an image, or --check")
-    if options.top < 1:
-        parser.error("--top: give 1 or more")
+    check_options(parser, options)
     manifest = read_manifest()
     check_machine(manifest)
     if manifest["task"] not in (*TASKS, OTHER):
@@ -504,6 +652,8 @@ def main() -> int:
             f"{manifest['variant']}: takes and puts out {shapes}, which is no picture and "
             "no classes; leave out the images, or call Model from a program of your own"
         )
+    if options.save_mask and manifest["task"] != "segment":
+        raise BundleError(f"{manifest['variant']}: makes no masks; leave out --save-mask")
     if manifest["target"]["device_type"] == "opencl" and options.plugin is None:
         raise BundleError(
             "TVM's wheels do not support OpenCL; give a library that does with --plugin"
@@ -521,6 +671,8 @@ def main() -> int:
                   f"{'ok' if good else 'WRONG'}")  # fmt: skip
             if not good:
                 return 1
+        if options.time:
+            return time_all(model, manifest, options)
         answer_all(model, manifest, options)
     except (OSError, RuntimeError, ValueError, AttributeError) as error:
         reason = " ".join((str(error).strip() or type(error).__name__).splitlines()[-1].split())
@@ -528,18 +680,31 @@ def main() -> int:
     return 0
 
 
+def check_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """End with a line of the parser's if options do not go together."""
+    if not options.images and not options.check:
+        parser.error("name an image, or --check")
+    if options.top < 1:
+        parser.error("--top: give 1 or more")
+    if options.time is not None and (options.time < 1 or not options.images):
+        parser.error("--time: give an image, and 1 repetition or more")
+    if options.save_mask and len(options.images) != 1:
+        parser.error("--save-mask: give one image")
+
+
 def answer_all(model: Model, manifest: dict[str, Any], options: argparse.Namespace) -> None:
     """Print the network's answers for each image."""
     labels = (
         (HERE / manifest["labels"]).read_text("utf-8").splitlines() if manifest["labels"] else []
     )
-    (wanted,) = manifest["inputs"]
     for path in options.images:
-        image = read_image(path, manifest["task"], manifest["preprocessing"], wanted["dtype"])
-        if wanted["layout"] == "NHWC" and wanted["dtype"] != PIXELS:
-            image = interleaved(image, wanted["shape"][3])
-        outputs = model(image)
-        found = TASKS[manifest["task"]](outputs, manifest, options.top)
+        frame = Frame(path, model, manifest, options.top)
+        for name, stage in TASKS[manifest["task"]]:
+            if name != "mask" or options.save_mask:
+                stage(frame)
+        found = frame.found
+        if options.save_mask:
+            save_mask(frame.mask, options.save_mask)
         for one in found if labels else ():
             one["label"] = labels[one["class"]]
         if options.json:
@@ -549,6 +714,105 @@ def answer_all(model: Model, manifest: dict[str, Any], options: argparse.Namespa
         for one in found:
             box = " ".join(f"{side:.3f}" for side in one.get("box", ()))
             print(f"  {one['share']:6.2%}  {one['class']:4} {one.get('label', '')} {box}".rstrip())
+
+
+def save_mask(mask: Any, path: Path) -> None:
+    """Write the class of each pixel (H, W) as the grey value of a PNG file."""
+    from PIL import Image
+
+    if int(mask.max()) > 255:
+        raise BundleError(f"--save-mask: class {int(mask.max())} is no grey value; leave it out")
+    try:
+        Image.fromarray(mask.astype("u1")).save(path, "PNG")
+    except OSError as error:
+        raise BundleError(f"--save-mask {path}: {error.strerror}; name another file") from error
+
+
+def time_all(model: Model, manifest: dict[str, Any], options: argparse.Namespace) -> int:
+    """Print how long each stage takes for each image; returns the exit code."""
+    stages, agree = TASKS[manifest["task"]], True
+    for path in options.images:
+        begin = partial(Frame, path, model, manifest, options.top)
+        found = time_stages(stages, begin, options.time)
+        agree = agree and found["agrees"]
+        if options.json:
+            print(json.dumps({"image": str(path), **found}))
+            continue
+        print(path)
+        for name, taken in found["stages_ms"].items():
+            print(f"  {name:10} {taken:9.3f} ms  {100 * taken / found['sum_ms']:5.1f} %")
+        print(f"  {'sum':10} {found['sum_ms']:9.3f} ms")
+        print(
+            f"  {'whole':10} {found['whole_ms']:9.3f} ms, timed as one: "
+            f"{found['apart_percent']:.1f} % apart, "
+            f"{'within' if found['agrees'] else 'BEYOND'} {APART_PERCENT} %"
+        )
+    return 0 if agree else 1
+
+
+def time_stages(stages: Stages, begin: Callable[[], Frame], count: int) -> dict[str, Any]:
+    """Return how long each stage takes, and all of them timed as one, in turns.
+
+    They are timed again, up to five times as often, while the sum of the stages is farther from the
+    whole than `APART_PERCENT`.
+    """
+    apart: list[list[float]] = []
+    whole: list[list[float]] = []
+    names, steps = zip(*stages, strict=True)
+    run(begin(), steps)  # once before: what is loaded late is loaded
+    found: dict[str, Any] = {}
+    for repetition in range(MOST_AGAIN * count):
+        for alone in (repetition % 2, 1 - repetition % 2):
+            frame = begin()
+            if alone:
+                apart.append([timed(frame, (step,)) for step in steps])
+            else:
+                whole.append([timed(frame, steps)])
+        if (repetition + 1) % count == 0:
+            found = summed(names, apart, whole)
+            if found["agrees"]:
+                break
+    return found
+
+
+def run(frame: Frame, steps: Iterable[Callable[[Frame], None]]) -> None:
+    """Take a picture through some stages."""
+    for step in steps:
+        step(frame)
+
+
+def timed(frame: Frame, steps: Iterable[Callable[[Frame], None]]) -> float:
+    """Return how many milliseconds some stages take."""
+    start = time.perf_counter()
+    run(frame, steps)
+    return 1000 * (time.perf_counter() - start)
+
+
+def summed(
+    names: Sequence[str], apart: list[list[float]], whole: list[list[float]]
+) -> dict[str, Any]:
+    """Return the times of stages, their sum, and how far the whole is from it."""
+    stages_ms = dict(zip(names, middle(apart), strict=True))
+    sum_ms, (whole_ms,) = sum(stages_ms.values()), middle(whole)
+    apart_percent = 100 * abs(sum_ms - whole_ms) / whole_ms
+    return {
+        "repetitions": len(whole),
+        "stages_ms": stages_ms,
+        "sum_ms": sum_ms,
+        "whole_ms": whole_ms,
+        "apart_percent": apart_percent,
+        "agrees": apart_percent <= APART_PERCENT,
+    }
+
+
+def middle(repetitions: list[list[float]]) -> list[float]:
+    """Return the mean of each stage over the middle half of repetitions, ranked by their sums.
+
+    As robust as a median, and what it says of stages adds up to what it says of their sum.
+    """
+    ranked = sorted(repetitions, key=sum)
+    kept = ranked[len(ranked) // 4 : len(ranked) - len(ranked) // 4]
+    return [sum(taken) / len(kept) for taken in zip(*kept, strict=True)]
 
 
 def refuse(sentence: str) -> NoReturn:

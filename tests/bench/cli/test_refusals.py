@@ -89,6 +89,11 @@ def test_a_command_line_that_cannot_be_read_names_the_commands_own_help(
         (["--store", "nosuch://store"], ["not a database URL"]),
         (["--resume", "latest"], ["no such file", "mobilebench run"]),
         (["--data", "nosuch"], ["random weights", "--weights"]),
+        (["--stages", "nosuch"], ["stages nosuch: no such file or directory"]),
+        (
+            ["--stages", ".", "--target", "raspberry-pi-4"],
+            ["stages .: they are timed on this machine's CPU", "--target native", "--time"],
+        ),
         (["--frobnicate"], ["--frobnicate"]),
     ],
 )

@@ -22,7 +22,7 @@ from mobilebench.reports.records.store import Store
 from mobilebench.schedules.databases.database import directories
 from mobilebench.targets.catalog.target import find_target
 from tests.bench.cli.saboteur import sabotaged
-from tests.datasets import answered, save_checkpoint
+from tests.datasets import answered, save_checkpoint, structured_pixels
 from tests.waiting import HANG_S, wait_until, wait_until_ended
 
 VARIANT = "mobilenet_v2_0.35_32"
@@ -152,6 +152,10 @@ def test_a_run_measures_every_runtime_and_leaves_a_report(
         assert record.peak_rss_bytes is not None
         assert record.base_rss_bytes is not None
         assert record.peak_rss_bytes > record.base_rss_bytes
+        assert record.load_ms is not None
+        assert record.load_ms > 0
+        assert record.first_inference_ms is not None
+        assert record.first_inference_ms > 0
     # Weights are float32 without batch norm's scale, but with whole vectors at the edges.
     assert tvm.params_bytes is not None
     assert 0.95 < tvm.params_bytes / (4 * tvm.params_count) < 1.1
@@ -162,6 +166,30 @@ def test_a_run_measures_every_runtime_and_leaves_a_report(
     with Store(str(tmp_path / "mobilebench.sqlite")) as store:
         rounds = store.rounds_ms(tvm)
     assert sum(map(len, rounds)) == tvm.samples
+
+
+def test_stages_from_a_file_to_an_answer_are_timed_if_asked_for(
+    mobilebench: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(3):
+        picture = Image.fromarray(structured_pixels(100 + number, 130))
+        picture.save(tmp_path / "photos" / f"{number}.png")
+    done = mobilebench("run", "--variant", VARIANT, *BOTH, "--stages", "photos")
+    assert done.returncode == 0, done.stderr
+    for record in records_of(tmp_path):
+        assert record.status == "ok", record.error
+        assert record.stage_images == 3, record.warnings
+        stages = ("decode", "resize", "normalise", "inference", "top_k")
+        taken = [getattr(record, f"stage_{name}_ms") for name in stages]
+        assert all(one > 0 for one in taken)
+        assert record.stage_boxes_ms is None
+        assert record.end_to_end_ms is not None
+        far = abs(sum(taken) - record.end_to_end_ms) > 0.03 * record.end_to_end_ms
+        assert far == ("stages: they add up to" in record.warnings)
+    report = (tmp_path / "mobilebench-report" / "report.md").read_text()
+    assert "### End to end: native" in report
+    assert "### Cold start: native" in report
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -186,6 +187,53 @@ def test_a_cold_start_is_printed_step_by_step(bundle: Path, picture: Path, run: 
     assert "to main()" in last
 
 
+def assert_stages_add_up(done: Any, names: list[str]) -> None:
+    """Check the arithmetic of what `--time` has printed, whatever the times are."""
+    assert done.returncode in (0, 1), done.stderr
+    *lines, last = done.stdout.splitlines()
+    told = [line.split() for line in lines]
+    assert [words[0] for words in told] == [*names, "sum"]
+    times = [float(words[1]) for words in told]
+    assert times[-1] == pytest.approx(sum(times[:-1]), abs=0.001 * len(times))
+    shares = [float(words[3]) for words in told[:-1]]
+    assert sum(shares) == pytest.approx(100, abs=0.1 * len(names))
+    found = re.fullmatch(
+        r"whole +([\d.]+) ms, timed as one: ([\d.]+) % apart, (within|BEYOND) 3 %", last
+    )
+    assert found, last
+    whole, apart = float(found[1]), float(found[2])
+    rounding = 0.1 + 100 * 0.001 / whole
+    assert apart == pytest.approx(100 * abs(times[-1] - whole) / whole, abs=rounding)
+    assert (found[3], done.returncode) in (("within", 0), ("BEYOND", 1))
+
+
+def test_the_times_of_stages_add_up(bundle: Path, picture: Path, run: Run) -> None:
+    done = run(bundle, picture, "--time", 3)
+    assert_stages_add_up(done, ["decode", "resize", "normalise", "inference", "top-k"])
+
+
+@pytest.fixture(scope="module")
+def sums(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a program that prints what sums.h makes of times of two stages, and of the whole."""
+    program = """
+        #include <cstdio>
+        #include "sums.h"
+
+        int main() {
+          std::vector<mobilenet::Taken> apart{{1, 2}, {100, 2}, {3, 4}, {1, 0}};
+          auto found = mobilenet::Summed(apart, {{5}, {5.2}, {4.8}, {90}});
+          std::printf("%g %g %g %g %.4g %d", found.stages[0], found.stages[1], found.sum,
+                      found.whole, found.apart, found.Agrees());
+        }
+        """
+    return compiled(program, tmp_path_factory.mktemp("sums"))
+
+
+def test_the_middle_half_of_repetitions_counts(sums: Path) -> None:
+    told = subprocess.run([sums], capture_output=True, text=True, check=True).stdout
+    assert told == "2 3 5 5.1 1.961 1"
+
+
 def test_weights_may_lie_elsewhere(copy: Path, tmp_path: Path, run: Run) -> None:
     elsewhere = (copy / PARAMS_FILE).rename(tmp_path / "weights.bin")
     assert_refused(run(copy, "--check"), f"{PARAMS_FILE}: is missing")
@@ -206,10 +254,7 @@ def test_params_path_is_refused_for_embedded_weights(
 @pytest.fixture(scope="module")
 def find_boxes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a program that prints what boxes.h finds in files of codes, logits and anchors."""
-    directory = tmp_path_factory.mktemp("boxes")
-    source = directory / "main.cc"
-    source.write_text(
-        """
+    program = """
         #include <cstdio>
         #include <cstdlib>
         #include <fstream>
@@ -233,14 +278,20 @@ def find_boxes(tmp_path_factory: pytest.TempPathFactory) -> Path:
           }
         }
         """
-    )
+    return compiled(program, tmp_path_factory.mktemp("boxes"))
+
+
+def compiled(program: str, directory: Path) -> Path:
+    """Compile a program that includes headers of a bundle, and nothing of TVM's."""
+    source = directory / "main.cc"
+    source.write_text(program)
     include = files("mobilebench.bench.export") / "programs" / "cpp"
-    program = directory / "find_boxes"
     compiler = find_toolchain("host").compiler
     warnings = ["-Wall", "-Wextra", "-Werror"]
-    command = [*compiler, "-std=c++17", "-O1", *warnings, "-I", include, source, "-o", program]
+    made = directory / "program"
+    command = [*compiler, "-std=c++17", "-O1", *warnings, "-I", include, source, "-o", made]
     subprocess.run(list(map(str, command)), check=True)
-    return program
+    return made
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -288,6 +339,17 @@ def test_a_detector_and_a_segmenter_answer_too(
         found = [one.removesuffix(" of the pixels") for one in found][:5]
         expected = expected[: len(found)]
     assert found == expected
+    after = ["label", "mask"] if variant.startswith("deeplab") else ["boxes", "suppress"]
+    timed = run(bundle, picture, "--time", 2)
+    assert_stages_add_up(timed, ["decode", "resize", "normalise", "inference", *after])
+    refused = run(bundle, picture, "--save-mask", tmp_path / "mask.pgm")
+    if not variant.startswith("deeplab"):
+        return assert_refused(refused, "the network makes no masks")
+    command = [sys.executable, bundle / "run.py", picture, "--save-mask", tmp_path / "mask.png"]
+    subprocess.run(command, check=True, capture_output=True)
+    mask, other = (np.asarray(Image.open(tmp_path / f"mask.{kind}")) for kind in ("pgm", "png"))
+    assert mask.shape == (81, 121)  # the picture's
+    np.testing.assert_array_equal(mask, other)
 
 
 def truncate(path: Path) -> None:
@@ -408,6 +470,9 @@ def test_what_the_network_is_given_is_written(bundle: Path, tmp_path: Path, run:
         (["BUNDLE", "--bench", "0"], "--bench 0: give a number"),
         (["BUNDLE", "--bench", "5x"], "--bench 5x: give a number"),
         (["BUNDLE", "--samples", "x", "--check"], "none without --bench"),
+        (["BUNDLE", "--check", "--time", "9"], "--time: give a picture"),
+        (["BUNDLE", "a.ppm", "--time", "0"], "--time 0: give a number"),
+        (["BUNDLE", "--check", "--save-mask", "x"], "--save-mask x: give a picture too"),
         (["BUNDLE", "--check", "--threads", "2"], "the network was compiled for 1"),
         (["BUNDLE", "--fast"], "--fast: unknown option"),
         (["BUNDLE", "--check", "--params-path", "none.bin"], "none.bin: is missing"),

@@ -20,6 +20,7 @@ from PIL import Image
 from mobilebench.bench.accuracy.boxes import Suppression, anchors_of, detect
 from mobilebench.bench.accuracy.images import normalised
 from mobilebench.bench.accuracy.labels import LabelDataset, preprocess
+from mobilebench.bench.accuracy.resampling import nearest
 from mobilebench.bench.build.artifact import LIBRARY
 from mobilebench.bench.bundle.bundle import open_bundle
 from mobilebench.bench.measure.config import MeasurementConfig
@@ -78,6 +79,57 @@ def test_it_preprocesses_images_as_the_suite_does(
         told[one["class"]] = one["share"]
     np.testing.assert_allclose(told, shares, rtol=1e-4)
     assert [one["class"] for one in found[:5]] == np.argsort(-shares)[:5].tolist()
+
+
+def assert_stages_add_up(done: Any, after: list[str]) -> None:
+    """Check the arithmetic of what `--time` tells, whatever the times are."""
+    assert done.returncode in (0, 1), done.stderr
+    told = json.loads(done.stdout)
+    assert list(told["stages_ms"]) == ["decode", "resize", "normalise", "inference", *after]
+    assert told["sum_ms"] == pytest.approx(sum(told["stages_ms"].values()))
+    apart = 100 * abs(told["sum_ms"] - told["whole_ms"]) / told["whole_ms"]
+    assert told["apart_percent"] == pytest.approx(apart)
+    assert told["agrees"] == (apart <= 3) == (done.returncode == 0)
+
+
+def test_the_times_of_stages_add_up(bundle: Path, picture: Path) -> None:
+    assert_stages_add_up(run(bundle, picture, "--time", 3, "--json"), ["top-k"])
+    lines = run(bundle, picture, "--time", 3).stdout.splitlines()
+    assert [line.split()[0] for line in lines[-2:]] == ["sum", "whole"]
+
+
+def test_the_middle_half_of_repetitions_counts(bundle: Path, tmp_path: Path) -> None:
+    program = loaded(bundle, tmp_path)
+    apart = [[1.0, 2.0], [100.0, 2.0], [3.0, 4.0], [1.0, 0.0]]
+    found = program.summed(("decode", "inference"), apart, [[5.0], [5.2], [4.8], [90.0]])
+    assert found["stages_ms"] == {"decode": 2.0, "inference": 3.0}
+    assert (found["sum_ms"], found["whole_ms"]) == pytest.approx((5.0, 5.1))
+    assert found["apart_percent"] == pytest.approx(1.961, abs=1e-3)
+    assert found["agrees"]
+    assert not program.summed(("decode", "inference"), apart, [[5.2]])["agrees"]
+
+
+def test_a_mask_is_stretched_to_the_picture_s_size(bundle: Path, tmp_path: Path) -> None:
+    program = loaded(bundle, tmp_path)
+    labels = np.arange(24).reshape(4, 6)
+    mask = program.enlarged(labels, (3, 5), (9, 8))
+    np.testing.assert_array_equal(mask, nearest(labels[:3, :5], 9, 8))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--time", "0"], "--time: give an image, and 1 repetition or more"),
+        (["--time", "x"], "invalid int value: 'x'"),
+        (["--save-mask", "mask.png"], "makes no masks"),
+    ],
+)
+def test_what_cannot_be_timed_or_saved_is_refused(
+    bundle: Path, picture: Path, arguments: list[str], part: str
+) -> None:
+    done = run(bundle, picture, *arguments)
+    assert done.returncode == 2
+    assert part in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("task", ["classify", "detect", "segment"])
@@ -141,6 +193,8 @@ def test_a_detector_and_a_segmenter_answer_too(
     shares = [one["share"] for one in found]
     assert shares == sorted(shares, reverse=True)
     assert all(0 < share <= 1 for share in shares)
+    after = ["label", "mask"] if variant.startswith("deeplab") else ["boxes", "suppress"]
+    assert_stages_add_up(run(bundle, picture, "--time", 2, "--json"), after)
 
 
 def test_labels_are_printed(bundle: Path, picture: Path, tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from mobilebench.reports.records.store import Run, Store
 from mobilebench.reports.records.upgrade import OLDEST_VERSION
 from mobilebench.reports.records.upgrade import version_of as stored_version
 
-VERSIONS = range(OLDEST_VERSION, SCHEMA_VERSION)
+REVISIONS = {int(one.revision) for one in ScriptDirectory(str(files(migrations))).walk_revisions()}
+VERSIONS = sorted({OLDEST_VERSION, *REVISIONS} - {SCHEMA_VERSION})
 NOW = f"this mobilebench reads {OLDEST_VERSION} to {SCHEMA_VERSION}"
 
 

@@ -64,11 +64,10 @@ inline std::vector<Found> Classify(const float* logits, int classes, bool probab
   return Best(all, 5);
 }
 
-// Returns the five best boxes of a detector; see boxes.h for what is given.
-inline std::vector<Found> Detect(const float* codes, const float* logits, const float* anchors,
-                                 int64_t places, int classes) {
+// Returns boxes as they are printed.
+inline std::vector<Found> Boxes(const std::vector<Detection>& detections) {
   std::vector<Found> all;
-  for (const Detection& one : FindBoxes(codes, logits, anchors, places, classes, 5)) {
+  for (const Detection& one : detections) {
     char where[48];
     std::snprintf(where, sizeof(where), "  %.3f %.3f %.3f %.3f", one.box.low[0], one.box.low[1],
                   one.box.high[0], one.box.high[1]);
@@ -77,26 +76,13 @@ inline std::vector<Found> Detect(const float* codes, const float* logits, const 
   return all;
 }
 
-// Returns the classes of logits (classes, pixels) that at least a thousandth of the pixels has.
-inline std::vector<Found> Segment(const float* logits, int classes, int pixels) {
-  if (classes == 1) {  // class 1 is where it is above 0
-    std::vector<float> two(pixels, 0.0f);
-    two.insert(two.end(), logits, logits + pixels);
-    return Segment(two.data(), 2, pixels);
-  }
+// Returns the classes of labels that at least a thousandth of the pixels has.
+inline std::vector<Found> Covered(const std::vector<int>& labels, int classes) {
   std::vector<Found> all;
   for (int index = 0; index < classes; ++index) all.push_back({0, index, " of the pixels"});
-  std::vector<float> best(logits, logits + pixels);
-  std::vector<int> which(pixels);
-  for (int index = 1; index < classes; ++index) {
-    const float* map = logits + static_cast<size_t>(index) * pixels;
-    for (int pixel = 0; pixel < pixels; ++pixel) {
-      if (map[pixel] > best[pixel]) best[pixel] = map[pixel], which[pixel] = index;
-    }
-  }
   std::vector<int> counts(classes);
-  for (int index : which) ++counts[index];
-  for (Found& one : all) one.share = static_cast<double>(counts[one.index]) / pixels;
+  for (int index : labels) ++counts[index];
+  for (Found& one : all) one.share = static_cast<double>(counts[one.index]) / labels.size();
   auto small = [](const Found& one) { return one.share < 0.001f; };
   all.erase(std::remove_if(all.begin(), all.end(), small), all.end());
   return Best(all, all.size());

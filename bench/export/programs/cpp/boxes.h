@@ -50,12 +50,11 @@ inline Box Decode(const float* code, const float* anchor) {
   return box;
 }
 
-// Returns the `count` best boxes, suppressed class by class. Codes and anchors are (anchors, 4),
-// logits (anchors, classes), the first class being the background; classes are independent of each
-// other: sigmoid.
-inline std::vector<Detection> FindBoxes(const float* codes, const float* logits,
-                                        const float* anchors, int64_t places, int classes,
-                                        size_t count) {
+// Returns what is likely enough to be shown, with its boxes. Codes and anchors are (anchors, 4), logits
+// (anchors, classes), the first class being the background; classes are independent of each other:
+// sigmoid.
+inline std::vector<Detection> LikelyBoxes(const float* codes, const float* logits,
+                                          const float* anchors, int64_t places, int classes) {
   std::vector<Detection> likely;
   for (int64_t place = 0; place < places; ++place, logits += classes) {
     for (int index = 1; index < classes; ++index) {
@@ -64,6 +63,11 @@ inline std::vector<Detection> FindBoxes(const float* codes, const float* logits,
       likely.push_back({score, index, Decode(codes + 4 * place, anchors + 4 * place)});
     }
   }
+  return likely;
+}
+
+// Returns the `count` best boxes, suppressed class by class.
+inline std::vector<Detection> Suppress(std::vector<Detection> likely, size_t count) {
   auto better = [](const Detection& one, const Detection& other) {
     return one.score > other.score;
   };
@@ -86,6 +90,13 @@ inline std::vector<Detection> FindBoxes(const float* codes, const float* logits,
     }
   }
   return found;
+}
+
+// Returns the `count` best boxes of a detector's outputs; see LikelyBoxes for what is given.
+inline std::vector<Detection> FindBoxes(const float* codes, const float* logits,
+                                        const float* anchors, int64_t places, int classes,
+                                        size_t count) {
+  return Suppress(LikelyBoxes(codes, logits, anchors, places, classes), count);
 }
 
 }  // namespace mobilenet

@@ -12,9 +12,10 @@
 #include "answer.h"
 #include "bundle.h"
 #include "check.h"
+#include "frame.h"
+#include "mask.h"
 #include "model.h"
-#include "picture.h"
-#include "resize.h"
+#include "stages.h"
 #include "timing.h"
 
 namespace mobilenet {
@@ -26,6 +27,9 @@ constexpr char kUsage[] =
     "                  was built, or PPM (P6; ffmpeg -i photo.webp photo.ppm)\n"
     "  --save-input FILE    and write what the network was given: floats (1, channels, height, width),\n"
     "                  or the bytes of pixels (1, height, width, channels)\n"
+    "  --save-mask FILE     and write a segmenter's class of each pixel of it, as grey values: PGM\n"
+    "  --time N        instead print how long each stage from the file to the answer takes, in N\n"
+    "                  repetitions or more, and whether the stages add up to the whole\n"
     "  --check         compare the outputs with the bundle's reference, and its files' hashes\n"
     "  --verify        compare the files' hashes alone\n"
     "  --bench N       time N inferences after half a second of warm-up\n"
@@ -38,8 +42,8 @@ constexpr char kUsage[] =
     "ends with 0, with 1 if a result is wrong, with 2 if something is missing or does not fit\n";
 
 struct Options {
-  std::string bundle, picture, params, samples, input;
-  int bench = 0, threads = 0;
+  std::string bundle, picture, params, samples, input, mask;
+  int bench = 0, threads = 0, time = 0;
   bool check = false, verify = false, cold = false;
 };
 
@@ -75,6 +79,10 @@ Options Parse(int count, char** words) {
       options.samples = next();
     } else if (word == "--save-input") {
       options.input = next();
+    } else if (word == "--save-mask") {
+      options.mask = next();
+    } else if (word == "--time") {
+      options.time = Count(word, next());
     } else if (word == "--params-path") {
       options.params = next();
     } else if (word.rfind("--", 0) == 0) {
@@ -95,63 +103,19 @@ Options Parse(int count, char** words) {
   if (!options.input.empty() && options.picture.empty()) {
     throw Refusal("--save-input " + options.input + ": give a picture too");
   }
+  if (!options.mask.empty() && options.picture.empty()) {
+    throw Refusal("--save-mask " + options.mask + ": give a picture too");
+  }
+  if (options.time && (options.picture.empty() || options.bench || options.check || options.cold)) {
+    throw Refusal("--time: give a picture, and neither --bench, --check nor --cold");
+  }
   return options;
-}
-
-// Returns planes as the channels of each pixel.
-std::vector<float> Interleaved(const std::vector<float>& planes, size_t channels) {
-  size_t pixels = planes.size() / channels;
-  std::vector<float> found(planes.size());
-  for (size_t index = 0; index < planes.size(); ++index) {
-    found[index % pixels * channels + index / pixels] = planes[index];
-  }
-  return found;
-}
-
-// Returns the bytes of what the network is given of a picture: of floats, or pixels as they are.
-std::string InputOf(const std::string& path, const Bundle& bundle) {
-  if (!bundle.sees) {
-    throw Refusal(path + ": what the network takes is no picture, or what it puts out no classes; "
-                         "use cpp/model.h");
-  }
-  int height = bundle.height, width = bundle.width;
-  size_t channels = bundle.mean.size();
-  if (channels != 1 && channels != 3 && channels != 4) {
-    throw Refusal(path + ": the network takes " + std::to_string(channels) +
-                  " channels, and pictures have 1, 3 or 4; use cpp/model.h");
-  }
-  size_t values = channels * height * width;
-  View view{bundle.task, width, height, bundle.resize, bundle.mean, bundle.deviation};
-  Picture picture = ReadPicture(path, channels);
-  if (bundle.input.pixels) {
-    std::string pixels(values, '\0');
-    Show(path, std::move(picture), view, reinterpret_cast<uint8_t*>(&pixels[0]));
-    return pixels;
-  }
-  std::vector<float> input(values);
-  Show(path, std::move(picture), view, input.data());
-  if (bundle.last) input = Interleaved(input, channels);
-  return std::string(reinterpret_cast<const char*>(input.data()), values * sizeof(float));
 }
 
 void Save(const std::string& input, const std::string& path) {
   std::ofstream file(path, std::ios::binary);
   file << input;
   if (!file.flush()) throw Refusal(path + ": cannot be written; name another file");
-}
-
-void Tell(const std::vector<ffi::Tensor>& outputs, const Bundle& bundle,
-          const std::vector<float>& anchors, const std::vector<std::string>& labels) {
-  const ffi::Tensor& last = outputs.back();
-  const auto* logits = static_cast<const float*>(last.data_ptr());
-  if (bundle.task == "detect") {
-    const auto* codes = static_cast<const float*>(outputs.front().data_ptr());
-    Print(Detect(codes, logits, anchors.data(), last.size(1), last.size(2)), labels);
-  } else if (bundle.task == "segment") {
-    Print(Segment(logits, last.size(1), last.size(2) * last.size(3)), labels);
-  } else {
-    Print(Classify(logits, last.size(1), bundle.probabilities), labels);
-  }
 }
 
 // Writes the stored input to the model's.
@@ -161,20 +125,6 @@ void ReadReference(const Bundle& bundle, const std::string& path, Model& model) 
   } else {
     bundle.input.Read(path, model.Input(), model.InputSize());
   }
-}
-
-// Runs on what was written to the model's input; returns the outputs that the manifest promises.
-std::vector<ffi::Tensor> Infer(Model& model, const Bundle& bundle) {
-  model.Feed();
-  model.Run();
-  std::vector<ffi::Tensor> outputs = model.Outputs();
-  bool same = outputs.size() == bundle.outputs.size();
-  for (size_t index = 0; same && index < outputs.size(); ++index) {
-    ffi::ShapeView shape = outputs[index].shape();
-    same = std::vector<int64_t>(shape.begin(), shape.end()) == bundle.outputs[index].shape;
-  }
-  if (!same) throw Refusal("libmodel.so: its outputs are not the manifest's; get the bundle again");
-  return outputs;
 }
 
 // Returns whether the results are right; all that can be refused is, before anything is loaded.
@@ -206,9 +156,15 @@ bool Run(const Options& options) {
   if (shown && !bundle.labels.empty()) labels = ReadLabels(bundle.Find(bundle.labels));
   std::vector<float> anchors;
   if (shown && bundle.task == "detect") anchors = bundle.Anchors();
-  std::string given;
-  if (shown) given = InputOf(options.picture, bundle);
-  if (!options.input.empty()) Save(given, options.input);
+  if (!options.mask.empty() && bundle.task != "segment") {
+    throw Refusal("--save-mask " + options.mask + ": the network makes no masks; leave it out");
+  }
+  std::vector<Frame> frames;  // one, if there is a picture
+  if (shown) {
+    frames.emplace_back(options.picture, bundle, anchors);
+    RunAll(frames[0], StagesBefore());
+  }
+  if (!options.input.empty()) Save(frames[0].Input(), options.input);
   cold.Done("files");
 
   if (options.check || options.verify) {
@@ -229,15 +185,30 @@ bool Run(const Options& options) {
   settings.input = bundle.input.pixels ? kPixels : kFloats;
   Model model(library, bundle.input.shape, settings);
   cold.Done("library");
+  if (options.time) {
+    std::vector<Stage> stages = StagesBefore(), after = StagesAfter(bundle.task, true);
+    auto infer = [&model](Frame& frame) { frame.Give(model), frame.Infer(model); };
+    stages.push_back({"inference", infer});
+    stages.insert(stages.end(), after.begin(), after.end());
+    auto begin = [&] { return Frame(options.picture, bundle, anchors); };
+    return TimeStages(stages, begin, options.time);
+  }
+  std::vector<ffi::Tensor> outputs;
   if (shown) {
-    std::memcpy(model.Input(), given.data(), given.size());
+    frames[0].Give(model);
+    cold.Done("input");
+    frames[0].Infer(model);
+    outputs = frames[0].Outputs();
+    cold.Done("inference");
+    RunAll(frames[0], StagesAfter(bundle.task, !options.mask.empty()));
+    Print(frames[0].Answer(), labels);
+    if (!options.mask.empty()) Save(frames[0].OwnMask(), options.mask);
   } else {
     ReadReference(bundle, input, model);
+    cold.Done("input");
+    outputs = Infer(model, bundle);
+    cold.Done("inference");
   }
-  cold.Done("input");
-  std::vector<ffi::Tensor> outputs = Infer(model, bundle);
-  cold.Done("inference");
-  if (shown) Tell(outputs, bundle, anchors, labels);
   if (options.cold) cold.Print();
   std::fflush(stdout);  // before the model is taken down, which takes a while
   if (options.check && shown) {

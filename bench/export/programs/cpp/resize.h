@@ -136,15 +136,68 @@ struct AsPixels {
   static uint8_t Nearest(double value) { return std::clamp(std::nearbyint(value), 0.0, 255.0); }
 };
 
-// Writes the centre of a picture, after its shorter side was resized if that is asked for.
-template <typename Sink>
-void ShowCentre(const std::string& path, Picture picture, const View& view, Sink input) {
+// A picture at the size at which a network sees it.
+struct Seen {
+  Picture picture;            // of a classifier: bytes, of which the centre is seen
+  std::vector<float> values;  // of others: what lies between pixels, (height, width, channels)
+  int width = 0, height = 0;
+};
+
+// Returns a picture after its shorter side was resized, if that is asked for.
+inline Seen ResizeShorter(Picture picture, const View& view) {
   if (view.resize) {
     double scale = static_cast<double>(view.resize) / std::min(picture.width, picture.height);
     int width = std::max(1.0, std::nearbyint(picture.width * scale));
     int height = std::max(1.0, std::nearbyint(picture.height * scale));
     picture = Averaged(std::move(picture), width, height);
   }
+  int width = picture.width, height = picture.height;
+  return {std::move(picture), {}, width, height};
+}
+
+// Returns all of a picture, `width` x `height` large, between four neighbours.
+inline Seen ResizeWhole(const Picture& picture, int width, int height, bool align_corners) {
+  auto columns = Places(picture.width, width, align_corners);
+  auto rows = Places(picture.height, height, align_corners);
+  int channels = picture.channels;
+  Seen seen{{}, std::vector<float>(size_t(channels) * width * height), width, height};
+  float* to = seen.values.data();
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      for (int colour = 0; colour < channels; ++colour) {
+        auto pixel = [&](int row, int column) -> float {
+          return static_cast<uint8_t>(
+              picture.pixels[size_t(channels) * (size_t(row) * picture.width + column) + colour]);
+        };
+        auto between = [&](int column) {
+          float above = pixel(rows[y].low, column), below = pixel(rows[y].high, column);
+          return above + (below - above) * rows[y].share;
+        };
+        float first = between(columns[x].low), second = between(columns[x].high);
+        *to++ = first + (second - first) * columns[x].share;
+      }
+    }
+  }
+  return seen;
+}
+
+// Returns a picture at the size at which a network wants to see it.
+inline Seen Resize(Picture picture, const View& view) {
+  if (view.task == "classify") return ResizeShorter(std::move(picture), view);
+  if (view.task == "detect") return ResizeWhole(picture, view.width, view.height, false);
+  // As a fraction, so that a side is rounded up from where it is, and not from near it.
+  int64_t longer = std::max(picture.width, picture.height);
+  int64_t above = view.resize ? view.resize : longer, below = longer;
+  for (auto [wanted, side] : {std::pair(view.height, picture.height), {view.width, picture.width}}) {
+    if (int64_t{wanted} * below < above * side) above = wanted, below = side;
+  }
+  auto scaled = [&](int64_t side) { return static_cast<int>((side * above + below - 1) / below); };
+  return ResizeWhole(picture, scaled(picture.width), scaled(picture.height), true);
+}
+
+// Writes the centre of what a classifier sees.
+template <typename Sink>
+void WriteCentre(const std::string& path, const Picture& picture, const View& view, Sink input) {
   if (picture.width < view.width || picture.height < view.height) {
     throw Refusal(path + ": is " + std::to_string(picture.width) + "x" +
                   std::to_string(picture.height) + ", the network takes " +
@@ -163,57 +216,29 @@ void ShowCentre(const std::string& path, Picture picture, const View& view, Sink
   }
 }
 
-// Writes all of a picture, `width` x `height` large, into the upper left corner; what is left of the
-// input has the mean colour.
+// Writes what a network sees to its input, whose rest has the mean colour; `path` is named in a
+// refusal.
 template <typename Sink>
-void ShowWhole(const Picture& picture, int width, int height, bool align_corners, Sink input) {
-  auto columns = Places(picture.width, width, align_corners);
-  auto rows = Places(picture.height, height, align_corners);
-  int channels = picture.channels;
+void Normalise(const std::string& path, const Seen& seen, const View& view, Sink input) {
+  if (view.task == "classify") return WriteCentre(path, seen.picture, view, input);
+  int channels = static_cast<int>(view.mean.size());
+  const float* value = seen.values.data();
   input.Clear();
-  for (int y = 0; y < height; ++y) {
-    for (int x = 0; x < width; ++x) {
-      for (int colour = 0; colour < channels; ++colour) {
-        auto pixel = [&](int row, int column) -> float {
-          return static_cast<uint8_t>(
-              picture.pixels[size_t(channels) * (size_t(row) * picture.width + column) + colour]);
-        };
-        auto between = [&](int column) {
-          float above = pixel(rows[y].low, column), below = pixel(rows[y].high, column);
-          return above + (below - above) * rows[y].share;
-        };
-        float first = between(columns[x].low), second = between(columns[x].high);
-        input.Write(first + (second - first) * columns[x].share, colour, y, x);
-      }
+  for (int y = 0; y < seen.height; ++y) {
+    for (int x = 0; x < seen.width; ++x) {
+      for (int colour = 0; colour < channels; ++colour) input.Write(*value++, colour, y, x);
     }
   }
 }
 
-// Writes what a network wants to see of a picture.
-template <typename Sink>
-void ShowTo(const std::string& path, Picture picture, const View& view, Sink input) {
-  if (view.task == "classify") return ShowCentre(path, std::move(picture), view, input);
-  if (view.task == "detect") {
-    return ShowWhole(picture, view.width, view.height, false, input);
-  }
-  // As a fraction, so that a side is rounded up from where it is, and not from near it.
-  int64_t longer = std::max(picture.width, picture.height);
-  int64_t above = view.resize ? view.resize : longer, below = longer;
-  for (auto [wanted, side] : {std::pair(view.height, picture.height), {view.width, picture.width}}) {
-    if (int64_t{wanted} * below < above * side) above = wanted, below = side;
-  }
-  auto scaled = [&](int64_t side) { return static_cast<int>((side * above + below - 1) / below); };
-  ShowWhole(picture, scaled(picture.width), scaled(picture.height), true, input);
-}
-
 // Writes the floats, (channels, height, width), that a network wants of a picture.
 inline void Show(const std::string& path, Picture picture, const View& view, float* input) {
-  ShowTo(path, std::move(picture), view, AsFloats{view, input});
+  Normalise(path, Resize(std::move(picture), view), view, AsFloats{view, input});
 }
 
 // Writes the pixels, (height, width, channels), that a network wants of a picture.
 inline void Show(const std::string& path, Picture picture, const View& view, uint8_t* input) {
-  ShowTo(path, std::move(picture), view, AsPixels{view, input});
+  Normalise(path, Resize(std::move(picture), view), view, AsPixels{view, input});
 }
 
 }  // namespace mobilenet
