@@ -1,4 +1,4 @@
-"""Batches and streams tell cells apart; throughput, cold starts, stages, loads of minutes, energy."""
+"""Batches and streams tell cells apart; throughput, cold starts, stages, loads and energy."""
 
 import sqlalchemy as sa
 from alembic import op
