@@ -49,6 +49,10 @@ class Suite(Options):
     optimize_for: options.OptimizeFor = LATENCY
     kernels: options.Kernels = False
     memory: options.Memory = False
+    sustained_minutes: options.Sustained = None
+    pace_fps: options.Pace = None
+    energy: options.Energy = False
+    power_meter: options.PowerMeter = ""
     check_regressions: options.CheckRegressions = False
     time_limit_s: options.TimeLimit = options.TIME_LIMIT_S
     retries: options.Retries = 2

@@ -9,6 +9,7 @@ from mobilebench.bench.bundle.bundle import Bundle
 from mobilebench.bench.config.effort import find_effort
 from mobilebench.bench.config.suite import Suite
 from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.load import LoadPlan, plan_load
 from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
 from mobilebench.bench.models.variant import parse_variant
@@ -44,6 +45,14 @@ class RunContext:
         exported = {one.target.name: one.target for one in self.bundles}
         return [self.cooled(exported.get(name) or find_target(name)) for name in self.suite.targets]
 
+    @property
+    def load(self) -> LoadPlan | None:
+        """The load that follows the measurement of latency; None if none was asked for."""
+        suite = self.suite
+        return plan_load(
+            suite.sustained_minutes, suite.pace_fps, suite.energy, suite.power_meter
+        )
+
     def network(self, name: str) -> Network:
         """Return what a row of this run is about, by its name."""
         own: dict[str, Network] = {one.name: one for one in self.networks}
@@ -74,12 +83,17 @@ class RunContext:
 
     def measurement_config(self, target: Target, threads: int) -> MeasurementConfig:
         """Return where a target is measured, and how thoroughly."""
+        farm, load = self.farm(target), self.load
+        if farm and load:  # a board ends a session after a time
+            whole_s = load.seconds * len(self.suite.runtimes)
+            farm = replace(farm, session_s=farm.session_s + whole_s)
         return MeasurementConfig(
             target=target,
             threads=threads,
             time_limit_s=self.suite.time_limit_s,
             cache_dir=self.cache_dir,
-            farm=self.farm(target),
+            farm=farm,
             effort=find_effort(self.suite.effort),
             retries=self.suite.retries,
+            load=load,
         )

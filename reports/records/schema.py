@@ -10,7 +10,7 @@ from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import Record
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 """The number of the newest migration: what `VERSION` has in a store of today."""
 KEY = ("run_id", *CellKey.planned_names())
 """What no two records share."""
@@ -20,7 +20,9 @@ CONFIRMATION_KEY = ("base_run_id", *KEY)
 """What no two confirmations share."""
 
 # Defaults of columns that must have a value and that dumps of older schemas lack.
-_LATE_COLUMNS = {"artifact_key": "", "calibration_data": "", "runtime_notes": ""}
+_LATE_COLUMNS = {
+    name: "" for name in ("artifact_key", "calibration_data", "runtime_notes", "energy_source")
+}
 _LATE_AXES = {"optimize_for": "latency"}  # of confirmations
 _TYPES: dict[type, Any] = {
     str: sa.Text,
@@ -100,6 +102,7 @@ sa.Index(
 SAMPLES = _beside_records("samples", "rounds_ms")
 KERNELS = _beside_records("kernels", "kernels")
 ACTIVATIONS = _beside_records("activations", "activations")
+TRACES = _beside_records("traces", "trace")
 CONFIRMATIONS = sa.Table(
     "confirmations",
     METADATA,
