@@ -253,8 +253,9 @@ class _CellMeasurement:
                     self._load_one(attempt, plan, sensing)
         except (BenchError, WorkerError) as error:  # of a session that has ended
             for attempt in loaded:
-                with failing(attempt):
-                    raise error
+                if attempt.ok and attempt.load is None:
+                    with failing(attempt):
+                        raise error
 
     def _load_one(self, attempt: Attempt, plan: LoadPlan, sensing: DeviceSensing) -> None:
         runtime, workload = attempt.runtime, self._inputs.workload

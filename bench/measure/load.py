@@ -46,8 +46,15 @@ def plan_load(
 class Sensing(Protocol):
     """What a load's device tells while it computes."""
 
-    sensors: Sensors
-    source: PowerSource | None  # of the device or an external meter
+    @property
+    def sensors(self) -> Sensors:
+        """What is read, and what that means."""
+        ...
+
+    @property
+    def source(self) -> PowerSource | None:
+        """What tells the power: the device, or an external meter."""
+        ...
 
     def take(self) -> tuple[list[Reading], list[Reading]]:
         """Return what sensors, and what the source of power, told since the last time."""

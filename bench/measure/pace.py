@@ -29,7 +29,9 @@ def count_frames(stretches: Sequence[Stretch], frames_per_s: float) -> Pace:
             (begun + latency) / period_ms
             for begun, latency in zip(one.begun_ms, one.latencies_ms, strict=True)
         ]
-        late += sum(end > frame + 1 + _ROUNDING for end, frame in zip(ended, one.frames, strict=True))
+        late += sum(
+            end > frame + 1 + _ROUNDING for end, frame in zip(ended, one.frames, strict=True)
+        )
         taken += len(one.frames)
         frames += max(one.frames[-1] + 1, ceil(ended[-1] - _ROUNDING))
         busy_ms += sum(one.latencies_ms)

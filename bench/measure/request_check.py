@@ -54,16 +54,17 @@ def _check_meter(context: RunContext) -> None:
     meter = context.suite.power_meter
     if not meter:
         return
-    check_meter(meter)
     for target in context.targets:
         farm = context.farm(target)
         count = len(boards_of(farm.tracker, target.tracker_key)) if farm else 1
         if count > 1 or len(context.targets) > 1:
-            several = f"{count} boards of key {target.tracker_key}" if count > 1 else "several targets"
+            boards = f"{count} boards of key {target.tracker_key}"
+            several = boards if count > 1 else "several targets"
             raise BenchError(
                 f"--power-meter {meter}: one meter tells of one device, and {several} would be "
                 "measured; choose one"
             )
+    check_meter(meter)
 
 
 def _probe(context: RunContext, target: Target, cells: Sequence[PlannedCell]) -> Target:

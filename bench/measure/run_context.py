@@ -49,9 +49,7 @@ class RunContext:
     def load(self) -> LoadPlan | None:
         """The load that follows the measurement of latency; None if none was asked for."""
         suite = self.suite
-        return plan_load(
-            suite.sustained_minutes, suite.pace_fps, suite.energy, suite.power_meter
-        )
+        return plan_load(suite.sustained_minutes, suite.pace_fps, suite.energy, suite.power_meter)
 
     def network(self, name: str) -> Network:
         """Return what a row of this run is about, by its name."""

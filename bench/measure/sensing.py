@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.targets.devices.device import cool_down
+from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import Worker
 from mobilebench.targets.sensors.files import Files, LocalFiles
 from mobilebench.targets.sensors.meter import Meter
@@ -55,6 +56,7 @@ class DeviceSensing:
         self._files: Files = files or LocalFiles()
         self._session = session
         self._emulated = emulated
+        self._meter: Meter | None = None
         self.idle: list[Reading] = []  # of the source of power
         self._idle_c: float | None = None
         self._latest_c: float | None = None
@@ -65,17 +67,22 @@ class DeviceSensing:
                 assert self._session
                 on_board = _BoardWatch(self._session, self._config.time_limit_s)
                 self._watch: Watch = on_board
-                self.sensors = on_board.sensors
+                sensors = on_board.sensors
             else:
-                self.sensors = find_sensors(self._files)
-                self._watch = LocalWatch(self._files, self.sensors.paths, PERIOD_S)
+                sensors = find_sensors(self._files)
+                self._watch = LocalWatch(self._files, sensors.paths, PERIOD_S)
             stack.callback(self._watch.close)
             if self._emulated:
-                self.sensors = replace(self.sensors, power=None, why_no_power=_OF_THE_HOST)
+                sensors = replace(sensors, power=None, why_no_power=_OF_THE_HOST)
             command = self._config.load.meter if self._config.load else ""
-            self._meter = stack.enter_context(Meter(command)) if command else None
-            if self._meter:
-                self._meter.require_number()
+            if command:
+                try:
+                    meter = stack.enter_context(Meter(command))
+                    meter.require_number()
+                    self._meter = meter
+                except BenchError as error:  # it worked before; that costs no row
+                    sensors = replace(sensors, why_no_power=str(error))
+            self.sensors = sensors
             self._stack = stack.pop_all()
         return self
 

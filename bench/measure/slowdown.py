@@ -32,8 +32,8 @@ def find_slowdown(trace: Sequence[TracePoint]) -> Slowdown | None:
     """Return how latency went; None of a trace of fewer than eight points.
 
     It has slowed if the median of the last quarter is 5 % above that of the first ten seconds (of
-    the first tenth, if that is shorter). The moment is the one that parts the points best into those
-    that are not 5 % slower and those that are: from there on the second kind outnumbers the first by
+    the first tenth, if that is shorter). The moment is the one that best parts the points that are
+    not so much slower from those that are: from there on the second kind outnumbers the first by
     most. So a few slow seconds before, or a few fast ones after, do not move it.
     """
     if len(trace) < _LEAST_POINTS:

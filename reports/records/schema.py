@@ -20,9 +20,9 @@ CONFIRMATION_KEY = ("base_run_id", *KEY)
 """What no two confirmations share."""
 
 # Defaults of columns that must have a value and that dumps of older schemas lack.
-_LATE_COLUMNS = {
-    name: "" for name in ("artifact_key", "calibration_data", "runtime_notes", "energy_source")
-}
+_LATE_COLUMNS = dict.fromkeys(
+    ("artifact_key", "calibration_data", "runtime_notes", "energy_source"), ""
+)
 _LATE_AXES = {"optimize_for": "latency"}  # of confirmations
 _TYPES: dict[type, Any] = {
     str: sa.Text,

@@ -95,7 +95,7 @@ class PowerSource:
 
 def find_power(files: Files) -> tuple[PowerSource | None, str]:
     """Return the first source that can be read, and why one before it cannot; empty if none is."""
-    reasons = []
+    reasons: list[str] = []
     for find in (_powercap, _hwmon, _batteries):
         source, reason = find(files)
         if source:
