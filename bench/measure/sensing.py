@@ -9,7 +9,7 @@ from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.targets.devices.device import cool_down
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import Worker
-from mobilebench.targets.sensors.files import Files, LocalFiles
+from mobilebench.targets.sensors.files import LocalFiles
 from mobilebench.targets.sensors.meter import Meter
 from mobilebench.targets.sensors.power import PowerSource, Reading
 from mobilebench.targets.sensors.sensors import PERIOD_S, Sensors, find_sensors
@@ -44,16 +44,9 @@ class _BoardWatch:
 class DeviceSensing:
     """Reads heat, clock and power of one device from now on; leaving the context ends that."""
 
-    def __init__(
-        self,
-        config: MeasurementConfig,
-        session: Worker | None,
-        emulated: bool,
-        files: Files | None = None,
-    ) -> None:
-        """Begin; `session` is that of a board, and `files` are those of this machine."""
+    def __init__(self, config: MeasurementConfig, session: Worker | None, emulated: bool) -> None:
+        """Take what is needed to begin; `session` is that of a board."""
         self._config = config
-        self._files: Files = files or LocalFiles()
         self._session = session
         self._emulated = emulated
         self._meter: Meter | None = None
@@ -69,8 +62,9 @@ class DeviceSensing:
                 self._watch: Watch = on_board
                 sensors = on_board.sensors
             else:
-                sensors = find_sensors(self._files)
-                self._watch = LocalWatch(self._files, sensors.paths, PERIOD_S)
+                files = LocalFiles()
+                sensors = find_sensors(files)
+                self._watch = LocalWatch(files, sensors.paths, PERIOD_S)
             stack.callback(self._watch.close)
             if self._emulated:
                 sensors = replace(sensors, power=None, why_no_power=_OF_THE_HOST)
@@ -104,6 +98,8 @@ class DeviceSensing:
     def take(self) -> tuple[list[Reading], list[Reading]]:
         """Return what sensors, and what the source of power, told since the last time."""
         readings = self._watch.take()
+        now_c = self.sensors.temperature_c(readings)
+        self._latest_c = self._latest_c if now_c is None else now_c
         return readings, self._meter.take() if self._meter else readings
 
     def rest(self) -> None:
@@ -111,8 +107,8 @@ class DeviceSensing:
         if self.source:
             self.take()
             time.sleep(_IDLE_S)
-        readings, self.idle = self.take()
-        self._idle_c = self._latest_c = self.sensors.temperature_c(readings)
+        _, self.idle = self.take()
+        self._idle_c = self._latest_c
 
     def cool(self) -> str:
         """Wait until the device is about as cool as when idle; three minutes at most.
@@ -130,6 +126,5 @@ class DeviceSensing:
         return f"its load began at {now_c:.0f} °C, {now_c - idle_c:.0f} °C above the idle device"
 
     def _temperature_c(self) -> float | None:
-        found = self.sensors.temperature_c(self._watch.take())
-        self._latest_c = self._latest_c if found is None else found
+        self.take()
         return self._latest_c
