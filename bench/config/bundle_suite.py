@@ -14,7 +14,7 @@ from mobilebench.targets.errors import BenchError
 _HASH_MARK = "#sha256="
 _FREE = (
     *("effort", "time_limit_s", "tracker", "wait_s", "retries", "cool_below_c"),
-    *("sustained_minutes", "pace_fps", "energy", "power_meter"),
+    *("sustained_minutes", "pace_fps", "energy"),
 )
 
 

@@ -226,7 +226,7 @@ PowerMeter = Annotated[
         description="Command that prints the device's power in watts, one number a line, again and "
         "again; implies --energy."
     ),
-    Shown(HOW, "COMMAND", default="what the device itself tells"),
+    Shown(WHERE, "COMMAND", default="what the device itself tells"),
 ]
 CheckRegressions = Annotated[
     bool,

@@ -51,7 +51,7 @@ def check_request(
 
 def _check_meter(context: RunContext) -> None:
     """Raise BenchError for a power meter that prints no numbers, or cannot tell boards apart."""
-    meter = context.suite.power_meter
+    meter = context.power_meter
     if not meter:
         return
     for target in context.targets:

@@ -32,6 +32,7 @@ class RunContext:
     dataset: Dataset | None = None
     calibration: Calibration = field(default_factory=Calibration)
     networks: tuple[OnnxNetwork, ...] = ()  # of the user's own
+    power_meter: str = ""  # a command of the user's
     bundles: tuple[Bundle, ...] = ()  # measured instead of the suite's variants
 
     @property
@@ -49,7 +50,7 @@ class RunContext:
     def load(self) -> LoadPlan | None:
         """The load that follows the measurement of latency; None if none was asked for."""
         suite = self.suite
-        return plan_load(suite.sustained_minutes, suite.pace_fps, suite.energy, suite.power_meter)
+        return plan_load(suite.sustained_minutes, suite.pace_fps, suite.energy, self.power_meter)
 
     def network(self, name: str) -> Network:
         """Return what a row of this run is about, by its name."""

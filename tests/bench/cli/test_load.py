@@ -63,6 +63,10 @@ def test_each_runtime_has_a_trace_and_energy_of_the_users_meter(
         assert row.energy_source == f"meter: {METER}"
         assert (row.pace_fps, row.frames) == (None, None)
         assert "energy" not in row.warnings
+    with Store(str(tmp_path / "mobilebench.sqlite")) as store:
+        kept = store.runs()[-1].suite
+    assert kept["energy"]
+    assert METER not in str(kept)  # no command is executed because a store has it
     page = (tmp_path / "mobilebench-report" / "load.html").read_text()
     assert "mobilenet_v2_0.35_32_t1 under load" in page
 

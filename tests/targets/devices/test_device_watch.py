@@ -11,7 +11,9 @@ from mobilebench.targets.devices.connection import Connector
 from mobilebench.targets.devices.device import Device
 from mobilebench.targets.devices.device_watch import DeviceWatch
 from mobilebench.targets.devices.probe import build_probe
+from mobilebench.targets.sensors.files import LocalFiles
 from mobilebench.targets.sensors.power import Reading
+from mobilebench.targets.sensors.sensors import find_sensors
 from mobilebench.targets.toolchains.toolchain import find_toolchain
 from tests.waiting import wait_until, wait_until_ended
 
@@ -37,6 +39,10 @@ def test_a_directory_of_the_device_is_listed(device: Device, tmp_path: Path) -> 
         (tmp_path / name).touch()
     assert device.list_names(str(tmp_path)) == ["a", "b"]
     assert device.list_names(str(tmp_path / "nowhere")) == []
+
+
+def test_a_device_has_the_sensors_that_its_files_tell_of(device: Device) -> None:
+    assert find_sensors(device) == find_sensors(LocalFiles())
 
 
 def test_a_long_text_is_read_whole(device: Device, tmp_path: Path) -> None:
