@@ -83,16 +83,16 @@ def test_the_device_s_own_battery_tells_energy(
         assert row.power_w == row.idle_power_w == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize("asked", [("--energy",), pytest.param((), marks=pytest.mark.slow)])
 def test_without_a_source_energy_is_empty_and_the_row_says_so_if_it_was_asked_for(
-    mobilebench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mobilebench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr(sensing, "LocalFiles", lambda: LocalFiles(tmp_path / "nowhere"))
-    for asked in (("--energy",), ()):
-        done = mobilebench("run", *VARIANT, "--pace", "30", "--sustained", "0.02", *asked)
-        assert done.returncode == 0, done.stderr
-        for row, _ in rows(tmp_path).values():
-            assert (row.energy_per_inference_j, row.power_w, row.energy_source) == (None, None, "")
-            assert ("energy: the device does not tell its power" in row.warnings) == bool(asked)
+    done = mobilebench("run", *VARIANT, "--pace", "30", "--sustained", "0.02", *asked)
+    assert done.returncode == 0, done.stderr
+    for row, _ in rows(tmp_path).values():
+        assert (row.energy_per_inference_j, row.power_w, row.energy_source) == (None, None, "")
+        assert ("energy: the device does not tell its power" in row.warnings) == bool(asked)
 
 
 def test_a_camera_s_pace_is_kept_on_a_board_too(
