@@ -14,7 +14,7 @@ from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.fidelity import compare, why_wrong
 from mobilebench.bench.measure.latency import is_complete
 from mobilebench.bench.measure.layers import LayerCheck
-from mobilebench.bench.measure.load import LoadPlan, energy_of, run_load
+from mobilebench.bench.measure.load import LoadPlan, doubt, energy_of, run_load
 from mobilebench.bench.measure.processes import Processes
 from mobilebench.bench.measure.quantized_fidelity import beside_float32, why_far
 from mobilebench.bench.measure.sensing import DeviceSensing
@@ -270,6 +270,7 @@ class _CellMeasurement:
             attempt.load = load
             if sensing.source:
                 attempt.energy = energy_of(load, sensing.source, sensing.idle)
+            attempt.remarks += filter(None, [doubt(load.trace, self._config.threads)])
         if plan.wants_energy and sensing.why_no_energy:
             attempt.remarks.append(f"energy: {sensing.why_no_energy}")
 

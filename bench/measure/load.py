@@ -16,6 +16,7 @@ _ENERGY_S = 10.0  # counters and gauges tell something new every millisecond to 
 _PACE_S = 60.0
 _MINUTE_S = 60.0
 _LEAST_READINGS = 3
+_OTHERS = 1.0  # threads that run or wait beside the runtime's
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ def run_load(
             temperature_c=sensing.sensors.temperature_c(readings),
             cpu_mhz=sensing.sensors.cpu_mhz(readings),
             power_w=sensing.source.mean_watts(power) if sensing.source else None,
+            load_1m=sensing.sensors.load_1m(readings),
         )
         load.trace.append(point)
     return load
@@ -118,6 +120,15 @@ def _inferences(expected_ms: float, frames_per_s: float) -> int:
         period_ms = 1000 / frames_per_s
         each_ms = period_ms * max(1, -(-expected_ms // period_ms))
     return max(1, round(_STRETCH_MS / max(each_ms, 1e-3)))
+
+
+def doubt(trace: Sequence[TracePoint], threads: int) -> str:
+    """Return a warning if other programs ran during a load of so many threads; empty if not."""
+    loads = [point.load_1m for point in trace if point.load_1m is not None]
+    if not loads or median(loads) <= threads + _OTHERS:
+        return ""
+    own = "1 of its own" if threads == 1 else f"{threads} of its own"
+    return f"other programs ran during its load: {median(loads):.1f} threads ran or waited, {own}"
 
 
 @dataclass(frozen=True)

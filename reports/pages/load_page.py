@@ -13,6 +13,7 @@ from mobilebench.reports.plots.load_plot import draw_load
 from mobilebench.reports.plots.plot import Plot
 from mobilebench.reports.tables.frames import write_csv
 from mobilebench.reports.tables.load_tables import LoadedNetwork, load_tables
+from mobilebench.reports.tables.results_table import NOISY
 from mobilebench.reports.tables.table import Table
 
 NAME = "load"
@@ -93,9 +94,14 @@ def _headlines(network: LoadedNetwork) -> list[str]:
     return [
         f"{network.variant}, {network.setup.cell.settings}, {runtime}: slower after "
         f"{row['slows_after_s']:.0f} s; {row['speed_left']:.0%} of the first minute's speed is left"
+        f"{_doubts(row['warnings'])}"
         for runtime, row in network.rows.iterrows()
         if pd.notna(row["slows_after_s"])
     ]
+
+
+def _doubts(warnings: str) -> str:
+    return f" ({NOISY} {warnings})" if warnings else ""
 
 
 def _frame(networks: Sequence[LoadedNetwork]) -> pd.DataFrame:

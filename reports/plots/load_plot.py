@@ -13,6 +13,7 @@ _PANELS = {
     "temperature_c": "temperature, °C",
     "cpu_mhz": "clock, MHz",
     "power_w": "power, W",
+    "load_1m": "load, 1 min",
 }
 _MOST_SHOWN = 3600  # points of a line
 _WIDTH, _HEIGHT, _SMALL = 10.0, 3.6, 1.6  # inches: of all; of latency; of what is below it

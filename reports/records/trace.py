@@ -13,3 +13,4 @@ class TracePoint:
     temperature_c: float | None = None  # of the hottest zone
     cpu_mhz: float | None = None  # of the fastest CPU
     power_w: float | None = None  # mean
+    load_1m: float | None = None  # average over a minute of the threads that run or wait

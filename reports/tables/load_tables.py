@@ -10,6 +10,7 @@ from mobilebench.reports.records.record import COLUMNS
 from mobilebench.reports.records.store import Store
 from mobilebench.reports.records.trace import TracePoint
 from mobilebench.reports.tables.frames import Setup, newest, runtimes_of, setups
+from mobilebench.reports.tables.results_table import NOISY
 from mobilebench.reports.tables.table import Table, milliseconds
 
 Form = Callable[[Any], str]
@@ -111,7 +112,7 @@ def _table(
     body = [
         (
             network.variant,
-            str(runtime),
+            f"{runtime}{NOISY if row['warnings'] else ''}",
             *(
                 _NONE if pd.isna(row[column]) else form(row[column])
                 for column, form in columns.values()
@@ -121,6 +122,7 @@ def _table(
         for runtime, row in network.rows.iterrows()
         if pd.notna(row[needed])
     ]
+    caption += f" {NOISY} marks a row with a warning."
     return Table(title, caption, ("variant", "runtime", *columns), tuple(body), words=2)
 
 

@@ -38,13 +38,13 @@ class LocalFiles:
 
 
 def number_in(files: Files, path: str) -> float | None:
-    """Return the number that a file has; None if it cannot be read or has none."""
+    """Return the number that a file begins with; None if it cannot be read or begins with none."""
     return as_number(files.read_text(path))
 
 
 def as_number(text: str) -> float | None:
-    """Return a number written as text; None if it is none."""
+    """Return the number that a text begins with; None if it begins with none."""
     try:
-        return float(text.strip())
-    except ValueError:
+        return float(text.split(maxsplit=1)[0])
+    except (IndexError, ValueError):
         return None

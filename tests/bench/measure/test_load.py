@@ -7,12 +7,14 @@ import pytest
 from mobilebench.bench.measure.load import (
     Load,
     LoadPlan,
+    doubt,
     energy_of,
     plan_load,
     run_load,
 )
 from mobilebench.bench.measure.slowdown import find_slowdown
 from mobilebench.bench.runtimes.stretch import Stretch, take_frames
+from mobilebench.reports.records.trace import TracePoint
 from mobilebench.targets.sensors.files import LocalFiles, number_in
 from mobilebench.targets.sensors.power import PowerSource, Reading
 from mobilebench.targets.sensors.sensors import find_sensors
@@ -181,3 +183,15 @@ def test_a_load_is_as_long_as_the_options_say() -> None:
     assert plan_load(None, None, False, "watts") == LoadPlan(
         10, keeps_trace=False, wants_energy=True, meter="watts"
     )
+
+
+@pytest.mark.parametrize(("threads", "loads"), [(1, [1.0, 1.9, 2.0]), (4, [4.5]), (1, [])])
+def test_a_runtime_that_is_alone_is_not_doubted(threads: int, loads: list[float]) -> None:
+    trace = [TracePoint(1.0, 3.0, 9, load_1m=load) for load in loads]
+    assert doubt([*trace, TracePoint(2.0, 3.0, 9)], threads) == ""
+
+
+def test_other_programs_that_ran_meanwhile_are_told() -> None:
+    trace = [TracePoint(1.0, 3.0, 9, load_1m=load) for load in (0.5, 6.25, 7.0)]
+    words = "other programs ran during its load: 6.2 threads ran or waited, 2 of its own"
+    assert doubt(trace, 2) == words
