@@ -21,6 +21,8 @@ from mobilebench.targets.devices.device import DeviceState
 from mobilebench.targets.devices.own_name import DEVICE_VARIABLE, own_device_name
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import START_LIMIT_S, WorkerError
+from mobilebench.targets.sensors.files import Files, LocalFiles
+from mobilebench.targets.sensors.power import POWERCAP, find_power
 from mobilebench.targets.toolchains.toolchain import (
     AARCH64_ANDROID,
     AARCH64_LINUX,
@@ -86,6 +88,7 @@ def _check_all() -> Iterator[CheckResult]:
     named = f"{DEVICE_VARIABLE} names it otherwise, e.g. to go on with another name's history"
     yield CheckResult("ok", "name in records", own_device_name(), named)
     yield _advised("OpenCL", _probe_opencl)
+    yield check_power(LocalFiles())
     for known in state:
         yield from _check_quiet(known)
 
@@ -156,6 +159,19 @@ def _probe_opencl() -> str:
     assert found.accelerator is not None
     half = "float16" if found.accelerator.stores_half else "no float16"
     return f"{found.accelerator.name}, driver {found.accelerator.driver}, {half}"
+
+
+def check_power(files: Files) -> CheckResult:
+    """Say what tells the energy of inferences here, or why nothing does."""
+    source, why_not = find_power(files)
+    if source and not why_not:
+        return CheckResult("ok", "energy", source.name)
+    if POWERCAP in why_not:
+        remedy = f"until the next boot: sudo chmod a+r {POWERCAP}/intel-rapl:*/energy_uj"
+    else:
+        remedy = "--power-meter COMMAND measures with a meter of your own"
+    found = "; ".join(filter(None, (why_not, f"{source.name} is taken" if source else "")))
+    return CheckResult("advice", "energy", found or "this machine does not tell its power", remedy)
 
 
 def _check_quiet(state: DeviceState) -> Iterator[CheckResult]:

@@ -69,6 +69,8 @@ def resume_hint(run: Run, store: Store, said: SuiteFile, out: Path) -> str:
         words += ["--out", str(out.absolute())]
     if said.scheduler:
         words += ["--scheduler", said.scheduler]
+    if said.power_meter:
+        words += ["--power-meter", said.power_meter]
     if said.events:
         words += ["--events", _absolute(said.events)]
     return shlex.join(words)

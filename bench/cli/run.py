@@ -64,6 +64,8 @@ def run_command(options: RunOptions) -> int:
     said = read_suite(options.suite_file) if options.suite_file else SuiteFile()
     said = said.model_copy(update=options.given(SuiteFile))
     chosen, resume, out = said.given(Suite), options.resume, said.report_directory
+    if said.power_meter and resume is None:
+        chosen["energy"] = True
     check_report_directory(out)
     if resume is not None and (options.suite_file or chosen):
         raise BenchError(
@@ -77,6 +79,7 @@ def run_command(options: RunOptions) -> int:
             store = stack.enter_context(Store(said.store, create=False))
             context = _old_run(store.find_run(resume))
             out = _old_directory(context.run, said)
+        context = replace(context, power_meter=said.power_meter)
         finished = resume is not None and _is_finished(context, store)
         try:
             if finished:

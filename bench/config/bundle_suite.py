@@ -12,7 +12,10 @@ from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.errors import BenchError
 
 _HASH_MARK = "#sha256="
-_FREE = ("effort", "time_limit_s", "tracker", "wait_s", "retries", "cool_below_c")
+_FREE = (
+    *("effort", "time_limit_s", "tracker", "wait_s", "retries", "cool_below_c"),
+    *("sustained_minutes", "pace_fps", "energy"),
+)
 
 
 def open_bundles(sources: Sequence[str]) -> tuple[Bundle, ...]:

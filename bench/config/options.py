@@ -220,6 +220,40 @@ Memory = Annotated[
     Field(description="Also find out how much memory activations need in each runtime."),
     Shown(HOW),
 ]
+Sustained = Annotated[
+    Annotated[float, Field(gt=0, le=1440, allow_inf_nan=False)] | None,
+    Field(
+        alias="sustained",
+        description="Then run inference after inference for so many minutes: when it slows down, "
+        "and to what.",
+    ),
+    Shown(HOW, "MINUTES", default="no load"),
+]
+Pace = Annotated[
+    Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None,
+    Field(
+        alias="pace",
+        description="Then run at a camera's pace of so many frames a second, for a minute or as "
+        "long as --sustained says: missed deadlines and idle time are counted.",
+    ),
+    Shown(HOW, "FPS", default="one inference follows the other"),
+]
+Energy = Annotated[
+    bool,
+    Field(
+        description="Also measure the energy of an inference, under the load of --sustained or "
+        "--pace, or else of ten seconds; a row says why if it has none."
+    ),
+    Shown(HOW),
+]
+PowerMeter = Annotated[
+    str,
+    Field(
+        description="Command that prints the device's power in watts, one number a line, again and "
+        "again; implies --energy."
+    ),
+    Shown(WHERE, "COMMAND", default="what the device itself tells"),
+]
 CheckRegressions = Annotated[
     bool,
     Field(

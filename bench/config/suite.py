@@ -52,6 +52,9 @@ class Suite(Options):
     optimize_for: options.OptimizeFor = LATENCY
     kernels: options.Kernels = False
     memory: options.Memory = False
+    sustained_minutes: options.Sustained = None
+    pace_fps: options.Pace = None
+    energy: options.Energy = False
     check_regressions: options.CheckRegressions = False
     time_limit_s: options.TimeLimit = options.TIME_LIMIT_S
     retries: options.Retries = 2
@@ -66,9 +69,13 @@ class Suite(Options):
 
 
 class Places(Options):
-    """Addresses and paths on the machine that starts a run; a resumed run may change them."""
+    """What the machine that starts a run has: addresses, paths and a command of the user's.
+
+    A resumed run may change them, and the store keeps none: no command from there is executed.
+    """
 
     scheduler: options.Scheduler = ""
+    power_meter: options.PowerMeter = ""
     store: options.StoreUrl = DEFAULT_URL
     out: options.DatedReport = "mobilebench-report"
     events: options.Events = ""

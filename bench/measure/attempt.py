@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from mobilebench.bench.accuracy.evaluation import Accuracy
 from mobilebench.bench.measure.fidelity import Fidelity
+from mobilebench.bench.measure.load import Energy, Load
 from mobilebench.bench.measure.stages import StageTimes
 from mobilebench.bench.runtimes.usage import Usage
 from mobilebench.reports.records.record import KernelTime, Status
@@ -37,6 +38,8 @@ class Attempt:
     accuracy: Accuracy | None = None
     pytorch_accuracy: Accuracy | None = None  # on the same images
     rounds_ms: list[list[float]] = field(default_factory=list)
+    load: Load | None = None
+    energy: Energy | None = None
     version: str = ""  # that a board has; empty if it is not known, and on this machine
     notes: str = ""  # what the runtime tells about how it runs the model
     remarks: list[str] = field(default_factory=list)  # warnings for readers of the row

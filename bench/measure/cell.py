@@ -16,8 +16,10 @@ from mobilebench.bench.measure.fidelity import compare, why_wrong
 from mobilebench.bench.measure.file_cache import read_files_of
 from mobilebench.bench.measure.latency import is_complete
 from mobilebench.bench.measure.layers import LayerCheck
+from mobilebench.bench.measure.load import LoadPlan, doubt, energy_of, run_load
 from mobilebench.bench.measure.processes import Processes
 from mobilebench.bench.measure.quantized_fidelity import beside_float32, why_far
+from mobilebench.bench.measure.sensing import DeviceSensing
 from mobilebench.bench.measure.stages import time_stages
 from mobilebench.bench.measure.timing import take_round, time_kernels
 from mobilebench.bench.models.heads import CLASS_AXIS
@@ -100,6 +102,7 @@ def _measure_once(config: MeasurementConfig, inputs: CellInputs) -> CellResult:
         cell.time_stages()
         kernel_profile = cell.profile_kernels()
         after = processes.device_state()
+        cell.put_under_load()  # which heats the device
         lost = [attempt.error for attempt in cell.attempts if attempt.status in _LOST]
         why_lost = lost[0] if lost and config.farm and processes.lost else ""
         if all(attempt.ok for attempt in cell.attempts):
@@ -258,6 +261,42 @@ class _CellMeasurement:
             )
         ]
         return KernelProfile(kernels, peak, read)
+
+    def put_under_load(self) -> None:
+        """Have each runtime compute for as long as was asked for, while sensors are read."""
+        plan, loaded = self._config.load, [one for one in self.attempts if one.ok]
+        if plan is None or not loaded:
+            return
+        emulated = bool(self._before and self._before.emulated)
+        self._processes.pause(TVM)
+        try:
+            with DeviceSensing(self._config, self._processes.session, emulated) as sensing:
+                self._inputs.tell("the idle device, to know what it takes")
+                sensing.rest()
+                for attempt in loaded:
+                    self._load_one(attempt, plan, sensing)
+        except (BenchError, WorkerError) as error:  # of a session that has ended
+            for attempt in loaded:
+                if attempt.ok and attempt.load is None:
+                    with failing(attempt):
+                        raise error
+
+    def _load_one(self, attempt: Attempt, plan: LoadPlan, sensing: DeviceSensing) -> None:
+        runtime, workload = attempt.runtime, self._inputs.workload
+        self._inputs.tell("the device to cool down")
+        attempt.remarks += filter(None, [sensing.cool()])
+        self._inputs.tell(f"{runtime} under load for {plan.seconds:g} s")
+        with self._turn_of(attempt):
+            if runtime == TVM:  # another library may have been looked at meanwhile
+                self._call(attempt, "load", workload, self._config.threads)
+            sustain = partial(self._call, attempt, "sustain")
+            load = run_load(plan, sustain, self._expected_ms[runtime], sensing)
+            attempt.load = load
+            if sensing.source:
+                attempt.energy = energy_of(load, sensing.source, sensing.idle)
+            attempt.remarks += filter(None, [doubt(load.trace, self._config.threads)])
+        if plan.wants_energy and sensing.why_no_energy:
+            attempt.remarks.append(f"energy: {sensing.why_no_energy}")
 
     def _kernel_instructions(self, attempt: Attempt, kernels: int) -> list[int] | list[None]:
         """Return how many instructions each kernel of the artifact that was timed executes."""

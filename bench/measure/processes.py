@@ -106,6 +106,11 @@ class Processes:
         """Whether there is no session, or no longer."""
         return self._session is None or not self._session.alive
 
+    @property
+    def session(self) -> Worker | None:
+        """The worker that holds the session; None if there is none."""
+        return self._session
+
     def device_state(self) -> DeviceState | None:
         """Return the device's state now, read through the session if there is one.
 

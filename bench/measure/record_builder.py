@@ -9,6 +9,7 @@ from mobilebench.bench.clock import utc_now
 from mobilebench.bench.measure.attempt import Attempt, CellResult
 from mobilebench.bench.measure.environment import tool_versions
 from mobilebench.bench.measure.latency import Latency, warnings_for
+from mobilebench.bench.measure.load_columns import with_load
 from mobilebench.bench.measure.plan import cell_key
 from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.preparation import Prepared
@@ -83,6 +84,7 @@ def make_record(
         record = _with_fidelity(record, attempt)
     if record.status == "ok":
         record = _with_latency(record, attempt, result.stopped)
+        record = with_load(record, context.load, attempt)
     if result.kernel_profile and attempt.runtime == TVM:
         foreign = _foreign_share(variant, result.kernel_profile.kernels)
         record = replace(

@@ -15,6 +15,8 @@ from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.devices.target_check import check_platform
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import WorkerError
+from mobilebench.targets.rpc.tracker import boards_of
+from mobilebench.targets.sensors.meter import check_meter
 
 
 def check_request(
@@ -27,6 +29,7 @@ def check_request(
 
     Raises BenchError for a target, a device or weights with which no cell could be measured.
     """
+    _check_meter(context)
     live = {cell.target.name: cell.target for cell in cells if cell.supported}
     exported = {one.target.name for one in context.bundles}  # their code is made already
     for target in list(live.values()):
@@ -45,6 +48,24 @@ def check_request(
             progress.say(f"{weights.label}: {note}")
     _check_weights(context, service, cells)
     return [replace(cell, target=live.get(cell.target.name, cell.target)) for cell in cells]
+
+
+def _check_meter(context: RunContext) -> None:
+    """Raise BenchError for a power meter that prints no numbers, or cannot tell boards apart."""
+    meter = context.power_meter
+    if not meter:
+        return
+    for target in context.targets:
+        farm = context.farm(target)
+        count = len(boards_of(farm.tracker, target.tracker_key)) if farm else 1
+        if count > 1 or len(context.targets) > 1:
+            boards = f"{count} boards of key {target.tracker_key}"
+            several = boards if count > 1 else "several targets"
+            raise BenchError(
+                f"--power-meter {meter}: one meter tells of one device, and {several} would be "
+                "measured; choose one"
+            )
+    check_meter(meter)
 
 
 def _probe(context: RunContext, target: Target, cells: Sequence[PlannedCell]) -> Target:

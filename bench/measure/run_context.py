@@ -9,6 +9,7 @@ from mobilebench.bench.bundle.bundle import Bundle
 from mobilebench.bench.config.effort import find_effort
 from mobilebench.bench.config.suite import Suite
 from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.load import LoadPlan, plan_load
 from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.models.onnx_network import Network, OnnxNetwork
 from mobilebench.bench.models.variant import parse_variant
@@ -32,6 +33,7 @@ class RunContext:
     calibration: Calibration = field(default_factory=Calibration)
     stage_images: tuple[Path, ...] = ()  # on which all stages are timed; none: they are not
     networks: tuple[OnnxNetwork, ...] = ()  # of the user's own
+    power_meter: str = ""  # a command of the user's
     bundles: tuple[Bundle, ...] = ()  # measured instead of the suite's variants
 
     @property
@@ -44,6 +46,12 @@ class RunContext:
         """The targets that are measured."""
         exported = {one.target.name: one.target for one in self.bundles}
         return [self.cooled(exported.get(name) or find_target(name)) for name in self.suite.targets]
+
+    @property
+    def load(self) -> LoadPlan | None:
+        """The load that follows the measurement of latency; None if none was asked for."""
+        suite = self.suite
+        return plan_load(suite.sustained_minutes, suite.pace_fps, suite.energy, self.power_meter)
 
     def network(self, name: str) -> Network:
         """Return what a row of this run is about, by its name."""
@@ -78,13 +86,18 @@ class RunContext:
         self, target: Target, threads: int, streams: int = 1
     ) -> MeasurementConfig:
         """Return where a target is measured, and how thoroughly."""
+        farm, load = self.farm(target), self.load
+        if farm and load:  # a board ends a session after a time
+            whole_s = load.seconds * len(self.suite.runtimes)
+            farm = replace(farm, session_s=farm.session_s + whole_s)
         return MeasurementConfig(
             target=target,
             threads=threads,
             streams=streams,
             time_limit_s=self.suite.time_limit_s,
             cache_dir=self.cache_dir,
-            farm=self.farm(target),
+            farm=farm,
             effort=find_effort(self.suite.effort),
             retries=self.suite.retries,
+            load=load,
         )

@@ -140,10 +140,12 @@ def _keep(
                 loaded_heap_bytes=attempt.loaded.heap_bytes,
                 used_heap_bytes=attempt.usage.heap_bytes,
             )
+        keeps_trace = attempt.ok and context.load and context.load.keeps_trace
         store.add(
             record,
             attempt.rounds_ms if attempt.ok else (),
             kernel_profile.kernels if kernel_profile else (),
             planned,
+            attempt.load.trace if attempt.load and keeps_trace else (),
         )
         progress.done(record)

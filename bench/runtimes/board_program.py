@@ -55,6 +55,9 @@ class _Served:
         """Read inputs from one file (.npy), and write the outputs to another (.npz)."""
         np.savez(outputs, *self._runtime.infer(np.load(inputs)))
 
+    def sustain(self, inferences: int, frames_per_s: float) -> Mapping[str, Any]:
+        return asdict(self._runtime.sustain(inferences, frames_per_s))
+
     def usage(self) -> Mapping[str, int | None]:
         return asdict(self._runtime.usage())
 

@@ -10,6 +10,7 @@ import numpy as np
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.runtimes.board_archive import model_archive, program_archive
 from mobilebench.bench.runtimes.runtime import RUNTIMES, Workload
+from mobilebench.bench.runtimes.stretch import Stretch
 from mobilebench.bench.runtimes.tvm_rpc import TvmRuntime
 from mobilebench.bench.runtimes.usage import Usage
 from mobilebench.targets.devices.child import (
@@ -19,9 +20,13 @@ from mobilebench.targets.devices.child import (
     ChildTimedOutError,
     build_children,
 )
+from mobilebench.targets.devices.device_watch import DeviceWatch
 from mobilebench.targets.errors import BenchError
+from mobilebench.targets.sensors.power import Reading
+from mobilebench.targets.sensors.sensors import PERIOD_S, Sensors, find_sensors
 from mobilebench.targets.toolchains.toolchain import find_toolchain
 
+_MADE: dict[str, type[Usage] | type[Stretch]] = {"usage": Usage, "sustain": Stretch}
 PYTHON_VARIABLE = "MOBILEBENCH_PYTHON"
 """In the environment of a board's server: the Python that has the other runtimes."""
 
@@ -34,6 +39,23 @@ class BoardSession(TvmRuntime):
         super().connect()
         self._children: Children | None = None
         self._runtimes: dict[str, _BoardRuntime] = {}
+
+    def watch_sensors(self) -> Sensors:
+        """Begin to read the board's sensors while it computes; return what they are."""
+        with self._noticing_loss():
+            sensors = find_sensors(self._device)
+            self._sensors_watch = DeviceWatch(self._device, sensors.paths, PERIOD_S)
+        return sensors
+
+    def take_readings(self) -> list[Reading]:
+        """Return what was read since it was asked the last time."""
+        with self._noticing_loss():
+            return self._sensors_watch.take()
+
+    def end_watch(self) -> None:
+        """Read the board's sensors no more."""
+        with self._noticing_loss():
+            self._sensors_watch.close()
 
     def start_runtime(self, name: str, timeout_s: float) -> tuple[str, Any]:
         """Start a runtime's process; return its version as `ask_runtime` returns values."""
@@ -129,7 +151,8 @@ class _BoardRuntime:
             return "crashed", str(error)
         except ChildTimedOutError as error:
             return "timed_out", f"{error} (asked for {method})"
-        return outcome, Usage(**value) if (outcome, method) == ("done", "usage") else value
+        made = _MADE.get(method) if outcome == "done" else None
+        return outcome, made(**value) if made else value
 
     def _ask(self, method: str, *args: Any, timeout_s: float) -> tuple[str, Any]:
         outcome, value = self.child.ask([method, *args], timeout_s)

@@ -10,6 +10,7 @@ import numpy as np
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.runtimes.batches import in_batches
 from mobilebench.bench.runtimes.model_files import ModelFiles
+from mobilebench.bench.runtimes.stretch import Stretch, take_frames
 from mobilebench.bench.runtimes.usage import Usage
 from mobilebench.bench.runtimes.warm_up import warm_up
 from mobilebench.targets.processes.cpu_allowance import keep_threads_to, own_cpus
@@ -85,6 +86,12 @@ class InProcessRuntime(ABC):
             run()
             times.append((clock() - start) / _NANOSECONDS_PER_MS)
         return times
+
+    def sustain(self, inferences: int, frames_per_s: float) -> Stretch:
+        """Run under load: one inference after the other, or each when a frame comes (above 0)."""
+        if frames_per_s:
+            return take_frames(self.run, inferences, frames_per_s)
+        return Stretch(self.time(inferences), inferences)
 
     def instructions(self) -> int | None:
         """Return how many instructions an inference executes on one thread; None if uncounted."""

@@ -15,6 +15,7 @@ from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.runtimes.model_files import ModelFiles
+from mobilebench.bench.runtimes.stretch import Stretch
 from mobilebench.bench.runtimes.usage import Usage
 from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
 from mobilebench.targets.errors import unknown
@@ -105,6 +106,10 @@ class Runtime(Protocol):
 
     def time(self, samples: int) -> list[float]:
         """Return the times of single inferences, in milliseconds."""
+        ...
+
+    def sustain(self, inferences: int, frames_per_s: float) -> Stretch:
+        """Run under load: one inference after the other, or each when a frame comes (above 0)."""
         ...
 
     def instructions(self) -> int | None:

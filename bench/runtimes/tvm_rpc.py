@@ -20,13 +20,14 @@ from mobilebench.bench.models.input_type import PIXELS
 from mobilebench.bench.models.outputs import Inputs, Outputs
 from mobilebench.bench.runtimes.batches import in_batches
 from mobilebench.bench.runtimes.runtime import ENTRY, Workload
+from mobilebench.bench.runtimes.stretch import Stretch
 from mobilebench.bench.runtimes.usage import Usage
 from mobilebench.bench.runtimes.warm_up import warm_up
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.devices.connection import Connector
 from mobilebench.targets.devices.device import Device, DeviceState
 from mobilebench.targets.devices.farm import Farm
-from mobilebench.targets.devices.probe import build_probe
+from mobilebench.targets.devices.probe import AWAIT_FRAME, build_probe
 from mobilebench.targets.errors import BenchError, DeviceLostError
 from mobilebench.targets.opencl.accelerator import OPENCL_ERROR, first_line
 from mobilebench.targets.processes.instruction_count import least_of_few
@@ -158,6 +159,25 @@ class TvmRuntime:
                     "invoke_stateful", self._tvm_device, number=1, repeat=samples
                 )
             return [seconds * 1000 for seconds in self._current.timers[samples](ENTRY).results]
+
+    def sustain(self, inferences: int, frames_per_s: float) -> Stretch:
+        """Run under load: one inference after the other, or each when a frame comes (above 0).
+
+        TVM runs one more before those that it times.
+        """
+        if not frames_per_s:
+            return Stretch(self.time(inferences), inferences + 1)
+        with self._noticing_loss():
+            self._device.probe_function("begin_frames")(round(1e9 / frames_per_s))
+            timer = self._current.machine.time_evaluator(
+                *("invoke_stateful", self._tvm_device), number=1, repeat=inferences,
+                f_preproc=AWAIT_FRAME,
+            )  # fmt: skip
+            latencies_ms = [seconds * 1000 for seconds in timer(ENTRY).results]
+            lines = str(self._device.probe_function("frames")()).splitlines()
+        frames, begun_ns = zip(*(map(int, line.split()) for line in lines), strict=True)
+        begun_ms = [nanoseconds / 1e6 for nanoseconds in begun_ns]
+        return Stretch(latencies_ms, inferences + 1, list(frames), begun_ms)
 
     def instructions(self) -> int | None:
         """Return how many instructions an inference executes on one thread; None if uncounted."""

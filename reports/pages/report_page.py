@@ -17,6 +17,7 @@ from mobilebench.reports.history.compared import compared_with
 from mobilebench.reports.history.night import Tonight, read_tonight
 from mobilebench.reports.history.timeline import NIGHTLY
 from mobilebench.reports.pages.choice_page import ChoicePage, Place, find_places, write_choice
+from mobilebench.reports.pages.load_page import LoadPage, write_load
 from mobilebench.reports.pages.memory_page import MemoryPage, write_memory
 from mobilebench.reports.pages.operators_page import OperatorsPage, write_operators
 from mobilebench.reports.pages.rendering import Link, render, with_pictures
@@ -43,6 +44,7 @@ from mobilebench.reports.tables.frames import (
     write_csv,
 )
 from mobilebench.reports.tables.kernels_table import family_tables, gather_kernels
+from mobilebench.reports.tables.load_tables import LoadedNetwork, gather_loads
 from mobilebench.reports.tables.memory_analysis import Account, gather_accounts
 from mobilebench.reports.tables.results_table import (
     environment_table,
@@ -80,6 +82,17 @@ class Content:
     kernels: pd.DataFrame
     accounts: Sequence[Account]
     places: Sequence[Place]
+    loads: Sequence[LoadedNetwork]
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The further pages of a report; None where there is nothing for one."""
+
+    operators: Sequence[OperatorsPage]
+    memory: MemoryPage | None
+    load: LoadPage | None
+    choice: ChoicePage | None
 
 
 def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
@@ -95,6 +108,7 @@ def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
         kernels=gather_kernels(store, run_ids),
         accounts=gather_accounts(store, run_ids),
         places=find_places(store, run_ids),
+        loads=gather_loads(store, run_ids),
     )
     tonight, compared = None, ""
     if len(run_ids) == 1:
@@ -148,9 +162,11 @@ def _fill(directory: Path, content: Content, glance: Glance, tonight: Tonight | 
     if operators:
         write_csv(kernels, directory / "kernels.csv")
     memory = write_memory(content.accounts, nav, directory)
+    load = write_load(content.loads, nav, directory)
     choice = write_choice(content.places, nav, directory)
     everything = [table for table in (failed, *results, noisy, unsupported, environment) if table]
-    markdown = _markdown(glance, plots, operators, memory, everything)
+    pages = Pages(operators, memory, load, choice)
+    markdown = _markdown(glance, plots, pages, everything)
     (directory / "report.md").write_text(markdown, encoding="utf-8")
     page = render(
         "page",
@@ -158,6 +174,7 @@ def _fill(directory: Path, content: Content, glance: Glance, tonight: Tonight | 
         plots=with_pictures(plots, directory),
         operators=operators,
         memory=memory,
+        load=load,
         choice=choice,
         emulated=[s.title for s, _ in setups(ok_rows(newest(frame))) if s.emulated],
         results=results,
@@ -170,23 +187,20 @@ def _fill(directory: Path, content: Content, glance: Glance, tonight: Tonight | 
     )
     (directory / page_name).write_text(page, encoding="utf-8")
     if tonight:
-        write_site(tonight, nav, _more(plots, operators, memory, choice), directory)
+        write_site(tonight, nav, _more(plots, pages), directory)
 
 
-def _more(
-    plots: Sequence[Plot],
-    operators: Sequence[OperatorsPage],
-    memory: MemoryPage | None,
-    choice: ChoicePage | None,
-) -> list[Link]:
+def _more(plots: Sequence[Plot], pages: Pages) -> list[Link]:
     """Return what else there is of a night's run: the first plot of each kind, and the pages."""
     firsts = {plot.title: plot for plot in reversed(plots)}
     found = [Link(f"{RUN_PAGE}#{plot.name}", plot.title) for plot in list(firsts.values())[::-1]]
-    if choice:
-        found.append(Link("choice.html", f"Which network to choose: {choice.summary}"))
-    if memory:
-        found.append(Link("memory.html", f"Memory for activations: {memory.summary}"))
-    if operators:
+    if pages.choice:
+        found.append(Link("choice.html", f"Which network to choose: {pages.choice.summary}"))
+    if pages.memory:
+        found.append(Link("memory.html", f"Memory for activations: {pages.memory.summary}"))
+    if pages.load:
+        found.append(Link("load.html", f"Under load: {pages.load.summary}"))
+    if pages.operators:
         found.append(Link(f"{RUN_PAGE}#operators", "Operator by operator"))
     return [*found, Link(f"{RUN_PAGE}#tables", "Tables of latency, memory, fidelity and cost")]
 
@@ -229,8 +243,7 @@ def _headlines(setup: Setup, rows: pd.DataFrame) -> list[str]:
 def _markdown(
     glance: Glance,
     plots: Sequence[Plot],
-    operators: Sequence[OperatorsPage],
-    memory: MemoryPage | None,
+    pages: Pages,
     everything: Sequence[Table],
 ) -> str:
     head = [
@@ -244,9 +257,11 @@ def _markdown(
         "",
     ]
     pictures = [f"![{plot.alt}]({plot.file_name})\n\n{plot.caption}\n" for plot in plots]
-    links = [f"- [{page.variant}]({page.name}.md), {page.summary}" for page in operators]
+    links = [f"- [{page.variant}]({page.name}.md), {page.summary}" for page in pages.operators]
     if links:
         links = ["## Operator by operator", "", *links, ""]
-    if memory:
+    if memory := pages.memory:
         links += ["## Memory", "", f"- [Memory for activations](memory.md), {memory.summary}", ""]
+    if pages.load:
+        links += ["## Under load", "", f"- [Under load](load.md), {pages.load.summary}", ""]
     return "\n".join([*head, *pictures, *links, *(table.to_markdown() for table in everything)])

@@ -21,6 +21,11 @@ _UNITS = {
     "_mhz": "MHz",
     "_c": "°C",
     "_agreement": "0 to 1",
+    "_left": "0 to 1",
+    "_share": "0 to 1",
+    "_fps": "1/s",
+    "_j": "J",
+    "_w": "W",
 }
 _HEAD = """# Columns of records
 

@@ -12,6 +12,7 @@ from mobilebench.reports.errors import ReportError
 from mobilebench.reports.records import renamed
 from mobilebench.reports.records.record import KernelTime
 from mobilebench.reports.records.schema import CONFIRMATIONS, RECORDS, RUNS, SCHEMA_VERSION
+from mobilebench.reports.records.trace import TracePoint
 
 if TYPE_CHECKING:  # an extra, and slow to import
     import pyarrow as pa
@@ -20,6 +21,7 @@ ROWS_AT_ONCE = 500  # in memory, with thousands of samples each
 _GROUP_ROWS, _GROUP_BYTES = 50_000, 64_000_000  # of what is compressed together, at most
 _MARK = b"mobilebench_schema"
 _AS_TEXT = ("suite", "activations")  # JSON without a fixed shape
+_MADE_OF = {"kernels": KernelTime, "trace": TracePoint}  # lists of these
 _ROUNDS = ("rounds_ms", "base_rounds_ms", "head_rounds_ms")
 
 Row = dict[str, Any]
@@ -48,7 +50,7 @@ class Layout:
 
 LAYOUTS = (
     Layout(RUNS),
-    Layout(RECORDS, ("rounds_ms", "kernels", "activations")),
+    Layout(RECORDS, ("rounds_ms", "kernels", "activations", "trace")),
     Layout(CONFIRMATIONS),
 )
 
@@ -78,9 +80,10 @@ def _json_type(name: str) -> Any:
     pa = import_pyarrow()
     if name in _ROUNDS:
         return pa.list_(pa.list_(pa.float64()))
-    if name == "kernels":
+    if name in _MADE_OF:
         kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
-        own = [(field.name, (*get_args(field.type), field.type)) for field in fields(KernelTime)]
+        made_of = fields(_MADE_OF[name])
+        own = [(field.name, (*get_args(field.type), field.type)) for field in made_of]
         return pa.list_(pa.struct([(name, kinds[cast(type, of[0])]) for name, of in own]))
     return pa.string()
 
@@ -167,7 +170,7 @@ def _checked(path: Path, found: "pa.Schema", layout: Layout) -> "pa.Schema":
     kept = []
     for column in layout.columns():
         own = layout.table.c.get(column.name)
-        late = own is not None and (own.nullable or own.server_default is not None)
+        late = own is None or own.nullable or own.server_default is not None
         if _name_in(found.names, column.name) in found.names:
             kept.append(column)
         elif int(version) == SCHEMA_VERSION or not late:

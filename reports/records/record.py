@@ -167,6 +167,38 @@ class Record:
     stage_images: int | None = None
     """How many images the stages were timed on."""
 
+    # under a load of minutes
+    load_s: float | None = None
+    """How long it lasted."""
+    first_minute_ms: float | None = None
+    """Median latency in its first minute, or in its first half if that is shorter."""
+    slows_after_s: float | None = None
+    """When it became 5 % slower than in the first seconds, and stayed so; empty if it did not."""
+    steady_ms: float | None = None
+    """Median latency in its last quarter."""
+    speed_left: float | None = None
+    """How much of the first minute's speed the last quarter has."""
+    pace_fps: float | None = None
+    """Frames a second at which inferences were begun; empty if one followed the other."""
+    frames: int | None = None
+    """Frames that came at that pace."""
+    missed_deadlines: int | None = None
+    """Those whose answer was not there when the next one came, the dropped ones included."""
+    dropped_frames: int | None = None
+    """Those that came while an earlier one was computed, and were never begun."""
+    idle_share: float | None = None
+    """Share of the time in which no inference ran."""
+
+    # energy of the device, where it tells
+    energy_per_inference_j: float | None = None
+    """Energy of one inference, above what the device takes when it is idle."""
+    power_w: float | None = None
+    """Mean power under load, idle power included."""
+    idle_power_w: float | None = None
+    """Mean power of the idle device, before its first load."""
+    energy_source: str = ""
+    """What told it; empty if nothing did."""
+
     # size
     macs: int
     """Multiply-accumulate operations of one inference."""

@@ -21,7 +21,8 @@ CONFIRMATION_KEY = ("base_run_id", *KEY)
 
 # Defaults of columns that must have a value and that dumps of older schemas lack.
 _ONE = {"batch": "1", "streams": "1"}
-_LATE_COLUMNS = {"artifact_key": "", "calibration_data": "", "runtime_notes": ""} | _ONE
+_LATE_TEXTS = ("artifact_key", "calibration_data", "runtime_notes", "energy_source")
+_LATE_COLUMNS = dict.fromkeys(_LATE_TEXTS, "") | _ONE
 _LATE_AXES = {"optimize_for": "latency"} | _ONE  # of confirmations
 _TYPES: dict[type, Any] = {
     str: sa.Text,
@@ -101,6 +102,7 @@ sa.Index(
 SAMPLES = _beside_records("samples", "rounds_ms")
 KERNELS = _beside_records("kernels", "kernels")
 ACTIVATIONS = _beside_records("activations", "activations")
+TRACES = _beside_records("traces", "trace")
 CONFIRMATIONS = sa.Table(
     "confirmations",
     METADATA,

@@ -23,7 +23,9 @@ from mobilebench.reports.records.schema import (
     RECORDS,
     RUNS,
     SAMPLES,
+    TRACES,
 )
+from mobilebench.reports.records.trace import TracePoint
 
 if TYPE_CHECKING:  # not before it is needed
     import pandas as pd
@@ -95,11 +97,12 @@ class Store:
         rounds_ms: Sequence[Sequence[float]] = (),
         kernels: Sequence[KernelTime] = (),
         activations: Activations | None = None,
+        trace: Sequence[TracePoint] = (),
     ) -> None:
         """Write a record and what belongs to it, at once.
 
-        That is its raw samples (milliseconds, a list per round), kernels and activations. Raises
-        ReportError if its run has a record of that key.
+        That is its raw samples (milliseconds, a list per round), kernels, activations and the trace
+        of a load. Raises ReportError if its run has a record of that key.
         """
         record = Record(**{name: storable(value) for name, value in asdict(record).items()})
 
@@ -112,6 +115,7 @@ class Store:
                 SAMPLES.c.rounds_ms: [list(samples) for samples in rounds_ms],
                 KERNELS.c.kernels: [asdict(kernel) for kernel in kernels],
                 ACTIVATIONS.c.activations: activations.to_json() if activations else None,
+                TRACES.c.trace: [asdict(point) for point in trace],
             }
             for column, value in beside.items():
                 if value:
@@ -247,6 +251,11 @@ class Store:
         found = self._beside(ACTIVATIONS.c.activations, record_ids)
         return {record_id: Activations.from_json(needs) for record_id, needs in found}
 
+    def traces_of(self, record_ids: Iterable[int]) -> dict[int, list[TracePoint]]:
+        """Return how a load went, in the order of time, of those records that had one."""
+        found = self._beside(TRACES.c.trace, record_ids)
+        return {record_id: [TracePoint(**one) for one in trace] for record_id, trace in found}
+
     def rounds_ms(self, record: Record) -> list[list[float]]:
         """Return the raw samples of a record: milliseconds, a list per round."""
         return next(iter(self.rounds_of(self._ids(record)).values()), [])
@@ -258,6 +267,10 @@ class Store:
     def activations(self, record: Record) -> Activations | None:
         """Return what the activations of a record's network need; None if nobody asked."""
         return next(iter(self.activations_of(self._ids(record)).values()), None)
+
+    def trace(self, record: Record) -> list[TracePoint]:
+        """Return how a load of a record went, second by second; empty if there was none."""
+        return next(iter(self.traces_of(self._ids(record)).values()), [])
 
     def confirmations(self, run_ids: Sequence[str]) -> list[Confirmation]:
         """Return those of these nights, in the order in which they were written."""

@@ -28,10 +28,11 @@ from mobilebench.reports.records.schema import (
     KEY,
     RUNS,
     SAMPLES,
+    TRACES,
 )
 from mobilebench.reports.records.store import Store
 
-_BESIDE = {"rounds_ms": SAMPLES, "kernels": KERNELS, "activations": ACTIVATIONS}
+_BESIDE = {"rounds_ms": SAMPLES, "kernels": KERNELS, "activations": ACTIVATIONS, "trace": TRACES}
 _COLLISIONS = 5  # with others that import the same at the same moment
 
 Told = Callable[[int], None]
@@ -144,7 +145,7 @@ def _add_missing(connection: sa.Connection, layout: Layout, rows: Sequence[Row])
         beside = [
             {"record_id": record_id, name: row[name]}
             for record_id, row in zip(ids, new, strict=True)
-            if row[name]
+            if row.get(name)
         ]
         if beside:
             connection.execute(_BESIDE[name].insert(), beside)

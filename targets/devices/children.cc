@@ -22,8 +22,6 @@
 
 #include "values.h"
 
-#define EXPORT extern "C" __attribute__((visibility("default")))
-
 namespace {
 
 struct Child {

@@ -88,7 +88,9 @@ class Device:
         self.session.upload(str(probe))
         try:
             module = self.session.load_module(probe.name)
+            self.probe_function = module.get_function
             self._read_text = module.get_function("read_text")
+            self._list_names = module.get_function("list_names")
             self._calibrate = module.get_function("calibrate")
             self._use_cores = module.get_function("use_cores")
             self._pin = module.get_function("pin")
@@ -119,6 +121,10 @@ class Device:
     def read_text(self, path: str) -> str:
         """Return a text file of the device; empty if it cannot be read."""
         return str(self._read_text(path))
+
+    def list_names(self, path: str) -> list[str]:
+        """Return what is in a directory of the device, sorted; empty if it cannot be read."""
+        return sorted(str(self._list_names(path)).splitlines())
 
     def tvm_device(self, target: Target) -> Any:
         """Return TVM's handle of the processor that a target names."""

@@ -4,6 +4,7 @@
 // Written against tvm-ffi's C interface and C's library alone, so that a board needs no C++ library
 // of this compiler's age.
 
+#include <dirent.h>
 #include <fcntl.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -18,10 +19,10 @@
 #include <tvm/ffi/c_api.h>
 #include <unistd.h>
 
+#include "frames.h"
 #include "instruction_count.h"
 #include "values.h"
-
-#define EXPORT extern "C" __attribute__((visibility("default")))
+#include "watch.h"
 
 namespace {
 
@@ -88,7 +89,7 @@ void Release(const TVMFFIAny& value) {
   if (value.type_index >= kTVMFFIStaticObjectBegin) TVMFFIObjectDecRef(value.v_obj);
 }
 
-TVMFFIAny Text(const char* text) {
+TVMFFIAny TextArgument(const char* text) {
   TVMFFIAny value{};
   value.type_index = kTVMFFIRawStr;
   value.v_c_str = text;
@@ -133,20 +134,15 @@ int FindFunction(const TVMFFIAny& module, const TVMFFIAny& name, TVMFFIAny* func
 int CallOf(const TVMFFIAny& module, const char* name, const TVMFFIAny* args, int32_t count,
            TVMFFIAny* result) {
   TVMFFIAny function{};
-  if (FindFunction(module, Text(name), &function)) return -1;
+  if (FindFunction(module, TextArgument(name), &function)) return -1;
   int code = TVMFFIFunctionCall(function.v_obj, const_cast<TVMFFIAny*>(args), count, result);
   Release(function);
   return code;
 }
 
-__attribute__((constructor)) void RegisterSettle() {
-  static const char name[] = "mobilebench.settle";
-  TVMFFIByteArray bytes{name, sizeof(name) - 1};
-  TVMFFIObjectHandle function;
-  if (TVMFFIFunctionCreate(nullptr, Settle, nullptr, &function) == 0) {
-    TVMFFIFunctionSetGlobal(&bytes, function, 1);
-    TVMFFIObjectDecRef(function);
-  }
+__attribute__((constructor)) void RegisterGlobals() {
+  RegisterGlobal("mobilebench.settle", Settle);
+  RegisterGlobal("mobilebench.await_frame", AwaitFrame);
 }
 
 }  // namespace
@@ -158,20 +154,30 @@ EXPORT int __tvm_ffi_read_text(void*, const TVMFFIAny* args, int32_t count, TVMF
   if (count != 1 || !GetString(args[0], path, sizeof(path))) return Refuse("give one path");
   int file = open(path, O_RDONLY);
   if (file < 0) return ReturnText("", 0, result);
-  size_t size = 0, capacity = 4096;
-  char* text = static_cast<char*>(malloc(capacity));
+  Text text = {};
+  char piece[4096];
   ssize_t got = 0;
-  while (text && (got = read(file, text + size, capacity - size)) > 0) {
-    size += got;
-    if (size == capacity) {
-      char* larger = static_cast<char*>(realloc(text, capacity *= 2));
-      if (!larger) free(text);
-      text = larger;
-    }
+  while ((got = read(file, piece, sizeof(piece))) > 0 && Append(&text, piece, got)) {
   }
   close(file);
-  int code = ReturnText(text ? text : "", text && got >= 0 ? size : 0, result);
-  free(text);
+  int code = ReturnText(text.data ? text.data : "", got == 0 ? text.size : 0, result);
+  free(text.data);
+  return code;
+}
+
+// list_names(path): what is in a directory, a name on a line; empty if it cannot be read.
+EXPORT int __tvm_ffi_list_names(void*, const TVMFFIAny* args, int32_t count, TVMFFIAny* result) {
+  char path[4096];
+  if (count != 1 || !GetString(args[0], path, sizeof(path))) return Refuse("give one path");
+  DIR* directory = opendir(path);
+  Text text = {};
+  while (dirent* entry = directory ? readdir(directory) : nullptr) {
+    if (entry->d_name[0] == '.') continue;
+    if (!Append(&text, entry->d_name, strlen(entry->d_name)) || !Append(&text, "\n", 1)) break;
+  }
+  if (directory) closedir(directory);
+  int code = ReturnText(text.data ? text.data : "", text.size, result);
+  free(text.data);
   return code;
 }
 

@@ -7,10 +7,11 @@ from mobilebench.targets.toolchains.shared_library import build_once
 from mobilebench.targets.toolchains.toolchain import Toolchain
 
 SETTLE = "mobilebench.settle"
+AWAIT_FRAME = "mobilebench.await_frame"
 """What time_evaluator's `f_preproc` may be wherever the probe is loaded."""
 
 PROBE = Path(__file__).with_name("probe.cc")
-VALUES = PROBE.with_name("values.h")
+VALUES, FRAMES, WATCH = (PROBE.with_name(f"{name}.h") for name in ("values", "frames", "watch"))
 
 
 def build_probe(toolchain: Toolchain, cache_dir: Path) -> Path:
@@ -18,5 +19,5 @@ def build_probe(toolchain: Toolchain, cache_dir: Path) -> Path:
     import tvm_ffi
 
     include = [Path(tvm_ffi.libinfo.find_include_path()), HEADER.parent]
-    sources = [PROBE, VALUES, HEADER]
+    sources = [PROBE, VALUES, FRAMES, WATCH, HEADER]
     return build_once(toolchain, cache_dir / "probe", sources, include, tvm_ffi.__version__)

@@ -5,8 +5,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <tvm/ffi/c_api.h>
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
 
 // An argument's characters, copied into `text`; false if it is no string or too long.
 inline bool GetString(const TVMFFIAny& argument, char* text, size_t size) {
@@ -45,6 +48,36 @@ inline void ReturnInteger(int64_t value, TVMFFIAny* result) {
   *result = TVMFFIAny{};
   result->type_index = kTVMFFIInt;
   result->v_int64 = value;
+}
+
+// Makes a function known to the whole process by a name.
+inline void RegisterGlobal(const char* name, TVMFFISafeCallType call) {
+  TVMFFIByteArray bytes{name, strlen(name)};
+  TVMFFIObjectHandle function;
+  if (TVMFFIFunctionCreate(nullptr, call, nullptr, &function) == 0) {
+    TVMFFIFunctionSetGlobal(&bytes, function, 1);
+    TVMFFIObjectDecRef(function);
+  }
+}
+
+// Text that grows; whoever has it frees its data.
+struct Text {
+  char* data;
+  size_t size, capacity;
+};
+
+// Adds characters; false if there is no memory for them.
+inline bool Append(Text* text, const char* data, size_t size) {
+  if (text->size + size > text->capacity) {
+    size_t capacity = 2 * (text->size + size);
+    char* larger = static_cast<char*>(realloc(text->data, capacity));
+    if (!larger) return false;
+    text->data = larger;
+    text->capacity = capacity;
+  }
+  memcpy(text->data + text->size, data, size);
+  text->size += size;
+  return true;
 }
 
 #endif  // MOBILEBENCH_VALUES_H_

@@ -1,6 +1,7 @@
 """What `mobilebench doctor` reports about optional packages and about the machine."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from mobilebench.bench.cli import doctor
 from mobilebench.bench.cli.doctor import CheckResult
 from mobilebench.targets.devices.device import DeviceState
 from mobilebench.targets.processes.cpu_allowance import CpuAllowance
+from mobilebench.targets.sensors.files import LocalFiles
+from tests.targets.sensors.trees import write_tree
 
 
 def result_of(what: str) -> CheckResult:
@@ -41,3 +44,32 @@ def test_a_quota_and_a_cpu_without_avx2_are_told() -> None:
     quota, instructions = doctor._check_quiet(limited)
     assert (quota.verdict, quota.found) == ("advice", "1.5 CPUs' time")
     assert (instructions.what, instructions.found) == ("instruction sets", "no AVX2")
+
+
+ZONE = "/sys/class/powercap/intel-rapl:0"
+
+
+def test_what_tells_energy_is_named(tmp_path: Path) -> None:
+    counter = {
+        f"{ZONE}/name": "package-0",
+        f"{ZONE}/energy_uj": 1,
+        f"{ZONE}/max_energy_range_uj": 9,
+    }
+    write_tree(tmp_path, dict(counter))
+    assert doctor.check_power(LocalFiles(tmp_path)) == CheckResult(
+        "ok", "energy", "RAPL: package-0"
+    )
+
+
+def test_a_counter_of_energy_that_root_alone_may_read_is_told_in_one_line(tmp_path: Path) -> None:
+    write_tree(tmp_path, {f"{ZONE}/name": "package-0"})
+    found = doctor.check_power(LocalFiles(tmp_path))
+    assert (found.verdict, found.what) == ("advice", "energy")
+    assert found.found == f"{ZONE}/energy_uj can be read by root alone"
+    assert found.remedy.endswith("sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj")
+
+
+def test_a_machine_that_tells_no_power_is_said_to(tmp_path: Path) -> None:
+    found = doctor.check_power(LocalFiles(tmp_path))
+    assert (found.verdict, found.found) == ("advice", "this machine does not tell its power")
+    assert "--power-meter" in found.remedy

@@ -68,7 +68,8 @@ def test_a_suite_of_another_version_is_told_as_that(here: Path) -> None:
 
 def test_the_hint_names_all_that_is_needed(here: Path) -> None:
     run = begun(Suite())
-    events = SuiteFile.model_validate({"scheduler": "tcp://127.0.0.1:8786", "events": "events"})
+    where = {"scheduler": "tcp://127.0.0.1:8786", "events": "events", "power_meter": "my meter"}
+    events = SuiteFile.model_validate(where)
     with Store("a store.sqlite") as store:
         words = shlex.split(resume_hint(run, store, SuiteFile(), Path("report")))
         assert words[2:] == ["--resume", "run-1", "--store", str(here / "a store.sqlite")]
@@ -76,7 +77,7 @@ def test_the_hint_names_all_that_is_needed(here: Path) -> None:
     assert more[: len(words)] == words
     assert more[len(words) :] == [
         *("--out", str(here / "elsewhere"), "--scheduler", "tcp://127.0.0.1:8786"),
-        *("--events", str(here / "events")),
+        *("--power-meter", "my meter", "--events", str(here / "events")),
     ]
 
 

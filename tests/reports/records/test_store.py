@@ -17,6 +17,7 @@ from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import COLUMNS, KernelTime
 from mobilebench.reports.records.store import Run, Store
+from mobilebench.reports.records.trace import TracePoint
 from tests.reports.conftest import RUN
 from tests.waiting import HANG_S
 
@@ -45,6 +46,16 @@ def test_activations_come_back_as_they_were(
     store.add(make_record(runtime="torch"))
     assert store.activations(make_record()) == make_needs()
     assert store.activations(make_record(runtime="torch")) is None
+
+
+def test_a_trace_comes_back_as_it_was(store: Store, make_record: Any) -> None:
+    trace = [TracePoint(1.0, 3.5, 285, 41.5, 2400.0, 6.25), TracePoint(2.125, 1 / 3, 284)]
+    store.add(make_record(), trace=trace)
+    store.add(make_record(runtime="torch"))
+    assert store.trace(make_record()) == trace
+    assert store.trace(make_record(runtime="torch")) == []
+    (first, second) = store.frame().index
+    assert store.traces_of([first, second]) == {first: trace}
 
 
 def test_kernels_come_back_as_they_were(store: Store, make_record: Any) -> None:
@@ -255,6 +266,7 @@ import sys
 from dataclasses import replace
 from record import record
 from mobilebench.reports.records.store import Run, Store
+from mobilebench.reports.records.trace import TracePoint
 from tests.reports.conftest import RUN
 url, run_id, rows = sys.argv[1:]
 with Store(url) as store:

@@ -18,12 +18,14 @@ from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import KernelTime
 from mobilebench.reports.records.store import Run, Store
+from mobilebench.reports.records.trace import TracePoint
 from mobilebench.reports.records.transfer import export_store, import_store
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
 ROOT = Path(__file__).parents[3]
+RUN = "20260102-030405-abcd"
 ROWS = {"runs": 2, "records": 5, "confirmations": 1}
 
 
@@ -32,7 +34,8 @@ def full(store: Store, make_record: Any, make_needs: Any) -> Store:
     """Return a store that has something of everything."""
     store.begin_run(Run("b", "2026-02-01T00:00:00+00:00", {"variant": ["x"], "trials": None}))
     kernels = [KernelTime("pointwise 8x8", 2, 3, 4, 0.1), KernelTime("stem", 1, 9, 9, 1 / 3, 17)]
-    store.add(make_record(), [[0.1, 1 / 3], [2]], kernels, make_needs())
+    trace = [TracePoint(1.0, 1 / 3, 3, 41.5, power_w=2.5), TracePoint(2.0, 0.5, 2)]
+    store.add(make_record(), [[0.1, 1 / 3], [2]], kernels, make_needs(), trace)
     store.add(make_record(run_id="b", temperature_c=41.1, artifact_key="a-b"), [[5.0]])
     store.add(make_record(threads=2, status="crashed", latency_ms=None, error='"ü"\n\u2028'))
     store.add(make_record(run_id="b", threads=2, emulated=True), kernels=kernels)
@@ -63,7 +66,10 @@ def content(store: Store) -> list[Any]:
     """Return all that there is in a store, in its order."""
     runs = store.runs()
     records = store.records([run.run_id for run in runs])
-    beside = [(store.rounds_ms(r), store.kernels(r), store.activations(r)) for r in records]
+    beside = [
+        (store.rounds_ms(r), store.kernels(r), store.activations(r), store.trace(r))
+        for r in records
+    ]
     return [runs, records, beside, store.confirmations([run.run_id for run in runs])]
 
 
@@ -263,11 +269,12 @@ def test_an_export_of_an_older_schema_is_filled_up(
     full: Store, exported: Path, tmp_path: Path
 ) -> None:
     path = exported / "records.parquet"
-    older = pq.read_table(path).drop_columns(["artifact_key", "miou_percent"])
+    older = pq.read_table(path).drop_columns(["artifact_key", "miou_percent", "trace"])
     pq.write_table(older.replace_schema_metadata({"mobilebench_schema": "4"}), path)
     with Store(str(tmp_path / "other.sqlite")) as copy:
         import_store(copy, exported)
         (first, *_) = copy.records(["b"])
+        assert copy.trace(full.records([RUN])[0]) == []
     assert first == replace(full.records(["b"])[0], artifact_key="")
 
 
