@@ -127,6 +127,7 @@ def make_suite(chosen: Mapping[str, Any]) -> Suite:
         raise BenchError(
             f"weights {suite.weights[0]}: a --model has its own weights; leave out --weights"
         )
+    _check_at_once(suite)
     if suite.kernels and TVM not in suite.runtimes:
         raise BenchError(f"kernels: only {TVM}'s kernels can be timed; add it to the runtimes")
     return suite
@@ -173,6 +174,25 @@ def _check_precisions(suite: Suite, targets: Sequence[Target]) -> None:
             f"precision {FLOAT16}: only {TVM} is measured in it; add --runtime {TVM}, or leave it "
             "out"
         )
+
+
+def _check_at_once(suite: Suite) -> None:
+    """Raise BenchError for what makes no sense of several images or instances at once."""
+    if suite.pace_fps is not None and suite.batches != (1,):
+        raise BenchError(
+            "--pace: a camera's frames come one at a time; leave out --batch, or run it by itself"
+        )
+    loads = {
+        "--pace": suite.pace_fps,
+        "--sustained": suite.sustained_minutes,
+        "--energy": suite.energy or None,
+    }
+    for flag, value in loads.items():
+        if value is not None and suite.streams != (1,):
+            raise BenchError(
+                f"{flag}: is measured of one instance at a time; leave out --streams, or run it by "
+                "itself"
+            )
 
 
 def expand_variants(names: Sequence[str]) -> tuple[str, ...]:

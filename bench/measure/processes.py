@@ -108,8 +108,8 @@ class Processes:
 
     @property
     def session(self) -> Worker | None:
-        """The worker that holds the session; None if there is none."""
-        return self._session
+        """The worker that holds the session; None if there is none, or one for each stream."""
+        return self._session if isinstance(self._session, Worker) else None
 
     def device_state(self) -> DeviceState | None:
         """Return the device's state now, read through the session if there is one.

@@ -150,3 +150,19 @@ def test_a_stored_suite_is_a_table_with_the_keys_of_a_suite_file() -> None:
     table = json.loads(json.dumps(suite.to_table()))
     assert (table["threads"], table["time_limit"], table["dump_ir"]) == ([1, 2], 60, "ir")
     assert from_table(Suite, table, "run") == suite
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"pace_fps": 30.0, "batches": (1, 4)}, "--pace: .* leave out --batch"),
+        ({"pace_fps": 30.0, "streams": (2,)}, "--pace: .* leave out --streams"),
+        ({"sustained_minutes": 1.0, "streams": (1, 2)}, "--sustained: .* leave out --streams"),
+        ({"energy": True, "streams": (2,)}, "--energy: .* leave out --streams"),
+    ],
+)
+def test_a_load_is_of_one_instance_and_a_camera_s_frames_come_one_by_one(
+    chosen: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(BenchError, match=message):
+        make_suite(chosen)
