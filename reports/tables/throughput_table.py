@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from mobilebench.reports.records.cell_key import CellKey
-from mobilebench.reports.tables.frames import MAIN, geometric_mean, newest, ok_rows
+from mobilebench.reports.tables.frames import MAIN, geometric_mean, newest, ok_rows, runtimes_of
 from mobilebench.reports.tables.table import Table
 
 AT_ONCE = ("batch", "streams")
@@ -44,6 +44,7 @@ def _table(title: str, rows: pd.DataFrame) -> Table:
     wide = rows.pivot_table(
         index=["variant", *AT_ONCE], columns="runtime", values="throughput_per_s", sort=False
     )
+    wide = wide[runtimes_of(rows)]
     others = [name for name in wide.columns if name != MAIN]
     headers = ["variant", *AT_ONCE, *(f"{name}, images/s" for name in wide.columns)]
     body = []
