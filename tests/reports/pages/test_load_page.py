@@ -69,8 +69,8 @@ def test_each_device_has_a_section_with_its_traces_and_an_emulated_one_none(repo
         "load-0-0.png",
         "load-2-0.png",
     ]
-    assert "The device does not tell its clock, power." in page
-    assert "The device does not tell its temperature, clock, power." in page
+    assert "The device does not tell its clock, power, load." in page
+    assert "The device does not tell its temperature, clock, power, load." in page
 
 
 def test_who_slowed_down_is_said_first(report: Path) -> None:
