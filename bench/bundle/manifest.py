@@ -116,7 +116,7 @@ class BundleManifest:
     compiled: Compiled
     made_with: dict[str, str]  # versions, and the commit of mobilebench
     files: dict[str, Content]  # each other file
-    probabilities: bool = False  # whether the network ends in a softmax: its outputs are shares
+    probabilities: bool = False  # whether the network ends in a softmax or a sigmoid
 
     def text(self) -> str:
         """Return the file's content."""

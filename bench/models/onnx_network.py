@@ -29,7 +29,7 @@ class OnnxNetwork:
     outputs: tuple[tuple[str, Shape], ...]  # their names, such as file names may be, and shapes
     task: str
     quantized: bool  # whether it has QuantizeLinear and DequantizeLinear
-    probabilities: bool  # whether its last operator is a softmax
+    probabilities: bool  # whether its last operator is a softmax or a sigmoid
     missing: str  # operator that PyTorch has no form of here; ONNX Runtime is the reference then
     rounding_error: float  # relative L2, of PyTorch in float32 against float64; 0 if unknown
     macs: int

@@ -13,9 +13,9 @@ import numpy as np
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
 from mobilebench.bench.models.onnx_canonical import canonical, shapes_of, with_shape
 from mobilebench.bench.models.onnx_facts import (
-    ends_in_softmax,
     is_quantized,
     layout_of,
+    puts_out_probabilities,
     size_of_graph,
     task_of,
 )
@@ -72,9 +72,9 @@ def read_network(path: Path, given_shape: Shape | None, cache_dir: Path) -> Onnx
             input_shape=shape,
             layout=layout,
             outputs=outputs,
-            task=task_of(layout, shape, outputs),
+            task=task_of(found, layout, shape, outputs),
             quantized=is_quantized(found),
-            probabilities=ends_in_softmax(found),
+            probabilities=puts_out_probabilities(found),
             missing=missing,
             rounding_error=0.0,
             **asdict(size_of_graph(found)),
@@ -161,11 +161,20 @@ def answers_of_onnx_runtime(model: Any, network: OnnxNetwork, inputs: Inputs) ->
             f"model {network.source}: PyTorch has no operator {network.missing} to compare with; "
             "ONNX Runtime has: pip install 'mobilebench[baselines]'"
         ) from error
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    (name,) = (one.name for one in session.get_inputs())
-    found = [session.run(None, {name: one[None]}) for one in inputs]
+    quiet = onnxruntime.SessionOptions()
+    quiet.log_severity_level = 4  # what it refuses is raised, too
+    try:
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), quiet, providers=["CPUExecutionProvider"]
+        )
+        (name,) = (one.name for one in session.get_inputs())
+        found = [session.run(None, {name: one[None]}) for one in inputs]
+    except Exception as error:  # its own kinds have no family
+        reason = str(error).strip().splitlines()[0][:200]
+        raise BenchError(
+            f"model {network.source}: cannot be computed; PyTorch has no form of "
+            f"{network.missing}, and ONNX Runtime says: {reason}"
+        ) from error
     return tuple(np.concatenate(each).astype(np.float32) for each in zip(*found, strict=True))
 
 
