@@ -21,6 +21,7 @@ from mobilebench.bench.export.write import (
     read_labels,
 )
 from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.layers import layers_of
 from mobilebench.bench.measure.sessions import probe_target
 from mobilebench.bench.measure.support import precision_of, why_unsupported
 from mobilebench.bench.models.class_names import names_of
@@ -97,10 +98,10 @@ def export_command(options: ExportOptions) -> int:
                 dump_ir=options.dump_ir,
             )
             artifact = service.build(model, how)
-        figures = None
-        if config:
-            say("measure")
-            figures = measure(config, variant, artifact, model)
+            figures = None
+            if config:
+                say("measure")
+                figures = measure(config, variant, artifact, model, layers_of(service, model, how))
     except WorkerError as error:
         raise BenchError(f"{variant.name} for {target.name}: {error}") from error
     except WrongResultError as error:

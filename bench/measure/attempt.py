@@ -25,6 +25,7 @@ class Attempt:
     status: Status = "ok"
     error: str = ""
     fidelity: Fidelity | None = None
+    layers_agree: bool = False  # at int8: each by itself, where the outputs are too far
     usage: Usage | None = None
     loaded: Usage | None = None  # the same before the first inference
     instructions: int | None = None  # of an inference on one thread, where they are counted

@@ -9,7 +9,7 @@ from mobilebench.bench.bundle.bundle import Bundle
 from mobilebench.bench.bundle.checksums import check_sums
 from mobilebench.bench.measure.attempt import Attempt
 from mobilebench.bench.measure.cell import ProfilingInputs
-from mobilebench.bench.measure.layers import LayerCheck
+from mobilebench.bench.measure.layers import LayerCheck, layers_of
 from mobilebench.bench.measure.memory_analysis import analyse_memory
 from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.progress import RunProgress
@@ -39,6 +39,7 @@ class Prepared:
     profiling_inputs: ProfilingInputs | None = None
     evaluation: Evaluation | None = None
     layers: LayerCheck | None = None  # None where nothing was quantized here
+    agreed_error: float = 0.0  # of a bundle: up to which its layers are known to agree
     remarks: tuple[str, ...] = ()  # warnings for readers of each of its rows
     plans: dict[str, Activations] = field(default_factory=dict)  # by runtime
     failed: list[Attempt] = field(default_factory=list)
@@ -77,7 +78,7 @@ class Preparation:
             artifact=artifact,
             profiling_inputs=profiling_inputs,
             evaluation=evaluation,
-            layers=self._layers(cell, model),
+            layers=layers_of(self._service, model, self._context.build_options(cell)),
             remarks=remarks,
             plans=plans,
             failed=[*refused, *unexported, *unquantized, *unbuilt],
@@ -125,13 +126,6 @@ class Preparation:
             return None, None, [Attempt(TVM, "compile_failed", str(error))]
         return artifact, profiling_inputs, []
 
-    def _layers(self, cell: PlannedCell, model: OnnxModel | None) -> LayerCheck | None:
-        """Return how a quantized network's layers are compared, should its outputs be too far."""
-        if model is None or model.quantization is None:
-            return None
-        options = replace(self._context.build_options(cell), dump_ir=None)
-        return LayerCheck(self._service, model, options)
-
     def _evaluation(self, cell: PlannedCell) -> tuple[Evaluation | None, tuple[str, ...]]:
         """Return the images with PyTorch's predictions, and why there are none though asked for."""
         dataset = self._context.dataset
@@ -169,4 +163,10 @@ def _take_bundle(cell: PlannedCell, bundle: Bundle) -> Prepared:
     except (OSError, ValueError) as error:
         failed = Attempt(TVM, "load_failed", f"bundle {bundle.directory}: {error}")
         return Prepared(cell, artifact=bundle.artifact, failed=[failed])
-    return Prepared(cell, reference=bundle.reference(), artifact=bundle.artifact)
+    agreed_error = bundle.manifest.agreed_error
+    return Prepared(
+        cell,
+        reference=bundle.reference(),
+        artifact=bundle.artifact,
+        agreed_error=agreed_error,
+    )

@@ -110,6 +110,7 @@ def _measure(
         profiling=prepared.profiling_inputs,
         evaluation=prepared.evaluation,
         layers=prepared.layers,
+        agreed_error=prepared.agreed_error,
         tell=partial(progress.step, cell.title),
     )
     config = context.measurement_config(cell.target, cell.threads)
