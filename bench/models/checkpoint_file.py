@@ -1,5 +1,6 @@
 """The files that checkpoints come in: PyTorch's, safetensors and NumPy's archives."""
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +11,12 @@ from mobilebench.bench.models.checkpoint_outline import (
     NPZ,
     PYTORCH,
     SAFETENSORS,
+    TABLES,
     Inert,
+    Table,
     format_of,
     read_outline,
+    unwrapped,
 )
 from mobilebench.bench.models.checkpoint_refusals import RESAVE
 from mobilebench.bench.models.keras_file import read_keras
@@ -24,8 +28,10 @@ if TYPE_CHECKING:
 # What PyTorch itself rebuilds tensors and tables from; it refuses those that it does not trust.
 _OF_TENSORS = {
     *("torch", "torch._utils", "torch._tensor", "torch.nn.parameter", "torch.serialization"),
-    *("torch.storage", "collections", "_codecs"),
+    *("torch.storage", "_codecs"),
 }
+_ORDERED = "collections.OrderedDict"
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")  # of a terminal
 
 
 def read_tensors(path: Path) -> "dict[str, Tensor]":
@@ -45,12 +51,12 @@ def read_tensors(path: Path) -> "dict[str, Tensor]":
                 f"checkpoint {path}: holds Python objects that cannot be passed over "
                 f"({', '.join(foreign[:3])}), and nothing that a file names is run here; {RESAVE}"
             ) from error
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = _COLOURS.sub("", str(error)).partition("\n")[0] or type(error).__name__
         raise BenchError(
             f"checkpoint {path}: not a readable {kind} ({reason[:160]}); it may be truncated: get "
             "it again"
         ) from error
-    tensors = dict(_tensors(state)) if isinstance(state, dict) else {}
+    tensors = unwrapped(dict(_tensors(state))) if isinstance(state, dict) else {}
     if not tensors:
         raise BenchError(f"checkpoint {path}: holds no state_dict; {RESAVE}")
     return tensors
@@ -78,9 +84,9 @@ def _read_torch(path: Path) -> Any:
     import torch
 
     strange = [
-        (type(name, (Inert,), {"name": name}), name)
+        (type(name, (Table if name in TABLES else Inert,), {"name": name}), name)
         for name in read_outline(path).globals
-        if name.rpartition(".")[0] not in _OF_TENSORS
+        if name.rpartition(".")[0] not in _OF_TENSORS and name != _ORDERED
     ]
     with torch.serialization.safe_globals(strange), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pickle protocols; what cannot be read is refused

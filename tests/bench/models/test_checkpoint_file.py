@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,26 @@ def test_an_unreadable_file_has_no_names(file: Path) -> None:
 def test_text_in_an_archive_is_ignored(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", graph=np.array(b"of objects"), step=np.array(3), w=np.ones(2))
     assert read_tensors(tmp_path / "a.npz").keys() == {"step", "w"}
+
+
+def test_python_s_own_containers_beside_the_weights_do_no_harm(tmp_path: Path) -> None:
+    beside = {"seen": {1, 2}, "scores": defaultdict(list, {"top1": [70.0]}), "runs": Counter("ab")}
+    torch.save({"state_dict": defaultdict(None, STATE), **beside}, tmp_path / "a.pth")
+    tensors = read_tensors(tmp_path / "a.pth")
+    assert tensors.keys() == {f"state_dict.{name}" for name in STATE}
+    assert tensors.keys() == read_outline(tmp_path / "a.pth").tensors.keys()
+
+
+@pytest.mark.parametrize("around", ["_orig_mod", "_fsdp_wrapped_module"])
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+def test_wrappers_in_the_midst_of_names_are_left_out(
+    around: str, name: str, tmp_path: Path
+) -> None:
+    state = {f"features.{around}.0.weight": torch.ones(3), f"{around}.fc.{around}.b": torch.ones(2)}
+    (save_file if name.endswith(".safetensors") else torch.save)(state, tmp_path / name)
+    names = {"features.0.weight", "fc.b"}
+    assert read_tensors(tmp_path / name).keys() == names
+    assert read_outline(tmp_path / name).tensors.keys() == names
 
 
 def test_pickled_objects_in_an_archive_are_refused(tmp_path: Path) -> None:
