@@ -11,9 +11,7 @@ from mobilebench.bench.models.checkpoint_outline import (
     NPZ,
     PYTORCH,
     SAFETENSORS,
-    TABLES,
     Inert,
-    Table,
     format_of,
     read_outline,
     unwrapped,
@@ -30,7 +28,7 @@ _OF_TENSORS = {
     *("torch", "torch._utils", "torch._tensor", "torch.nn.parameter", "torch.serialization"),
     *("torch.storage", "_codecs"),
 }
-_ORDERED = "collections.OrderedDict"
+_TRUSTED = ("collections.OrderedDict", "collections.Counter")
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")  # of a terminal
 
 
@@ -76,6 +74,23 @@ def _tensors(found: Any, name: str = "") -> "Iterator[tuple[str, Tensor]]":
         yield from _tensors(value, f"{name}.{key}" if name else str(key))
 
 
+class _Dict:
+    """What stands for a `defaultdict`: PyTorch fills plain tables alone."""
+
+    def __new__(cls, *_: Any) -> Any:
+        return {}
+
+
+class _List:
+    """What stands for a `deque`: PyTorch fills plain lists alone."""
+
+    def __new__(cls, items: Any = (), *_: Any) -> Any:
+        return list(items)
+
+
+_PLAIN: dict[str, type] = {"collections.defaultdict": _Dict, "collections.deque": _List}
+
+
 def _read_torch(path: Path) -> Any:
     """Load what PyTorch trusts; for every other class that the file names something inert stands.
 
@@ -84,9 +99,9 @@ def _read_torch(path: Path) -> Any:
     import torch
 
     strange = [
-        (type(name, (Table if name in TABLES else Inert,), {"name": name}), name)
+        (_PLAIN.get(name) or type(name, (Inert,), {"name": name}), name)
         for name in read_outline(path).globals
-        if name.rpartition(".")[0] not in _OF_TENSORS and name != _ORDERED
+        if name.rpartition(".")[0] not in _OF_TENSORS and name not in _TRUSTED
     ]
     with torch.serialization.safe_globals(strange), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pickle protocols; what cannot be read is refused

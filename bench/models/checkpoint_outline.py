@@ -27,7 +27,7 @@ _PREAMBLE = 3  # pickles before the one with the tensors, in PyTorch's format be
 _MAX_DEPTH = 12
 _HARMLESS = ("torch", "numpy", "collections", "builtins", "copyreg", "_codecs")
 _TENSORS = "torch._utils", "torch._tensor"
-TABLES = ("collections.OrderedDict", "collections.defaultdict", "collections.Counter")
+_TABLES = ("collections.OrderedDict", "collections.defaultdict", "collections.Counter")
 # What torch.compile and PyTorch's ways to train large networks put around a module's name.
 _AROUND = re.compile(
     r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
@@ -147,7 +147,7 @@ class Inert:
         """Take an item, as a set would."""
 
 
-class Table(dict[Any, Any]):
+class _Table(dict[Any, Any]):
     """What stands for dictionaries that are not Python's plain ones."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
@@ -168,8 +168,8 @@ class _Unpickler(pickle.Unpickler):
         module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
         full = f"{module}.{name}"
         self.globals[full] = None
-        if full in TABLES:
-            return type(name, (Table,), {})  # a new one, since a pickle may change it
+        if full in _TABLES:
+            return type(name, (_Table,), {})  # a new one, since a pickle may change it
         return type(name, (Inert,), {"name": full})
 
     def persistent_load(self, pid: Any) -> Any:

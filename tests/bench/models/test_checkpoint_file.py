@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,8 +85,9 @@ def test_text_in_an_archive_is_ignored(tmp_path: Path) -> None:
 
 
 def test_python_s_own_containers_beside_the_weights_do_no_harm(tmp_path: Path) -> None:
-    beside = {"seen": {1, 2}, "scores": defaultdict(list, {"top1": [70.0]}), "runs": Counter("ab")}
-    torch.save({"state_dict": defaultdict(None, STATE), **beside}, tmp_path / "a.pth")
+    beside = {"seen": {1, 2}, "last": deque([1, 2], 5), "runs": Counter("ab")}
+    scores = defaultdict(list, {"top1": [70.0]})
+    torch.save({"state_dict": defaultdict(None, STATE), **beside, "s": scores}, tmp_path / "a.pth")
     tensors = read_tensors(tmp_path / "a.pth")
     assert tensors.keys() == {f"state_dict.{name}" for name in STATE}
     assert tensors.keys() == read_outline(tmp_path / "a.pth").tensors.keys()
