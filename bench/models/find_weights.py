@@ -61,8 +61,14 @@ def find_weights(source: str, cache_dir: Path, seed: int = 0) -> Weights:
 
 def own_weights(network: OnnxNetwork) -> Weights:
     """Return the weights that an ONNX file has, with what a manifest beside it declares."""
-    missing = network.missing
-    remarks = (f"compared with ONNX Runtime: PyTorch has no {missing} here",) if missing else ()
+    remarks: tuple[str, ...] = ()
+    if network.missing:
+        remarks = (f"compared with ONNX Runtime: PyTorch has no {network.missing} here",)
+    if network.constant:
+        remarks += (
+            "it answers every input alike, so that a runtime which computes something else would "
+            "not be noticed; are its weights those of a trained network?",
+        )
     own = Weights(source=network.source, architecture=ONNX, sha256=network.sha256, remarks=remarks)
     manifest_path = Path(network.source).with_suffix(".toml")
     if not manifest_path.exists():

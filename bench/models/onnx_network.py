@@ -35,6 +35,7 @@ class OnnxNetwork:
     macs: int
     params_count: int
     largest_tensor_bytes: int  # at float32
+    constant: bool = False  # whether its answers to random inputs are all the same
 
     # What a variant has in its name, and an ONNX file does not tell.
     family = ONNX

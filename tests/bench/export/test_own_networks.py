@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mobilebench.bench.bundle.bundle import open_bundle
 from mobilebench.bench.cli.app import app
 from tests.bench.export.exporters import EXPORTERS, SIDE, write_network
 from tests.conftest import skip_or_fail
@@ -29,6 +30,8 @@ def test_a_network_from_elsewhere_is_exported_verified_and_answers(
     arguments = ["--model", str(path), *shape, "--target", "native", "--out", str(out)]
     app(["export", *arguments, "--no-measure"], standalone_mode=False)
     assert not app(["verify", str(out)], standalone_mode=False)
+    (answer,) = open_bundle(out).reference().outputs
+    assert np.ptp(answer) > 0.1 * np.abs(answer).max()  # else anything would agree
     pixels = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "image.png")
     command = [sys.executable, out / "run.py", "--check", "--json", tmp_path / "image.png"]

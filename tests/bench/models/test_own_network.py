@@ -381,3 +381,18 @@ def test_a_mobilenet_is_the_same_file_as_by_its_name(cache_dir: Path) -> None:
     by_name = to_onnx(parse_variant("mobilenet_v2_0.35_32"), Weights(), cache_dir)
     network = read_network(by_name.onnx_path, None, cache_dir)
     assert to_onnx(network, own_weights(network), cache_dir).onnx_sha256 == by_name.onnx_sha256
+
+
+def test_a_network_that_answers_every_input_alike_is_told_so(tmp_path: Path) -> None:
+    network = read_network(classifier(tmp_path / "net.onnx"), None, tmp_path)
+    assert own_weights(network).remarks == ()
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["x"], ["p"]),
+        helper.make_node("Mul", ["p", "nothing"], ["n"]),
+        helper.make_node("Softmax", ["n"], ["out"], axis=1),
+    ]
+    weights = {"nothing": np.array(1e-9, np.float32)}  # as activations vanish
+    vanished = read_network(write(tmp_path / "vanished.onnx", nodes, weights), None, tmp_path)
+    assert vanished.constant
+    (remark,) = own_weights(vanished).remarks
+    assert "answers every input alike" in remark
