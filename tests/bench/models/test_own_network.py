@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from mobilebench.bench.accuracy import classification
-from mobilebench.bench.models.find_weights import check_takes_images, own_weights
+from mobilebench.bench.models.find_weights import assumed_of, check_takes_images, own_weights
 from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.onnx_network import NHWC, OTHER, OnnxNetwork
@@ -21,6 +21,8 @@ from mobilebench.bench.models.variant import CLASSIFY, SEGMENT, parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.errors import BenchError
 from tests.bench.models.own_files import channels_last, classifier, convolution, write
+
+TINY = "mobilenet_v2_0.35_32"
 
 
 def in_onnx_runtime(path: Path, inputs: np.ndarray) -> list[np.ndarray]:
@@ -360,9 +362,12 @@ def test_a_single_probability_is_class_1_above_a_half(tmp_path: Path) -> None:
 def test_a_manifest_beside_the_file_says_how_images_become_its_input(tmp_path: Path) -> None:
     network = read_network(classifier(tmp_path / "net.onnx"), None, tmp_path)
     manifest = tmp_path / "net.toml"
+    assert f"if it wants others, say them in {manifest}: mean, std, resize" in assumed_of(network)
+    assert assumed_of(replace(network, task=OTHER)) == assumed_of(parse_variant(TINY)) == ""
     manifest.write_text("mean = [0.5, 0.5, 0.5]\nstd = [0.5, 0.5, 0.5]\nresize = 18\n")
     found = own_weights(network).preprocessing(network)
     assert (found.height, found.width, found.resize, found.mean) == (16, 16, 18, (0.5, 0.5, 0.5))
+    assert assumed_of(network) == ""
     check_takes_images(network)
     check_takes_images(replace(network, source=str(manifest.with_suffix(".onnx"))))
     with pytest.raises(BenchError, match="which has no GridSample here; leave out --data"):
