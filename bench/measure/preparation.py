@@ -14,6 +14,7 @@ from mobilebench.bench.measure.memory_analysis import analyse_memory
 from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.progress import RunProgress
 from mobilebench.bench.measure.run_context import RunContext
+from mobilebench.bench.models.find_weights import assumed_of
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.onnx_network import OnnxNetwork
 from mobilebench.bench.models.outputs import Reference
@@ -79,7 +80,7 @@ class Preparation:
             profiling_inputs=profiling_inputs,
             evaluation=evaluation,
             layers=layers_of(self._service, model, self._context.build_options(cell)),
-            remarks=remarks,
+            remarks=(*remarks, *self._assumed(cell)),
             plans=plans,
             failed=[*refused, *unexported, *unquantized, *unbuilt],
         )
@@ -125,6 +126,12 @@ class Preparation:
         except (BenchError, WorkerError) as error:
             return None, None, [Attempt(TVM, "compile_failed", str(error))]
         return artifact, profiling_inputs, []
+
+    def _assumed(self, cell: PlannedCell) -> tuple[str, ...]:
+        """Return what is assumed of how calibration images become the input; nothing if known."""
+        shown = cell.precision == INT8 and self._context.calibration.files
+        assumed = assumed_of(cell.variant) if shown and not _is_quantized(cell) else ""
+        return (assumed,) if assumed else ()
 
     def _evaluation(self, cell: PlannedCell) -> tuple[Evaluation | None, tuple[str, ...]]:
         """Return the images with PyTorch's predictions, and why there are none though asked for."""
