@@ -16,7 +16,7 @@ from mobilebench.bench.models.checkpoint_outline import (
     read_outline,
     unwrapped,
 )
-from mobilebench.bench.models.checkpoint_refusals import RESAVE
+from mobilebench.bench.models.checkpoint_refusals import RESAVE, is_of_pytorch
 from mobilebench.bench.models.keras_file import read_keras
 from mobilebench.targets.errors import BenchError
 
@@ -38,7 +38,8 @@ def read_tensors(path: Path) -> "dict[str, Tensor]":
     What lies in nested tables has the tables' names and dots before its own. Objects that are not
     tensors are passed over; none is made. Raises BenchError if the file cannot be read.
     """
-    kind, read = _FORMATS[format_of(path)]
+    form = format_of(path)
+    kind, read = _FORMATS[form]
     try:
         state = read(path)
     except BenchError:
@@ -48,6 +49,11 @@ def read_tensors(path: Path) -> "dict[str, Tensor]":
             raise BenchError(
                 f"checkpoint {path}: holds Python objects that cannot be passed over "
                 f"({', '.join(foreign[:3])}), and nothing that a file names is run here; {RESAVE}"
+            ) from error
+        if form == PYTORCH and not is_of_pytorch(path.read_bytes()):
+            raise BenchError(
+                f"checkpoint {path}: is in no format of checkpoints (PyTorch, safetensors, NumPy's "
+                ".npz, Keras)"
             ) from error
         reason = _COLOURS.sub("", str(error)).partition("\n")[0] or type(error).__name__
         raise BenchError(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
-from mobilebench.bench.models.checkpoint_outline import PICKLE_MEMBER, PYTORCH, Outline, format_of
+from mobilebench.bench.models.checkpoint_outline import PICKLE_MEMBER, Outline
 from mobilebench.bench.models.keras_file import KERAS_MEMBER
 from mobilebench.bench.wrong_file import what_is_said
 from mobilebench.targets.errors import BenchError
@@ -49,6 +49,11 @@ def check_is_checkpoint(path: Path, content: bytes) -> None:
         raise BenchError(f"checkpoint {path}: {problem}")
 
 
+def is_of_pytorch(content: bytes) -> bool:
+    """Whether a file begins as what torch.save writes, or is empty."""
+    return not content or content.startswith((_ZIP, _OLD_TORCH))
+
+
 def check_is_no_object(path: Path, outline: Outline) -> None:
     """Raise BenchError if an object was pickled in the place of tensors, naming its class."""
     found = outline.modules or outline.objects
@@ -90,8 +95,6 @@ def _problems(path: Path, content: bytes) -> Iterator[str]:
     ending = ".index" if ".data-0" in path.name else ending
     if ending in _ENDINGS:
         yield _ENDINGS[ending]
-    if format_of(path) == PYTORCH and not head.startswith((_ZIP, _OLD_TORCH)):
-        yield "is in no format of checkpoints (PyTorch, safetensors, NumPy's .npz, Keras)"
 
 
 def _onnx(content: bytes) -> str:

@@ -116,3 +116,10 @@ def test_a_single_array_is_refused(tmp_path: Path) -> None:
         np.save(file, np.ones(3))
     with pytest.raises(BenchError, match=r"one.npz: not a readable NumPy archive"):
         read_tensors(tmp_path / "one.npz")
+
+
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n" + bytes(64), bytes(5000)])
+def test_what_is_in_no_format_is_not_called_truncated(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.pth").write_bytes(content)
+    with pytest.raises(BenchError, match=r"a\.pth: is in no format of checkpoints \(PyTorch, saf"):
+        read_tensors(tmp_path / "a.pth")

@@ -44,8 +44,6 @@ def tarred(path: Path) -> None:
 
 
 FILES: dict[str, tuple[Callable[[Path], object] | bytes, str]] = {
-    "picture.pth": (b"\x89PNG\r\n\x1a\n" + bytes(64), "is in no format of checkpoints"),
-    "zeros.bin": (bytes(5000), "is in no format of checkpoints"),
     "one.npy": (b"\x93NUMPY\x01\x00" + bytes(64), "is a single NumPy array; give all of them"),
     "empty.pth": (b"", "is empty.*; get it again"),
     "pointer.pth": (POINTER, "is a Git LFS pointer.*`git lfs pull`"),
