@@ -10,6 +10,7 @@ from mobilebench.bench.accuracy.data_error import DataError
 from mobilebench.bench.accuracy.image_files import folders_in, images_below
 from mobilebench.bench.models.class_names import folded, numbers_by_name
 
+_NUMBERED = re.compile(r"^\d+\s*[._ -]\s*(?=\D)")
 _SPLITS = {"test", "train", "val", "validation"}
 
 
@@ -78,6 +79,11 @@ def _named(
 ) -> list[tuple[Path, int]] | None:
     """Return directories that are named as classes are, by class; None if none is."""
     found = {folder: numbers.get(folded(folder.name)) for folder in folders}
+    if set(found.values()) == {None}:  # numbered and named, as in 001.cat
+        bare = {folder: _NUMBERED.sub("", folder.name) for folder in folders}
+        found = {folder: numbers.get(folded(name)) for folder, name in bare.items()}
+        if None in found.values():
+            return None
     strangers = [folder.name for folder, number in found.items() if number is None]
     if _numbers(folders) or len(strangers) == len(folders):
         return None

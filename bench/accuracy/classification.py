@@ -12,9 +12,10 @@ from mobilebench.bench.accuracy.doubts import (
     lowest_percent,
 )
 from mobilebench.bench.accuracy.labels import LabelDataset, preprocess, read
+from mobilebench.bench.models.heads import as_logits
+from mobilebench.bench.models.onnx_network import Network
 from mobilebench.bench.models.outputs import Floats, Outputs, top_class
 from mobilebench.bench.models.preprocessing import Preprocessing
-from mobilebench.bench.models.variant import Variant
 
 __all__ = ["BATCH", "answer", "doubts", "preprocess", "read", "score"]
 
@@ -32,9 +33,9 @@ class ClassificationAccuracy:
     images_agreement: float  # share of images with the same largest logit as PyTorch's, 0..1
 
 
-def answer(outputs: Outputs, _variant: Variant) -> Floats:
-    """Return logits (N, classes)."""
-    return outputs[0]
+def answer(outputs: Outputs, network: Network) -> Floats:
+    """Return logits (N, classes), or what tells classes apart as they do."""
+    return as_logits(outputs[0], network)
 
 
 def score(

@@ -211,8 +211,10 @@ def _truths(
             raise DataError(
                 f"{what} has bbox {known.get('bbox')}, which is not x, y, width and height"
             )
-        crowd = bool(known.get("iscrowd", 0))
-        found.append(Truth(index[identity], categories.classes[category], box, crowd))
+        crowd = known.get("iscrowd") or 0
+        if crowd not in (0, 1):
+            raise DataError(f"{what} has iscrowd {crowd!r}, which is neither 0 nor 1")
+        found.append(Truth(index[identity], categories.classes[category], box, bool(crowd)))
     if all(truth.crowd for truth in found):
         raise DataError(f"{path}: has crowds alone, and no object that could be found")
     return tuple(found)
@@ -242,6 +244,11 @@ def _size(file: Path, image: dict[str, Any], path: Path) -> tuple[int, int]:
     """
     width, height = upright_size(file)
     declared = (image.get("width") or width, image.get("height") or height)
+    if any(type(one) not in (int, float) for one in declared):
+        raise DataError(
+            f"{path}: width and height of image {file} are {declared[0]!r} and {declared[1]!r}, "
+            "which are no numbers"
+        )
     if declared != upright_size(file, declared):
         raise DataError(
             f"{path}: image {file} is {width}x{height}, its annotations are of "

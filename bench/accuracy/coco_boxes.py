@@ -43,9 +43,9 @@ def _around(segmentation: Any) -> list[float] | None:
         return _around_runs(segmentation)
     try:
         points = np.concatenate([np.asarray(one, float).reshape(-1, 2) for one in segmentation])
-    except (TypeError, ValueError):
+        (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    except (TypeError, ValueError):  # of no points, too
         return None
-    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     return [float(one) for one in (left, top, right - left, bottom - top)]
 
 
@@ -54,7 +54,12 @@ def _around_runs(runs: dict[str, Any]) -> list[float] | None:
     try:
         height, width = runs["size"]
         if isinstance(runs["counts"], list):
+            if sum(runs["counts"]) != height * width:
+                return None
             runs = mask.frPyObjects(runs, height, width)
-        return [float(one) for one in mask.toBbox(runs)]
-    except (KeyError, TypeError, ValueError):
+        x, y, across, down = (float(one) for one in mask.toBbox(runs))
+        # Runs that are damaged may be of more pixels than there are.
+        damaged = mask.area(runs) > height * width or x + across > width or y + down > height
+        return None if damaged else [x, y, across, down]
+    except (KeyError, OverflowError, TypeError, ValueError):
         return None

@@ -32,8 +32,10 @@ def passed_over(name: str) -> bool:
 
 
 def is_image(file: Path) -> bool:
-    """Whether a file is an image by its name."""
-    return file.suffix.lower() in SUFFIXES and not passed_over(file.name) and file.is_file()
+    """Whether a file is an image by its name; so is a link to one that is gone."""
+    if file.suffix.lower() not in SUFFIXES or passed_over(file.name):
+        return False
+    return file.is_file() or (file.is_symlink() and not file.exists())
 
 
 def folders_in(directory: Path) -> list[Path]:

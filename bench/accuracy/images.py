@@ -23,10 +23,7 @@ from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.wrong_file import what_is_said
 from mobilebench.targets.errors import BenchError
 
-_DAMAGE = (
-    *(OSError, EOFError, SyntaxError, ValueError, IndexError, struct.error),
-    Image.DecompressionBombError,
-)
+_DAMAGE = (OSError, EOFError, SyntaxError, ValueError, IndexError, struct.error)
 """What Pillow raises for files that are cut off or wrong inside."""
 
 
@@ -126,6 +123,11 @@ class ImageCheck:
             raise DataError(f"{self._path}: {what} {file} is missing") from None
         except UnidentifiedImageError:
             raise DataError(f"{self._path}: {what} {file} {_what_else(content, file)}") from None
+        except Image.DecompressionBombError:
+            most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+            raise DataError(
+                f"{self._path}: {what} {file} has more than {most} pixels; make it smaller"
+            ) from None
         except UnknownRangeError as error:
             raise DataError(f"{self._path}: {what} {file}: {error}") from None
         except _DAMAGE as error:

@@ -8,6 +8,7 @@ from mobilebench.bench.accuracy.data_error import DataError
 from mobilebench.bench.accuracy.image_files import SUFFIXES, NamedFiles
 from mobilebench.bench.accuracy.text_rows import Row, is_number, number_of, read_text, readings
 from mobilebench.bench.models.class_names import folded, numbers_by_name
+from mobilebench.targets.errors import did_you_mean
 
 _IMAGES = frozenset(
     {
@@ -23,6 +24,7 @@ _CLASSES = frozenset(
         *("ground_truth", "gt", "target", "y"),
     }
 )
+_SHOWN = 80  # characters of a line in an error
 _WANTED = "a classifier wants an image and its class index a row"
 
 
@@ -87,9 +89,22 @@ def read_label_list(path: Path, names: Sequence[str] = ()) -> LabelList:
     for row in best.rows:
         if not best.is_pair(row):
             raise DataError(
-                f"{path}, line {row.line}: {row.text!r} is not an image and a class index"
+                f"{path}, line {row.line}: {row.text[:_SHOWN]!r} is not an image and a class index"
+                f"{_hint(row.field(best.label), names)}"
             )
     return _without_repeats(best, path)
+
+
+def _hint(said: str, names: Sequence[str]) -> str:
+    """Return what to do about a class that is called by a name that is not known."""
+    if not said or any(char.isdigit() for char in said):
+        return ""
+    if names:
+        return f"; {said[:_SHOWN]!r} is none of its classes ({did_you_mean(said, names)})"
+    return (
+        "; the network's classes have no names: give their numbers, or name them in its manifest: "
+        'classes = ["...", "..."]'
+    )
 
 
 def _with_columns(rows: list[Row], known: Mapping[str, int]) -> _Reading:
@@ -129,11 +144,20 @@ def _counts(rows: list[Row], column: int) -> bool:
     return any(fields == [str(n) for n in range(first, first + len(rows))] for first in (0, 1))
 
 
+def _file_of(name: str, files: NamedFiles) -> Path:
+    """Return the file of an image, whose suffix a list may leave out."""
+    file = files.find(name)
+    if file.is_file() or name.lower().endswith(SUFFIXES):
+        return file
+    ended = (files.find(f"{name}{suffix}") for suffix in SUFFIXES)
+    return next((one for one in ended if one.is_file()), file)
+
+
 def _without_repeats(reading: _Reading, path: Path) -> LabelList:
     lines: dict[Path, Row] = {}
     files, repeated = NamedFiles(path.parent), 0
     for row in reading.rows:
-        file = files.find(row.field(reading.image))
+        file = _file_of(row.field(reading.image), files)
         before = lines.setdefault(file, row)
         if before is row:
             continue

@@ -13,7 +13,7 @@ _SEPARATORS = (",", ";", "\t")
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _ARCHIVES = {".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"}
 _BLANKS = "\t\n\v\f\r"
-_NUMBER = re.compile(r"([+-]?\d+)(\.0*|,00?)?", re.ASCII)  # but 1,000 may be a thousand
+_NUMBER = re.compile(r"([+-]?\d{1,18})(\.0*|,00?)?", re.ASCII)  # but 1,000 may be a thousand
 
 
 @dataclass(frozen=True)

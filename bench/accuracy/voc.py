@@ -82,6 +82,9 @@ def read(path: Path, classes: int = CLASSES[SEGMENT], names: Sequence[str] = ())
     pairs = read_pairs(path) if root == path.parent else read_split(path, root)
     if not pairs:
         raise DataError(f"{path}: names no images and masks; a segmenter wants VOC's format")
+    named, pairs = len(pairs), list(dict.fromkeys(pairs))
+    again = named - len(pairs)
+    repeated = (f"{again} images are named again in {path.name} and count once",) if again else ()
     digest, check = hashlib.sha256(), ImageCheck(path)
     seen: set[Pixel] = set()
     for image, mask in pairs:
@@ -98,7 +101,7 @@ def read(path: Path, classes: int = CLASSES[SEGMENT], names: Sequence[str] = ())
     digest.update(repr(meaning).encode())
     images, masks = zip(*pairs, strict=True)
     name = path.resolve().parent.name if path.name == MASKS else path.stem
-    notes = understood.notes + check.notes
+    notes = repeated + understood.notes + check.notes
     return VocDataset(name, images, masks, digest.hexdigest(), classes, notes, meaning)
 
 

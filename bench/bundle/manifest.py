@@ -15,6 +15,7 @@ from mobilebench.targets.validation import Place, type_name
 
 FORMAT = 2
 MANIFEST = "manifest.json"
+_ROUNDED = 1.01
 _JSON_TYPES = {"dataclass_type": "an object", "float_type": "float", "tuple_type": "tuple"}
 
 
@@ -58,6 +59,15 @@ class Measured:
     relative_l2_error: float
     peak_rss_bytes: int | None
     warnings: str
+    layers_agree: bool = False  # though the outputs are too far: each layer by itself, at int8
+
+    @property
+    def agreed_error(self) -> float:
+        """The relative L2 error up to which the layers are known to agree; 0 if not looked at.
+
+        The library's whole numbers are the same everywhere, its outputs but for rounding.
+        """
+        return _ROUNDED * self.relative_l2_error if self.layers_agree else 0.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +126,12 @@ class BundleManifest:
     compiled: Compiled
     made_with: dict[str, str]  # versions, and the commit of mobilebench
     files: dict[str, Content]  # each other file
-    probabilities: bool = False  # whether the network ends in a softmax: its outputs are shares
+    probabilities: bool = False  # whether the network ends in a softmax or a sigmoid
+
+    @property
+    def agreed_error(self) -> float:
+        """The relative L2 error up to which its layers are known to agree; 0 if not looked at."""
+        return self.measured.agreed_error if self.measured else 0.0
 
     def text(self) -> str:
         """Return the file's content."""

@@ -21,11 +21,12 @@ from mobilebench.bench.export.write import (
     read_labels,
 )
 from mobilebench.bench.measure.config import MeasurementConfig
+from mobilebench.bench.measure.layers import layers_of
 from mobilebench.bench.measure.sessions import probe_target
 from mobilebench.bench.measure.support import precision_of, why_unsupported
 from mobilebench.bench.models.class_names import names_of
 from mobilebench.bench.models.find_models import find_models
-from mobilebench.bench.models.find_weights import find_weights, own_weights
+from mobilebench.bench.models.find_weights import assumed_of, find_weights, own_weights
 from mobilebench.bench.models.input_type import PIXELS, check_takes_pixels
 from mobilebench.bench.models.onnx_network import Network
 from mobilebench.bench.models.variant import parse_variant
@@ -82,7 +83,7 @@ def export_command(options: ExportOptions) -> int:
         with BuildService(cache_dir, suite.time_limit_s) as service:
             for refusal in service.check_target(target, directories()):
                 say(f"warning: {refusal}")
-            for note in (*weights.notes, *weights.remarks):
+            for note in filter(None, (*weights.notes, *weights.remarks, assumed_of(variant))):
                 say(f"{weights.label}: {note}")
             say("export")
             model = service.network(variant, weights, precision, calibration, options.input_type)
@@ -97,10 +98,10 @@ def export_command(options: ExportOptions) -> int:
                 dump_ir=options.dump_ir,
             )
             artifact = service.build(model, how)
-        figures = None
-        if config:
-            say("measure")
-            figures = measure(config, variant, artifact, model)
+            figures = None
+            if config:
+                say("measure")
+                figures = measure(config, variant, artifact, model, layers_of(service, model, how))
     except WorkerError as error:
         raise BenchError(f"{variant.name} for {target.name}: {error}") from error
     except WrongResultError as error:

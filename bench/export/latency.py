@@ -8,6 +8,7 @@ from mobilebench.bench.measure.cell import CellInputs, measure_cell
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.inference import workload_of
 from mobilebench.bench.measure.latency import Latency, warnings_for
+from mobilebench.bench.measure.layers import LayerCheck
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.onnx_network import Network
 from mobilebench.bench.models.outputs import Reference
@@ -21,14 +22,21 @@ class WrongResultError(Exception):
 
 
 def measure(
-    config: MeasurementConfig, variant: Network, artifact: Artifact, model: OnnxModel
+    config: MeasurementConfig,
+    variant: Network,
+    artifact: Artifact,
+    model: OnnxModel,
+    layers: LayerCheck | None = None,
 ) -> Measured:
     """Return the latency of an artifact, built from that model, on its target's device.
+
+    `layers` is how its layers are compared, should its outputs be too far.
 
     Raises BenchError if it cannot be measured, WrongResultError if it computes something else.
     """
     workload = workload_of(variant, artifact)
-    inputs = CellInputs((TVM,), workload, Reference(*model.reference()), model.float_outputs())
+    reference = Reference(*model.reference())
+    inputs = CellInputs((TVM,), workload, reference, model.float_outputs(), layers=layers)
     result = measure_cell(config, inputs)
     (attempt,) = result.attempts
     if attempt.status == "wrong":
@@ -56,6 +64,7 @@ def measure(
         relative_l2_error=attempt.fidelity.relative_l2_error,
         peak_rss_bytes=attempt.usage.peak_rss_bytes if attempt.usage else None,
         warnings="; ".join([*attempt.remarks, *_doubts(latency, result)]),
+        layers_agree=attempt.layers_agree,
     )
 
 

@@ -94,6 +94,7 @@ def make_bundle(directory: Path, contents: BundleContents) -> None:
     if named:
         shutil.copyfile(NAMES_LICENSE, directory / "licenses" / "torchvision-LICENSE")
     made = artifact.manifest
+    agreed_error = contents.measured.agreed_error if contents.measured else 0.0
     manifest = BundleManifest(
         format=FORMAT,
         variant=variant.name,
@@ -111,7 +112,7 @@ def make_bundle(directory: Path, contents: BundleContents) -> None:
         preprocessing=weights.preprocessing(variant),
         labels=LABELS if labels else None,
         anchors=ANCHORS if variant.task == DETECT else None,
-        tolerance=tolerance_of(made.precision, variant),
+        tolerance=max(tolerance_of(made.precision, variant), agreed_error),
         library_bytes=made.artifact_bytes,
         params_bytes=made.params_bytes,
         arena_bytes=made.arena_bytes,

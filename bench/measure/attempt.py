@@ -27,6 +27,7 @@ class Attempt:
     status: Status = "ok"
     error: str = ""
     fidelity: Fidelity | None = None
+    layers_agree: bool = False  # at int8: each by itself, where the outputs are too far
     usage: Usage | None = None
     loaded: Usage | None = None  # the same before the first inference
     load_ms: float | None = None  # from files in the file cache, in a fresh process

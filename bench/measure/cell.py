@@ -61,6 +61,7 @@ class CellInputs:
     evaluation: Evaluation | None = None  # None: accuracy is not measured
     layers: LayerCheck | None = None  # at int8, of what was quantized here
     stage_images: tuple[Path, ...] = ()  # none: the stages around the inference are not timed
+    agreed_error: float = 0.0  # of a bundle: up to which its layers are known to agree
     tell: Callable[[str], None] = _tell_nobody  # called with what begins
 
 
@@ -331,7 +332,8 @@ class _CellMeasurement:
         if isinstance(variant, Variant) and variant.task == DETECT:
             error_px = max_box_error_px(outputs, reference.outputs, variant)
             fidelity = replace(fidelity, max_box_error_px=error_px)
-        attempt.fidelity, attempt.error = fidelity, why_wrong(fidelity, workload.precision, variant)
+        attempt.fidelity = fidelity
+        attempt.error = why_wrong(fidelity, workload.precision, variant, self._inputs.agreed_error)
         if self._inputs.float_outputs is not None:
             in_float = reference.thinned(self._inputs.float_outputs)
             fidelity = beside_float32(fidelity, compare(outputs, in_float, class_axis))
@@ -368,7 +370,7 @@ class _CellMeasurement:
             f"{attempt.error}, but each layer by itself agrees: only sums halfway between two "
             "bytes are rounded otherwise (looking at layers is part of the peak of memory)"
         )
-        attempt.error = ""
+        attempt.layers_agree, attempt.error = True, ""
 
     @contextmanager
     def _turn_of(self, attempt: Attempt) -> Iterator[None]:

@@ -56,9 +56,15 @@ def tolerance_of(precision: str, network: Network) -> float:
     return max(usual, network.rounding_tolerance)
 
 
-def why_wrong(fidelity: Fidelity, precision: str, network: Network | None = None) -> str:
-    """Return why outputs count as wrong; empty if they are right."""
+def why_wrong(
+    fidelity: Fidelity, precision: str, network: Network | None = None, agreed_error: float = 0.0
+) -> str:
+    """Return why outputs count as wrong; empty if they are right.
+
+    Up to `agreed_error` it is known that each layer by itself agrees.
+    """
     tolerance = tolerance_of(precision, network) if network else TOLERANCE[precision]
+    tolerance = max(tolerance, agreed_error)
     if fidelity.relative_l2_error <= tolerance:
         return ""
     return (

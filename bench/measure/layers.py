@@ -6,7 +6,7 @@ So before the kernels are called wrong, each layer is held against the reference
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.build.build_options import BuildOptions
@@ -32,3 +32,12 @@ class LayerCheck:
         watched = self.service.watch_layers(self.model)
         outputs = infer(self.service.build(watched, self.options), image)
         return self.service.first_disagreement(self.model, watched, image, outputs)
+
+
+def layers_of(
+    service: BuildService, model: OnnxModel | None, options: BuildOptions
+) -> LayerCheck | None:
+    """Return how a network's layers are compared; None unless it was quantized here."""
+    if model is None or model.quantization is None:
+        return None
+    return LayerCheck(service, model, replace(options, dump_ir=None))

@@ -10,11 +10,12 @@ from mobilebench.bench.bundle.bundle import Bundle
 from mobilebench.bench.bundle.checksums import check_sums
 from mobilebench.bench.measure.attempt import Attempt
 from mobilebench.bench.measure.cell import ProfilingInputs
-from mobilebench.bench.measure.layers import LayerCheck
+from mobilebench.bench.measure.layers import LayerCheck, layers_of
 from mobilebench.bench.measure.memory_analysis import analyse_memory
 from mobilebench.bench.measure.planned_cell import PlannedCell
 from mobilebench.bench.measure.progress import RunProgress
 from mobilebench.bench.measure.run_context import RunContext
+from mobilebench.bench.models.find_weights import assumed_of
 from mobilebench.bench.models.onnx_export import OnnxModel
 from mobilebench.bench.models.onnx_network import OnnxNetwork
 from mobilebench.bench.models.outputs import Reference
@@ -42,6 +43,7 @@ class Prepared:
     layers: LayerCheck | None = None  # None where nothing was quantized here
     onnx_path: Path | None = None  # for other runtimes than TVM, with the cell's batch
     float_onnx_path: Path | None = None  # at int8, of the network before it
+    agreed_error: float = 0.0  # of a bundle: up to which its layers are known to agree
     remarks: tuple[str, ...] = ()  # warnings for readers of each of its rows
     plans: dict[str, Activations] = field(default_factory=dict)  # by runtime
     failed: list[Attempt] = field(default_factory=list)
@@ -83,8 +85,8 @@ class Preparation:
             artifact=artifact,
             profiling_inputs=profiling_inputs,
             evaluation=evaluation,
-            layers=self._layers(cell, model),
-            remarks=remarks,
+            layers=layers_of(self._service, model, self._context.build_options(cell)),
+            remarks=(*remarks, *self._assumed(cell)),
             plans=plans,
             onnx_path=paths[0],
             float_onnx_path=paths[1],
@@ -154,12 +156,11 @@ class Preparation:
             return None, None, [Attempt(TVM, "compile_failed", str(error))]
         return artifact, profiling_inputs, []
 
-    def _layers(self, cell: PlannedCell, model: OnnxModel | None) -> LayerCheck | None:
-        """Return how a quantized network's layers are compared, should its outputs be too far."""
-        if model is None or model.quantization is None:
-            return None
-        options = replace(self._context.build_options(cell), dump_ir=None)
-        return LayerCheck(self._service, model, options)
+    def _assumed(self, cell: PlannedCell) -> tuple[str, ...]:
+        """Return what is assumed of how calibration images become the input; nothing if known."""
+        shown = cell.precision == INT8 and self._context.calibration.files
+        assumed = assumed_of(cell.variant) if shown and not _is_quantized(cell) else ""
+        return (assumed,) if assumed else ()
 
     def _evaluation(self, cell: PlannedCell) -> tuple[Evaluation | None, tuple[str, ...]]:
         """Return the images with PyTorch's predictions, and why there are none though asked for."""
@@ -198,4 +199,10 @@ def _take_bundle(cell: PlannedCell, bundle: Bundle) -> Prepared:
     except (OSError, ValueError) as error:
         failed = Attempt(TVM, "load_failed", f"bundle {bundle.directory}: {error}")
         return Prepared(cell, artifact=bundle.artifact, failed=[failed])
-    return Prepared(cell, reference=bundle.reference(), artifact=bundle.artifact)
+    agreed_error = bundle.manifest.agreed_error
+    return Prepared(
+        cell,
+        reference=bundle.reference(),
+        artifact=bundle.artifact,
+        agreed_error=agreed_error,
+    )

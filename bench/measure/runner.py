@@ -112,6 +112,7 @@ def _measure(
         evaluation=prepared.evaluation,
         layers=prepared.layers,
         stage_images=context.stage_images if cell.is_single and runs_here(cell.target) else (),
+        agreed_error=prepared.agreed_error,
         tell=partial(progress.step, cell.title),
     )
     config = context.measurement_config(cell.target, cell.threads, cell.streams)

@@ -1,5 +1,6 @@
 """The files that checkpoints come in: PyTorch's, safetensors and NumPy's archives."""
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +14,9 @@ from mobilebench.bench.models.checkpoint_outline import (
     Inert,
     format_of,
     read_outline,
+    unwrapped,
 )
-from mobilebench.bench.models.checkpoint_refusals import RESAVE
+from mobilebench.bench.models.checkpoint_refusals import RESAVE, is_of_pytorch
 from mobilebench.bench.models.keras_file import read_keras
 from mobilebench.targets.errors import BenchError
 
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 # What PyTorch itself rebuilds tensors and tables from; it refuses those that it does not trust.
 _OF_TENSORS = {
     *("torch", "torch._utils", "torch._tensor", "torch.nn.parameter", "torch.serialization"),
-    *("torch.storage", "collections", "_codecs"),
+    *("torch.storage", "_codecs"),
 }
+_TRUSTED = ("collections.OrderedDict", "collections.Counter")
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")  # of a terminal
 
 
 def read_tensors(path: Path) -> "dict[str, Tensor]":
@@ -34,7 +38,8 @@ def read_tensors(path: Path) -> "dict[str, Tensor]":
     What lies in nested tables has the tables' names and dots before its own. Objects that are not
     tensors are passed over; none is made. Raises BenchError if the file cannot be read.
     """
-    kind, read = _FORMATS[format_of(path)]
+    form = format_of(path)
+    kind, read = _FORMATS[form]
     try:
         state = read(path)
     except BenchError:
@@ -45,12 +50,17 @@ def read_tensors(path: Path) -> "dict[str, Tensor]":
                 f"checkpoint {path}: holds Python objects that cannot be passed over "
                 f"({', '.join(foreign[:3])}), and nothing that a file names is run here; {RESAVE}"
             ) from error
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if form == PYTORCH and not is_of_pytorch(path.read_bytes()):
+            raise BenchError(
+                f"checkpoint {path}: is in no format of checkpoints (PyTorch, safetensors, NumPy's "
+                ".npz, Keras)"
+            ) from error
+        reason = _COLOURS.sub("", str(error)).partition("\n")[0] or type(error).__name__
         raise BenchError(
             f"checkpoint {path}: not a readable {kind} ({reason[:160]}); it may be truncated: get "
             "it again"
         ) from error
-    tensors = dict(_tensors(state)) if isinstance(state, dict) else {}
+    tensors = unwrapped(dict(_tensors(state))) if isinstance(state, dict) else {}
     if not tensors:
         raise BenchError(f"checkpoint {path}: holds no state_dict; {RESAVE}")
     return tensors
@@ -70,6 +80,23 @@ def _tensors(found: Any, name: str = "") -> "Iterator[tuple[str, Tensor]]":
         yield from _tensors(value, f"{name}.{key}" if name else str(key))
 
 
+class _Dict:
+    """What stands for a `defaultdict`: PyTorch fills plain tables alone."""
+
+    def __new__(cls, *_: Any) -> Any:
+        return {}
+
+
+class _List:
+    """What stands for a `deque`: PyTorch fills plain lists alone."""
+
+    def __new__(cls, items: Any = (), *_: Any) -> Any:
+        return list(items)
+
+
+_PLAIN: dict[str, type] = {"collections.defaultdict": _Dict, "collections.deque": _List}
+
+
 def _read_torch(path: Path) -> Any:
     """Load what PyTorch trusts; for every other class that the file names something inert stands.
 
@@ -78,9 +105,9 @@ def _read_torch(path: Path) -> Any:
     import torch
 
     strange = [
-        (type(name, (Inert,), {"name": name}), name)
+        (_PLAIN.get(name) or type(name, (Inert,), {"name": name}), name)
         for name in read_outline(path).globals
-        if name.rpartition(".")[0] not in _OF_TENSORS
+        if name.rpartition(".")[0] not in _OF_TENSORS and name not in _TRUSTED
     ]
     with torch.serialization.safe_globals(strange), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pickle protocols; what cannot be read is refused

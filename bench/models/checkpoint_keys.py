@@ -303,10 +303,14 @@ def _with_classes(tensor: "Tensor", stored: _Stored, classes: int, background: b
 
 def _in_layout(tensor: "Tensor", stored: _Stored, shape: tuple[int, ...]) -> "Tensor":
     axes = stored.axes or tuple(range(len(shape)))
+    if not stored.axes and tuple(tensor.shape) == (*shape, 1, 1):  # so it may be elsewhere
+        return _in_layout(tensor.flatten(1), stored, shape)
     whole = shape + (1,) * (len(axes) - len(shape))  # slim's classifier is a 1x1 convolution
     needed = tuple(whole[axes.index(axis)] for axis in range(len(axes)))
     if tuple(tensor.shape) != needed:
         raise BenchError(f"has shape {tuple(tensor.shape)}, the variant needs {needed}")
-    if not tensor.is_floating_point():
+    if not tensor.is_floating_point() or tensor.dtype.itemsize < 2:
         raise BenchError(f"holds {tensor.dtype}, not floats; is the checkpoint quantised?")
+    if str(tensor.layout) != "torch.strided":
+        raise BenchError("is a sparse tensor; save it as a dense one (to_dense())")
     return tensor.permute(axes).reshape(shape)

@@ -5,18 +5,20 @@ so that the suite's own process may ask.
 """
 
 import pickle
+import re
 import zipfile
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from mobilebench.bench.models.keras_file import H5, KERAS_MEMBER, read_keras
 from mobilebench.targets.errors import BenchError
 
 Shape = tuple[int, ...]
+_Named = TypeVar("_Named")
 PYTORCH, NPZ, SAFETENSORS, KERAS = "PyTorch", "NumPy", "safetensors", "Keras"
 
 _ZIP = b"PK\x03\x04"
@@ -25,6 +27,11 @@ _PREAMBLE = 3  # pickles before the one with the tensors, in PyTorch's format be
 _MAX_DEPTH = 12
 _HARMLESS = ("torch", "numpy", "collections", "builtins", "copyreg", "_codecs")
 _TENSORS = "torch._utils", "torch._tensor"
+_TABLES = ("collections.OrderedDict", "collections.defaultdict", "collections.Counter")
+# What torch.compile and PyTorch's ways to train large networks put around a module's name.
+_AROUND = re.compile(
+    r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
+)
 _STORAGE = "Storage"
 _DTYPES = {  # what PyTorch calls its storages, and their elements
     "Double": "float64",
@@ -88,15 +95,22 @@ def read_outline(path: Path) -> Outline:
         if kind == NPZ:
             return Outline(dict(_npz(path)))
         if kind == SAFETENSORS:
-            return Outline(dict(_safetensors(path)))
+            return Outline(unwrapped(dict(_safetensors(path))))
         if kind == KERAS:
             arrays = read_keras(path).items()
             return Outline({name: TensorOutline(x.shape, x.dtype.name) for name, x in arrays})
-        return _pickled(path)
+        found = _pickled(path)
+        return replace(found, tensors=unwrapped(found.tensors))
     except BenchError:
         raise
     except Exception:  # What is wrong is told when it is loaded.
         return Outline()
+
+
+def unwrapped(tensors: dict[str, _Named]) -> dict[str, _Named]:
+    """Return a checkpoint's tensors without what wrappers put into the midst of their names."""
+    found = {_AROUND.sub("", name): one for name, one in tensors.items()}
+    return found if len(found) == len(tensors) else tensors
 
 
 class Inert:
@@ -154,7 +168,7 @@ class _Unpickler(pickle.Unpickler):
         module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
         full = f"{module}.{name}"
         self.globals[full] = None
-        if module == "collections" and name in ("OrderedDict", "defaultdict", "Counter"):
+        if full in _TABLES:
             return type(name, (_Table,), {})  # a new one, since a pickle may change it
         return type(name, (Inert,), {"name": full})
 

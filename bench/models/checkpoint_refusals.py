@@ -22,6 +22,7 @@ _BEGINNINGS = (
     (b"\x28\xb5\x2f\xfd", f"is a Zstandard archive; {_UNPACK}"),
     (b"7z\xbc\xaf", f"is a 7-Zip archive; {_UNPACK}"),
     (b"Rar!", f"is a RAR archive; {_UNPACK}"),
+    (b"\x93NUMPY", "is a single NumPy array; give all of them in one .npz (numpy.savez)"),
     (b"GGUF", "is a GGUF file of language models; give --weights a MobileNetV2 checkpoint"),
 )
 _ENDINGS = {
@@ -36,7 +37,7 @@ _ENDINGS = {
 _TFLITE = b"TFL3"  # at byte 4; the identifier of the FlatBuffers schema
 _TAR = b"ustar"  # at byte 257
 _OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # before 1.6: its magic number, pickled
-_PICKLE = b"\x80"
+_PICKLE, _ZIP = b"\x80", b"PK\x03\x04"
 
 
 def check_is_checkpoint(path: Path, content: bytes) -> None:
@@ -46,6 +47,11 @@ def check_is_checkpoint(path: Path, content: bytes) -> None:
     """
     for problem in _problems(path, content):
         raise BenchError(f"checkpoint {path}: {problem}")
+
+
+def is_of_pytorch(content: bytes) -> bool:
+    """Whether a file begins as what torch.save writes, or is empty."""
+    return not content or content.startswith((_ZIP, _OLD_TORCH))
 
 
 def check_is_no_object(path: Path, outline: Outline) -> None:
@@ -78,7 +84,7 @@ def _problems(path: Path, content: bytes) -> Iterator[str]:
         yield f"is a tar archive; {_UNPACK}"
     if ending == ".onnx":
         yield _onnx(content)
-    if content.startswith(b"PK\x03\x04") and zipfile.is_zipfile(BytesIO(content)):
+    if content.startswith(_ZIP) and zipfile.is_zipfile(BytesIO(content)):
         with zipfile.ZipFile(BytesIO(content)) as archive:
             yield from _archive(archive.namelist())
     if head.startswith(_PICKLE) and not head.startswith(_OLD_TORCH):

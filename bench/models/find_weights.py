@@ -23,7 +23,7 @@ from mobilebench.bench.models.huggingface import (
 )
 from mobilebench.bench.models.keras_file import input_scale
 from mobilebench.bench.models.manifest import class_names_in, parse_manifest
-from mobilebench.bench.models.onnx_network import ONNX, OTHER, OnnxNetwork
+from mobilebench.bench.models.onnx_network import ONNX, OTHER, Network, OnnxNetwork
 from mobilebench.bench.models.variant import (
     CLASSES,
     CLASSIFY,
@@ -61,8 +61,14 @@ def find_weights(source: str, cache_dir: Path, seed: int = 0) -> Weights:
 
 def own_weights(network: OnnxNetwork) -> Weights:
     """Return the weights that an ONNX file has, with what a manifest beside it declares."""
-    missing = network.missing
-    remarks = (f"compared with ONNX Runtime: PyTorch has no {missing} here",) if missing else ()
+    remarks: tuple[str, ...] = ()
+    if network.missing:
+        remarks = (f"compared with ONNX Runtime: PyTorch has no {network.missing} here",)
+    if network.constant:
+        remarks += (
+            "it answers every input alike, so that a runtime which computes something else would "
+            "not be noticed; are its weights those of a trained network?",
+        )
     own = Weights(source=network.source, architecture=ONNX, sha256=network.sha256, remarks=remarks)
     manifest_path = Path(network.source).with_suffix(".toml")
     if not manifest_path.exists():
@@ -82,6 +88,19 @@ def own_weights(network: OnnxNetwork) -> Weights:
         origin=manifest.get("source", ""),
         license=manifest.get("license", ""),
         class_names=class_names_in(manifest, network.classes, manifest_path),
+    )
+
+
+def assumed_of(network: Network) -> str:
+    """Return what is assumed of how images become a network's input; empty if it is known."""
+    if not isinstance(network, OnnxNetwork) or network.task == OTHER:
+        return ""
+    manifest_path = Path(network.source).with_suffix(".toml")
+    if manifest_path.exists():
+        return ""
+    return (
+        "images are shown with ImageNet's mean and standard deviation, as the file does "
+        f"not tell them; if it wants others, say them in {manifest_path}: mean, std, resize"
     )
 
 

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from mobilebench.bench.models.architecture import architecture_of, halved, round_channels
 from mobilebench.bench.models.onnx_network import OTHER, Network, OnnxNetwork
+from mobilebench.bench.models.outputs import Floats
 from mobilebench.bench.models.variant import CLASSIFY, DETECT, SEGMENT, Variant
 
 CLASS_AXIS = {CLASSIFY: 1, DETECT: 2, SEGMENT: 1, OTHER: -1}
@@ -78,6 +81,16 @@ def segmenter_of(variant: Variant) -> Segmenter:
     """Return the head of a segmenter (arXiv 1706.05587, section 3.3)."""
     dilations = tuple(rate * 16 // variant.output_stride for rate in (6, 12, 18))
     return Segmenter(256, dilations if variant.aspp else ())
+
+
+def as_logits(values: Floats, network: Network) -> Floats:
+    """Return classes along an axis so that a single one is told by its sign, as of a logit.
+
+    Where a network puts out a probability, that is how far it is above a half.
+    """
+    if isinstance(network, OnnxNetwork) and network.probabilities and network.classes == 1:
+        return values - np.float32(0.5)
+    return values
 
 
 def outputs_of(variant: Network) -> dict[str, tuple[int, ...]]:

@@ -29,7 +29,6 @@ def with_shape(model: Any, name: str, shape: Shape) -> Any:
     kept = [one for one in copy.graph.input if one.name not in weights]
     del copy.graph.input[:]
     copy.graph.input.extend(kept)  # of files before IR 4, whose weights are inputs too
-    copy.ir_version = max(copy.ir_version, 4)
     for one in copy.graph.input:
         if one.name == name:
             dims = one.type.tensor_type.shape.dim
@@ -82,17 +81,50 @@ def canonical(model: Any, input_name: str, path: Path) -> Any:
         del entry.metadata_props[:]
     try:
         inferred = onnx.shape_inference.infer_shapes(found, strict_mode=True, data_prop=True)
+        _check_outputs(inferred, path)
         onnx.checker.check_model(inferred, full_check=True)
+    except BenchError:
+        raise
     except Exception as error:
         reason = str(error).strip().splitlines()[0][:200]
         raise BenchError(f"model {path}: its shapes contradict each other: {reason}") from error
-    for one in inferred.graph.output:
-        if not _is_known(one) or not one.type.tensor_type.shape.dim:
-            raise BenchError(
-                f"model {path}: the shape of output {one.name!r} depends on what the input holds; "
-                "export the network without that, for example before its post-processing"
-            )
     return inferred
+
+
+def _check_outputs(model: Any, path: Path) -> None:
+    """Raise BenchError for an output that cannot be compared, or whose shape is not known."""
+    made = {name for node in model.graph.node for name in node.output}
+    shapes = shapes_of(model)
+    for one in model.graph.output:
+        if one.name not in made:
+            raise BenchError(
+                f"model {path}: output {one.name!r} is the same for every input; export the "
+                "network without it"
+            )
+        if not one.type.tensor_type.HasField("shape") or not _is_known(one):
+            raise BenchError(
+                f"model {path}: the shape of output {one.name!r} is not known{_since(model)}; "
+                "export the network without what makes a shape of values, for example before its "
+                "post-processing"
+            )
+        if not shapes[one.name]:
+            raise BenchError(
+                f"model {path}: output {one.name!r} is a single number without axes; export it "
+                "with the batch's axis"
+            )
+
+
+def _since(model: Any) -> str:
+    """Return since which operator shapes are not known, as a part of a sentence."""
+    told = {one.name for one in (*model.graph.value_info, *model.graph.output) if _is_told(one)}
+    for node in model.graph.node:
+        if any(name and name not in told for name in node.output):
+            return f" (from its operator {node.op_type} on)"
+    return ""
+
+
+def _is_told(value: Any) -> bool:
+    return bool(value.type.tensor_type.HasField("shape") and _is_known(value))
 
 
 def shapes_of(model: Any) -> dict[str, Shape]:

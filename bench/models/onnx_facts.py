@@ -10,6 +10,10 @@ from mobilebench.bench.models.variant import CLASSIFY, SEGMENT
 
 _IMAGE_CHANNELS = (1, 3, 4)
 _TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
+_KEEPS_VALUES = (
+    *("Reshape", "Identity", "Squeeze", "Flatten", "Transpose", "Cast"),
+    *("QuantizeLinear", "DequantizeLinear"),
+)
 _FLOATING = ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16")
 
 
@@ -43,9 +47,12 @@ def layout_of(model: Any, name: str, shape: Shape) -> str:
     return NHWC if last else NCHW
 
 
-def task_of(layout: str, shape: Shape, outputs: tuple[tuple[str, Shape], ...]) -> str:
-    """Return what a network does, as far as shapes tell: classes of images or pixels, or other."""
-    if not layout or len(outputs) != 1:
+def task_of(model: Any, layout: str, shape: Shape, outputs: tuple[tuple[str, Shape], ...]) -> str:
+    """Return what a network does, as far as shapes tell: classes of images or pixels, or other.
+
+    A network that puts out whole numbers has chosen the class by itself: they are no logits.
+    """
+    if not layout or len(outputs) != 1 or _chooses(model):
         return OTHER
     ((_, found),) = outputs
     if len(found) == 2 and found[0] == 1:
@@ -55,14 +62,28 @@ def task_of(layout: str, shape: Shape, outputs: tuple[tuple[str, Shape], ...]) -
     return OTHER
 
 
-def ends_in_softmax(model: Any) -> bool:
-    """Whether the last output is made by a softmax."""
-    last = model.graph.output[-1].name
-    makers = {name: node for node in model.graph.node for name in node.output}
-    node = makers.get(last)
-    while node is not None and node.op_type in ("Reshape", "Identity", "Squeeze", "Flatten"):
-        node = makers.get(node.input[0])
-    return node is not None and node.op_type == "Softmax"
+def puts_out_probabilities(model: Any) -> bool:
+    """Whether the last output is made by a softmax or a sigmoid."""
+    node = _maker(model, model.graph.output[-1].name)
+    while node is not None and node.op_type in _KEEPS_VALUES:
+        node = _maker(model, node.input[0])
+    return node is not None and node.op_type in ("Softmax", "Sigmoid")
+
+
+def _chooses(model: Any) -> bool:
+    """Whether the last output is whole numbers, of which floating-point ones were made."""
+    import onnx
+
+    node = _maker(model, model.graph.output[-1].name)
+    if node is None or node.op_type != "Cast":
+        return False
+    kinds = {one.name: one.type.tensor_type.elem_type for one in model.graph.value_info}
+    read = onnx.TensorProto.DataType.Name(kinds.get(node.input[0], 0))
+    return read not in (*_FLOATING, "UNDEFINED")
+
+
+def _maker(model: Any, name: str) -> Any:
+    return next((node for node in model.graph.node if name in node.output), None)
 
 
 def is_quantized(model: Any) -> bool:

@@ -25,7 +25,7 @@ _RANDOM = (
     *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
     *("Bernoulli", "Multinomial"),
 )
-_SHAPELESS = "Field 'shape' of 'type' is required"  # what ONNX's checker says
+_UNMADE = re.compile(r"topologically sorted, however input (\S+) of node")  # the checker's words
 _IR_VERSION = b"\x08"  # what an ONNX file begins with
 
 
@@ -54,15 +54,21 @@ def read_model(path: Path) -> tuple[Any, str]:
         raise BenchError(f"model {path}: {what}") from error
     if not model.graph.node or not model.opset_import:
         raise BenchError(f"model {path}: is not an ONNX file, or has no operators")
+    if not model.graph.output:
+        raise BenchError(f"model {path}: puts nothing out; export it with its outputs")
+    given = {one.name for one in (*model.graph.input, *model.graph.initializer)}
+    if fixed := [one.name for one in model.graph.output if one.name in given]:
+        raise BenchError(
+            f"model {path}: output {fixed[0]!r} is not computed, it is a constant or the input "
+            "itself; export the network without it"
+        )
+    if model.graph.sparse_initializer:
+        raise BenchError(f"model {path}: has sparse weights; export it with dense ones")
     _check_opset(model, path)
     sha256 = _load_external(model, path)
     _check_float32(model, path)
     _check_inference(model, path)
-    try:
-        onnx.checker.check_model(model)
-    except Exception as error:
-        if _SHAPELESS not in str(error):  # outputs whose shapes nobody needs to tell
-            raise BenchError(f"model {path}: {_reason(error)}") from error
+    _check_graph(model, path)
     return model, sha256
 
 
@@ -150,19 +156,45 @@ def _check_opset(model: Any, path: Path) -> None:
             f"model {path}: its opset is {opset}; export it with opset {LEAST_OPSET} or later"
         )
     functions = {(one.domain, one.name) for one in model.functions}
-    for node in model.graph.node:
+    for node in _nodes(model.graph):
         own = node.domain in _STANDARD and onnx.defs.has(node.op_type)
         if not own and (node.domain, node.op_type) not in functions:
             raise BenchError(
                 f"model {path}: operator {name_of(node)} is not one of ONNX's own; export the "
                 "network without it, and without a runtime's own optimisations"
             )
-    newest = onnx.defs.onnx_opset_version()
-    if opset > newest:
-        raise BenchError(
-            f"model {path}: its opset is {opset}, the onnx package here knows {newest}; pip "
-            "install a newer one, or export with an older opset"
-        )
+    for what, own, newest in (
+        ("opset", opset, onnx.defs.onnx_opset_version()),
+        ("IR version", model.ir_version, onnx.IR_VERSION),
+    ):
+        if own > newest:
+            raise BenchError(
+                f"model {path}: its {what} is {own}, the onnx package here knows {newest}; pip "
+                "install a newer one, or export with an older opset"
+            )
+
+
+def _check_graph(model: Any, path: Path) -> None:
+    """Raise BenchError if ONNX's checker has something against a model.
+
+    Shapes of outputs need not be told.
+    """
+    import onnx
+
+    tensors = [one.type.tensor_type for one in (*model.graph.input, *model.graph.output)]
+    model.ir_version = max(model.ir_version, 4)  # before, weights had to be inputs, too
+    untold = [one for one in tensors if not one.HasField("shape")]
+    for one in untold:
+        one.shape.SetInParent()
+    try:
+        onnx.checker.check_model(model)
+    except Exception as error:
+        unmade = _UNMADE.search(str(error))
+        said = f"nothing before it makes what an operator reads, {unmade[1]}" if unmade else ""
+        raise BenchError(f"model {path}: {said or _reason(error)}") from error
+    finally:
+        for one in untold:
+            one.ClearField("shape")
 
 
 def _check_float32(model: Any, path: Path) -> None:

@@ -29,12 +29,13 @@ class OnnxNetwork:
     outputs: tuple[tuple[str, Shape], ...]  # their names, such as file names may be, and shapes
     task: str
     quantized: bool  # whether it has QuantizeLinear and DequantizeLinear
-    probabilities: bool  # whether its last operator is a softmax
+    probabilities: bool  # whether its last operator is a softmax or a sigmoid
     missing: str  # operator that PyTorch has no form of here; ONNX Runtime is the reference then
     rounding_error: float  # relative L2, of PyTorch in float32 against float64; 0 if unknown
     macs: int
     params_count: int
     largest_tensor_bytes: int  # at float32
+    constant: bool = False  # whether its answers to random inputs are all the same
 
     # What a variant has in its name, and an ONNX file does not tell.
     family = ONNX

@@ -69,8 +69,9 @@ class _Rewriting:
         with self._builder.function("main", params, attrs=dict(self._main.attrs)):
             with self._builder.dataflow():
                 for variable, value in self._graph.definitions.items():
-                    if is_call(value, "quantize") and variable not in fused:
-                        self._as_bytes(variable)
+                    is_own = is_call(value, "quantize") and variable not in fused
+                    if is_own and self._as_bytes(variable) is None:
+                        self._as_floats(variable)  # in order, so that no call is nested deeply
                 result = self._builder.emit_output(self._as_floats(self._main.body.body))
             self._builder.emit_func_output(result)
         rewritten = self._builder.get()

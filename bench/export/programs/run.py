@@ -402,17 +402,20 @@ def interleaved(planes: bytes, colours: int) -> bytes:
 
 
 def classify(outputs: list[Floats], manifest: dict[str, Any], top: int) -> list[Found]:
-    """Return the likeliest classes; of a single logit, 1 where it is above 0, else 0."""
-    (logits,) = outputs
-    if len(logits) == 1:
-        logits = array("f", (0.0, logits[0]))
-    largest = max(logits)
-    powers = [math.exp(logit - largest) for logit in logits]
-    if manifest.get("probabilities"):  # the network has done that
-        powers = list(logits)
-    whole = sum(powers)
-    best = sorted(range(len(powers)), key=lambda index: -powers[index])[:top]
-    return [{"class": index, "share": powers[index] / whole} for index in best]
+    """Return the likeliest classes; of a single logit, 1 where it is above 0, else 0.
+
+    A network may have made probabilities of its logits: of a single one, 1 where it is above 0.5.
+    """
+    (values,) = outputs
+    made = bool(manifest.get("probabilities"))
+    if len(values) == 1:
+        values = array("f", (1 - values[0] if made else 0.0, values[0]))
+    shares = list(values)
+    if not made:
+        powers = [math.exp(logit - max(values)) for logit in values]
+        shares = [power / sum(powers) for power in powers]
+    best = sorted(range(len(shares)), key=lambda index: -shares[index])[:top]
+    return [{"class": index, "share": shares[index]} for index in best]
 
 
 def segment(outputs: list[Floats], manifest: dict[str, Any], top: int) -> list[Found]:

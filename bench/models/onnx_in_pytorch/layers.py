@@ -221,34 +221,48 @@ def _resize(inputs: list[Any], facts: Facts) -> Any:
     mode, place = facts.get("mode", b"nearest"), b"half_pixel"
     place = facts.get("coordinate_transformation_mode", place)
     known = {b"linear": "bilinear", b"cubic": "bicubic", b"nearest": "nearest"}
-    aligned = place == b"align_corners"
-    rounded = facts.get("nearest_mode", b"round_prefer_floor")
-    fits = place in (b"align_corners", b"half_pixel", b"pytorch_half_pixel")
-    if mode == b"nearest":
-        fits = place == b"asymmetric" and rounded == b"floor"
-    if mode == b"cubic":
-        fits &= facts.get("cubic_coeff_a", -0.75) == -0.75
-    if not fits or mode not in known or data.dim() != 4 or "axes" in facts:
+    options: Facts = {} if mode == b"nearest" else {"align_corners": place == b"align_corners"}
+    by_size = sizes is not None and sizes.numel()
+    if by_size:
+        others, options["size"] = sizes.tolist()[:-2], sizes.tolist()[-2:]
+        fits = others == list(data.shape[:-2])
+    elif scales is not None and scales.numel():  # which need not be those of the sizes
+        others, options["scale_factor"] = scales.tolist()[:-2], scales.tolist()[-2:]
+        fits = others == [1.0, 1.0]
+    else:
+        raise BenchError("PyTorch's reference: Resize has neither sizes nor scales")
+    if not fits or mode not in known or data.dim() != 4 or not _as_pytorch_resizes(facts):
         raise BenchError(
             f"PyTorch's reference: Resize {mode.decode()}, {place.decode()} is not known"
         )
-    if sizes is not None and sizes.numel():
-        height, width = sizes.tolist()[-2:]
-    elif scales is None:
-        raise BenchError("PyTorch's reference: Resize has neither sizes nor scales")
-    else:
-        height, width = (
-            int(extent * scale)
-            for extent, scale in zip(data.shape[2:], scales.tolist()[-2:], strict=True)
-        )
-    options = {} if mode == b"nearest" else {"align_corners": aligned}
-    return torch.nn.functional.interpolate(data, (height, width), mode=known[mode], **options)
+    found = torch.nn.functional.interpolate(data, mode=known[mode], **options)
+    if place == b"pytorch_half_pixel" and 1 in found.shape[2:]:  # the first pixel, says ONNX
+        raise BenchError("PyTorch's reference: Resize to one pixel is not known")
+    return found
+
+
+def _as_pytorch_resizes(facts: Facts) -> bool:
+    """Whether PyTorch has a Resize of the same places, neighbours and weights."""
+    mode = facts.get("mode", b"nearest")
+    place = facts.get("coordinate_transformation_mode", b"half_pixel")
+    if facts.get("antialias") or facts.get("exclude_outside") or "axes" in facts:
+        return False
+    if facts.get("keep_aspect_ratio_policy", b"stretch") != b"stretch":
+        return False
+    if mode == b"nearest":
+        rounded = facts.get("nearest_mode", b"round_prefer_floor")
+        return bool(place == b"asymmetric" and rounded == b"floor")
+    if mode == b"cubic" and facts.get("cubic_coeff_a", -0.75) != -0.75:
+        return False
+    return place in (b"align_corners", b"half_pixel", b"pytorch_half_pixel")
 
 
 def _quantize(inputs: list[Any], facts: Facts) -> Any:
     import torch
 
     value, scale, *zero = inputs
+    if facts.get("output_dtype"):
+        raise BenchError("PyTorch's reference: QuantizeLinear with output_dtype is not known")
     kind = zero[0].dtype if zero and zero[0] is not None else torch.uint8
     limits = torch.iinfo(kind)
     scale, shift = _by_axis(value, scale, zero, facts)
@@ -263,6 +277,8 @@ def _dequantize(inputs: list[Any], facts: Facts) -> Any:
 
 def _by_axis(value: Any, scale: Any, zero: list[Any], facts: Facts) -> tuple[Any, Any]:
     """Return scale and zero point in the shape in which they meet a tensor."""
+    if facts.get("block_size"):
+        raise BenchError("PyTorch's reference: quantisation by blocks is not known")
     shift = zero[0] if zero and zero[0] is not None else scale.new_zeros(scale.shape)
     if scale.numel() > 1:
         shape = [1] * value.dim()

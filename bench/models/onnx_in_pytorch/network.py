@@ -57,7 +57,11 @@ class Network:
         self._kind = kind
         self._weights: dict[str, Any] = {}
         for one in graph.initializer:
-            value = torch.from_numpy(onnx.numpy_helper.to_array(one).copy())
+            try:
+                value = torch.from_numpy(onnx.numpy_helper.to_array(one).copy())
+            except TypeError as error:
+                kind_name = onnx.TensorProto.DataType.Name(one.data_type).lower()
+                raise BenchError(f"{UNKNOWN}the type {kind_name} is not known") from error
             self._weights[one.name] = value.to(kind) if value.is_floating_point() else value
         (self._input,) = (one.name for one in graph.input if one.name not in self._weights)
         self._outputs = [one.name for one in graph.output]
@@ -81,7 +85,8 @@ class Network:
         values[self._input] = data.to(self._kind)
         with torch.inference_mode():
             for at, (node, operator, facts) in enumerate(self._steps):
-                result = operator([values[name] if name else None for name in node.input], facts)
+                read = [values[name] if name else None for name in node.input]
+                result = _computed(operator, read, facts, name_of(node))
                 several = result if isinstance(result, tuple | list) else (result,)
                 for name, value in zip(node.output, several, strict=False):
                     values[name] = on_node(node, value) if on_node else value
@@ -118,6 +123,14 @@ def infer_each(network: Callable[[Any], Iterable[Any]], inputs: Inputs) -> Outpu
 
     found = [network(torch.from_numpy(one[None])) for one in inputs]
     return tuple(np.concatenate([one.numpy() for one in each]) for each in zip(*found, strict=True))
+
+
+def _computed(operator: Operator, inputs: list[Any], facts: dict[str, Any], name: str) -> Any:
+    """Return what an operator puts out; raises BenchError for a kind that PyTorch refuses."""
+    try:
+        return operator(inputs, facts)
+    except (IndexError, RuntimeError, TypeError, ValueError) as error:
+        raise BenchError(f"{UNKNOWN}this kind of {name} is not known") from error
 
 
 def _facts(node: Any, opset: int, kind: Any) -> dict[str, Any]:

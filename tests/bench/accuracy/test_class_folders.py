@@ -155,3 +155,21 @@ def test_a_stranger_among_directories_named_as_classes_is_refused(tmp_path: Path
     folders(tmp_path / "twice", (), ("tench", "n01440764"))
     with pytest.raises(BenchError, match="n01440764 and tench are the same class"):
         classes_of(tmp_path / "twice", 1000, IMAGENET)
+
+
+def test_directories_may_have_a_number_before_the_class_s_name(tmp_path: Path) -> None:
+    names = ("cat", "dog", "bird")
+    folders(tmp_path / "all", ["2_cat", "1_dog", "0_bird"], ["2_cat", "0_bird"])
+    assert classes_of(tmp_path / "all", 3, names) == {"2_cat": 0, "0_bird": 2}
+    folders(tmp_path / "some", ["001.cat", "002.cow", "003.bird"], ["001.cat", "003.bird"])
+    assert classes_of(tmp_path / "some", 3, names) == {"001.cat": 0, "003.bird": 2}
+    folders(tmp_path / "others", ["0_ant", "1_bee", "2_cat"], ["0_ant", "1_bee", "2_cat"])
+    assert classes_of(tmp_path / "others", 3, names) == {"0_ant": 0, "1_bee": 1, "2_cat": 2}
+
+
+def test_a_link_to_an_image_that_is_gone_is_not_passed_over(tmp_path: Path) -> None:
+    folders(tmp_path, "01", "01")
+    (tmp_path / "1" / "b.png").symlink_to("nowhere.png")
+    (tmp_path / "1" / "notes.txt").symlink_to("nowhere.txt")
+    files = [file.name for file, _ in read_class_folders(tmp_path, 2).pairs]
+    assert files == ["a.png", "a.png", "b.png"]

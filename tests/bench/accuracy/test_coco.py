@@ -120,6 +120,14 @@ def one(**other: Any) -> list[dict[str, Any]]:
     ("other", "reason"),
     [
         ({"images": []}, "its list 'images' is empty"),
+        (
+            {
+                "images": [{"id": 139, "file_name": "a.jpg", "width": "40", "height": "30"}],
+                "annotations": one(),
+            },
+            "are '40' and '30', which are no numbers",
+        ),
+        ({"annotations": one(iscrowd="0")}, "has iscrowd '0', which is neither 0 nor 1"),
         ({"annotations": []}, "its list 'annotations' is empty"),
         ({"annotations": None}, "has no list 'annotations'"),
         ({"images": ["a.jpg"]}, "image 0 of its list has no id or no file_name"),

@@ -57,6 +57,10 @@ def test_fractional_and_outside_boxes_stay_as_they_are(box: list[float]) -> None
         {"segmentation": [["a", "b"]]},
         {"segmentation": [[1, 2, 3]]},
         {"segmentation": {"counts": [1, 2]}},
+        {"segmentation": [[]]},
+        {"segmentation": {"size": [4, 5], "counts": [100, 5, 1895]}},
+        {"segmentation": {"size": [4, 5], "counts": [-20, 5, 35]}},
+        {"segmentation": compressed() | {"size": [4, 5]}},
     ],
 )
 def test_what_is_no_box_is_none(annotation: dict[str, Any]) -> None:

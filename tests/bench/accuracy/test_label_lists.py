@@ -152,3 +152,37 @@ def test_classes_may_be_called_by_name(folder: Path, text: str) -> None:
     (folder / "list.txt").write_text(text)
     pairs = read_label_list(folder / "list.txt", usual_names("classify", 1000)).pairs
     assert [label for _, label in pairs] == [300, 0]
+
+
+def test_names_without_their_suffix_are_found(folder: Path) -> None:
+    assert read(folder, "image_id,label\nval/a,7\nval/b,0\n") == [
+        ("val/a.png", 7),
+        ("val/b.png", 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        ((), "the network's classes have no names: give their numbers, or name them in its mani"),
+        (("cat", "dog"), "'dgo' is none of its classes (did you mean dog?)"),
+    ],
+)
+def test_a_class_whose_name_is_not_known_is_told(
+    folder: Path, names: tuple[str, ...], reason: str
+) -> None:
+    (folder / "list.txt").write_text("file,label\nval/a.png,dgo\nval/b.png,dog\n")
+    with pytest.raises(
+        BenchError, match=r"line 2: 'val/a\.png,dgo' is not an image and"
+    ) as refused:
+        read_label_list(folder / "list.txt", names)
+    assert reason in str(refused.value)
+
+
+def test_a_number_of_thousands_of_digits_is_no_class(folder: Path) -> None:
+    (folder / "list.txt").write_text(f"file,label\nval/a.png,{'9' * 5000}\nval/b.png,0\n")
+    with pytest.raises(
+        BenchError, match=r"line 2: .* is not an image and a class index"
+    ) as refused:
+        read_label_list(folder / "list.txt")
+    assert len(str(refused.value)) < 300

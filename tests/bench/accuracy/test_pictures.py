@@ -219,3 +219,12 @@ def test_a_mask_or_boxes_of_the_pixels_as_stored_keep_them_unturned(tmp_path: Pa
     stored = (HEIGHT, WIDTH)  # width and height
     np.testing.assert_array_equal(rgb(tmp_path / "a.png", stored), np.rot90(PHOTO))
     np.testing.assert_array_equal(rgb(tmp_path / "a.png", (WIDTH, HEIGHT)), PHOTO)
+
+
+def test_an_image_that_is_too_large_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("L", (30, 40)).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    with pytest.raises(BenchError, match=r"a\.png has more than 1000 pixels; make it smaller"):
+        ImageCheck(tmp_path).read(tmp_path / "a.png")

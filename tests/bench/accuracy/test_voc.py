@@ -386,3 +386,9 @@ def test_an_image_is_turned_as_its_mask_is(tmp_path: Path, stored: bool) -> None
         expected[:3, :4] = 1  # bright above
     np.testing.assert_array_equal(shown[0], expected)
     np.testing.assert_array_equal(labels == 1, np.indices((6, 6))[0 if stored else 1] < 4)
+
+
+def test_an_image_that_is_named_twice_counts_once(tmp_path: Path) -> None:
+    data = read(voc(tmp_path, "a", "b", "a"))
+    assert [file.name for file in data.images] == ["a.jpg", "b.jpg"]
+    assert data.notes[0] == "1 images are named again in val.txt and count once"

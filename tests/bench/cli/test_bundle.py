@@ -4,6 +4,8 @@ import filecmp
 import json
 import platform
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,6 +151,35 @@ def test_a_wrong_library_is_not_written(
     assert done.returncode == 1, done.stderr
     assert "is above 1e-12; nothing was written" in done.stderr
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--input", "uint8")])
+def test_8_bits_too_far_from_pytorch_are_right_if_each_layer_agrees(
+    mobilebench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    """To `export`, `verify`, `run --bundle` and the bundle's own programs alike."""
+    monkeypatch.setitem(TOLERANCE, "int8", -1.0)
+    done = mobilebench(*EXPORT, "--precision", "int8", *options, "--out", "bundle")
+    assert done.returncode == 0, done.stderr
+    manifest = open_bundle(tmp_path / "bundle").manifest
+    assert manifest.measured
+    assert manifest.measured.layers_agree
+    assert "each layer by itself agrees" in manifest.measured.warnings
+    assert manifest.tolerance == manifest.agreed_error
+    done = mobilebench("verify", "bundle")
+    assert done.returncode == 0, done.stdout
+    assert "ok: each layer by itself agreed when it was exported" in done.stdout
+    done = mobilebench("run", "--bundle", "bundle")
+    assert done.returncode == 0, done.stderr
+    program = [sys.executable, tmp_path / "bundle" / "run.py", "--check"]
+    assert subprocess.run(program, check=False).returncode == 0
+    reference = tmp_path / "bundle" / "reference" / "logits.bin"
+    values = np.fromfile(reference, "<f4")
+    (values * 1.1).astype("<f4").tofile(reference)
+    reseal(tmp_path / "bundle")
+    assert mobilebench("verify", "bundle").returncode == 1
+    assert mobilebench("run", "--bundle", "bundle").returncode == 1
 
 
 @pytest.mark.slow

@@ -54,6 +54,7 @@ model = timm.create_model("mobilenetv3_small_050").eval()
 torch.onnx.export(model, (torch.zeros(1, 3, 64, 64),), sys.argv[1], external_data=True)
 """
 
+# With Keras' own random weights all activations vanish, and every image has the same answer.
 KERAS = """
 import subprocess, sys, tempfile
 import keras, numpy
@@ -63,6 +64,10 @@ generator = numpy.random.default_rng(0)
 for weight in model.weights:
     if weight.name in ("moving_variance", "gamma"):
         weight.assign(generator.uniform(0.7, 1.3, weight.shape))
+    if weight.name == "kernel":
+        *taps, inputs, _ = weight.shape
+        sums = numpy.prod(taps) * (1 if "depthwise" in weight.path else inputs)
+        weight.assign(generator.normal(0, (2 / sums) ** 0.5, weight.shape))
 with tempfile.TemporaryDirectory() as saved:
     model.export(saved, verbose=False)
     command = [sys.executable, "-m", "tf2onnx.convert", "--saved-model", saved]

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from mobilebench.bench.cli.app import app
+from mobilebench.bench.models.own_network import read_network
 from tests.bench.export.exporters import EXPORTERS, SIDE, write_network
 from tests.conftest import skip_or_fail
 
@@ -24,6 +25,8 @@ def test_a_network_from_elsewhere_is_exported_verified_and_answers(
         write_network(EXPORTERS[name], tmp_path / "environments", path)
     except subprocess.CalledProcessError as error:
         skip_or_fail(f"{name} wrote no file: {error.stderr[-300:]!r}")
+    given = (1, 3, SIDE, SIDE) if name == "torch" else None
+    assert not read_network(path, given, tmp_path).constant  # else anything would agree
     out = tmp_path / "bundle"
     shape = ["--input-shape", f"1,3,{SIDE},{SIDE}"] if name == "torch" else []
     arguments = ["--model", str(path), *shape, "--target", "native", "--out", str(out)]

@@ -369,3 +369,15 @@ def test_a_single_logit_tells_two_classes_apart(tmp_path: Path) -> None:
     manifest = {"outputs": [{"shape": [1, 1, 2, 2]}]}
     shares = program.segment([array("f", [-1, 2, -0.5, -3])], manifest, 5)
     assert shares == [{"class": 0, "share": 0.75}, {"class": 1, "share": 0.25}]
+
+
+def test_what_the_network_made_probabilities_of_is_not_done_again(tmp_path: Path) -> None:
+    program = loaded(Path(str(files("mobilebench.bench.export") / "programs")), tmp_path)
+    made = {"probabilities": True}
+    for share, best in ((0.7, 1), (0.2, 0)):
+        first, second = program.classify([array("f", [share])], made, 5)
+        assert (first["class"], second["class"]) == (best, 1 - best)
+        assert first["share"] == pytest.approx(max(share, 1 - share))
+    several = program.classify([array("f", [0.9, 0.1, 0.8])], made, 2)  # each class by itself
+    assert [one["class"] for one in several] == [0, 2]
+    assert [one["share"] for one in several] == pytest.approx([0.9, 0.8])

@@ -1,12 +1,18 @@
 """What is prepared for a cell: what fails there is said in its rows."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from mobilebench.bench.accuracy.labels import LabelDataset
 from mobilebench.bench.measure.preparation import Preparation
+from mobilebench.bench.models.own_network import read_network
+from mobilebench.bench.quantization.calibration import Calibration
 from mobilebench.targets.processes.worker import WorkerTimedOutError
+from tests.bench.models.own_files import classifier
 
 
 class Said:
@@ -34,3 +40,25 @@ def test_why_accuracy_is_not_measured_is_said_in_the_rows() -> None:
     assert evaluation is None
     assert remarks == ("accuracy is not measured: took longer than 9 s",)
     assert said.warnings == ["net: accuracy is not measured: took longer than 9 s"]
+
+
+@pytest.mark.parametrize(
+    ("precision", "files", "quantized", "said"),
+    [
+        ("int8", ("a.png",), False, True),
+        ("int8", (), False, False),  # noise is shown as it is
+        ("int8", ("a.png",), True, False),
+        ("float32", ("a.png",), False, False),
+    ],
+)
+def test_how_calibration_images_are_assumed_to_become_the_input_is_said(
+    precision: str, files: tuple[str, ...], quantized: bool, said: bool, tmp_path: Path
+) -> None:
+    network = read_network(classifier(tmp_path / "net.onnx"), None, tmp_path)
+    variant = replace(network, quantized=quantized)
+    context: Any = SimpleNamespace(calibration=Calibration("some", tuple(map(Path, files))))
+    cell: Any = SimpleNamespace(precision=precision, variant=variant)
+    none: Any = None
+    remarks = Preparation(context, none, none)._assumed(cell)
+    assert len(remarks) == said
+    assert all("images are shown with ImageNet's mean" in one for one in remarks)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +84,27 @@ def test_text_in_an_archive_is_ignored(tmp_path: Path) -> None:
     assert read_tensors(tmp_path / "a.npz").keys() == {"step", "w"}
 
 
+def test_python_s_own_containers_beside_the_weights_do_no_harm(tmp_path: Path) -> None:
+    beside = {"seen": {1, 2}, "last": deque([1, 2], 5), "runs": Counter("ab")}
+    scores = defaultdict(list, {"top1": [70.0]})
+    torch.save({"state_dict": defaultdict(None, STATE), **beside, "s": scores}, tmp_path / "a.pth")
+    tensors = read_tensors(tmp_path / "a.pth")
+    assert tensors.keys() == {f"state_dict.{name}" for name in STATE}
+    assert tensors.keys() == read_outline(tmp_path / "a.pth").tensors.keys()
+
+
+@pytest.mark.parametrize("around", ["_orig_mod", "_fsdp_wrapped_module"])
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+def test_wrappers_in_the_midst_of_names_are_left_out(
+    around: str, name: str, tmp_path: Path
+) -> None:
+    state = {f"features.{around}.0.weight": torch.ones(3), f"{around}.fc.{around}.b": torch.ones(2)}
+    (save_file if name.endswith(".safetensors") else torch.save)(state, tmp_path / name)
+    names = {"features.0.weight", "fc.b"}
+    assert read_tensors(tmp_path / name).keys() == names
+    assert read_outline(tmp_path / name).tensors.keys() == names
+
+
 def test_pickled_objects_in_an_archive_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "evil.npz", weights=np.array([Path()], dtype=object))
     with pytest.raises(BenchError, match=r"evil.npz: not a readable NumPy archive"):
@@ -94,3 +116,10 @@ def test_a_single_array_is_refused(tmp_path: Path) -> None:
         np.save(file, np.ones(3))
     with pytest.raises(BenchError, match=r"one.npz: not a readable NumPy archive"):
         read_tensors(tmp_path / "one.npz")
+
+
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n" + bytes(64), bytes(5000)])
+def test_what_is_in_no_format_is_not_called_truncated(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.pth").write_bytes(content)
+    with pytest.raises(BenchError, match=r"a\.pth: is in no format of checkpoints \(PyTorch, saf"):
+        read_tensors(tmp_path / "a.pth")

@@ -307,3 +307,26 @@ def test_integer_tensors_are_refused(tmp_path: Path) -> None:
     state = timm_state(load_model(TINY, SEED))
     whole = {"conv_stem.weight": state["conv_stem.weight"].to(torch.int8)}
     assert "conv_stem.weight holds torch.int8" in refused(state | whole, tmp_path)
+
+
+def test_a_classifier_may_be_a_convolution_of_one_tap(tmp_path: Path) -> None:
+    model = load_model(TINY, SEED)
+    state = model.state_dict()
+    state["classifier.1.weight"] = state["classifier.1.weight"][:, :, None, None]
+    torch.save(state, tmp_path / "tiny.pth")
+    assert torch.equal(logits(load(tmp_path / "tiny.pth", TINY), TINY), logits(model, TINY))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda one: one.to(torch.float8_e4m3fn), "holds torch.float8_e4m3fn, not floats; is the"),
+        (lambda one: one.to_sparse(), "is a sparse tensor; save it as a dense one"),
+    ],
+)
+def test_tensors_of_other_kinds_are_refused(change: Any, reason: str, tmp_path: Path) -> None:
+    state = load_model(TINY, SEED).state_dict()
+    state["features.0.0.weight"] = change(state["features.0.0.weight"])
+    torch.save(state, tmp_path / "tiny.pth")
+    with pytest.raises(BenchError, match=f"features.0.0.weight {reason}"):
+        load(tmp_path / "tiny.pth", TINY)

@@ -44,6 +44,7 @@ def tarred(path: Path) -> None:
 
 
 FILES: dict[str, tuple[Callable[[Path], object] | bytes, str]] = {
+    "one.npy": (b"\x93NUMPY\x01\x00" + bytes(64), "is a single NumPy array; give all of them"),
     "empty.pth": (b"", "is empty.*; get it again"),
     "pointer.pth": (POINTER, "is a Git LFS pointer.*`git lfs pull`"),
     "page.pth": (b"\n<!DOCTYPE html>\n<html><title>Sign in</title>", "is an HTML page"),

@@ -55,6 +55,28 @@ def unheard_of(path: Path) -> Path:
     return write(path, [helper.make_node("Frobnicate", ["x"], ["out"])], {})
 
 
+def changed(change: Callable[[onnx.ModelProto], object]) -> Callable[[Path], Path]:
+    """Return what writes a classifier after a change."""
+
+    def make(path: Path) -> Path:
+        model = onnx.load(classifier(path))
+        change(model)
+        onnx.save(model, path)
+        return path
+
+    return make
+
+
+def sparse(path: Path) -> Path:
+    values, places = np.ones(2, np.float32), np.array([0, 7])
+    weight = helper.make_sparse_tensor(
+        onnx.numpy_helper.from_array(values, "weight"),
+        onnx.numpy_helper.from_array(places, "places"),
+        [8, 3, 3, 3],
+    )
+    return changed(lambda model: model.graph.sparse_initializer.append(weight))(path)
+
+
 def one(kind: str, *inputs: str, **attributes: object) -> Callable[[Path], Path]:
     """Return what writes a network of one operator, whose inputs are named by what they hold."""
     held = {"half": np.array(0.5, np.float32), "true": np.array(True), "false": np.array(False)}
@@ -99,6 +121,11 @@ CHANNELS = [f"channels {number}" for number in range(4)]
         (without_data, "weights are in weights.bin, which is missing; put it beside the model"),
         (foreign, "operator com.microsoft.FusedConv is not one of ONNX's own"),
         (unheard_of, "Frobnicate"),
+        (changed(lambda model: model.graph.output.pop()), "puts nothing out; export it with its"),
+        (changed(lambda model: setattr(model, "ir_version", 99)), "its IR version is 99, the onnx"),
+        (changed(lambda model: model.graph.node.reverse()), "nothing before it makes what an oper"),
+        (changed(lambda model: model.graph.initializer.pop()), "what an operator reads, 'linear'"),
+        (sparse, "has sparse weights; export it with dense ones"),
         (lambda path: path, "No such file"),
     ],
 )
@@ -130,6 +157,24 @@ def test_random_numbers_inside_a_branch_are_found(tmp_path: Path) -> None:
     path = write(tmp_path / "net.onnx", [node], {"true": np.array(True)})
     with pytest.raises(BenchError, match="its operator RandomNormalLike draws other numbers"):
         read_model(path)
+
+
+def test_operators_of_others_inside_a_branch_are_found(tmp_path: Path) -> None:
+    inner = helper.make_graph(
+        [helper.make_node("Gelu", ["x"], ["g"], domain="com.microsoft")],
+        "inner",
+        [],
+        [helper.make_tensor_value_info("g", TensorProto.FLOAT, None)],
+    )
+    node = helper.make_node("If", ["true"], ["out"], then_branch=inner, else_branch=inner)
+    path = write(tmp_path / "net.onnx", [node], {"true": np.array(True)})
+    with pytest.raises(BenchError, match=r"operator com\.microsoft\.Gelu is not one of ONNX's own"):
+        read_model(path)
+
+
+def test_weights_of_old_files_need_not_be_inputs(tmp_path: Path) -> None:
+    path = changed(lambda model: setattr(model, "ir_version", 3))(tmp_path / "net.onnx")
+    assert read_model(path)[0].ir_version >= 4
 
 
 def test_external_data_is_read_and_counts_for_the_hash(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
@@ -13,6 +14,7 @@ from mobilebench.bench.models.onnx_in_pytorch.network import Network, unknown_op
 from mobilebench.targets.errors import BenchError
 
 IMAGE = (1, 4, 7, 9)
+HALVED = np.array([1, 1, 0.5, 0.5], np.float32)
 Case = tuple[str, list[Any], dict[str, Any]]
 
 
@@ -80,6 +82,7 @@ CASES: list[Case] = [
             "nearest_mode": "floor",
         },
     ),
+    ("Resize", ["", np.array([1, 1, 1.37, 2.2], np.float32)], {"mode": "linear"}),
     ("QuantizeLinear", [np.float32(0.1), np.uint8(128)], {}),
     ("Identity", [], {}),
     ("Cast", [], {"to": TensorProto.INT32}),
@@ -121,7 +124,31 @@ def test_softmax_before_opset_13_is_over_all_that_follows() -> None:
     ("case", "reason"),
     [
         (("GridSample", [], {}), "operator GridSample is not known"),
-        (("Resize", [], {"mode": "nearest"}), "Resize nearest, half_pixel is not known"),
+        (("Resize", ["", HALVED], {"mode": "nearest"}), "Resize nearest, half_pixel is not known"),
+        (("Resize", ["", HALVED], {"mode": "linear", "antialias": 1}), "Resize linear, half_pixel"),
+        (("Resize", ["", HALVED], {"mode": "cubic", "exclude_outside": 1}), "Resize cubic, half_"),
+        (
+            (
+                "Resize",
+                ["", "", whole(1, 4, 14, 14)],
+                {"mode": "linear", "keep_aspect_ratio_policy": "not_larger"},
+            ),
+            "Resize linear, half_pixel is not known",
+        ),
+        (("Resize", ["", HALVED[::-1].copy()], {"mode": "linear"}), "Resize linear, half_pixel"),
+        (
+            (
+                "Resize",
+                ["", "", whole(1, 4, 1, 3)],
+                {"mode": "linear", "coordinate_transformation_mode": "pytorch_half_pixel"},
+            ),
+            "Resize to one pixel is not known",
+        ),
+        (("Resize", [], {"mode": "linear"}), "Resize has neither sizes nor scales"),
+        (("Conv", [numbers(6, 3, 3, 3)], {}), "this kind of Conv is not known"),
+        (("DequantizeLinear", [numbers(1, 4, 7, 3)], {"block_size": 3}), "by blocks is not known"),
+        (("QuantizeLinear", [np.float32(1)], {"output_dtype": 3}), "output_dtype is not known"),
+        (("Add", [np.zeros(3, ml_dtypes.int4)], {}), "the type int4 is not known"),
         (("ArgMax", [], {"select_last_index": 1}), "of the last of equal ones is not known"),
     ],
 )

@@ -9,16 +9,20 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from mobilebench.bench.models.find_weights import check_takes_images, own_weights
+from mobilebench.bench.accuracy import classification
+from mobilebench.bench.models.find_weights import assumed_of, check_takes_images, own_weights
 from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.onnx_export import to_onnx
 from mobilebench.bench.models.onnx_network import NHWC, OTHER, OnnxNetwork
+from mobilebench.bench.models.outputs import top_class
 from mobilebench.bench.models.own_network import read_network
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.models.variant import CLASSIFY, SEGMENT, parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.targets.errors import BenchError
 from tests.bench.models.own_files import channels_last, classifier, convolution, write
+
+TINY = "mobilenet_v2_0.35_32"
 
 
 def in_onnx_runtime(path: Path, inputs: np.ndarray) -> list[np.ndarray]:
@@ -267,16 +271,103 @@ def test_shapes_that_are_computed_from_constants_and_sizes_are_known(
 def test_shapes_that_depend_on_values_are_refused(tmp_path: Path) -> None:
     node = helper.make_node("NonZero", ["x"], ["out"])
     path = write(tmp_path / "net.onnx", [node], {}, kinds=(TensorProto.FLOAT, TensorProto.INT64))
-    with pytest.raises(BenchError, match="shape of output 'out' depends on what the input holds"):
+    with pytest.raises(BenchError, match=r"'out' is not known \(from its operator NonZero"):
         read_network(path, None, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "outputs", "reason"),
+    [
+        ([helper.make_node("Relu", ["x"], ["out"])], ["out", "x"], "output 'x' is not computed"),
+        (
+            [helper.make_node("Relu", ["x"], ["out"])],
+            ["out", "one"],
+            "'one' is not computed",
+        ),
+        ([helper.make_node("Relu", ["one"], ["out"])], ["out"], "'out' is the same for every inp"),
+        ([helper.make_node("ReduceMean", ["x"], ["out"], keepdims=0)], ["out"], "a single number"),
+        (
+            [helper.make_node("Conv", ["x", "narrow"], ["out"])],
+            ["out"],
+            "cannot be computed; PyTorch has no form of this kind of Conv, and ONNX Runtime says: ",
+        ),
+    ],
+)
+def test_what_has_nothing_to_compare_is_told(
+    nodes: list[onnx.NodeProto], outputs: list[str], reason: str, tmp_path: Path
+) -> None:
+    weights = {"one": np.ones(1, np.float32), "narrow": convolution(inputs=2)}
+    path = write(tmp_path / "net.onnx", nodes, weights, outputs=outputs)
+    with pytest.raises(BenchError, match=r"model .*net\.onnx: ") as refused:
+        read_network(path, None, tmp_path)
+    assert reason in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_number_of_the_best_class_is_no_logit(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["x"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["f"]),
+        helper.make_node("ArgMax", ["f"], ["out"], axis=1),
+    ]
+    kinds = (TensorProto.FLOAT, TensorProto.INT64)
+    path = write(tmp_path / "net.onnx", nodes, {}, kinds=kinds)
+    network = read_network(path, None, tmp_path)
+    assert (network.task, network.outputs) == (OTHER, (("out", (1, 1)),))
+
+
+def ending(path: Path, *kinds: str) -> Path:
+    """Write a classifier of one class, with operators after its logit."""
+    linear = np.random.default_rng(1).standard_normal((3, 1), np.float32)
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["x"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["f"]),
+        helper.make_node("MatMul", ["f", "linear"], ["after 0"]),
+    ]
+    for at, kind in enumerate(kinds):
+        quantized = ["step"] if kind.endswith("Linear") else []
+        read = [f"after {at}", *quantized]
+        nodes.append(helper.make_node(kind, read, [f"after {at + 1}"]))
+    weights = {"linear": linear, "step": np.array(0.01, np.float32)}
+    return write(path, nodes, weights, outputs=[f"after {len(kinds)}"])
+
+
+@pytest.mark.parametrize(
+    ("kinds", "made"),
+    [
+        ((), False),
+        (("Tanh",), False),
+        (("Sigmoid",), True),
+        (("Softmax",), True),
+        (("Sigmoid", "QuantizeLinear", "DequantizeLinear"), True),
+    ],
+)
+def test_probabilities_are_known_as_such(
+    kinds: tuple[str, ...], made: bool, tmp_path: Path
+) -> None:
+    network = read_network(ending(tmp_path / "net.onnx", *kinds), None, tmp_path)
+    assert network.probabilities == made
+    assert network.task == CLASSIFY
+
+
+def test_a_single_probability_is_class_1_above_a_half(tmp_path: Path) -> None:
+    network = read_network(ending(tmp_path / "net.onnx", "Sigmoid"), None, tmp_path)
+    shares = np.array([[0.2], [0.7], [0.5]], np.float32)
+    answers = classification.answer((shares,), network)
+    assert top_class(answers, 1).tolist() == [0, 1, 0]
+    logits = read_network(ending(tmp_path / "logit.onnx"), None, tmp_path)
+    assert classification.answer((shares,), logits).tolist() == shares.tolist()
 
 
 def test_a_manifest_beside_the_file_says_how_images_become_its_input(tmp_path: Path) -> None:
     network = read_network(classifier(tmp_path / "net.onnx"), None, tmp_path)
     manifest = tmp_path / "net.toml"
+    assert f"if it wants others, say them in {manifest}: mean, std, resize" in assumed_of(network)
+    assert assumed_of(replace(network, task=OTHER)) == assumed_of(parse_variant(TINY)) == ""
     manifest.write_text("mean = [0.5, 0.5, 0.5]\nstd = [0.5, 0.5, 0.5]\nresize = 18\n")
     found = own_weights(network).preprocessing(network)
     assert (found.height, found.width, found.resize, found.mean) == (16, 16, 18, (0.5, 0.5, 0.5))
+    assert assumed_of(network) == ""
     check_takes_images(network)
     check_takes_images(replace(network, source=str(manifest.with_suffix(".onnx"))))
     with pytest.raises(BenchError, match="which has no GridSample here; leave out --data"):
@@ -295,3 +386,18 @@ def test_a_mobilenet_is_the_same_file_as_by_its_name(cache_dir: Path) -> None:
     by_name = to_onnx(parse_variant("mobilenet_v2_0.35_32"), Weights(), cache_dir)
     network = read_network(by_name.onnx_path, None, cache_dir)
     assert to_onnx(network, own_weights(network), cache_dir).onnx_sha256 == by_name.onnx_sha256
+
+
+def test_a_network_that_answers_every_input_alike_is_told_so(tmp_path: Path) -> None:
+    network = read_network(classifier(tmp_path / "net.onnx"), None, tmp_path)
+    assert own_weights(network).remarks == ()
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["x"], ["p"]),
+        helper.make_node("Mul", ["p", "nothing"], ["n"]),
+        helper.make_node("Softmax", ["n"], ["out"], axis=1),
+    ]
+    weights = {"nothing": np.array(1e-9, np.float32)}  # as activations vanish
+    vanished = read_network(write(tmp_path / "vanished.onnx", nodes, weights), None, tmp_path)
+    assert vanished.constant
+    (remark,) = own_weights(vanished).remarks
+    assert "answers every input alike" in remark

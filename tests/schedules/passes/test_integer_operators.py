@@ -260,6 +260,16 @@ def test_joined_branches_are_bytes_and_the_same_pixel_is_not_repeated(tmp_path: 
     assert found == sorted([*image, *mean, *branches, *rest])
 
 
+def test_a_network_may_be_deep_where_nothing_has_a_form_for_bytes(tmp_path: Path) -> None:
+    """As MobileNetV3 and EfficientNet are, whose activations are no bounds."""
+    graph = QuantizedGraph((1, 3, 8, 8))
+    data = graph.image()
+    for _ in range(300):
+        data = graph.quantized(graph.sigmoid(data), 1 / 255, 0)
+    found = kernels(graph.write(tmp_path / "network.onnx", data), "native")
+    assert any("sigmoid" in name for name in found)
+
+
 def test_a_product_that_others_read_too_is_not_joined_with_an_addition(tmp_path: Path) -> None:
     graph = QuantizedGraph((1, 3, 16, 16))
     data = graph.quantized(graph.convolution(graph.image(), 3, 8, 3), 0.02, 100)

@@ -46,11 +46,12 @@ inline std::vector<Found> Best(std::vector<Found> all, size_t count) {
 }
 
 // Returns the five best classes of logits, with their probabilities; of a single logit, class 1 is
-// where it is above 0. A network may have made probabilities of them.
+// where it is above 0. A network may have made probabilities of them: of a single one, class 1 is
+// where it is above 0.5.
 inline std::vector<Found> Classify(const float* logits, int classes, bool probabilities = false) {
   if (classes == 1) {
-    const float two[] = {0, logits[0]};
-    return Classify(two, 2);
+    const float two[] = {probabilities ? 1 - logits[0] : 0, logits[0]};
+    return Classify(two, 2, probabilities);
   }
   float largest = *std::max_element(logits, logits + classes);
   std::vector<Found> all;
@@ -60,7 +61,7 @@ inline std::vector<Found> Classify(const float* logits, int classes, bool probab
     all.push_back({share, index, ""});
     sum += all.back().share;
   }
-  for (Found& one : all) one.share /= sum;
+  for (Found& one : all) one.share /= probabilities ? 1 : sum;
   return Best(all, 5);
 }
 
