@@ -74,7 +74,13 @@ class Worker:
     is removed with it, and its output is discarded, except the last line in the error if it dies.
     """
 
-    def __init__(self, factory: str, *args: Any, blocked_modules: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        factory: str,
+        *args: Any,
+        blocked_modules: tuple[str, ...] = (),
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self._last_words = ""
         self._scratch = TemporaryDirectory(
@@ -83,7 +89,7 @@ class Worker:
         self._connection, theirs = context.Pipe()
         self._process = context.Process(
             target=_serve,
-            args=(theirs, self._scratch.name, factory, args, blocked_modules),
+            args=(theirs, self._scratch.name, factory, args, blocked_modules, dict(environment)),
             daemon=True,
         )
         _starter().submit(self._process.start).result()
@@ -189,12 +195,14 @@ def _serve(
     factory: str,
     args: tuple[Any, ...],
     blocked_modules: tuple[str, ...],
+    environment: Mapping[str, str],
 ) -> None:
     """Answer calls until the other side goes away."""
     die_with_parent()
     multiprocessing.current_process().daemon = False  # it may have workers of its own
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.update(environment)
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
     log = os.open(Path(scratch) / _LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
