@@ -175,6 +175,7 @@ def _search(
         before = tuner.call("begin", request.trials, timeout_s=limit_s)
         if before:
             progress.say(f"{before} trials were made before")
+        progress.say("the first candidates")
         while (step := tuner.call("step", timeout_s=10 * limit_s)) is not None:
             progress.step(step)
         machine: Processor = tuner.call("machine", timeout_s=limit_s)
@@ -221,7 +222,10 @@ def _confirm(
                 ]
                 times = kernel_microseconds(config, workload, artifacts)
             except (NoDeviceError, WorkerError) as failure:
-                raise BenchError(f"{variant.name}: {failure}; nothing is kept") from failure
+                raise BenchError(
+                    f"{variant.name}: {failure}; no tiles are kept, but the measurements are: the "
+                    "same command goes on with them, also with a longer --time-limit"
+                ) from failure
             for kernel, before, best in zip(artifacts[0].manifest.kernels, *times, strict=True):
                 default[kernel["name"]] += before
                 tuned[kernel["name"]] += best
