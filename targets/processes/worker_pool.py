@@ -74,7 +74,7 @@ class LocalWorkerPool:
     def close(self, *, at_once: bool = False) -> None:
         """End the processes: by themselves, or at once what is computing.
 
-        One that is killed leaves semaphores to Python's resource tracker, which complains.
+        One that is killed leaves its semaphores to Python's resource tracker.
         """
         for place in self._places:
             for worker in place.values():
