@@ -1,7 +1,7 @@
 """Tuning: from the kernels of variants to a database of tiles, checked against PyTorch."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -25,6 +25,7 @@ from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.quantization.calibration import Calibration
 from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.bench.tuning.progress import TuningProgress
+from mobilebench.reports.counting import counted
 from mobilebench.schedules.databases.database import (
     DIRECTORY_VARIABLE,
     Entry,
@@ -114,7 +115,7 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
         good = _agrees_with_pytorch(request, config, exported, database, service, progress)
         if good:
             write_database(_path(request), database)
-            progress.say(f"{len(entries)} kernels kept in {_path(request)}")
+            progress.say(f"{_gain(entries)}; kept in {_path(request)}")
     return good
 
 
@@ -242,6 +243,12 @@ def _confirmed(entry: Entry, default: float, tuned: float, calls: int) -> Entry:
         microseconds=round((tuned if better else default) / calls, 2),
         default_microseconds=round(default / calls, 2),
     )
+
+
+def _gain(entries: Sequence[Entry]) -> str:
+    """Say how many kernels a search made faster."""
+    faster = sum(entry.tile is not None for entry in entries)
+    return f"{counted(len(entries), 'kernel')}, {faster} of them faster with a tile that was found"
 
 
 def _agrees_with_pytorch(
