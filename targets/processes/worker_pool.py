@@ -9,7 +9,7 @@ from mobilebench.targets.processes.worker import Worker
 
 _ENVIRONMENT = MappingProxyType({"OMP_WAIT_POLICY": "passive"})
 """Each worker has as many threads as there are processors. If they spin while they wait, those that
-they wait for do not get to run: two processes of PyTorch then took 30 times as long."""
+they wait for do not get to run: two processes of PyTorch then took many times as long."""
 
 
 class WorkerPool(Protocol):
