@@ -37,6 +37,7 @@ class _Screen:
 
     def __init__(self, console: Console, unit: str) -> None:
         self._console = console
+        self._waiting = Waiting(self._still)
         self._bar = Bar(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -69,12 +70,18 @@ class _Screen:
         else:
             logger.log(level, "%s", line)
 
+    def _still(self, who: str, what: str, seconds: float) -> None:
+        """Tell a step that takes long."""
+        self._print(f"{who}: still waiting, for {seconds:.0f} s, for: {what}")
+
     def __enter__(self) -> Self:
+        self._waiting.__enter__()
         self._bar.start()
         return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._bar.stop()
+        self._waiting.__exit__(*exception)
 
 
 class RunDisplay(_Screen):
@@ -86,8 +93,7 @@ class RunDisplay(_Screen):
         self._done = self._total = 0
         self._fleets: Callable[[], Mapping[str, Fleet]] = dict
         self._lines: dict[str, TaskID] = {}  # the screen's line for the boards of each key
-        self._waiting = Waiting(self._still)
-        self._over = False  # builds that an interruption has left behind go on for a while
+        self._over = False  # what an interruption leaves behind goes on or fails for a while
 
     def begin(self, rows: int) -> None:
         """Set how many records there will be."""
@@ -121,7 +127,9 @@ class RunDisplay(_Screen):
             self.say(f"{cell}: {what}")
 
     def warn(self, what: str) -> None:
-        """Show a warning."""
+        """Show a warning, unless the run is over: what is killed then fails."""
+        if self._over:
+            return
         self._events.write("warning", text=what)
         super().warn(what)
 
@@ -141,19 +149,18 @@ class RunDisplay(_Screen):
         )
         self._show_fleets()
 
-    def _still(self, cell: str, what: str, seconds: float) -> None:
-        """Tell a step that takes long."""
-        self._events.write("waiting", cell=cell, step=what, seconds=round(seconds))
-        self._print(f"{cell}: still waiting, for {seconds:.0f} s, for: {what}")
+    def leave(self) -> None:
+        """Show nothing more of what goes on: the run was interrupted."""
+        self._over = True
 
-    def __enter__(self) -> Self:
-        self._waiting.__enter__()
-        return super().__enter__()
+    def _still(self, who: str, what: str, seconds: float) -> None:
+        """Tell a step that takes long."""
+        self._events.write("waiting", cell=who, step=what, seconds=round(seconds))
+        super()._still(who, what, seconds)
 
     def __exit__(self, *exception: object) -> None:
-        self._over = True
+        self.leave()
         super().__exit__(*exception)
-        self._waiting.__exit__(*exception)
 
     def _show_fleets(self) -> None:
         if not self._console.is_terminal:
@@ -180,8 +187,14 @@ class TuningDisplay(_Screen):
         )
         self._logged = 0.0
 
+    def say(self, what: str) -> None:
+        """Show what is being done now."""
+        super().say(what)
+        self._waiting.begin(self._title, what)
+
     def step(self, step: SearchStep) -> None:
         """Show the result of a step of the search."""
+        self._waiting.begin(self._title, f"candidates of another kernel, after {step.kernel}")
         if self._first is None:
             self._began, self._first = time.monotonic(), step.done
         what = f"{self._title}: {step.kernel}: {_gain(step)}"
@@ -196,7 +209,8 @@ class TuningDisplay(_Screen):
         if not made:
             return ""
         seconds = (time.monotonic() - self._began) / made * (step.total - step.done)
-        return f"; about {seconds / 60:.0f} min left"
+        minutes = round(seconds / 60)
+        return f"; about {minutes} min left" if minutes else "; less than a minute left"
 
 
 def _gain(step: SearchStep) -> str:

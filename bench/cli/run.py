@@ -285,9 +285,11 @@ def _dataset(
             f"data {suite.data}: the checkpoints call their classes differently, or have them in "
             "another order; measure each in a run of its own"
         )
-    dataset = read_data(Path(suite.data), tasks[0], labels[0], known[0])
-    for network, checkpoint in pairs:
-        check_shown(dataset, checkpoint.preprocessing(network))
+    with RunDisplay(Console(stderr=True), EventLog(None)) as display:
+        display.step(f"data {suite.data}", "its images to be decoded")
+        dataset = read_data(Path(suite.data), tasks[0], labels[0], known[0])
+        for network, checkpoint in pairs:
+            check_shown(dataset, checkpoint.preprocessing(network))
     return dataset
 
 

@@ -13,12 +13,16 @@ def prepare() -> None:
     """Prepare this process and those that it starts.
 
     - Python programs that are started do not import packages from the user's folder.
+    - Python's tracker of shared resources does not complain of what a killed process has left: it
+      removes that.
     - A user without a name and a home, as containers have them, gets what containers give them:
       PyTorch asks for the one, TVM for the other.
     - Files are read and written in UTF-8, whatever the locale; what the terminal cannot show is
       replaced.
     """
     os.environ.setdefault("PYTHONSAFEPATH", "1")
+    filters = (os.environ.get("PYTHONWARNINGS"), "ignore:resource_tracker:UserWarning")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, filters))
     try:
         getpass.getuser()
     except (KeyError, OSError):  # nothing in the environment, and no such user in the system

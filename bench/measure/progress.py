@@ -30,3 +30,6 @@ class RunProgress(Protocol):
 
     def done(self, record: Record) -> None:
         """Count a finished record and show it in one line."""
+
+    def leave(self) -> None:
+        """Show nothing more of what goes on: the run was interrupted."""

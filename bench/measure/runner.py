@@ -62,8 +62,12 @@ def run_suite(
             max_workers=service.max_workers,
         )
         progress.watch(dispatcher.fleets)
-        for prepared, result in dispatcher.run([_job(cell) for cell in cells]):
-            _keep(context, store, progress, prepared, result)
+        try:
+            for prepared, result in dispatcher.run([_job(cell) for cell in cells]):
+                _keep(context, store, progress, prepared, result)
+        except KeyboardInterrupt:
+            progress.leave()  # before the workers are killed, of which no one wants to hear
+            raise
 
 
 def _job(cell: PlannedCell) -> Job[PlannedCell]:

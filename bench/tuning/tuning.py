@@ -1,7 +1,7 @@
 """Tuning: from the kernels of variants to a database of tiles, checked against PyTorch."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -25,6 +25,7 @@ from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.quantization.calibration import Calibration
 from mobilebench.bench.runtimes.runtime import Workload
 from mobilebench.bench.tuning.progress import TuningProgress
+from mobilebench.reports.counting import counted
 from mobilebench.schedules.databases.database import (
     DIRECTORY_VARIABLE,
     Entry,
@@ -114,7 +115,7 @@ def tune(request: Tuning, progress: TuningProgress) -> bool:
         good = _agrees_with_pytorch(request, config, exported, database, service, progress)
         if good:
             write_database(_path(request), database)
-            progress.say(f"{len(entries)} kernels kept in {_path(request)}")
+            progress.say(f"{_gain(entries)}; kept in {_path(request)}")
     return good
 
 
@@ -175,6 +176,7 @@ def _search(
         before = tuner.call("begin", request.trials, timeout_s=limit_s)
         if before:
             progress.say(f"{before} trials were made before")
+        progress.say("the first candidates")
         while (step := tuner.call("step", timeout_s=10 * limit_s)) is not None:
             progress.step(step)
         machine: Processor = tuner.call("machine", timeout_s=limit_s)
@@ -221,7 +223,10 @@ def _confirm(
                 ]
                 times = kernel_microseconds(config, workload, artifacts)
             except (NoDeviceError, WorkerError) as failure:
-                raise BenchError(f"{variant.name}: {failure}; nothing is kept") from failure
+                raise BenchError(
+                    f"{variant.name}: {failure}; no tiles are kept, but the measurements are: the "
+                    "same command goes on with them, also with a longer --time-limit"
+                ) from failure
             for kernel, before, best in zip(artifacts[0].manifest.kernels, *times, strict=True):
                 default[kernel["name"]] += before
                 tuned[kernel["name"]] += best
@@ -238,6 +243,12 @@ def _confirmed(entry: Entry, default: float, tuned: float, calls: int) -> Entry:
         microseconds=round((tuned if better else default) / calls, 2),
         default_microseconds=round(default / calls, 2),
     )
+
+
+def _gain(entries: Sequence[Entry]) -> str:
+    """Say how many kernels a search made faster."""
+    faster = sum(entry.tile is not None for entry in entries)
+    return f"{counted(len(entries), 'kernel')}, {faster} of them faster with a tile that was found"
 
 
 def _agrees_with_pytorch(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mobilebench.reports.counting import counted
 from mobilebench.reports.pages.rendering import Link, render, with_pictures
 from mobilebench.reports.plots.memory_plots import draw_plans, draw_profiles
 from mobilebench.reports.plots.plot import Plot
@@ -44,8 +45,7 @@ class MemoryPage:
     @property
     def summary(self) -> str:
         """The text beside a link to the page."""
-        networks = "1 network" if len(self.sizes) == 1 else f"{len(self.sizes)} networks"
-        return f"{networks}: needed, planned and measured memory"
+        return f"{counted(len(self.sizes), 'network')}: needed, planned and measured memory"
 
 
 def write_memory(
@@ -87,7 +87,7 @@ def _headlines(setup: Setup, accounts: Sequence[Account]) -> list[str]:
                 if name in one.needs.plans
             }
         )
-        networks = "1 network" if len(ratio) == 1 else f"{len(ratio)} networks"
+        networks = counted(len(ratio), "network")
         lines.append(
             f"{setup.title}: {name}: {geometric_mean(ratio):.2f} times the working set "
             f"({ratio.min():.2f} to {ratio.max():.2f}, {networks})"

@@ -10,6 +10,7 @@ from typing import Self
 
 import pandas as pd
 
+from mobilebench.reports.counting import counted
 from mobilebench.reports.pages.rendering import Link, render, with_pictures
 from mobilebench.reports.plots.families import Style, styles
 from mobilebench.reports.plots.network_order import draw_network_order
@@ -42,7 +43,7 @@ class OperatorsPage:
     def summary(self) -> str:
         """The text beside a link to the page."""
         together = microseconds(self.sum.kernels_us)
-        return f"{self.setup.title}: {len(self.bars)} kernels, {together}"
+        return f"{self.setup.title}: {counted(len(self.bars), 'kernel')}, {together}"
 
     def named_from(self, other: Self) -> str:
         """What a link on another of these pages calls it."""

@@ -21,6 +21,7 @@ from mobilebench.reports.pages.load_page import LoadPage, write_load
 from mobilebench.reports.pages.memory_page import MemoryPage, write_memory
 from mobilebench.reports.pages.operators_page import OperatorsPage, write_operators
 from mobilebench.reports.pages.rendering import Link, render, with_pictures
+from mobilebench.reports.pages.replace_report import replace_report
 from mobilebench.reports.pages.site import PAGE, navigation, write_site
 from mobilebench.reports.plots.cold_start_plots import draw_cold_starts
 from mobilebench.reports.plots.plot import Plot
@@ -98,8 +99,8 @@ class Pages:
 def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
     """Write the report of those runs into `out` and return its page.
 
-    Files of an older report are replaced one by one, each whole. Raises ReportError if there is
-    nothing to report or `out` cannot be written.
+    Files of an older report are replaced one by one, each whole, or deleted. Raises ReportError if
+    there is nothing to report or `out` cannot be written.
     """
     if not set(run_ids) & set(store.tally()):
         store.require_rows(run_ids, "report")
@@ -122,8 +123,7 @@ def write_report(store: Store, run_ids: Sequence[str], out: Path) -> Path:
         scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=out))
         glance = _glance(content.frame, run_ids, _began(store, run_ids), compared)
         _fill(scratch, content, glance, tonight)
-        for file in sorted(scratch.iterdir(), key=lambda path: path.name == PAGE):  # it comes last
-            file.replace(out / file.name)
+        replace_report(scratch, out, last=PAGE)
     except OSError as error:
         reason = error.strerror or error
         raise ReportError(f"report directory {out}: {reason}; give another --out") from error

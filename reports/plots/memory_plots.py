@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from mobilebench.reports.counting import counted
 from mobilebench.reports.plots.plot import COLOURS, Plot, save
 from mobilebench.reports.records.activations import ARENA, LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN
 from mobilebench.reports.tables.frames import Setup
@@ -97,7 +98,8 @@ def draw_plans(setup: Setup, accounts: Sequence[Account], path: Path) -> Plot:
         f"{setup.title}. MB of 10^6 bytes; each panel has a scale of its own. Grey: needs of the "
         "graph in any runtime."
     )
-    alt = f"{title}, as in the table of planned activations, for {len(accounts)} networks."
+    networks = counted(len(accounts), "network")
+    alt = f"{title}, as in the table of planned activations, for {networks}."
     return Plot(path.name, title, caption, alt, wide=True)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.collections import PolyCollection
 
+from mobilebench.reports.counting import counted
 from mobilebench.reports.plots.families import Style, legend
 from mobilebench.reports.plots.plot import Plot, canvas, save
 
@@ -43,7 +44,7 @@ def draw_network_order(rows: pd.DataFrame, style: dict[str, Style], path: Path) 
         "first of them is. Numbers as in the table."
     )
     alt = (
-        f"{title}: {len(rows)} kernels; number {slowest['number']} takes longest, "
+        f"{title}: {counted(len(rows), 'kernel')}; number {slowest['number']} takes longest, "
         f"{slowest['kernel_microseconds']:.3g} microseconds."
     )
     return Plot(path.name, title, caption, alt, wide)

@@ -154,4 +154,4 @@ def _caption(which: str, rows: pd.DataFrame) -> str:
 
 def _alt(title: str, rows: pd.DataFrame) -> str:
     best = (rows["macs_per_s"] / rows["peak_macs_per_s"]).max()
-    return f"{title}: {len(rows)} kernels, the best at {100 * best:.0f} % of the peak."
+    return f"{title}: {counted(len(rows), 'kernel')}, the best at {100 * best:.0f} % of the peak."

@@ -248,10 +248,14 @@ def _cost(setup: Setup, rows: pd.DataFrame) -> Table:
         for _, row in rows.iterrows()
     ]
     caption = (
-        "Export and compile: the time when they were first done; a cached result keeps that "
-        "time.  Round trip: input over RPC, one inference, output back. To the "
-        "device and back: input and output between a GPU and the CPU beside it; not in the latency."
+        "To ONNX and compile: the time when they were first done; a cached result keeps that time. "
+        "Round trip: input over RPC, one inference, output back."
     )
+    if "back, ms" in columns:
+        caption += (
+            " To the device and back: input and output between a GPU and the CPU beside it; not in "
+            "the latency."
+        )
     return Table(f"Cost: {setup.title}", caption, ("variant", *columns), tuple(body))
 
 

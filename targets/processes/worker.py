@@ -81,6 +81,7 @@ class Worker:
         *args: Any,
         blocked_modules: tuple[str, ...] = (),
         cpus: frozenset[int] = frozenset(),
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self._last_words = ""
@@ -90,7 +91,15 @@ class Worker:
         self._connection, theirs = context.Pipe()
         self._process = context.Process(
             target=_serve,
-            args=(theirs, self._scratch.name, factory, args, blocked_modules, cpus),
+            args=(
+                theirs,
+                self._scratch.name,
+                factory,
+                args,
+                blocked_modules,
+                cpus,
+                dict(environment),
+            ),
             daemon=True,
         )
         _starter().submit(self._process.start).result()
@@ -197,6 +206,7 @@ def _serve(
     args: tuple[Any, ...],
     blocked_modules: tuple[str, ...],
     cpus: frozenset[int],
+    environment: Mapping[str, str],
 ) -> None:
     """Answer calls until the other side goes away."""
     die_with_parent()
@@ -205,6 +215,7 @@ def _serve(
     multiprocessing.current_process().daemon = False  # it may have workers of its own
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.update(environment)
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
     log = os.open(Path(scratch) / _LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)

@@ -7,6 +7,10 @@ from typing import Any, Protocol, Self
 
 from mobilebench.targets.processes.worker import Worker
 
+_ENVIRONMENT = MappingProxyType({"OMP_WAIT_POLICY": "passive"})
+"""Each worker has as many threads as there are processors. If they spin while they wait, those that
+they wait for do not get to run: two processes of PyTorch then took many times as long."""
+
 
 class WorkerPool(Protocol):
     """Computes calls, at most `max_workers` at once; each caller waits for its own result."""
@@ -57,7 +61,8 @@ class LocalWorkerPool:
         try:
             worker = place.get(factory)
             if worker is None or not worker.alive:
-                worker = Worker(factory, blocked_modules=self._blocked.get(factory, ()))
+                blocked = self._blocked.get(factory, ())
+                worker = Worker(factory, blocked_modules=blocked, environment=_ENVIRONMENT)
                 place[factory] = worker
             self._computing.add(worker)
             result = worker.call(method, *args, timeout_s=timeout_s)
@@ -69,7 +74,7 @@ class LocalWorkerPool:
     def close(self, *, at_once: bool = False) -> None:
         """End the processes: by themselves, or at once what is computing.
 
-        One that is killed leaves semaphores to Python's resource tracker, which complains.
+        One that is killed leaves its semaphores to Python's resource tracker.
         """
         for place in self._places:
             for worker in place.values():

@@ -3,6 +3,7 @@
 import getpass
 import locale
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,24 @@ def test_a_user_without_a_home_is_told_what_to_set(
     assert directories() == (PACKAGED,)
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     assert cache_directory() == tmp_path / "cache"
+
+
+@pytest.mark.parametrize("asked", ["", "default"])
+def test_what_a_killed_process_left_is_removed_without_a_word(asked: str) -> None:
+    script = (
+        "from multiprocessing import resource_tracker\n"
+        "from mobilebench.bench.cli.surroundings import prepare\n"
+        "prepare()\n"
+        "resource_tracker.register('/mp-of-a-killed-process', 'semaphore')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script],
+        env={**os.environ, "PYTHONWARNINGS": asked},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
 
 
 def test_a_user_without_a_name_and_a_home_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:

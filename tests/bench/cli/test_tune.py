@@ -3,6 +3,7 @@
 import signal
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,15 @@ def test_a_directory_that_cannot_be_written_is_refused_before_the_search(
         pytest.raises(BenchError, match="give --out, or point MOBILEBENCH_DATABASES at, a"),
     ):
         tune(request, progress)
+
+
+def test_a_search_says_how_many_kernels_it_made_faster() -> None:
+    default: Any = SimpleNamespace(tile=None)
+    found: Any = SimpleNamespace(tile={"columns": 4})
+    assert tuning._gain([default, found, default]) == (
+        "3 kernels, 1 of them faster with a tile that was found"
+    )
+    assert tuning._gain([default]).startswith("1 kernel, 0 of them")
 
 
 @pytest.mark.slow

@@ -2,13 +2,16 @@
 
 import io
 import json
+import logging
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from mobilebench.bench.cli import waiting
+from mobilebench.bench.cli import run, waiting
 from mobilebench.bench.cli.events import EventLog
 from mobilebench.bench.cli.progress import RunDisplay
 from mobilebench.bench.cli.waiting import Waiting
@@ -49,3 +52,20 @@ def test_a_run_tells_what_it_waits_for(tmp_path: Path, monkeypatch: pytest.Monke
         *("net on native, 1 thread", "torch to load the network"),
     )
     assert "net on native, 1 thread: still waiting, for " in screen.getvalue()
+
+
+def test_images_that_take_long_to_decode_are_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def decode(*_what: Any) -> object:
+        wait_until(lambda: caplog.messages, "a line about the images")
+        return object()
+
+    caplog.set_level(logging.INFO, logger="mobilebench")
+    monkeypatch.setattr(waiting, "FIRST_S", 0.01)
+    monkeypatch.setattr(waiting, "_POLL_S", 0.01)
+    monkeypatch.setattr(run, "read_data", decode)
+    suite: Any = SimpleNamespace(variants=("mobilenet_v2_0.35_96",), weights=("a.pth",), data="p")
+    run._dataset(suite, (), ())
+    assert "data p: still waiting" in caplog.messages[0]
+    assert caplog.messages[0].endswith("for: its images to be decoded")

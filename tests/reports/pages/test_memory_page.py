@@ -39,6 +39,12 @@ def test_there_are_profiles_of_the_networks_and_plans_of_every_setup(report: Pat
     assert page.count("<h3>Planned activations: ") == page.count("<h3>Processes: ") == 2
 
 
+def test_one_network_is_called_one(report: Path) -> None:
+    text = (report / "memory.md").read_text(encoding="utf-8")
+    assert "1 networks" not in text
+    assert "for 1 network." in text
+
+
 def test_plans_are_compared_with_the_working_set(report: Path) -> None:
     page = (report / "memory.html").read_text(encoding="utf-8")
     assert (

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from mobilebench.reports.errors import ReportError
+from mobilebench.reports.pages.replace_report import LISTING
 from mobilebench.reports.pages.report_page import write_report
 from mobilebench.reports.records.store import Run, Store
 
@@ -39,6 +40,7 @@ def page(make_record: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_report_is_a_page_a_csv_markdown_and_plots(page: Path) -> None:
     names = sorted(path.name for path in page.parent.iterdir())
     assert names == [
+        ".files",
         "accuracy-by-latency-0.png",
         "choice.html",
         "heat-maps-mobilenet_v2-0.png",
@@ -142,8 +144,8 @@ def test_a_second_report_replaces_the_first(store: Store, make_record: Any, tmp_
     store.add(make_record("mobilenet_v2_0.75_192"))
     write_report(store, [RUN], page.parent)
     assert "mobilenet_v2_0.75_192" in page.read_text()
-    for directory in (page.parent, page.parent.parent):
-        assert [p.name for p in directory.iterdir() if p.name.startswith(".")] == []
+    assert list(page.parent.glob(".*")) == [page.parent / LISTING]
+    assert not list(page.parent.parent.glob(".*"))
 
 
 def test_a_run_began_before_its_first_row(tmp_path: Path, make_record: Any) -> None:

@@ -200,3 +200,10 @@ def test_precisions_stand_beside_each_other(make_record: Any) -> None:
         ("torch", "9.00", "-", "1.00"),
     ]
     assert results.precisions_table(frame_of(rows[:1])) == []
+
+
+def test_the_way_to_a_device_is_explained_where_it_was_measured(make_record: Any) -> None:
+    here = by_title(frame_of([make_record()]), "Cost")
+    there = make_record(host_to_device_ms=0.1, device_to_host_ms=0.1)
+    assert "To the device" not in here.caption
+    assert "To the device" in by_title(frame_of([there]), "Cost").caption

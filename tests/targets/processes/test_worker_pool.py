@@ -22,6 +22,13 @@ def test_a_process_is_kept_from_call_to_call(worker_pool: LocalWorkerPool) -> No
     assert len(pids) == 1
 
 
+def test_threads_of_one_process_do_not_spin_while_another_computes(
+    worker_pool: LocalWorkerPool,
+) -> None:
+    policy = worker_pool.call("os", "getenv", "OMP_WAIT_POLICY", timeout_s=HANG_S)
+    assert policy == "passive"
+
+
 def test_at_most_max_workers_calls_are_computed_at_once(
     worker_pool: LocalWorkerPool, tmp_path: Path
 ) -> None:
