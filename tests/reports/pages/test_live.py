@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -89,6 +89,21 @@ def test_other_files_are_served_as_they_are_and_nothing_outside(
     for name in ("none.html", "../store.sqlite", "..%2Fstore.sqlite", "%2Fetc%2Fpasswd", "."):
         with pytest.raises(HTTPError, match="404"):
             get(server, name)
+
+
+@pytest.mark.parametrize(
+    ("host", "code"), [("localhost:9", 200), ("[::1]", 200), ("pc.example", 403)]
+)
+def test_a_web_page_whose_name_leads_here_reads_nothing(
+    live: LiveReport, server: LiveServer, host: str, code: int
+) -> None:
+    request = Request(server.url, headers={"Host": host})
+    if code == 200:
+        with urlopen(request) as answer:
+            assert answer.status == code
+        return
+    with pytest.raises(HTTPError, match=str(code)):
+        urlopen(request)
 
 
 def test_a_page_works_without_scripts(
