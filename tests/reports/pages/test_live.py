@@ -136,6 +136,7 @@ def text_of(browser: Browser) -> str:
     return str(browser.evaluate("document.body?.innerText ?? ''"))
 
 
+@pytest.mark.browser
 def test_an_open_page_loads_itself_again_when_rows_are_written(
     live: LiveReport, server: LiveServer, store: Store, make_record: Any, browser: Browser
 ) -> None:
@@ -150,6 +151,7 @@ def test_an_open_page_loads_itself_again_when_rows_are_written(
     assert browser.log == []
 
 
+@pytest.mark.browser
 def test_a_page_whose_sliders_may_be_set_only_tells_that_there_is_more(
     live: LiveReport, server: LiveServer, store: Store, make_record: Any, browser: Browser
 ) -> None:
@@ -164,6 +166,7 @@ def test_a_page_whose_sliders_may_be_set_only_tells_that_there_is_more(
     assert browser.evaluate("window.kept")
 
 
+@pytest.mark.browser
 def test_an_open_page_tells_when_the_server_has_ended(
     live: LiveReport, store: Store, make_record: Any, browser: Browser
 ) -> None:
