@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_meant(self) -> bool:
         """Whether a request to loopback names it, and is not a web page's whose name leads here."""
-        if not ip_address(str(self.server.server_address[0])).is_loopback:
+        if not ip_address(self.connection.getsockname()[0]).is_loopback:
             return True
         named = urlsplit(f"//{self.headers.get('Host', '')}").hostname
         return named in _OWN_NAMES
