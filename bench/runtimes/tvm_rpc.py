@@ -137,7 +137,8 @@ class TvmRuntime:
     def first_inference_ms(self) -> float:
         """Return the milliseconds that one inference takes on the device, the first one."""
         with self._noticing_loss():
-            return self._device.call_ms(self._current.machine.module, "invoke_stateful", ENTRY)
+            machine = self._current.machine.module
+            return self._device.call_ms(machine, "invoke_stateful", ENTRY, self._target)
 
     def infer(self, inputs: Inputs) -> Outputs:
         """Return outputs (N, ...) for N inputs, a batch at a time."""

@@ -7,6 +7,7 @@ import threading
 from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +17,7 @@ from mobilebench.reports.pages.site import PAGE
 
 STATE = "live.json"
 _HTML = ".html"
+_OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class LiveServer:
@@ -62,6 +64,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with a page, another file of the report, or the state."""
+        if not self._is_meant():
+            self.send_error(HTTPStatus.FORBIDDEN, "Another host's name")
+            return
         name = unquote(urlsplit(self.path).path).removeprefix("/") or PAGE
         found: bytes | str | None = None
         if name == STATE:
@@ -83,6 +88,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     do_HEAD = do_GET
+
+    def _is_meant(self) -> bool:
+        """Whether a request to loopback names it, and is not a web page's whose name leads here."""
+        if not ip_address(self.connection.getsockname()[0]).is_loopback:
+            return True
+        named = urlsplit(f"//{self.headers.get('Host', '')}").hostname
+        return named in _OWN_NAMES
 
     def log_message(self, format: str, *args: object) -> None:
         """Print nothing."""

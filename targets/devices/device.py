@@ -245,9 +245,9 @@ class Device:
         counted = int(self._count_instructions(module, function, argument))
         return counted if counted >= 0 else None
 
-    def call_ms(self, module: Any, function: str, argument: str) -> float:
+    def call_ms(self, module: Any, function: str, argument: str, target: Target) -> float:
         """Return the milliseconds that one call of a module's function takes on the device."""
-        return float(self._time_call(module, function, argument))
+        return float(self._time_call(module, function, argument, *self._numbers_of(target)))
 
     def load_ms(self, library: str, params: str, target: Target) -> float:
         """Return the milliseconds from a network's files, by their paths there, to a machine.
@@ -255,9 +255,12 @@ class Device:
         That is a virtual machine, ready for an input; it is given back. `params` is empty where the
         library finds its weights itself.
         """
+        return float(self._time_load(library, params, *self._numbers_of(target)))
+
+    def _numbers_of(self, target: Target) -> tuple[int, int]:
+        """Return the type of a target's device and its number, as they are on the device itself."""
         there = self.tvm_device(target)
-        kind = there.dlpack_device_type() % _RPC_DEVICES
-        return float(self._time_load(library, params, kind, there.index))
+        return there.dlpack_device_type() % _RPC_DEVICES, there.index
 
     def state(self) -> DeviceState:
         """Read the device's description and state, and time the calibration kernel on it."""

@@ -307,13 +307,23 @@ EXPORT int __tvm_ffi_count_instructions(void*, const TVMFFIAny* args, int32_t co
   return 0;
 }
 
-// time_call(module, function, argument): milliseconds that one call of a module's function takes.
+// time_call(module, function, argument, device type, device): milliseconds that one call of a module's
+// function takes, and what it has given the device to do.
 EXPORT int __tvm_ffi_time_call(void*, const TVMFFIAny* args, int32_t count, TVMFFIAny* result) {
-  if (count != 3) return Refuse("give a module, the name of its function, and an argument");
-  TVMFFIAny argument = args[2], function{}, ignored{};
+  if (count != 5 || args[3].type_index != kTVMFFIInt || args[4].type_index != kTVMFFIInt) {
+    return Refuse("give a module, the name of its function, an argument, and a device");
+  }
+  TVMFFIAny argument = args[2], function{}, ignored{}, nothing{};
+  TVMFFIAny queue[] = {TVMFFIAny{}, Integer(0)};
+  queue[0].type_index = kTVMFFIDevice;
+  queue[0].v_device = {static_cast<DLDeviceType>(args[3].v_int64),
+                       static_cast<int32_t>(args[4].v_int64)};
   if (FindFunction(args[0], args[1], &function)) return -1;
   double start = Milliseconds();
   int code = TVMFFIFunctionCall(function.v_obj, &argument, 1, &ignored);
+  if (!code && args[3].v_int64 != kDLCPU) {
+    code = CallGlobal("runtime.Device_StreamSync", queue, 2, &nothing);
+  }
   double taken = Milliseconds() - start;
   Release(function);
   if (code) return code;

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -91,6 +91,21 @@ def test_other_files_are_served_as_they_are_and_nothing_outside(
             get(server, name)
 
 
+@pytest.mark.parametrize(
+    ("host", "code"), [("localhost:9", 200), ("[::1]", 200), ("pc.example", 403)]
+)
+def test_a_web_page_whose_name_leads_here_reads_nothing(
+    live: LiveReport, server: LiveServer, host: str, code: int
+) -> None:
+    request = Request(server.url, headers={"Host": host})
+    if code == 200:
+        with urlopen(request) as answer:
+            assert answer.status == code
+        return
+    with pytest.raises(HTTPError, match=str(code)):
+        urlopen(request)
+
+
 def test_a_page_works_without_scripts(
     live: LiveReport, server: LiveServer, store: Store, make_record: Any
 ) -> None:
@@ -121,6 +136,7 @@ def text_of(browser: Browser) -> str:
     return str(browser.evaluate("document.body?.innerText ?? ''"))
 
 
+@pytest.mark.browser
 def test_an_open_page_loads_itself_again_when_rows_are_written(
     live: LiveReport, server: LiveServer, store: Store, make_record: Any, browser: Browser
 ) -> None:
@@ -135,6 +151,7 @@ def test_an_open_page_loads_itself_again_when_rows_are_written(
     assert browser.log == []
 
 
+@pytest.mark.browser
 def test_a_page_whose_sliders_may_be_set_only_tells_that_there_is_more(
     live: LiveReport, server: LiveServer, store: Store, make_record: Any, browser: Browser
 ) -> None:
@@ -149,6 +166,7 @@ def test_a_page_whose_sliders_may_be_set_only_tells_that_there_is_more(
     assert browser.evaluate("window.kept")
 
 
+@pytest.mark.browser
 def test_an_open_page_tells_when_the_server_has_ended(
     live: LiveReport, store: Store, make_record: Any, browser: Browser
 ) -> None:
