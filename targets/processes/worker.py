@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -84,6 +85,7 @@ class Worker:
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         context = multiprocessing.get_context("spawn")
+        where = _Surroundings(blocked_modules, cpus, dict(environment))
         self._last_words = ""
         self._scratch = TemporaryDirectory(
             prefix="mobilebench-", dir=scratch_root(), ignore_cleanup_errors=True
@@ -91,15 +93,7 @@ class Worker:
         self._connection, theirs = context.Pipe()
         self._process = context.Process(
             target=_serve,
-            args=(
-                theirs,
-                self._scratch.name,
-                factory,
-                args,
-                blocked_modules,
-                cpus,
-                dict(environment),
-            ),
+            args=(theirs, self._scratch.name, where, factory, args),
             daemon=True,
         )
         _starter().submit(self._process.start).result()
@@ -199,29 +193,40 @@ def _starter() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "nursery")
 
 
+@dataclass(frozen=True)
+class _Surroundings:
+    """What a process has, or has not, beside its object."""
+
+    blocked_modules: tuple[str, ...]
+    cpus: frozenset[int]  # on which alone it runs; none: on all
+    environment: Mapping[str, str]  # variables beside those of the process that starts it
+
+    def enter(self) -> None:
+        """Make this process one that has them."""
+        if self.cpus:
+            os.sched_setaffinity(0, self.cpus)
+        os.environ.update(self.environment)
+        for name in self.blocked_modules:
+            sys.modules[name] = None  # type: ignore[assignment]
+
+
 def _serve(
     connection: Connection,
     scratch: str,
+    where: _Surroundings,
     factory: str,
     args: tuple[Any, ...],
-    blocked_modules: tuple[str, ...],
-    cpus: frozenset[int],
-    environment: Mapping[str, str],
 ) -> None:
     """Answer calls until the other side goes away."""
     die_with_parent()
-    if cpus:
-        os.sched_setaffinity(0, cpus)
     multiprocessing.current_process().daemon = False  # it may have workers of its own
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.update(environment)
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
     log = os.open(Path(scratch) / _LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    for name in blocked_modules:
-        sys.modules[name] = None  # type: ignore[assignment]
+    where.enter()
 
     def make() -> Any:
         module_name, _, class_name = factory.partition(":")
