@@ -42,7 +42,8 @@ class Setup:
 
 def gather(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
     """Return the records of those runs, a row each, with exactly record.COLUMNS as columns."""
-    return store.frame(COLUMNS, run_ids).reset_index(drop=True)
+    # The copy lays columns of a kind together; pandas warns where a hundred lie by themselves.
+    return store.frame(COLUMNS, run_ids).reset_index(drop=True).copy()
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
