@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
+from math import ceil
 from pathlib import Path
 
 from mobilebench.bench.accuracy.stages import Frame, Stage, stages_of
@@ -99,8 +100,11 @@ def in_turns(
     apart: list[list[float]] = []
     whole: list[list[float]] = []
     found, begun = None, clock()
+    both = 2 * len(files)  # each image once in either order: what comes first finds other caches
+    repetitions = both * ceil(repetitions / both)
     for number, file in enumerate(islice(cycle(files), _MOST_AGAIN * repetitions)):
-        for alone in (number % 2, 1 - number % 2):
+        first = number // len(files) % 2
+        for alone in (first, 1 - first):
             frame = Frame(file)
             if alone:
                 apart.append([_timed(frame, [step], clock) for step in steps])
