@@ -1,6 +1,7 @@
 """A session on a device: on a fresh server of this machine, or on a board that a tracker grants."""
 
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -115,6 +116,8 @@ class Connector:
     def wait(self) -> None:
         """Reserve a board; raises NoDeviceError if none is free within the farm's wait."""
         if self._farm is not None:
+            # A board waits for a few seconds for whom it was granted to, and TVM is slow to import.
+            import_module("tvm.rpc")
             self._grant = request(self._farm.tracker, self._target.tracker_key, self._farm.wait_s)
 
     def connect(self) -> Connection:
