@@ -8,6 +8,8 @@ import os
 import sys
 from pathlib import Path
 
+_NO_COMPLAINT = "ignore:resource_tracker:UserWarning"
+
 
 def prepare() -> None:
     """Prepare this process and those that it starts.
@@ -21,8 +23,8 @@ def prepare() -> None:
       replaced.
     """
     os.environ.setdefault("PYTHONSAFEPATH", "1")
-    filters = (os.environ.get("PYTHONWARNINGS"), "ignore:resource_tracker:UserWarning")
-    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, filters))
+    filters = os.environ.get("PYTHONWARNINGS", "").split(",")
+    os.environ["PYTHONWARNINGS"] = ",".join(dict.fromkeys(filter(None, (*filters, _NO_COMPLAINT))))
     try:
         getpass.getuser()
     except (KeyError, OSError):  # nothing in the environment, and no such user in the system

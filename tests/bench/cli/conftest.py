@@ -37,6 +37,7 @@ def mobilebench(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> CommandLin
         with pytest.MonkeyPatch.context() as patch, _own_signals(), _own_logging():
             patch.chdir(tmp_path)
             patch.setenv("PYTHONSAFEPATH", "1")  # as the command sets it, and taken back
+            patch.setenv("PYTHONWARNINGS", os.environ.get("PYTHONWARNINGS", ""))  # likewise
             patch.setattr(sys, "argv", ["mobilebench", *map(str, arguments)])
             for name, value in environment.items():
                 patch.setenv(name, value)
