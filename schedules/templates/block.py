@@ -105,12 +105,17 @@ def lanes_for(channels: int, vector_floats: int) -> int:
     return lanes
 
 
-def vectorize_ragged(schedule: s_tir.Schedule, loop: Loop, lanes: int) -> None:
-    """Make vectors of a loop of any extent; what is left over is done one by one."""
+def vectorize_ragged(schedule: s_tir.Schedule, loop: Loop, lanes: int) -> Loop | None:
+    """Make vectors of a loop of any extent; what is left over is done one by one.
+
+    Returns the loop over whole vectors; None if there are none.
+    """
     extent = int(schedule.get(loop).extent)
     left = extent % lanes
     if left and extent > lanes:
         loop, _ = schedule.loop_partition(loop, [extent - left, None])
-    if extent >= lanes:
-        _, inner = schedule.split(loop, [None, lanes])
-        schedule.vectorize(inner)
+    if extent < lanes:
+        return None
+    vectors, inner = schedule.split(loop, [None, lanes])
+    schedule.vectorize(inner)
+    return vectors

@@ -17,7 +17,11 @@ __all__ = ["CORE", "Tile", "apply", "tiles"]
 
 def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     """Schedule the conversion of an image."""
-    _, _, y, x = schedule.get_loops(schedule.get_sblock(CORE))
+    core = schedule.get_sblock(CORE)
+    pixels = schedule.get(core).reads[0].source.ty.dtype == "uint8"
+    _, _, y, x = schedule.get_loops(core)
     share_chunks(schedule, y, Span(int(schedule.get(x).extent), axis=2))
     schedule.annotate(y, BORDERS, 1)
-    vectorize_ragged(schedule, x, machine.vector_floats)
+    vectors = vectorize_ragged(schedule, x, machine.vector_floats)
+    if vectors is not None and pixels:  # of floats LLVM makes vectors at the borders too
+        schedule.annotate(vectors, BORDERS, 1)
