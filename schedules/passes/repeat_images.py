@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import tvm
+import tvm_ffi
 from tvm import relax, tirx
 from tvm.ir import Op
+from tvm.ir.expr import TensorLoad
 
 from mobilebench.schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
 from mobilebench.schedules.ir.chunks import find_chunk_loop, inside_chunk, run_chunks
@@ -125,7 +127,9 @@ class _Repetition:
         self._places, kept_bytes = self._keep()
         self._bytes = self._threads * self._each + kept_bytes
         self._view = _bytes_of("arena_bytes", self._bytes)
-        self._batches: dict[Any, Any] = {}  # the flat view of a whole batch, by that of an image
+        # What has room for a whole batch, and the elements of an image in it, by that of an image.
+        # A buffer is declared once: LLVM is told that buffers of different names do not overlap.
+        self._batches: dict[Any, tuple[Any, int]] = {}
 
     def function(self) -> tuple[tirx.PrimFunc, int]:
         """Return the network for a batch, and the bytes of its arena."""
@@ -153,37 +157,64 @@ class _Repetition:
         return places, total_bytes(lifetimes, offsets)
 
     def _parameters(self) -> tuple[list[Any], list[Any]]:
-        """Return the parameters, and the declarations of their flat views."""
+        """Return the parameters, and the declarations of what has room for a batch."""
         params, body = [], []
         for old in self._network.function.params:
             if old.name == _PARAMS:
                 params.append(old)
-                continue
-            if old.name == _ARENA:
+            elif old.name == _ARENA:
                 params.append(_bytes_of(_ARENA, self._bytes))
-                view = self._view
+                body.append(tirx.DeclBuffer(self._view, data=params[-1].data))
             else:
                 image = self._network.handed[old]
                 params.append(tirx.decl_buffer(_batch_of(old, self._batch), old.dtype, old.name))
-                size = self._batch * int(image.shape[0])
-                view = tirx.decl_buffer((size,), old.dtype, f"{old.name}_batch")
-                self._batches[image] = view
-            body.append(tirx.DeclBuffer(view, data=params[-1].data))
+                whole = self._make_batch(image, int(image.shape[0]))
+                body.append(tirx.DeclBuffer(whole, data=params[-1].data))
+        for tensor, offset in self._places.items():
+            bits = tensor_bytes(tensor) // int(tensor.shape[0])
+            whole = self._make_batch(tensor, _aligned(tensor_bytes(tensor)) // bits)
+            place = tirx.address_of(self._view[offset])
+            body.append(tirx.DeclBuffer(whole, data=place))
         return params, body
 
-    def _views(self, image: Any, thread: Any, used: Sequence[Any]) -> list[Any]:
-        """Return declarations of the tensors that kernels use, as they are for an image."""
+    def _make_batch(self, image: Any, elements: int) -> Any:
+        shape, name = (self._batch * elements,), f"{image.name}_batch"
+        whole = tirx.decl_buffer(shape, image.dtype, name, scope=image.scope())
+        self._batches[image] = whole, elements
+        return whole
+
+    def _own(self, thread: Any, used: Sequence[Any]) -> list[Any]:
+        """Return declarations of the tensors in a thread's own arena that kernels use."""
         found = []
         for one in dict.fromkeys(used):
-            if one in self._batches:
-                place = self._batches[one][image * int(one.shape[0])]
-            elif one in self._places:
-                each = _aligned(tensor_bytes(one))
-                place = self._view[self._places[one] + image * each]
-            else:
+            if one not in self._batches:
                 place = self._view[thread * self._each + self._network.placed[one]]
-            found.append(tirx.DeclBuffer(one, data=tirx.address_of(place)))
+                found.append(tirx.DeclBuffer(one, data=tirx.address_of(place)))
         return found
+
+    def _of_image(self, statement: Any, image: Any) -> Any:
+        """Return a statement that reads and writes the part of an image in what has a batch."""
+
+        def place(buffer: Any, indices: Any) -> tuple[Any, Any]:
+            whole, elements = self._batches[buffer]
+            return whole, [indices[0] + image * elements]
+
+        def load(node: Any) -> Any:
+            if node.source not in self._batches:
+                return node
+            whole, indices = place(node.source, node.indices)
+            return whole[tuple(indices)]
+
+        def store(node: Any) -> Any:
+            if node.buffer not in self._batches:
+                return node
+            whole, indices = place(node.buffer, node.indices)
+            return tirx.BufferStore(whole, node.value, indices)
+
+        moved = tvm_ffi.structural_map(statement, [(TensorLoad, load), (tirx.BufferStore, store)])
+        left = [one for one in tirx.analysis.undefined_vars(moved, []) if one in self._batches]
+        assert not left, "a tensor is used otherwise than element by element"
+        return moved
 
     def _images_in_turn(self) -> Any:
         """Return the loop over images whose body is the first kernels."""
@@ -191,12 +222,14 @@ class _Repetition:
         statements = [kernel.statement for kernel in self._one_by_one]
         image = tirx.Var("image", "int32")
         if self._threads < self._machine.threads:  # all of them share each image
-            body = tirx.SeqStmt([*self._views(image, 0, used), *statements])
+            steps = [self._of_image(one, image) for one in statements]
+            body = tirx.SeqStmt([*self._own(0, used), *steps])
             kind, marks = tirx.ForKind.SERIAL, {IMAGES: 1}
             return tirx.For(image, 0, self._batch, kind, body, annotations=marks)
         thread, each = tirx.Var("thread_images", "int32"), self._batch // self._threads
-        views = self._views(thread * each + image, thread, used)
-        body = tirx.SeqStmt([*views, *map(_in_order, statements)])
+        number = thread * each + image
+        steps = [self._of_image(_in_order(one), number) for one in statements]
+        body = tirx.SeqStmt([*self._own(thread, used), *steps])
         loop = tirx.For(image, 0, each, tirx.ForKind.SERIAL, body)
         kind = tirx.ForKind.PARALLEL if self._threads > 1 else tirx.ForKind.SERIAL
         return tirx.For(thread, 0, self._threads, kind, loop)
@@ -206,8 +239,8 @@ class _Repetition:
 
         def repeated(body: Any) -> Any:
             image = tirx.Var("image", "int32")
-            steps = [*self._views(image, 0, kernel.tensors), *statements_of(body)]
-            return tirx.For(image, 0, self._batch, tirx.ForKind.SERIAL, tirx.SeqStmt(steps))
+            inner = self._of_image(body, image)
+            return tirx.For(image, 0, self._batch, tirx.ForKind.SERIAL, inner)
 
         if find_chunk_loop(kernel.statement) is None:
             return repeated(kernel.statement)

@@ -38,7 +38,7 @@ def answers(
         (2, 2),  # an image for each thread
         (3, 2),  # all threads share each image
         pytest.param(8, 2, marks=pytest.mark.slow),
-        pytest.param(5, 3, marks=pytest.mark.slow),
+        pytest.param(5, 2, marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.parametrize("variant", [CLASSIFIER, pytest.param(DETECTOR, marks=pytest.mark.slow)])
