@@ -222,9 +222,8 @@ def _resize(inputs: list[Any], facts: Facts) -> Any:
     place = facts.get("coordinate_transformation_mode", place)
     known = {b"linear": "bilinear", b"cubic": "bicubic", b"nearest": "nearest"}
     options: Facts = {} if mode == b"nearest" else {"align_corners": place == b"align_corners"}
-    by_size = False
-    if sizes is not None and sizes.numel():
-        by_size = True
+    by_size = sizes is not None and sizes.numel() > 0
+    if sizes is not None and by_size:
         others, options["size"] = sizes.tolist()[:-2], sizes.tolist()[-2:]
         fits = others == list(data.shape[:-2])
     elif scales is not None and scales.numel():  # which need not be those of the sizes
