@@ -32,29 +32,29 @@ def plan(lifetimes: Sequence[Lifetime], shared: bool = False) -> list[int]:
     top = 0
     for index in sorted(range(len(lifetimes)), key=lambda i: (-lifetimes[i].size, i)):
         buffer = lifetimes[index]
-        size = _aligned(buffer.size)
+        size = aligned(buffer.size)
         taken = sorted(
-            (offset, offset + _aligned(lifetimes[other].size))
+            (offset, offset + aligned(lifetimes[other].size))
             for other, offset in offsets.items()
             if buffer.overlaps(lifetimes[other])
         )
         offset = _tightest_gap(taken, buffer.size)
         top = max(top, offset + size)
         for middle in middles:
-            begin = middle - _aligned(size // 2)
+            begin = middle - aligned(size // 2)
             free = all(begin + size <= start or begin >= stop for start, stop in taken)
             if free and begin >= 0 and begin + size <= top:
                 offset = begin
                 break
         if shared:
-            middles.append(offset + _aligned(size // 2))
+            middles.append(offset + aligned(size // 2))
         offsets[index] = offset
     return [offsets[index] for index in range(len(lifetimes))]
 
 
 def total_bytes(lifetimes: Sequence[Lifetime], offsets: Sequence[int]) -> int:
     """Return how large the arena must be."""
-    ends = (at + _aligned(one.size) for one, at in zip(lifetimes, offsets, strict=True))
+    ends = (at + aligned(one.size) for one, at in zip(lifetimes, offsets, strict=True))
     return max(ends, default=0)
 
 
@@ -68,5 +68,6 @@ def _tightest_gap(taken: Sequence[tuple[int, int]], size: int) -> int:
     return best if best >= 0 else end
 
 
-def _aligned(size: int) -> int:
+def aligned(size: int) -> int:
+    """Return the bytes that a buffer of a size takes, up to where the next one may begin."""
     return -(-size // ALIGNMENT) * ALIGNMENT

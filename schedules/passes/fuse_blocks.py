@@ -8,9 +8,9 @@ from typing import Any
 import tvm
 import tvm_ffi
 from tvm import tirx
-from tvm.ir.expr import TensorLoad
 
 from mobilebench.schedules.ir.chunks import find_chunk_loop, part_of, run_chunks
+from mobilebench.schedules.ir.rewrite import redirect
 from mobilebench.schedules.ir.statements import body_of, statements_of
 from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.objective import MEMORY
@@ -241,19 +241,13 @@ def _by_strips(statement: Any, whole: Any, buffer: Any, axis: int, part: Any) ->
     """Return a statement in which a buffer of some rows, along an axis, stands for a whole one."""
     depth = int(buffer.shape[axis])
 
-    def indices(old: Sequence[Any]) -> list[Any]:
+    def to(tensor: Any, old: Sequence[Any]) -> tuple[Any, list[Any]] | None:
+        if not tensor.same_as(whole):
+            return None
         row = old[axis] if depth >= int(whole.shape[axis]) else tirx.floormod(old[axis], depth)
-        return _with(old, part, axis, row)
+        return buffer, _with(old, part, axis, row)
 
-    def load(node: Any) -> Any:
-        return buffer[tuple(indices(node.indices))] if node.source.same_as(whole) else node
-
-    def store(node: Any) -> Any:
-        if not node.buffer.same_as(whole):
-            return node
-        return tirx.BufferStore(buffer, node.value, indices(node.indices))
-
-    return tvm_ffi.structural_map(statement, [(TensorLoad, load), (tirx.BufferStore, store)])
+    return redirect(statement, to)
 
 
 def _with(old: Sequence[Any], part: Any, axis: int, row: Any) -> list[Any]:

@@ -60,8 +60,8 @@ def _place_buffers(function: tirx.PrimFunc, shared: bool) -> tuple[tirx.PrimFunc
     ]
     offsets = plan(lifetimes, shared)
     nbytes = total_bytes(lifetimes, offsets)
-    arena = _bytes_buffer("arena", nbytes)
-    view = _bytes_buffer("arena_bytes", nbytes)
+    arena = bytes_buffer("arena", nbytes)
+    view = bytes_buffer("arena_bytes", nbytes)
     places = dict(zip((one.buffer for one in allocations), offsets, strict=True))
     body = [tirx.DeclBuffer(view, data=arena.data)]
     for statement in statements:
@@ -94,5 +94,6 @@ class _ArenaAllocator(PyExprMutator):
         return relax.Call(self.network_in_arena, args, call.attrs, call.ty_args)
 
 
-def _bytes_buffer(name: str, nbytes: int) -> Any:
+def bytes_buffer(name: str, nbytes: int) -> Any:
+    """Return a piece of memory that tensors may lie in."""
     return tirx.decl_buffer((nbytes,), "uint8", name, data_alignment=ALIGNMENT)

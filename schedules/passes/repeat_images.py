@@ -5,21 +5,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import tvm
-import tvm_ffi
 from tvm import relax, tirx
 from tvm.ir import Op
-from tvm.ir.expr import TensorLoad
 
-from mobilebench.schedules.arena import ALIGNMENT, Lifetime, plan, total_bytes
+from mobilebench.schedules.arena import Lifetime, aligned, plan, total_bytes
 from mobilebench.schedules.ir.chunks import find_chunk_loop, inside_chunk, run_chunks
+from mobilebench.schedules.ir.kernel_sequence import is_constant
+from mobilebench.schedules.ir.rewrite import redirect
 from mobilebench.schedules.ir.statements import body_of, statements_of
 from mobilebench.schedules.machine import Machine
-from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA
+from mobilebench.schedules.passes.plan_arena import NETWORK_IN_ARENA, bytes_buffer
 from mobilebench.schedules.templates.task import tensor_bytes
 from mobilebench.targets.errors import BenchError
 
 IMAGES = "mobilebench.images"  # annotation of a loop over images that all threads go through
-_ARENA, _PARAMS = "arena", "params"  # parameters of the network; the others are input and outputs
+_ARENA = "arena"  # parameter of the network; the others are weights, its input and its outputs
 _ADDRESS_OF, _DATA = Op.get("tirx.address_of"), Op.get("tirx.buffer_data")
 
 
@@ -53,7 +53,8 @@ class RepeatImages:
                 "TVM cannot make one function of the network's operators, which a batch of several "
                 "images needs; leave out --batch"
             )
-        network = _Network.of(mod[names[NETWORK_IN_ARENA]])
+        name = names[NETWORK_IN_ARENA]
+        network = _Network.of(mod[name], _arguments(mod["main"], name))
         function, nbytes = _Repetition(network, self._machine, self._batch).function()
         left = (NETWORK_IN_ARENA, "main")
         others = {one: f for one, f in mod.functions_items() if one.name_hint not in left}
@@ -84,17 +85,22 @@ class _Network:
     handed: dict[Any, Any]  # the flat view of the input and of each output, by parameter
     placed: dict[Any, int]  # the place in the arena of each tensor between kernels
     arena_bytes: int
+    constant: frozenset[Any]  # parameters that are weights
     declared: tuple[Any, ...]  # statements that declare weights
     kernels: tuple[_Kernel, ...]
 
     @classmethod
-    def of(cls, function: tirx.PrimFunc) -> "_Network":
+    def of(cls, function: tirx.PrimFunc, arguments: Sequence[Any]) -> "_Network":
         statements = statements_of(function.body)
         declarations = [one for one in statements if isinstance(one, tirx.DeclBuffer)]
         whole = {one.data.args[0]: one.buffer for one in declarations if one.data.op == _DATA}
         (arena,) = [one for one in function.params if one.name == _ARENA]
         view = whole.pop(arena)
-        handed = {one: whole[one] for one in _handed(function)}
+        given = zip(function.params, arguments, strict=True)
+        constant = frozenset(one for one, argument in given if is_constant(argument))
+        handed = {
+            one: whole[one] for one in function.params if one in whole and one not in constant
+        }
         placed = {}
         for one in declarations:
             if one.data.op == _ADDRESS_OF and one.data.args[0].source.same_as(view):
@@ -109,7 +115,7 @@ class _Network:
                 mine, read = ([u for u in used if u in some] for some in (tensors, known))
                 kernels.append(_Kernel(statement, tuple(mine), tuple(read)))
         nbytes = int(view.shape[0])
-        return cls(function, handed, placed, nbytes, tuple(weights), tuple(kernels))
+        return cls(function, handed, placed, nbytes, constant, tuple(weights), tuple(kernels))
 
 
 class _Repetition:
@@ -123,10 +129,10 @@ class _Repetition:
         while begin and kernels[begin - 1].keeps_weights(machine, batch):
             begin -= 1
         self._one_by_one, self._all_at_once = kernels[:begin], kernels[begin:]
-        self._each = _aligned(network.arena_bytes) if begin else 0  # bytes of a thread's own arena
+        self._each = aligned(network.arena_bytes) if begin else 0  # bytes of a thread's own arena
         self._places, kept_bytes = self._keep()
         self._bytes = self._threads * self._each + kept_bytes
-        self._view = _bytes_of("arena_bytes", self._bytes)
+        self._view = bytes_buffer("arena_bytes", self._bytes)
         # What has room for a whole batch, and the elements of an image in it, by that of an image.
         # A buffer is declared once: LLVM is told that buffers of different names do not overlap.
         self._batches: dict[Any, tuple[Any, int]] = {}
@@ -149,7 +155,7 @@ class _Repetition:
         lifetimes = []
         for one in kept:
             steps = [step for step, kernel in enumerate(kernels) if one in kernel.tensors]
-            size = self._batch * _aligned(tensor_bytes(one))
+            size = self._batch * aligned(tensor_bytes(one))
             lifetimes.append(Lifetime(size, steps[0], steps[-1]))
         offsets = plan(lifetimes)
         first = self._threads * self._each
@@ -160,10 +166,10 @@ class _Repetition:
         """Return the parameters, and the declarations of what has room for a batch."""
         params, body = [], []
         for old in self._network.function.params:
-            if old.name == _PARAMS:
+            if old in self._network.constant:
                 params.append(old)
             elif old.name == _ARENA:
-                params.append(_bytes_of(_ARENA, self._bytes))
+                params.append(bytes_buffer(_ARENA, self._bytes))
                 body.append(tirx.DeclBuffer(self._view, data=params[-1].data))
             else:
                 image = self._network.handed[old]
@@ -171,8 +177,8 @@ class _Repetition:
                 whole = self._make_batch(image, int(image.shape[0]))
                 body.append(tirx.DeclBuffer(whole, data=params[-1].data))
         for tensor, offset in self._places.items():
-            bits = tensor_bytes(tensor) // int(tensor.shape[0])
-            whole = self._make_batch(tensor, _aligned(tensor_bytes(tensor)) // bits)
+            nbytes, elements = tensor_bytes(tensor), int(tensor.shape[0])
+            whole = self._make_batch(tensor, aligned(nbytes) * elements // nbytes)
             place = tirx.address_of(self._view[offset])
             body.append(tirx.DeclBuffer(whole, data=place))
         return params, body
@@ -195,23 +201,13 @@ class _Repetition:
     def _of_image(self, statement: Any, image: Any) -> Any:
         """Return a statement that reads and writes the part of an image in what has a batch."""
 
-        def place(buffer: Any, indices: Any) -> tuple[Any, Any]:
-            whole, elements = self._batches[buffer]
+        def to(tensor: Any, indices: Any) -> tuple[Any, list[Any]] | None:
+            if tensor not in self._batches:
+                return None
+            whole, elements = self._batches[tensor]
             return whole, [indices[0] + image * elements]
 
-        def load(node: Any) -> Any:
-            if node.source not in self._batches:
-                return node
-            whole, indices = place(node.source, node.indices)
-            return whole[tuple(indices)]
-
-        def store(node: Any) -> Any:
-            if node.buffer not in self._batches:
-                return node
-            whole, indices = place(node.buffer, node.indices)
-            return tirx.BufferStore(whole, node.value, indices)
-
-        moved = tvm_ffi.structural_map(statement, [(TensorLoad, load), (tirx.BufferStore, store)])
+        moved = redirect(statement, to)
         left = [one for one in tirx.analysis.undefined_vars(moved, []) if one in self._batches]
         assert not left, "a tensor is used otherwise than element by element"
         return moved
@@ -291,20 +287,14 @@ def _write_main(
     return written
 
 
-def _handed(network: tirx.PrimFunc) -> list[Any]:
-    """Return the parameters that are the network's input and outputs."""
-    return [one for one in network.params if one.name not in (_PARAMS, _ARENA)]
+def _arguments(main: relax.Function, network: Any) -> Sequence[Any]:
+    """Return what `main` calls the network with."""
+    bindings = (binding for block in main.body.blocks for binding in block.bindings)
+    calls = (one.value for one in bindings if isinstance(one.value, relax.Call))
+    return next(call.args for call in calls if call.op.same_as(network))
 
 
 def _batch_of(tensor: Any, batch: int) -> list[int]:
     """Return the shape of as many of a tensor."""
     first, *rest = (int(one) for one in tensor.shape)
     return [batch * first, *rest]
-
-
-def _bytes_of(name: str, nbytes: int) -> Any:
-    return tirx.decl_buffer((nbytes,), "uint8", name, data_alignment=ALIGNMENT)
-
-
-def _aligned(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT

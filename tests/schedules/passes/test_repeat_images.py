@@ -1,3 +1,4 @@
+import platform
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def answers(
 ) -> Outputs:
     artifact = build_artifact(exported, options, cache_dir)
     workload = workload_of(variant, artifact)  # type: ignore[arg-type]
-    config = MeasurementConfig(NATIVE, options.threads, 300, cache_dir)
+    config = MeasurementConfig(options.target, options.threads, 300, cache_dir)
     inputs, _ = exported.reference()
     return infer_on_device(config, workload, inputs[:3])
 
@@ -52,8 +53,13 @@ def test_a_batch_has_the_answers_of_its_images(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("target", ["native", "x86-64-v3"])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_in_8_bits_a_batch_has_the_same_integers(cache_dir: Path, threads: int) -> None:
+def test_in_8_bits_a_batch_has_the_same_integers(
+    cache_dir: Path, threads: int, target: str
+) -> None:
+    if target != "native" and platform.machine() != "x86_64":
+        pytest.skip("needs an x86")
     floats = to_onnx(CLASSIFIER, Weights(), cache_dir)
     preprocessing = Weights().preprocessing(CLASSIFIER)
     exported = quantize(floats, CLASSIFIER, preprocessing, Calibration(), cache_dir)
@@ -62,7 +68,7 @@ def test_in_8_bits_a_batch_has_the_same_integers(cache_dir: Path, threads: int) 
             exported,
             CLASSIFIER,
             cache_dir,
-            BuildOptions(NATIVE, threads, precision="int8", batch=batch),
+            BuildOptions(find_target(target), threads, precision="int8", batch=batch),
         )
         for batch in (1, 4)
     )
