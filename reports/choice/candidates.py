@@ -30,7 +30,6 @@ class Wanted:
         """Whether a row is one of these, on whichever device."""
         return (
             row.task == self.task
-            and row.batch == row.streams == 1  # a budget is of one image
             and (not self.precisions or row.precision in self.precisions)
             and (not self.runtimes or row.runtime in self.runtimes)
             and (not self.threads or row.threads in self.threads)
@@ -95,7 +94,11 @@ def read_target(store: Store, wanted: Wanted) -> TargetRows:
 
 
 def gather(rows: Sequence[tuple[int, Record]], book: AccuracyBook) -> TargetRows:
-    """Return what may be chosen of the newest rows of cells on devices of one kind, numbered."""
+    """Return what may be chosen of the newest rows of cells on devices of one kind, numbered.
+
+    A budget is of one image at a time: rows of batches and of several streams are left out.
+    """
+    rows = [(number, row) for number, row in rows if row.batch == row.streams == 1]
     timed = [row for _, row in rows if is_timed(row)]
     candidates, not_counted = [], []
     for _, alike in groupby(sorted(rows, key=_by_cell), key=_by_cell):

@@ -77,6 +77,17 @@ def test_a_place_is_one_task_on_one_kind_of_device_and_no_emulator(filled: Store
     assert percents == sorted(percents, reverse=True)
 
 
+def test_batches_and_streams_are_nothing_to_choose(store: Store, make_record: Any) -> None:
+    for name in ("1.0", "0.5"):
+        for others in ({}, {"batch": 4}, {"streams": 2}):
+            store.add(make_record(f"mobilenet_v2_{name}_224", **others))
+    (place,) = find_places(store, [RUN])
+    chosen_from = read_target(store, Wanted("native", "classify")).candidates
+    for candidates in (place.candidates, chosen_from):
+        assert len(candidates) == 2
+        assert {(one.cell.batch, one.cell.streams) for one in candidates} == {(1, 1)}
+
+
 def test_devices_that_are_not_alike_are_places_of_their_own(store: Store, make_record: Any) -> None:
     for cpu, runtime in (("Fast", "tvm"), ("Slow", "torch")):
         for threads in (1, 2):
