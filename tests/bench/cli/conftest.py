@@ -15,11 +15,19 @@ Done = subprocess.CompletedProcess[str]
 CommandLine = Callable[..., Done]
 
 
+_PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from mobilebench.bench.cli.app import main
+main()
+"""  # as a terminal starts it: what a shell has put into the background ignores Ctrl-C
+
+
 def command(arguments: Sequence[object]) -> list[str]:
     return [
         sys.executable,
         "-c",
-        "from mobilebench.bench.cli.app import main; main()",
+        _PROGRAM,
         *map(str, arguments),
     ]
 
