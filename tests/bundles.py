@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 VARIANT = "mobilenet_v2_0.35_64x96"
 MISSING = "<missing>"  # a value that is not to be there
@@ -37,3 +38,13 @@ def reseal(bundle: Path) -> None:
     }
     (bundle / MANIFEST).write_text(json.dumps(manifest))
     write_sums(bundle)
+
+
+def shown_by(
+    program: Any, file: Path, task: str, wanted: dict[str, Any], dtype: str = "float32"
+) -> bytes:
+    """Return what a bundle's `run.py` hands to the network of an image, stage after stage."""
+    image = program.decoded(file, len(wanted["mean"]))
+    shown = program.resized(image, task, wanted)
+    given: bytes = program.normalised(shown, task, wanted, dtype, file)
+    return given

@@ -6,7 +6,7 @@ from mobilebench.bench.bundle.bundle import Bundle
 from mobilebench.bench.measure.support import why_not_at_once, why_not_own, why_unsupported
 from mobilebench.bench.models.onnx_network import Network
 from mobilebench.bench.models.weights import Weights
-from mobilebench.schedules.precision import FLOAT32
+from mobilebench.reports.records.cell_key import in_words
 from mobilebench.targets.catalog.target import Target
 
 
@@ -50,12 +50,9 @@ class PlannedCell:
     @property
     def title(self) -> str:
         """Its name in progress messages."""
-        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        threads += f", batches of {self.batch}" if self.batch > 1 else ""
-        threads += f", {self.streams} streams" if self.streams > 1 else ""
-        half = f", {self.precision}" if self.precision != FLOAT32 else ""
+        settings = in_words(self, ("threads", "precision", "batch", "streams"))
         named = f", {self.weights.label}" if self.weights.sha256 else ""
-        return f"{self.variant.name} on {self.target.name}, {threads}{half}{named}"
+        return f"{self.variant.name} on {self.target.name}, {settings}{named}"
 
     @property
     def file_name(self) -> str:

@@ -1,5 +1,6 @@
 """The processes of a cell's runtimes, of which one runs at a time."""
 
+from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 from mobilebench.bench.measure.board_worker import BoardWorker
@@ -51,9 +52,6 @@ class Processes:
 
     def open_session(self) -> DeviceState:
         """Open the session; return the device's state. Raises what `open_device` raises."""
-        if self._config.streams == 1:
-            self._session, state = open_device(self._config)
-            return state
         states = []
 
         def start(cpus: frozenset[int]) -> Worker:
@@ -61,7 +59,7 @@ class Processes:
             states.append(state)
             return session
 
-        self._session = StreamGroup(start, self._cpus())
+        self._session = self._in_streams(start)
         return states[0]
 
     def start(self, runtime: str) -> str:
@@ -74,12 +72,7 @@ class Processes:
             return ""
         if self._config.farm is None:
             factory = RUNTIMES[runtime].factory
-            if self._config.streams == 1:
-                self._others[runtime] = Worker(factory)
-            else:
-                self._others[runtime] = StreamGroup(
-                    lambda cpus: Worker(factory, cpus=cpus), self._cpus()
-                )
+            self._others[runtime] = self._in_streams(lambda cpus: Worker(factory, cpus=cpus))
             return ""
         assert isinstance(self._session, Worker)
         self._others[runtime] = on_board = BoardWorker(
@@ -136,8 +129,12 @@ class Processes:
                 self._session.close()
             self._session = None
 
-    def _cpus(self) -> list[frozenset[int]]:
-        return cpus_of_streams(self._config.streams, self._config.threads)
+    def _in_streams(self, start: Callable[[frozenset[int]], Worker]) -> Worker | StreamGroup:
+        """Start one process, on all CPUs, or one for each stream, on CPUs of its own."""
+        streams = self._config.streams
+        if streams == 1:
+            return start(frozenset())
+        return StreamGroup(start, cpus_of_streams(streams, self._config.threads))
 
     def _close_others(self) -> None:
         for process in self._others.values():

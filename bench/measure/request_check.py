@@ -30,6 +30,9 @@ def check_request(
     Raises BenchError for a target, a device or weights with which no cell could be measured.
     """
     _check_meter(context)
+    for cell in cells:
+        if cell.streams > 1 and cell.supported:
+            cpus_of_streams(cell.streams, cell.threads)
     live = {cell.target.name: cell.target for cell in cells if cell.supported}
     exported = {one.target.name for one in context.bundles}  # their code is made already
     for target in list(live.values()):
@@ -74,10 +77,6 @@ def _probe(context: RunContext, target: Target, cells: Sequence[PlannedCell]) ->
     built_for = next((one.manifest.architecture for one in exported), "")
     # With the most of them, because more than the device has would fail row by row.
     config = context.measurement_config(target, max((cell.threads for cell in cells), default=1))
-    if not target.tracker_key:
-        for cell in cells:
-            if cell.streams > 1:
-                cpus_of_streams(cell.streams, cell.threads)
     return probe_target(config, FLOAT16 if half else FLOAT32, built_for)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from mobilebench.reports.plots.plot import COLOURS, DASHES, MARKERS, Plot, save
+from mobilebench.reports.plots.plot import COLOURS, DASHES, MARKERS, Plot, light_grid, save
 from mobilebench.reports.tables.load_tables import LoadedNetwork
 from mobilebench.reports.tables.table import milliseconds
 
@@ -32,9 +32,7 @@ def draw_load(network: LoadedNetwork, path: Path) -> Plot:
     panels = figure.subplots(len(told), 1, sharex=True, squeeze=False, height_ratios=heights)
     for axes, (name, label) in zip(panels[:, 0], told.items(), strict=True):
         axes.set_ylabel(label)
-        axes.grid(color="#DDDDDD", linewidth=0.6)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        light_grid(axes)
         for place, (runtime, trace) in enumerate(traces.items()):
             step = -(-len(trace) // _MOST_SHOWN)
             axes.plot(

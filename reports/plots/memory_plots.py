@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mobilebench.reports.counting import counted
-from mobilebench.reports.plots.plot import COLOURS, Plot, save
+from mobilebench.reports.plots.plot import COLOURS, Plot, light_grid, save
 from mobilebench.reports.records.activations import ARENA, LATENCY_PLAN, MEMORY_PLAN, PATTERN_PLAN
 from mobilebench.reports.tables.frames import Setup
 from mobilebench.reports.tables.memory_analysis import Account, needs_and_plans
@@ -112,9 +112,6 @@ def _panels(count: int, *, share_y: bool = False) -> tuple[Figure, Iterator[Axes
     for unused in panels[count:]:
         unused.set_visible(False)
     for axes in panels[:count]:
-        axes.grid(color="#DDDDDD", linewidth=0.6)
-        axes.set_axisbelow(True)
+        light_grid(axes)
         axes.tick_params(labelsize=9)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
     return figure, iter(panels[:count])

@@ -40,11 +40,16 @@ def canvas(x: str, y: str, size: tuple[float, float] = (8, 5)) -> tuple[Figure, 
     axes = figure.subplots()
     axes.set_xlabel(x)
     axes.set_ylabel(y)
+    light_grid(axes)
+    return figure, axes
+
+
+def light_grid(axes: Axes) -> None:
+    """Draw a light grid behind what is shown, and no frame above and on the right."""
     axes.grid(color="#DDDDDD", linewidth=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    return figure, axes
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mobilebench.reports.plots.plot import COLOURS, MARKERS, Plot, logarithmic, save
+from mobilebench.reports.plots.plot import COLOURS, MARKERS, Plot, light_grid, logarithmic, save
 from mobilebench.reports.tables.accuracy_metrics import METRICS
 from mobilebench.reports.tables.accuracy_table import Accuracy, examined, measured
 from mobilebench.reports.tables.frames import (
@@ -99,10 +99,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, front: pd.DataFrame, cost: str) -> No
         )
     logarithmic(axes, "x")
     axes.margins(x=0.2, y=0.08)
-    axes.grid(color="#DDDDDD", linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    light_grid(axes)
 
 
 def _key(precisions: list[str]) -> list[Line2D]:

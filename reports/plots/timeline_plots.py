@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mobilebench.reports.history.change_points import Array, Changes
 from mobilebench.reports.history.timeline import INTERVAL, LATENCY, Timeline, night_names
-from mobilebench.reports.plots.plot import COLOURS, Plot
+from mobilebench.reports.plots.plot import COLOURS, Plot, light_grid
 from mobilebench.reports.records.cell_key import CellKey
 
 _BLUE, _VERMILION, _GREEN = COLOURS[0], COLOURS[1], COLOURS[2]
@@ -53,10 +53,7 @@ def draw_timeline(timeline: Timeline, cell: CellKey, changes: Changes, path: Pat
     _dates(axes, timeline)
     axes.set_ylabel("latency, ms")
     axes.set_xlim(-0.8, len(values) - 0.2)
-    axes.grid(color="#DDDDDD", linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    light_grid(axes)
     figure.savefig(path, format="svg", metadata={"Date": None})
     title = f"{cell.variant} in {cell.runtime}"
     caption = (

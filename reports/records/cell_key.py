@@ -5,7 +5,7 @@ derived from the fields of `CellKey`. A new axis is one field here, a field of t
 `Record`, and a migration that adds the column.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, Self
 
@@ -70,14 +70,20 @@ class CellKey:
     @property
     def settings(self) -> str:
         """How it is measured, in words: threads, and what is not as usual."""
-        found = []
-        for axis in fields(self):
-            if axis.name in self.setup_names() and axis.name not in ("target", "device"):
-                words, value = axis.metadata.get("words"), getattr(self, axis.name)
-                found.append(words(value) if words else f"{axis.name} {value}")
-        return ", ".join(filter(None, found))
+        names = [name for name in self.setup_names() if name not in ("target", "device")]
+        return in_words(self, names)
 
     @property
     def place(self) -> str:
         """Where and how it is measured, in words."""
         return f"{self.target} on {self.device}, {self.settings}"
+
+
+def in_words(row: object, axes: Collection[str]) -> str:
+    """Return what a row's values along some axes are called; nothing of what is as usual."""
+    found = []
+    for axis in fields(CellKey):
+        if axis.name in axes:
+            words, value = axis.metadata.get("words"), getattr(row, axis.name)
+            found.append(words(value) if words else f"{axis.name} {value}")
+    return ", ".join(filter(None, found))

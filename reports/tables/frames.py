@@ -78,11 +78,15 @@ def ok_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["status"] == "ok"]
 
 
-def setups(frame: pd.DataFrame) -> Iterator[tuple[Setup, pd.DataFrame]]:
-    """Yield the rows of each setup, smallest variant first."""
-    for values, rows in frame.groupby(_SETUP, sort=False):
-        shared: dict[str, Any] = dict.fromkeys(CellKey.names(), "")
-        shared |= dict(zip(_SETUP, values, strict=True))
+def setups(frame: pd.DataFrame, along: Sequence[str] = ()) -> Iterator[tuple[Setup, pd.DataFrame]]:
+    """Yield the rows of each setup, smallest variant first.
+
+    Rows that differ in axes `along` which a table or plot goes stay together.
+    """
+    kept = [name for name in _SETUP if name not in along]
+    for values, rows in frame.groupby(kept, sort=False):
+        shared: dict[str, Any] = {name: "" for name in CellKey.names() if name not in along}
+        shared |= dict(zip(kept, values, strict=True))
         emulated = shared.pop("emulated")
         yield (
             Setup(CellKey(**shared), emulated),

@@ -1,17 +1,21 @@
 """Images a second, where several batches or numbers of streams were measured."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
-from mobilebench.reports.records.cell_key import CellKey
-from mobilebench.reports.tables.frames import MAIN, geometric_mean, newest, ok_rows, runtimes_of
+from mobilebench.reports.tables.frames import (
+    MAIN,
+    geometric_mean,
+    newest,
+    ok_rows,
+    runtimes_of,
+    setups,
+)
 from mobilebench.reports.tables.table import Table
 
 AT_ONCE = ("batch", "streams")
 """The axes along which a table or plot of throughput goes."""
-_PLACE = [name for name in CellKey.setup_names() if name not in AT_ONCE] + ["emulated"]
 
 
 def places_at_once(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -20,15 +24,10 @@ def places_at_once(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     An emulated device has none, for its speed is the emulator's.
     """
     rows = ok_rows(newest(frame)).dropna(subset="throughput_per_s")
-    rows = rows[~rows["emulated"].astype(bool)]
-    for values, alike in rows.groupby(_PLACE, sort=False):
-        if len(alike[list(AT_ONCE)].drop_duplicates()) < 2:
-            continue
-        shared: dict[str, Any] = dict.fromkeys(CellKey.names(), "")
-        shared |= dict.fromkeys(AT_ONCE, 1) | dict(zip(_PLACE, values, strict=True))
-        shared.pop("emulated")
-        order = ["macs", "variant", *AT_ONCE]
-        yield CellKey(**shared).place, alike.sort_values(order, kind="stable")
+    for setup, alike in setups(rows, along=AT_ONCE):
+        if not setup.emulated and len(alike[list(AT_ONCE)].drop_duplicates()) > 1:
+            order = ["macs", "variant", *AT_ONCE]
+            yield setup.title, alike.sort_values(order, kind="stable")
 
 
 def throughput_tables(frame: pd.DataFrame) -> list[Table]:

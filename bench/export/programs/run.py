@@ -234,20 +234,6 @@ class Model:
         return found
 
 
-def read_image(path: Path, task: str, wanted: dict[str, Any], dtype: str = "float32") -> bytes:
-    """Return an image file as the network's input.
-
-    That is normalised floats (1, channels, height, width), or, where the network takes uint8, the
-    pixels as they are, (1, height, width, channels).
-
-    A classifier is shown the centre, after the shorter side was resized if the manifest says so; a
-    detector all of it, stretched; a segmenter all of it in the upper left corner, on the mean
-    colour.
-    """
-    image = decoded(path, len(wanted["mean"]))
-    return normalised(resized(image, task, wanted), task, wanted, dtype, path)
-
-
 def decoded(path: Path, channels: int) -> Any:
     """Return Pillow's image of a file, upright, with so many channels."""
     try:
@@ -280,7 +266,12 @@ def resized(image: Any, task: str, wanted: dict[str, Any]) -> Any:
 
 
 def normalised(shown: Any, task: str, wanted: dict[str, Any], dtype: str, path: Path) -> bytes:
-    """Return the input that is made of what `resized` returns; `path` is named in a refusal."""
+    """Return the input that is made of what `resized` returns; `path` is named in a refusal.
+
+    That is normalised floats (1, channels, height, width), or, where the network takes uint8, the
+    pixels as they are, (1, height, width, channels). A classifier is shown the centre; a detector
+    all of it, stretched; a segmenter all of it in the upper left corner, on the mean colour.
+    """
     if task != "classify":
         return on_mean_colour(shown, wanted, dtype)
     from PIL import Image
@@ -418,11 +409,6 @@ def classify(outputs: list[Floats], manifest: dict[str, Any], top: int) -> list[
     return [{"class": index, "share": shares[index]} for index in best]
 
 
-def segment(outputs: list[Floats], manifest: dict[str, Any], top: int) -> list[Found]:
-    """Return the classes that cover most pixels."""
-    return covered(labelled(outputs, manifest), top)
-
-
 def labelled(outputs: list[Floats], manifest: dict[str, Any]) -> Any:
     """Return the class of each pixel (H, W) of the output."""
     (logits,) = shaped(outputs, manifest)
@@ -455,11 +441,6 @@ def enlarged(labels: Any, shown: tuple[int, ...], size: tuple[int, int]) -> Any:
     return labels[rows][:, columns]
 
 
-def detect(outputs: list[Floats], manifest: dict[str, Any], top: int) -> list[Found]:
-    """Return the best boxes, ymin, xmin, ymax and xmax in shares of the image's sides."""
-    return suppressed(*boxes_and_scores(outputs, manifest), top)
-
-
 def boxes_and_scores(outputs: list[Floats], manifest: dict[str, Any]) -> tuple[Any, Any]:
     """Return the box (anchors, 4) and the scores (anchors, classes) of every anchor.
 
@@ -477,7 +458,10 @@ def boxes_and_scores(outputs: list[Floats], manifest: dict[str, Any]) -> tuple[A
 
 
 def suppressed(boxes: Any, scores: Any, top: int) -> list[Found]:
-    """Return the best boxes of those that overlap no better one of their class too much."""
+    """Return the best boxes of those that overlap no better one of their class too much.
+
+    A box is ymin, xmin, ymax and xmax in shares of the image's sides.
+    """
     import numpy as np
 
     places, classes = np.nonzero(scores > SHOWN)

@@ -16,6 +16,7 @@ from PIL import Image
 from mobilebench.bench.accuracy.evaluation import preprocess_files
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.targets.toolchains.toolchain import find_toolchain
+from tests.bundles import shown_by
 from tests.datasets import structured_pixels
 
 TASKS = ("classify", "detect", "segment")
@@ -51,9 +52,9 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     spec.loader.exec_module(program)
 
     def shown(file: Path, task: str, how: Preprocessing) -> np.ndarray:
-        data: bytes = program.read_image(file, task, vars(how))
+        data = shown_by(program, file, task, vars(how))
         floats = np.frombuffer(data, np.float32).reshape(how.channels, how.height, how.width)
-        assert_same_pixels(program.read_image(file, task, vars(how), "uint8"), floats, how)
+        assert_same_pixels(shown_by(program, file, task, vars(how), "uint8"), floats, how)
         return floats
 
     return shown

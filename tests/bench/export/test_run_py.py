@@ -28,7 +28,7 @@ from mobilebench.bench.measure.inference import infer_on_device, workload_of
 from mobilebench.bench.models.class_names import usual_names
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.variant import parse_variant
-from tests.bundles import MISSING, export, flip
+from tests.bundles import MISSING, export, flip, shown_by
 from tests.datasets import save_checkpoint, structured_pixels
 
 
@@ -143,7 +143,7 @@ def test_its_pixels_match_the_suite_s(
     wanted |= {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
     flat = tmp_path / "flat.png"
     Image.new("RGB", (96, 64), (200, 100, 50)).save(flat)
-    shown = np.frombuffer(program.read_image(flat, task, wanted), np.float32).reshape(1, 3, 40, 48)
+    shown = np.frombuffer(shown_by(program, flat, task, wanted), np.float32).reshape(1, 3, 40, 48)
     whole = np.full((1, 40, 48, 3), (200, 100, 50), np.uint8)
     expected = normalised(whole, Preprocessing(**wanted))
     if task == "segment":
@@ -165,7 +165,8 @@ def test_it_finds_the_boxes_that_the_suite_finds(bundle: Path, tmp_path: Path, s
     anchors.astype("<f4").tofile(tmp_path / "anchors.bin")
     shapes = [{"shape": codes.shape}, {"shape": logits.shape}]
     outputs = [array("f", one.tobytes()) for one in (codes, logits)]
-    found = program.detect(outputs, {"anchors": "anchors.bin", "outputs": shapes}, 1000)
+    manifest = {"anchors": "anchors.bin", "outputs": shapes}
+    found = program.suppressed(*program.boxes_and_scores(outputs, manifest), 1000)
     assert [one["class"] for one in found] == expected.classes.tolist()
     np.testing.assert_allclose([one["box"] for one in found], expected.boxes, atol=1e-5)
     np.testing.assert_allclose([one["share"] for one in found], expected.scores, rtol=1e-5)
@@ -367,7 +368,7 @@ def test_a_single_logit_tells_two_classes_apart(tmp_path: Path) -> None:
     assert [one["class"] for one in found] == [1, 0]
     assert found[0]["share"] == pytest.approx(1 / (1 + np.exp(-0.4)))
     manifest = {"outputs": [{"shape": [1, 1, 2, 2]}]}
-    shares = program.segment([array("f", [-1, 2, -0.5, -3])], manifest, 5)
+    shares = program.covered(program.labelled([array("f", [-1, 2, -0.5, -3])], manifest), 5)
     assert shares == [{"class": 0, "share": 0.75}, {"class": 1, "share": 0.25}]
 
 
