@@ -10,10 +10,14 @@ def cpu_model(cpuinfo: str) -> str:
     """Return the processor's name from a text of /proc/cpuinfo.
 
     x86 names its model; an Arm kernel lists each core's implementer and part, and a board its name.
+    A hypervisor may hide an x86's model: several generations then share a name such as "AMD EPYC",
+    and their family and model, as numbers, tell them apart.
     """
     fields = fields_of(cpuinfo)
-    if "model name" in fields:
-        return fields["model name"]
+    if (name := fields.get("model name")) is not None:
+        family, model = fields.get("cpu family"), fields.get("model")
+        hidden = not re.search(r"\d{3}", re.sub("@.*", "", name))
+        return f"{name} (family {family}, model {model})" if hidden and family and model else name
     implementers = re.findall(r"^CPU implementer\s*:\s*(\S+)", cpuinfo, re.M)
     parts = re.findall(r"^CPU part\s*:\s*(\S+)", cpuinfo, re.M)
     kinds = Counter(zip(implementers, parts, strict=False))

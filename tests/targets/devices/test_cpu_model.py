@@ -24,6 +24,14 @@ TLB size\t: 2560 4K pages
 power management:
 
 """
+
+
+def hidden(name: str) -> str:
+    """A processor's text where the hypervisor shows such a name."""
+    text = EPYC.replace("AMD EPYC 7763 64-Core Processor", name)
+    return text.replace("model\t\t: 1\n", "model\t\t: 17\n")
+
+
 ARM_CORE = """\
 processor\t: {number}
 BogoMIPS\t: {speed}
@@ -109,6 +117,12 @@ STATE = DeviceState(
     ("cpuinfo", "model"),
     [
         (EPYC + EPYC, "AMD EPYC 7763 64-Core Processor"),
+        (hidden("AMD EPYC"), "AMD EPYC (family 25, model 17)"),
+        (
+            hidden("Intel(R) Xeon(R) CPU @ 2.20GHz"),
+            "Intel(R) Xeon(R) CPU @ 2.20GHz (family 25, model 17)",
+        ),
+        (hidden("Intel(R) Core(TM) i7-1185G7 @ 3.00GHz"), "Intel(R) Core(TM) i7-1185G7 @ 3.00GHz"),
         (RASPBERRY_PI_4, "Raspberry Pi 4 Model B Rev 1.4 (4 x Cortex-A72)"),
         (RASPBERRY_PI_5, "Raspberry Pi 5 Model B Rev 1.0 (4 x Cortex-A76)"),
         (
@@ -125,6 +139,9 @@ STATE = DeviceState(
     ],
     ids=[
         "x86",
+        "x86 whose model the hypervisor hides",
+        "a clock is no model",
+        "a model beside a clock",
         "Raspberry Pi 4",
         "Raspberry Pi 5",
         "Snapdragon 855",
