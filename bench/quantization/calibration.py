@@ -15,7 +15,7 @@ from mobilebench.bench.models.class_names import usual_names
 from mobilebench.bench.models.onnx_network import OTHER, Network, OnnxNetwork, in_layout
 from mobilebench.bench.models.outputs import Floats, seeded_inputs
 from mobilebench.bench.models.preprocessing import Preprocessing
-from mobilebench.bench.models.variant import CLASSES, CLASSIFY, MAX_CLASSES
+from mobilebench.bench.models.variant import CLASSES, CLASSIFY, DETECT, MAX_CLASSES, SEGMENT
 from mobilebench.targets.errors import BenchError
 
 LEAST_IMAGES, MOST_IMAGES = 10, 100
@@ -29,6 +29,7 @@ class Calibration:
     name: str = "seeded noise"  # what reports call it
     files: tuple[Path, ...] = ()
     sha256: str = ""  # of the images
+    labelled_for: str = ""  # the task of their labels, where they have some
 
     def inputs(self, variant: Network, preprocessing: Preprocessing) -> Iterator[Floats]:
         """Yield inputs (1, 3, H, W), preprocessed as those of an evaluation are."""
@@ -54,6 +55,12 @@ class Calibration:
             raise BenchError(
                 f"calibration {self.name}: {variant.name} takes {variant.input_shape}, and how "
                 "images become that is not known; leave out --calibration"
+            )
+        if self.labelled_for not in ("", variant.task):
+            raise BenchError(
+                f"calibration {self.name}: its labels are for the task {self.labelled_for!r}, and "
+                f"{variant.name} is for {variant.task!r}; give data of that task, or a directory "
+                "of images alone"
             )
         check_files(variant.task, self.files, preprocessing)
 
@@ -88,7 +95,8 @@ def read_calibration(path: Path) -> Calibration:
     for file in taken:
         digest.update(check.read(file))
     directory = path if path.is_dir() else path.parent
-    return Calibration(directory.resolve().name, taken, digest.hexdigest())
+    name = directory.resolve().name
+    return Calibration(name, taken, digest.hexdigest(), _labelled_for(path))
 
 
 def images_named(path: Path, what: str) -> tuple[Path, ...]:
@@ -98,13 +106,12 @@ def images_named(path: Path, what: str) -> tuple[Path, ...]:
     """
     if not path.exists():
         raise BenchError(f"{what} {path}: no such file or directory")
-    if path.suffix.lower() == ".json":
+    task = _labelled_for(path)
+    if task == DETECT:
         return coco.read_files(path)
-    lists = (path / voc.MASKS, path / voc.SPLIT)
-    if path.name == voc.MASKS or any(map(Path.is_file, lists)) or _is_split(path):
+    if task == SEGMENT:
         return voc.read_files(path)
-    listed = any((path / name).is_file() for name in labels.LISTS)
-    if path.suffix.lower() in {".csv", ".tsv", ".txt"} or listed:
+    if task == CLASSIFY:
         return labels.read(path, MAX_CLASSES, usual_names(CLASSIFY, CLASSES[CLASSIFY])).files
     if not path.is_dir():
         raise BenchError(
@@ -113,6 +120,17 @@ def images_named(path: Path, what: str) -> tuple[Path, ...]:
     photos = path / VOC_IMAGES
     below = photos if photos.is_dir() else path
     return tuple(photos_among(below, tuple(images_below(below))))
+
+
+def _labelled_for(path: Path) -> str:
+    """Return the task in whose format of `--data` a path is; of images alone an empty text."""
+    if path.suffix.lower() == ".json":
+        return DETECT
+    lists = (path / voc.MASKS, path / voc.SPLIT)
+    if path.name == voc.MASKS or any(map(Path.is_file, lists)) or _is_split(path):
+        return SEGMENT
+    listed = any((path / name).is_file() for name in labels.LISTS)
+    return CLASSIFY if listed or path.suffix.lower() in {".csv", ".tsv", ".txt"} else ""
 
 
 def _is_split(path: Path) -> bool:

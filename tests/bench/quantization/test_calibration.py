@@ -1,4 +1,6 @@
+import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +164,24 @@ def test_images_are_nothing_for_a_network_that_takes_none(images: Path, tmp_path
     network = read_network(path, None, tmp_path)
     with pytest.raises(BenchError, match=r"calibration photos: net takes \(1, 7\), and how images"):
         read_calibration(images).check_shown_to(network, Weights().preprocessing(network))
+
+
+def test_images_labelled_for_another_task_are_refused(images: Path) -> None:
+    names = [str(file.relative_to(images)) for file in sorted(images.rglob("*.png"))]
+    classes = images / "few.csv"
+    classes.write_text("".join(f"{name},1\n" for name in names))
+    boxes = images / "boxes.json"
+    files = [{"id": number, "file_name": name} for number, name in enumerate(names)]
+    box = {"id": 1, "image_id": 0, "category_id": 1, "bbox": [1, 1, 5, 5]}
+    person = {"id": 1, "name": "person"}
+    boxes.write_text(json.dumps({"images": files, "annotations": [box], "categories": [person]}))
+    tasks = {classes: TINY, boxes: parse_variant("ssdlite_mobilenet_v2_0.35_32")}
+    for path, own in tasks.items():
+        for network in tasks.values():
+            refused = f"calibration photos: its labels are for .*, and {network.name} is for"
+            wrong = network is not own
+            with pytest.raises(BenchError, match=refused) if wrong else nullcontext():
+                read_calibration(path).check_shown_to(network, Weights().preprocessing(network))
 
 
 def test_a_list_names_its_images(images: Path) -> None:
