@@ -39,6 +39,7 @@ from mobilebench.schedules.passes.skip_padding import SkipPadding
 from mobilebench.schedules.passes.split_borders import SplitBorders
 from mobilebench.schedules.passes.split_concat import SplitConcat
 from mobilebench.schedules.passes.store_half import StoreHalf
+from mobilebench.schedules.passes.sums_in_registers import CONFIG, SumsInRegisters
 from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
 from mobilebench.targets.catalog.target import Target
 
@@ -103,6 +104,7 @@ def cpu_passes(
         relax.transform.RemovePurityChecking(),
         relax.transform.CallTIRRewrite(),
         flat_buffers(),
+        SumsInRegisters(),
         PlanArena(machine),
         PoolParams(),
         *([RepeatImages(team, batch)] if batch > 1 else []),
@@ -188,7 +190,8 @@ def build(planned: tvm.IRModule, tvm_target: Any, *, dump: IRDump | None = None)
     """
     passes = dump.after_each(vm_passes()) if dump else vm_passes()
     pipeline = tvm.transform.Sequential(passes)
-    with compact_kernels() as sources:
+    config = {} if isinstance(machine_of(tvm_target), Gpu) else CONFIG
+    with compact_kernels() as sources, tvm.transform.PassContext(config=config):
         executable = relax.build(planned, tvm_target, relax_pipeline=pipeline)
     if dump:
         dump.write_code(executable, sources)
@@ -237,4 +240,5 @@ def build_loops(flat: Any, tvm_target: Any) -> Any:
         return tvm.compile(tvm.IRModule({KERNEL: flat}), tvm_target)
     threads = machine.threads
     kernel = tvm.IRModule({PART: share(flat, threads)} if threads > 1 else {KERNEL: unshared(flat)})
-    return tvm.compile(kernel, tvm_target)
+    with tvm.transform.PassContext(config=CONFIG):
+        return tvm.compile(tvm.transform.Sequential([SumsInRegisters()])(kernel), tvm_target)

@@ -36,7 +36,8 @@ from mobilebench.schedules.templates.cpu.finish_tile import finish_tile
 
 _LATENCY = 4.0  # cycles of a multiply-add; two are issued in each
 _STRIP_CYCLES = 4.0  # of a row's share of a cache line that is visited again
-_SLOT_CYCLES = 0.2  # of a load beside multiply-adds, on narrow cores
+SLOT_CYCLES = 0.2  # of a load beside multiply-adds, on narrow cores
+_LOADED_IN_PAIRS = 1024  # bytes from one load to another that LLVM makes pairs of loads for
 _PAIR_REGISTERS = 3  # more for products that are yet to be added
 _LANE_REGISTERS = 2  # more in half precision, whose lanes lie in the first registers only
 _HALF_REGISTERS = 7  # more for halves of words, and their products
@@ -78,7 +79,8 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
     for panels in range(1, min(shape[1], 6) + 1):
         for rows in range(1, min(machine.registers, shape[0], 28) + 1):
             values = rows if _steps(shape, rows, machine) > 1 else 1
-            needed = rows * panels + panels + values + _more_registers(panels, dot, machine)
+            more = _more_registers(panels, inputs, dot, machine)
+            needed = rows * panels + panels + values + more
             if needed > machine.registers or values > _most_values(machine):
                 continue
             chunks = ceil(shape[0] / rows) if by_rows else ceil(shape[1] / panels)
@@ -254,7 +256,7 @@ def _cycles(shape: tuple[int, int, int], tile: Tile, machine: Machine, dot: str)
         streaming += tile.rows * _STRIP_CYCLES / inputs
     cycles = max(arithmetic, loads, streaming)
     if machine.by_lane:
-        cycles += _SLOT_CYCLES * loads
+        cycles += SLOT_CYCLES * loads
     pixel_tiles, panel_tiles = -(-pixels // tile.rows), -(-panels // tile.panels)
     # A tile cut off at both edges is computed under conditions that cost about half of the speed.
     ragged_pixels, ragged_panels = pixels % tile.rows > 0, panels % tile.panels > 0
@@ -264,17 +266,20 @@ def _cycles(shape: tuple[int, int, int], tile: Tile, machine: Machine, dot: str)
     return pixel_tiles * panel_tiles * cycles * ragged
 
 
-def _more_registers(panels: int, dot: str, machine: Machine) -> int:
+def _more_registers(panels: int, inputs: int, dot: str, machine: Machine) -> int:
     """Return how many registers are needed beside sums, values and weights.
 
     For products of bytes before they are added, or where not every register has lanes to multiply
-    by.
+    by; and on Arm for each panel's next weights, which are loaded together with those at hand
+    unless panels lie too far from each other.
     """
     if dot == SMULL:
         return _HALF_REGISTERS + panels
     if dot == PAIRS:
         return _PAIR_REGISTERS
-    return _LANE_REGISTERS if machine.float_bytes == HALF_BYTES else 0
+    near = machine.by_lane and panels > 1 and inputs * machine.vector_bytes < _LOADED_IN_PAIRS
+    lanes = _LANE_REGISTERS if machine.float_bytes == HALF_BYTES else 0
+    return lanes + panels * near
 
 
 def _most_values(machine: Machine) -> int:

@@ -43,7 +43,10 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
     for wide in range(1, min(panels, 4) + 1):
         for columns in range(2, min((machine.registers - wide - 1) // wide, width, 16) + 1):
             steps = -(-width // columns) * -(-panels // wide)
-            found.append((steps * max(columns * wide / 2, 4.0), -wide, columns))
+            cycles = max(columns * wide / 2, 4.0)
+            if machine.by_lane:  # a narrow core
+                cycles += pointwise.SLOT_CYCLES * (columns + wide) / 2
+            found.append((steps * cycles, -wide, columns))
     return [Tile(columns, -wide) for _, wide, columns in sorted(found)[:12]]
 
 
