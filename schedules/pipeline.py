@@ -39,7 +39,7 @@ from mobilebench.schedules.passes.skip_padding import SkipPadding
 from mobilebench.schedules.passes.split_borders import SplitBorders
 from mobilebench.schedules.passes.split_concat import SplitConcat
 from mobilebench.schedules.passes.store_half import StoreHalf
-from mobilebench.schedules.passes.sums_in_registers import CONFIG, SumsInRegisters
+from mobilebench.schedules.passes.sums_in_registers import TIR_PIPELINE
 from mobilebench.schedules.precision import FLOAT16, FLOAT32, INT8
 from mobilebench.targets.catalog.target import Target
 
@@ -104,7 +104,6 @@ def cpu_passes(
         relax.transform.RemovePurityChecking(),
         relax.transform.CallTIRRewrite(),
         flat_buffers(),
-        SumsInRegisters(),
         PlanArena(machine),
         PoolParams(),
         *([RepeatImages(team, batch)] if batch > 1 else []),
@@ -190,9 +189,9 @@ def build(planned: tvm.IRModule, tvm_target: Any, *, dump: IRDump | None = None)
     """
     passes = dump.after_each(vm_passes()) if dump else vm_passes()
     pipeline = tvm.transform.Sequential(passes)
-    config = {} if isinstance(machine_of(tvm_target), Gpu) else CONFIG
-    with compact_kernels() as sources, tvm.transform.PassContext(config=config):
-        executable = relax.build(planned, tvm_target, relax_pipeline=pipeline)
+    kernels = "default" if isinstance(machine_of(tvm_target), Gpu) else TIR_PIPELINE
+    with compact_kernels() as sources:
+        executable = relax.build(planned, tvm_target, relax_pipeline=pipeline, tir_pipeline=kernels)
     if dump:
         dump.write_code(executable, sources)
     return executable
@@ -240,5 +239,4 @@ def build_loops(flat: Any, tvm_target: Any) -> Any:
         return tvm.compile(tvm.IRModule({KERNEL: flat}), tvm_target)
     threads = machine.threads
     kernel = tvm.IRModule({PART: share(flat, threads)} if threads > 1 else {KERNEL: unshared(flat)})
-    with tvm.transform.PassContext(config=CONFIG):
-        return tvm.compile(tvm.transform.Sequential([SumsInRegisters()])(kernel), tvm_target)
+    return tvm.compile(kernel, tvm_target, tir_pipeline=TIR_PIPELINE)

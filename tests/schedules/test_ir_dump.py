@@ -26,8 +26,7 @@ CPU_STEPS = [
     *("explicit_loops", "skip_padding", "integer_clamp", "saturate_bytes", "dot_products"),
     *("split_borders", "convert_ssa", "fuse_blocks"),
     *("rewrite_dataflow_reshape", "to_non_dataflow", "remove_purity_checking"),
-    *("call_tir_rewrite", "flat_buffers", "sums_in_registers"),
-    *("plan_arena", "pool_params", "share_network"),
+    *("call_tir_rewrite", "flat_buffers", "plan_arena", "pool_params", "share_network"),
     *("lower_alloc_tensor", "kill_after_last_use", "lower_runtime_builtin", "compute_prim_value"),
     *("vm_shape_lower", "attach_global_symbol"),
 ]

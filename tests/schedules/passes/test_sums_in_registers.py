@@ -3,8 +3,6 @@ from typing import Any
 
 import pytest
 
-from tests.schedules.passes.run_pass import run_pass
-
 ALLOCATES = "TVMBackendAllocWorkspace"
 
 
@@ -25,14 +23,9 @@ def code(module: Any) -> str:
     """Return what LLVM makes of a kernel, as text."""
     import tvm
 
-    from mobilebench.schedules.passes.explicit_loops import explicit_loops
-    from mobilebench.schedules.passes.flat_buffers import flat_buffers
-    from mobilebench.schedules.passes.sums_in_registers import CONFIG, SumsInRegisters
+    from mobilebench.schedules.passes.sums_in_registers import TIR_PIPELINE
 
-    for one in (explicit_loops(), flat_buffers(), SumsInRegisters()):
-        module = run_pass(one, module)
-    with tvm.transform.PassContext(config=CONFIG):
-        text: str = tvm.compile(module, "llvm").mod.inspect_source("ll")
+    text: str = tvm.compile(module, "llvm", tir_pipeline=TIR_PIPELINE).mod.inspect_source("ll")
     return text
 
 
