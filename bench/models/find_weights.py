@@ -229,6 +229,7 @@ def _declared_by_hub(weights: Weights, naming: Naming, *, segments: bool) -> Wei
         return weights
     declared = {name: value for name, value in asdict(hub).items() if value is not None}
     declared.pop("drops_background")
+    declared["remarks"] = (*weights.remarks, *hub.remarks)
     return replace(weights, **declared)
 
 

@@ -5,13 +5,13 @@ transformers; `pretrained_cfg` of timm.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mobilebench.bench.models.architecture import Architecture, Padding
-from mobilebench.bench.models.variant import TIMM_NAMES
+from mobilebench.bench.models.architecture import Architecture, Padding, round_channels
+from mobilebench.bench.models.variant import OUTPUT_STRIDES, TIMM_NAMES
 from mobilebench.targets.errors import BenchError
 
 CONFIG = "config.json"
@@ -22,7 +22,12 @@ _FAMILIES = {"mobilenet_v2": ("mobilenet_v2", "deeplabv3_mobilenet_v2")}
 _HEAD = "segmentation_head."
 _BACKGROUND = "background"
 
-Triple = tuple[float, float, float]
+_CHANNELS = (32, 16, 24, 32, 64, 96, 160, 320)  # of the stem and each stage, at width 1
+_TO_ONNX = "export it to ONNX and give it by --model"
+_RGB = ("red", "green", "blue")
+_HEADLESS = "MobileNetV2Model"
+
+Values = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,11 @@ class HubNetwork:
     resize: int | None = None  # pixels of an image's shorter side
     padding: Padding = "symmetric"
     batch_norm_epsilon: float = 1e-5
-    mean: Triple | None = None
-    std: Triple | None = None
+    mean: Values | None = None  # of each channel
+    std: Values | None = None
     class_names: tuple[str, ...] = ()  # without the background of 1001 classes
     drops_background: bool = False
+    remarks: tuple[str, ...] = ()  # where images are prepared otherwise than here
 
 
 def weights_in(folder: Path) -> Path:
@@ -132,12 +138,14 @@ def _transformers(config: dict[str, Any], processor: dict[str, Any], segments: b
     kind = config["model_type"]
     if kind not in _FAMILIES:
         raise BenchError(f"declares a {kind}; of the hub's networks mobilenet_v2 can be read")
-    if config.get("hidden_act", "relu6") != "relu6":
-        raise BenchError(f"declares the activation {config['hidden_act']}; known is relu6")
     stride = int(config.get("output_stride", 32))
-    if stride not in ((8, 16) if segments else (32,)):
-        needed = "8 or 16 for a segmenter" if segments else "32 for a classifier"
-        raise BenchError(f"declares an output stride of {stride}; known is {needed}")
+    if problem := next(_unlike(config, stride, segments), ""):
+        raise BenchError(f"declares {problem}, which no variant here has; {_TO_ONNX}")
+    if processor.get("do_flip_channel_order"):
+        raise BenchError(
+            "comes with a processor that shows blue before red; "
+            "see that it is shown red, green and blue"
+        )
     names = _class_names(config)
     resolution, resize = _sizes(config, processor)
     mean, std = _normalisation(processor)
@@ -148,7 +156,7 @@ def _transformers(config: dict[str, Any], processor: dict[str, Any], segments: b
         width_multiplier=float(config.get("depth_multiplier", 1.0)),  # of channels, in TensorFlow
         expansion_factor=int(config.get("expand_ratio", 6)),
         output_stride=stride if segments else None,
-        channel_divisor=int(config.get("depth_divisible_by", 8)),
+        channel_divisor=_divisor(config),
         resolution=resolution,
         resize=None if segments else resize,
         padding="same" if config.get("tf_padding", True) else "symmetric",
@@ -157,7 +165,57 @@ def _transformers(config: dict[str, Any], processor: dict[str, Any], segments: b
         std=std,
         class_names=named[drops:],
         drops_background=drops,
+        remarks=tuple(_remarks(processor)) if not segments else (),
     )
+
+
+def _unlike(config: dict[str, Any], stride: int, segments: bool) -> Iterator[str]:
+    """Yield what a network of transformers has otherwise than all variants, whatever their names.
+
+    Source: `apply_depth_multiplier`, which rounds to whole numbers before it rounds to multiples,
+    and `MobileNetV2Stem`, which adds no shortcut.
+    """
+    width, divisor = float(config.get("depth_multiplier", 1.0)), _divisor(config)
+    expansion, least = float(config.get("expand_ratio", 6)), int(config.get("min_depth", 8))
+    if _HEADLESS in (config.get("architectures") or ()):
+        yield f"a network without a head ({_HEADLESS})"
+    if config.get("hidden_act", "relu6") != "relu6":
+        yield f"the activation {config['hidden_act']} (hidden_act) and not relu6"
+    if stride not in (OUTPUT_STRIDES if segments else (32,)):
+        yield f"an output stride of {stride} for a {'segmenter' if segments else 'classifier'}"
+    if not config.get("first_layer_is_expansion", True):
+        yield "an expansion in its first block (first_layer_is_expansion)"
+    if not (segments or config.get("finegrained_output", True)) and width < 1:
+        yield f"a last layer that shrinks by {width} too (finegrained_output)"
+    if expansion != int(expansion) or expansion < 2:
+        yield f"the expansion factor {expansion} (expand_ratio)"
+    theirs = [
+        max(least, round_channels(round(channels * width), divisor)) for channels in _CHANNELS
+    ]
+    if theirs != [round_channels(channels * width, divisor) for channels in _CHANNELS]:
+        yield f"channels that are rounded otherwise at the width multiplier {width}"
+    wide = [round(one * expansion) for one in theirs[1:]]
+    if wide != [max(least, round_channels(one, divisor)) for one in wide]:
+        yield f"expansions that are rounded to multiples of {divisor}"
+    if theirs[0] == theirs[1]:
+        yield f"no shortcut in its first block, of {theirs[0]} channels"
+
+
+def _divisor(config: dict[str, Any]) -> int:
+    return int(config.get("depth_divisible_by", 8))
+
+
+def _remarks(processor: dict[str, Any]) -> Iterator[str]:
+    size = processor.get("size")
+    if (
+        processor.get("do_resize", True)
+        and isinstance(size, dict)
+        and {"height", "width"} <= {*size}
+    ):
+        yield (
+            f"its image processor squeezes images to {size['height']}x{size['width']}; here their "
+            "sides keep their proportion, and the centre is cut out"
+        )
 
 
 def _timm(config: dict[str, Any]) -> HubNetwork:
@@ -174,8 +232,8 @@ def _timm(config: dict[str, Any]) -> HubNetwork:
         depth_multiplier=depth,
         resolution=resolution,
         resize=int(resolution / share) if resolution and share else None,
-        mean=_triple(declared["mean"]) if declared.get("mean") else None,
-        std=_triple(declared["std"]) if declared.get("std") else None,
+        mean=_values(declared["mean"]) if declared.get("mean") else None,
+        std=_values(declared["std"]) if declared.get("std") else None,
     )
 
 
@@ -190,32 +248,44 @@ def _are_named(names: tuple[str, ...]) -> bool:
 
 
 def _sizes(config: dict[str, Any], processor: dict[str, Any]) -> tuple[int | None, int | None]:
-    """Return the input's resolution, and to what an image's shorter side is resized before."""
-    resolution = config.get("image_size")
+    """Return the input's resolution, and to what an image's shorter side is resized before.
+
+    None is a resolution of two different sides, which a variant's name has to say.
+    """
+    resolution = _sides(config.get("image_size"))
     if processor.get("do_center_crop") and (crop := processor.get("crop_size")):
-        resolution = crop["height"] if isinstance(crop, dict) else crop
-    resize, size = None, processor.get("size")
+        resolution = _sides(crop)
+    size, resize = processor.get("size"), None
     if processor.get("do_resize", True) and size:
-        resize = size.get("shortest_edge", size.get("height")) if isinstance(size, dict) else size
-    return None if resolution is None else int(resolution), None if resize is None else int(resize)
+        shortest = size.get("shortest_edge") if isinstance(size, dict) else size
+        resize = int(shortest) if shortest else min(_sides(size))
+    return (resolution[0] if len(set(resolution)) == 1 else None), resize
 
 
-def _normalisation(processor: dict[str, Any]) -> tuple[Triple | None, Triple | None]:
+def _sides(size: Any) -> tuple[int, ...]:
+    """Return height and width, or both as one, as configurations write them; empty for None."""
+    if isinstance(size, dict):
+        size = [size[name] for name in ("height", "width")]
+    return tuple(map(int, size)) if isinstance(size, list) else () if size is None else (int(size),)
+
+
+def _normalisation(processor: dict[str, Any]) -> tuple[Values | None, Values | None]:
     """Return mean and deviation of pixels 0..1; none if nothing is declared."""
     if not processor:
         return None, None
     whole = 255 * float(processor.get("rescale_factor", 1 / 255))
     if not processor.get("do_rescale", True):
         whole = 255.0
-    normalises = processor.get("do_normalize", True)
-    mean = _triple(processor["image_mean"]) if normalises else (0.0, 0.0, 0.0)
-    std = _triple(processor["image_std"]) if normalises else (1.0, 1.0, 1.0)
-    return _triple([one / whole for one in mean]), _triple([one / whole for one in std])
+    mean, std = processor.get("image_mean"), processor.get("image_std")
+    if not processor.get("do_normalize", True):
+        mean, std = [0.0] * len(mean or _RGB), [1.0] * len(std or _RGB)
+    elif mean is None or std is None:
+        raise ValueError("no image_mean or image_std")
+    return _values(one / whole for one in mean), _values(one / whole for one in std)
 
 
-def _triple(values: Any) -> Triple:
-    red, green, blue = (round(float(one), 12) for one in values)
-    return red, green, blue
+def _values(values: Iterable[Any]) -> Values:
+    return tuple(round(float(one), 12) for one in values)
 
 
 def _json(path: Path) -> dict[str, Any]:
