@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from mobilebench.bench.cache import file_sha256
+from mobilebench.bench.models.onnx_float32 import has_doubles, in_float32
 from mobilebench.bench.models.onnx_in_pytorch.network import name_of
 from mobilebench.bench.models.onnx_network import Shape
+from mobilebench.bench.models.onnx_quantized import check_quantized, in_qdq
 from mobilebench.bench.wrong_file import what_is_said
 from mobilebench.targets.errors import BenchError
 
@@ -31,6 +33,8 @@ _IR_VERSION = b"\x08"  # what an ONNX file begins with
 
 def read_model(path: Path) -> tuple[Any, str]:
     """Return an ONNX model with its external data, and the SHA-256 of all of it.
+
+    Double precision becomes float32, and operators on whole numbers those of the QDQ format.
 
     Raises BenchError for what is no ONNX file, for one that is incomplete or too old, and for
     operators that are not ONNX's own.
@@ -64,12 +68,13 @@ def read_model(path: Path) -> tuple[Any, str]:
         )
     if model.graph.sparse_initializer:
         raise BenchError(f"model {path}: has sparse weights; export it with dense ones")
+    check_quantized(model, path)
     _check_opset(model, path)
     sha256 = _load_external(model, path)
     _check_float32(model, path)
     _check_inference(model, path)
     _check_graph(model, path)
-    return model, sha256
+    return in_qdq(in_float32(model) if has_doubles(model) else model), sha256
 
 
 def input_shape_of(model: Any, given: Shape | None, path: Path) -> tuple[Any, Shape]:
