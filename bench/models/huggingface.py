@@ -4,19 +4,24 @@ Source: `configuration_mobilenet_v2.py`, `modeling_mobilenet_v2.py` and the imag
 transformers; `pretrained_cfg` of timm.
 """
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mobilebench.bench.models.architecture import Architecture, Padding, round_channels
+from mobilebench.bench.models.hub_images import (
+    CONFIG,
+    HubImages,
+    as_values,
+    read_images,
+    read_json,
+)
 from mobilebench.bench.models.variant import OUTPUT_STRIDES, TIMM_NAMES
 from mobilebench.targets.errors import BenchError
 
-CONFIG = "config.json"
-_PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 _FILES = ("model.safetensors", "pytorch_model.bin")
+ONNX_FILE = "model.onnx"  # as Optimum calls what it exports
 _INDEX = ".index.json"
 _FAMILIES = {"mobilenet_v2": ("mobilenet_v2", "deeplabv3_mobilenet_v2")}
 _HEAD = "segmentation_head."
@@ -24,10 +29,7 @@ _BACKGROUND = "background"
 
 _CHANNELS = (32, 16, 24, 32, 64, 96, 160, 320)  # of the stem and each stage, at width 1
 _TO_ONNX = "export it to ONNX and give it by --model"
-_RGB = ("red", "green", "blue")
 _HEADLESS = "MobileNetV2Model"
-
-Values = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class HubNetwork:
     resize: int | None = None  # pixels of an image's shorter side
     padding: Padding = "symmetric"
     batch_norm_epsilon: float = 1e-5
-    mean: Values | None = None  # of each channel
-    std: Values | None = None
+    mean: tuple[float, ...] | None = None  # of each channel
+    std: tuple[float, ...] | None = None
     class_names: tuple[str, ...] = ()  # without the background of 1001 classes
     drops_background: bool = False
     remarks: tuple[str, ...] = ()  # where images are prepared otherwise than here
@@ -66,6 +68,8 @@ def weights_in(folder: Path) -> Path:
             f"checkpoint {folder}: is a TensorFlow SavedModel; give the Keras file or the "
             "checkpoint that it was made from"
         )
+    if next(folder.glob("*.onnx"), None):
+        raise BenchError(f"checkpoint {folder}: is a folder with an ONNX file; give it by --model")
     raise BenchError(
         f"checkpoint {folder}: is a folder without {' or '.join(_FILES)}; give the file that has "
         "the weights"
@@ -75,7 +79,8 @@ def weights_in(folder: Path) -> Path:
 def name_of(path: Path) -> str:
     """Return what to call weights whose file is named like every other; the hub's own name."""
     folder = path.parent
-    if path.name not in _FILES or not folder.name:
+    exported = path.name == ONNX_FILE and (folder / CONFIG).is_file()
+    if not (path.name in _FILES or exported) or not folder.name:
         return path.name
     if folder.parent.name == "snapshots":  # of the hub's cache: models--OWNER--NAME/snapshots/HASH
         return folder.parent.parent.name.split("--")[-1]
@@ -91,16 +96,12 @@ def read_hub_network(path: Path, *, segments: bool) -> HubNetwork | None:
     config_path = path.parent / CONFIG
     if not config_path.is_file():
         return None
-    config = _json(config_path)
+    config = read_json(config_path)
     try:
         if isinstance(config.get("pretrained_cfg"), dict):
             return _timm(config)
         if "model_type" in config:
-            processor = next(
-                (_json(path.parent / one) for one in _PROCESSORS if (path.parent / one).is_file()),
-                {},
-            )
-            return _transformers(config, processor.get("image_processor", processor), segments)
+            return _transformers(config, read_images(path.parent, config), segments)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise BenchError(
             f"checkpoint {path}: {CONFIG} or what lies beside it has a value that is not "
@@ -134,38 +135,32 @@ HUB_SEGMENTS = f"{_HEAD}classifier.convolution"
 HUB_HEAD_EPSILON = 1e-5  # of the head's batch norms, whatever the config says of the others
 
 
-def _transformers(config: dict[str, Any], processor: dict[str, Any], segments: bool) -> HubNetwork:
+def _transformers(config: dict[str, Any], images: HubImages, segments: bool) -> HubNetwork:
     kind = config["model_type"]
     if kind not in _FAMILIES:
         raise BenchError(f"declares a {kind}; of the hub's networks mobilenet_v2 can be read")
     stride = int(config.get("output_stride", 32))
     if problem := next(_unlike(config, stride, segments), ""):
         raise BenchError(f"declares {problem}, which no variant here has; {_TO_ONNX}")
-    if processor.get("do_flip_channel_order"):
-        raise BenchError(
-            "comes with a processor that shows blue before red; "
-            "see that it is shown red, green and blue"
-        )
-    names = _class_names(config)
-    resolution, resize = _sizes(config, processor)
-    mean, std = _normalisation(processor)
-    named = names if _are_named(names) else ()
-    drops = not segments and len(names) == 1001 and (not named or names[0].lower() == _BACKGROUND)
+    named = images.class_names
+    drops = (
+        not segments and images.classes == 1001 and (not named or named[0].lower() == _BACKGROUND)
+    )
     return HubNetwork(
         architecture=_FAMILIES[kind][segments],
         width_multiplier=float(config.get("depth_multiplier", 1.0)),  # of channels, in TensorFlow
         expansion_factor=int(config.get("expand_ratio", 6)),
         output_stride=stride if segments else None,
         channel_divisor=_divisor(config),
-        resolution=resolution,
-        resize=None if segments else resize,
+        resolution=images.side,
+        resize=None if segments else images.resize,
         padding="same" if config.get("tf_padding", True) else "symmetric",
         batch_norm_epsilon=float(config.get("layer_norm_eps", 1e-3)),
-        mean=mean,
-        std=std,
+        mean=images.mean,
+        std=images.std,
         class_names=named[drops:],
         drops_background=drops,
-        remarks=tuple(_remarks(processor)) if not segments else (),
+        remarks=() if segments else images.remarks,
     )
 
 
@@ -205,19 +200,6 @@ def _divisor(config: dict[str, Any]) -> int:
     return int(config.get("depth_divisible_by", 8))
 
 
-def _remarks(processor: dict[str, Any]) -> Iterator[str]:
-    size = processor.get("size")
-    if (
-        processor.get("do_resize", True)
-        and isinstance(size, dict)
-        and {"height", "width"} <= {*size}
-    ):
-        yield (
-            f"its image processor squeezes images to {size['height']}x{size['width']}; here their "
-            "sides keep their proportion, and the centre is cut out"
-        )
-
-
 def _timm(config: dict[str, Any]) -> HubNetwork:
     name, declared = str(config.get("architecture", "")), config["pretrained_cfg"]
     if name not in TIMM_NAMES:
@@ -232,67 +214,6 @@ def _timm(config: dict[str, Any]) -> HubNetwork:
         depth_multiplier=depth,
         resolution=resolution,
         resize=int(resolution / share) if resolution and share else None,
-        mean=_values(declared["mean"]) if declared.get("mean") else None,
-        std=_values(declared["std"]) if declared.get("std") else None,
+        mean=as_values(declared["mean"]) if declared.get("mean") else None,
+        std=as_values(declared["std"]) if declared.get("std") else None,
     )
-
-
-def _class_names(config: dict[str, Any]) -> tuple[str, ...]:
-    names = {int(index): str(name) for index, name in (config.get("id2label") or {}).items()}
-    return tuple(names[index] for index in sorted(names))
-
-
-def _are_named(names: tuple[str, ...]) -> bool:
-    """Whether classes have names, which are not what transformers makes up."""
-    return bool(names) and not names[0].startswith("LABEL_") and all(n.strip() for n in names)
-
-
-def _sizes(config: dict[str, Any], processor: dict[str, Any]) -> tuple[int | None, int | None]:
-    """Return the input's resolution, and to what an image's shorter side is resized before.
-
-    None is a resolution of two different sides, which a variant's name has to say.
-    """
-    resolution = _sides(config.get("image_size"))
-    if processor.get("do_center_crop") and (crop := processor.get("crop_size")):
-        resolution = _sides(crop)
-    size, resize = processor.get("size"), None
-    if processor.get("do_resize", True) and size:
-        shortest = size.get("shortest_edge") if isinstance(size, dict) else size
-        resize = int(shortest) if shortest else min(_sides(size))
-    return (resolution[0] if len(set(resolution)) == 1 else None), resize
-
-
-def _sides(size: Any) -> tuple[int, ...]:
-    """Return height and width, or both as one, as configurations write them; empty for None."""
-    if isinstance(size, dict):
-        size = [size[name] for name in ("height", "width")]
-    return tuple(map(int, size)) if isinstance(size, list) else () if size is None else (int(size),)
-
-
-def _normalisation(processor: dict[str, Any]) -> tuple[Values | None, Values | None]:
-    """Return mean and deviation of pixels 0..1; none if nothing is declared."""
-    if not processor:
-        return None, None
-    whole = 255 * float(processor.get("rescale_factor", 1 / 255))
-    if not processor.get("do_rescale", True):
-        whole = 255.0
-    mean, std = processor.get("image_mean"), processor.get("image_std")
-    if not processor.get("do_normalize", True):
-        mean, std = [0.0] * len(mean or _RGB), [1.0] * len(std or _RGB)
-    elif mean is None or std is None:
-        raise ValueError("no image_mean or image_std")
-    return _values(one / whole for one in mean), _values(one / whole for one in std)
-
-
-def _values(values: Iterable[Any]) -> Values:
-    return tuple(round(float(one), 12) for one in values)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BenchError(f"file {path}: cannot be read ({error}); get it again") from error
-    if not isinstance(found, dict):
-        raise BenchError(f"file {path}: is no table; get it again")
-    return found

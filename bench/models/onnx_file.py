@@ -77,11 +77,14 @@ def read_model(path: Path) -> tuple[Any, str]:
     return in_qdq(in_float32(model) if has_doubles(model) else model), sha256
 
 
-def input_shape_of(model: Any, given: Shape | None, path: Path) -> tuple[Any, Shape]:
+def input_shape_of(
+    model: Any, given: Shape | None, path: Path, usual: Shape | None = None
+) -> tuple[Any, Shape]:
     """Return the network's input and its shape, with a batch of one.
 
-    `given` fills in what the file leaves open. Raises BenchError for a network that does not take
-    one tensor of 32-bit floating-point numbers, for a shape that is not known, or contradicts.
+    `given` fills in what the file leaves open, or else `usual` where it fits. Raises
+    BenchError for a network that does not take one tensor of 32-bit floating-point numbers, for a
+    shape that is not known, or contradicts.
     """
     import onnx
 
@@ -103,7 +106,10 @@ def input_shape_of(model: Any, given: Shape | None, path: Path) -> tuple[Any, Sh
             f"model {path}: input {only.name!r} is ({_words(declared)}); --input-shape has "
             f"{len(given)} sizes, not {len(declared)}"
         )
-    if given is None and (declared is None or any(not known(one) for one in declared[1:])):
+    is_open = declared is None or any(not known(one) for one in declared[1:])
+    if given is None and usual and declared and is_open and _fits(usual, declared):
+        given = usual
+    if given is None and is_open:
         what = "of any shape" if declared is None else f"({_words(declared)})"
         raise BenchError(
             f"model {path}: input {only.name!r} is {what}; say its size, for example "
@@ -144,6 +150,12 @@ def parse_shape(text: str) -> Shape | None:
             f"input shape {text!r}: give the size of each axis, for example 1,3,224,224"
         )
     return tuple(map(int, re.split("[,x]", text)))
+
+
+def _fits(shape: Shape, declared: tuple[int | str, ...]) -> bool:
+    if len(shape) != len(declared):
+        return False
+    return all(one == size or not known(one) for one, size in zip(declared, shape, strict=True))
 
 
 def known(size: int | str) -> bool:

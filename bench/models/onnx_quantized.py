@@ -82,10 +82,9 @@ def in_qdq(model: Any) -> Any:
 
 def _by_row(node: Any, constants: dict[str, Any]) -> bool:
     """Whether a product's left side has a scale for each row, or a scale is no constant."""
-    scales = [constants.get(node.input[at]) for at in (1, 4, 6)]
-    if any(one is None for one in scales):
-        return True
-    return scales[0].size > 1 or scales[2].size > 1
+    scales: list[Any] = [constants.get(node.input[at]) for at in (1, 4, 6)]
+    known = all(one is not None for one in scales)
+    return not known or any(scales[at].size > 1 for at in (0, 2))
 
 
 def _unfused(node: Any, number: int, graph: Any, constants: dict[str, Any]) -> list[Any]:

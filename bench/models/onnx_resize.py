@@ -197,10 +197,11 @@ def _neighbours(axis: _Axis, place: str, rounded: bytes, kind: Any = np.float32)
     else:
         found = (index + half) / scale - half
     whole = {
-        b"floor": np.floor,
-        b"ceil": np.ceil,
-        b"round_prefer_ceil": lambda one: np.floor(one + half),
-    }.get(rounded, lambda one: np.ceil(one - half))(found)
+        b"floor": np.floor(found),
+        b"ceil": np.ceil(found),
+        b"round_prefer_ceil": np.floor(found + half),
+        b"round_prefer_floor": np.ceil(found - half),
+    }[rounded]
     return whole.clip(0, axis.before - 1).astype(np.int64)
 
 
