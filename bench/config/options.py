@@ -56,7 +56,7 @@ OneModel = Annotated[
     str,
     Field(
         alias="model",
-        description="ONNX file of a network of your own, or Optimum's folder, instead of --variant.",
+        description="ONNX file or Optimum folder of a network of your own, instead of --variant.",
     ),
     Shown(WHAT, "FILE"),
 ]
