@@ -26,6 +26,7 @@ _BEGINNINGS = (
     (b"GGUF", "is a GGUF file of language models; give --weights a MobileNetV2 checkpoint"),
 )
 _ENDINGS = {
+    ".distcp": "is part of a distributed checkpoint of PyTorch; give --weights its folder",
     ".index": f"is part of a TensorFlow checkpoint; {_CONVERT}",
     ".meta": f"is part of a TensorFlow checkpoint; {_CONVERT}",
     ".pb": "is a TensorFlow graph; give --weights the checkpoint it was frozen from",

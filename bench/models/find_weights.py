@@ -11,6 +11,7 @@ from mobilebench.bench.models.checkpoint_head import hidden_in
 from mobilebench.bench.models.checkpoint_keys import HUB, SLIM, TIMM, TORCHVISION, Naming, naming_of
 from mobilebench.bench.models.checkpoint_network import network_in
 from mobilebench.bench.models.checkpoint_outline import Outline, read_outline
+from mobilebench.bench.models.checkpoint_partial import check_is_whole
 from mobilebench.bench.models.checkpoint_parts import PART_MARK, Choice, choose_part
 from mobilebench.bench.models.checkpoint_qat import check_is_float, is_observed
 from mobilebench.bench.models.checkpoint_refusals import check_is_checkpoint, check_is_no_object
@@ -162,6 +163,7 @@ def _read_manifest(path: Path, expected: str, part: str) -> Weights:
     digest = hashlib.sha256(content).hexdigest()
     _check_digest(path, digest, expected or digest, "the hash asked for")
     outline = read_outline(path)
+    check_is_whole(path, outline.tensors)
     choice = choose_part(outline.tensors, part, str(path))
     check_is_float(outline.tensors, str(path))
     tensors = network_in(choice, outline.tensors)

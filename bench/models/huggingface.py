@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mobilebench.bench.models.architecture import Architecture, Padding, round_channels
+from mobilebench.bench.models.checkpoint_partial import check_is_no_part
 from mobilebench.bench.models.hub_images import (
     CONFIG,
     HubImages,
@@ -68,6 +69,7 @@ def weights_in(folder: Path) -> Path:
             f"checkpoint {folder}: is a TensorFlow SavedModel; give the Keras file or the "
             "checkpoint that it was made from"
         )
+    check_is_no_part(folder)
     if next(folder.glob("*.onnx"), None):
         raise BenchError(f"checkpoint {folder}: is a folder with an ONNX file; give it by --model")
     raise BenchError(
