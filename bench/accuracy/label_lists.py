@@ -97,8 +97,8 @@ def read_label_list(path: Path, names: Sequence[str] = ()) -> LabelList:
                 f"{_hint(row.field(best.label), names)}"
             )
     _check_names(best, path, names)
-    found = _without_repeats(best, path)
-    return LabelList(found.pairs, (*best.notes, *found.notes))
+    images = _without_repeats(best, path)
+    return LabelList(images.pairs, (*best.notes, *images.notes))
 
 
 def _check_names(reading: _Reading, path: Path, names: Sequence[str]) -> None:
