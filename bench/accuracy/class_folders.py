@@ -21,6 +21,7 @@ class ClassFolders:
     pairs: tuple[tuple[Path, int], ...]  # an image and its class
     # How directories may be ordered otherwise, and the classes that images would have then.
     otherwise: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    notes: tuple[str, ...] = ()  # what was noticed
 
 
 def read_class_folders(path: Path, classes: int, names: Sequence[str] = ()) -> ClassFolders:
@@ -40,15 +41,21 @@ def read_class_folders(path: Path, classes: int, names: Sequence[str] = ()) -> C
         raise DataError(f"{path}: has no images in a directory for each class, and no labels.csv")
     if {folder.name.lower() for folder in filled} <= _SPLITS - {*map(str.lower, names)}:
         raise DataError(_other_classes(path, filled, len(folders), classes))
-    order = (
-        _named(filled, numbers_by_name(names), path)
-        or _order(folders, classes, path)
-        or _order(filled, classes, path)
-    )
+    named = _named(filled, numbers_by_name(names), path)
+    order = named or _order(folders, classes, path) or _order(filled, classes, path)
     if order is None:
         raise DataError(_other_classes(path, filled, len(folders), classes))
     pairs = tuple((file, label) for folder, label in order for file in images[folder])
-    return ClassFolders(pairs, _otherwise(order, images))
+    notes = () if named or not names or _numbers(filled) else (_unlike(filled, names),)
+    return ClassFolders(pairs, _otherwise(order, images), notes)
+
+
+def _unlike(folders: Sequence[Path], names: Sequence[str]) -> str:
+    said = " and ".join(sorted(folder.name for folder in folders)[:2])
+    return (
+        f"directories are not named as the network's classes are ({said}, not {names[0]}): they "
+        "are taken in the order of their names"
+    )
 
 
 def _otherwise(

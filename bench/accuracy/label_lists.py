@@ -24,6 +24,8 @@ _CLASSES = frozenset(
         *("ground_truth", "gt", "target", "y"),
     }
 )
+_SPLITS = frozenset({"split", "subset", "set", "fold", "partition", "usage"})
+_SEVERAL = 2
 _SHOWN = 80  # characters of a line in an error
 _WANTED = "a classifier wants an image and its class index a row"
 
@@ -45,6 +47,8 @@ class _Reading:
     label: int
     numbers: Mapping[str, int]  # of classes that are called by name
     several: bool  # other columns may be the classes as well
+    called: tuple[int, ...] = ()  # columns of the classes' names, beside their numbers
+    notes: tuple[str, ...] = ()
 
     @property
     def fitting(self) -> tuple[int, int]:
@@ -92,7 +96,23 @@ def read_label_list(path: Path, names: Sequence[str] = ()) -> LabelList:
                 f"{path}, line {row.line}: {row.text[:_SHOWN]!r} is not an image and a class index"
                 f"{_hint(row.field(best.label), names)}"
             )
-    return _without_repeats(best, path)
+    _check_names(best, path, names)
+    images = _without_repeats(best, path)
+    return LabelList(images.pairs, (*best.notes, *images.notes))
+
+
+def _check_names(reading: _Reading, path: Path, names: Sequence[str]) -> None:
+    """Raise BenchError if a column calls classes otherwise than the network does."""
+    for row in reading.rows:
+        for column in reading.called:
+            said, number = row.field(column), reading.class_of(row)
+            if reading.numbers.get(folded(said), number) != number:
+                known = [one for at, one in enumerate(names) if at == number]
+                which = f"the network's is {known[0]!r}" if known else "the network has no such"
+                raise DataError(
+                    f"{path}, line {row.line}: calls class {number} {said!r}, and {which}; leave "
+                    "out the column that is of another numbering"
+                )
 
 
 def _hint(said: str, names: Sequence[str]) -> str:
@@ -126,7 +146,20 @@ def _with_columns(rows: list[Row], known: Mapping[str, int]) -> _Reading:
     if len(labels) > 1:  # one that only counts the rows does not have their classes
         labels = [one for one in labels if not _counts(rows, one)] or labels
     several = len({tuple(row.field(one) for row in rows) for one in labels}) > 1
-    return _Reading(rows, image, [*labels, image + 1][0], known, several)
+    label = [*labels, image + 1][0]
+    called = mostly(lambda field: folded(field) in known and not is_number(field))
+    beside = tuple(one for one in called if one not in (image, label))
+    notes = tuple(_noted(header, rows, column) for column in titled(_SPLITS))
+    return _Reading(rows, image, label, known, several, beside, tuple(filter(None, notes)))
+
+
+def _noted(header: Row | None, rows: list[Row], column: int) -> str:
+    """Return what to know of a column that says of which part of the data a row is."""
+    parts = sorted({row.field(column) for row in rows})
+    if header is None or len(parts) < _SEVERAL:
+        return ""
+    said = ", ".join(parts[:3])
+    return f"the list has rows of several parts ({header.field(column)}: {said}); all are counted"
 
 
 def _is_header(row: Row) -> bool:

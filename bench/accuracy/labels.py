@@ -60,7 +60,7 @@ def read(path: Path, classes: int = CLASSES[CLASSIFY], names: Sequence[str] = ()
     if path.is_dir():
         folders = read_class_folders(path, classes, names)
         pairs = folders.pairs
-        others = folders.otherwise
+        others, notes = folders.otherwise, folders.notes
     else:
         listed = read_label_list(path, names)
         pairs, notes = listed.pairs, listed.notes

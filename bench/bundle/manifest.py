@@ -10,6 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from mobilebench.bench.bundle.format_1 import from_format_1
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.weights import Weights
+from mobilebench.schedules.precision import INT8
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.validation import Place, type_name
 
@@ -132,6 +133,16 @@ class BundleManifest:
     def agreed_error(self) -> float:
         """The relative L2 error up to which its layers are known to agree; 0 if not looked at."""
         return self.measured.agreed_error if self.measured else 0.0
+
+    @property
+    def unjudged(self) -> str:
+        """Why outputs that are too far may still be right; empty if that is known."""
+        if self.precision != INT8 or self.measured:
+            return ""
+        return (
+            "its layers were not compared one by one, as it was not measured when it was exported; "
+            "export it with --measure to tell rounding from a fault"
+        )
 
     def text(self) -> str:
         """Return the file's content."""

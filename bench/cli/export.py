@@ -121,7 +121,8 @@ def export_command(options: ExportOptions) -> int:
     )
     write_once(out, lambda directory: make_bundle(directory, contents))
     if figures is None:
-        say(f"not measured; `mobilebench verify {out}` compares its outputs with PyTorch's")
+        but = ", but not its layers one by one as measuring does" if precision == INT8 else ""
+        say(f"not measured; `mobilebench verify {out}` compares its outputs with PyTorch's{but}")
     print(f"bundle: {out} (sha256 {file_sha256(out / SUMS)})")
     return 0
 

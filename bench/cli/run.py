@@ -61,6 +61,8 @@ def run_command(options: RunOptions) -> int:
     console = Console(stderr=True)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("mobilebench").setLevel(logging.INFO)
+    # Where it may write no cache of fonts, it makes one for the time being: nothing to be done.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     said = read_suite(options.suite_file) if options.suite_file else SuiteFile()
     said = said.model_copy(update=options.given(SuiteFile))
     chosen, resume, out = said.given(Suite), options.resume, said.report_directory

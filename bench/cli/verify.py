@@ -40,6 +40,8 @@ def verify_command(options: VerifyOptions) -> int:
     good, why = error <= tolerance, ""
     if not good and error <= manifest.agreed_error:
         good, why = True, ": each layer by itself agreed when it was exported"
+    if not good and manifest.unjudged:
+        why = f": {manifest.unjudged}"
     print(
         f"outputs: relative L2 error {error:.2g} against PyTorch, tolerance {tolerance:g}: "
         f"{'ok' if good else 'WRONG'}{why}"

@@ -47,14 +47,17 @@ Models = Annotated[
     tuple[str, ...],
     Field(
         alias="model",
-        description="ONNX file of a network of your own, measured instead of variants or beside "
-        "them. May be repeated.",
+        description="ONNX file of a network of your own, or a folder that Optimum exported, "
+        "measured instead of variants or beside them. May be repeated.",
     ),
     Shown(WHAT, "FILE"),
 ]
 OneModel = Annotated[
     str,
-    Field(alias="model", description="ONNX file of a network of your own, instead of --variant."),
+    Field(
+        alias="model",
+        description="ONNX file or Optimum folder of a network of your own, instead of --variant.",
+    ),
     Shown(WHAT, "FILE"),
 ]
 InputShape = Annotated[

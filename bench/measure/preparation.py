@@ -199,10 +199,11 @@ def _take_bundle(cell: PlannedCell, bundle: Bundle) -> Prepared:
     except (OSError, ValueError) as error:
         failed = Attempt(TVM, "load_failed", f"bundle {bundle.directory}: {error}")
         return Prepared(cell, artifact=bundle.artifact, failed=[failed])
-    agreed_error = bundle.manifest.agreed_error
+    manifest = bundle.manifest
     return Prepared(
         cell,
         reference=bundle.reference(),
         artifact=bundle.artifact,
-        agreed_error=agreed_error,
+        agreed_error=manifest.agreed_error,
+        remarks=tuple(filter(None, [manifest.unjudged])),
     )

@@ -55,6 +55,11 @@ def read_tensors(path: Path) -> "dict[str, Tensor]":
                 f"checkpoint {path}: is in no format of checkpoints (PyTorch, safetensors, NumPy's "
                 ".npz, Keras)"
             ) from error
+        if form == NPZ and "allow_pickle" in str(error):
+            raise BenchError(
+                f"checkpoint {path}: holds pickled objects and not arrays of numbers; save each "
+                "tensor by itself: numpy.savez(FILE, **arrays)"
+            ) from error
         reason = _COLOURS.sub("", str(error)).partition("\n")[0] or type(error).__name__
         raise BenchError(
             f"checkpoint {path}: not a readable {kind} ({reason[:160]}); it may be truncated: get "

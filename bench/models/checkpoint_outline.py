@@ -75,7 +75,7 @@ def format_of(path: Path) -> str:
     """Return the format of a checkpoint, by its content; by its ending if that is damaged."""
     with path.open("rb") as file:
         head = file.read(9)
-    if head[8:] == b"{" and not head.startswith(_ZIP):  # after the length of the header
+    if is_safetensors(head):
         return SAFETENSORS
     if head.startswith(H5):
         return KERAS
@@ -86,6 +86,11 @@ def format_of(path: Path) -> str:
             return KERAS
         return NPZ if names and all(name.endswith(".npy") for name in names) else PYTORCH
     return {".npz": NPZ, ".safetensors": SAFETENSORS}.get(path.suffix.lower(), PYTORCH)
+
+
+def is_safetensors(content: bytes) -> bool:
+    """Whether a file begins as a safetensors file: a header's length, whatever it is, and JSON."""
+    return content[8:9] == b"{" and not content.startswith(_ZIP)
 
 
 def read_outline(path: Path) -> Outline:

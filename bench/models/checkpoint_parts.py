@@ -14,6 +14,8 @@ PART_MARK = "#part="
 _WHOLE = "raw"  # what a network is called whose names begin with nothing
 _AVERAGED = {"ema", "swa", "avg", "average", "averaged", "polyak", "shadow"}
 _WORDS = re.compile(r"[._]|(?<=[a-z])(?=[A-Z])")
+# What optimizers average is gradients: Adam's moments, RMSprop's squares, Adafactor's rows.
+_MOMENT = re.compile(r"(.*\.)?((max_)?exp_avg|square_avg|grad_avg)\w*")
 _WRAPPERS = re.compile(r"(\.?(module|_orig_mod))*\.$")
 _COUNT = "n_averaged"  # of `torch.optim.swa_utils.AveragedModel`
 _STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")
@@ -138,7 +140,9 @@ def _is_averaged(prefix: str, names: Collection[str]) -> bool:
 
 
 def _says_averaged(name: str) -> bool:
-    return any(word.lower() in _AVERAGED for word in _WORDS.split(name))
+    return not _MOMENT.fullmatch(name) and any(
+        word.lower() in _AVERAGED for word in _WORDS.split(name)
+    )
 
 
 def _unmatched(names: Collection[str], prefixes: tuple[str, ...]) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
-from mobilebench.bench.models.checkpoint_outline import PICKLE_MEMBER, Outline
+from mobilebench.bench.models.checkpoint_outline import PICKLE_MEMBER, Outline, is_safetensors
 from mobilebench.bench.models.keras_file import KERAS_MEMBER
 from mobilebench.bench.wrong_file import what_is_said
 from mobilebench.targets.errors import BenchError
@@ -26,6 +26,7 @@ _BEGINNINGS = (
     (b"GGUF", "is a GGUF file of language models; give --weights a MobileNetV2 checkpoint"),
 )
 _ENDINGS = {
+    ".distcp": "is part of a distributed checkpoint of PyTorch; give --weights its folder",
     ".index": f"is part of a TensorFlow checkpoint; {_CONVERT}",
     ".meta": f"is part of a TensorFlow checkpoint; {_CONVERT}",
     ".pb": "is a TensorFlow graph; give --weights the checkpoint it was frozen from",
@@ -45,6 +46,8 @@ def check_is_checkpoint(path: Path, content: bytes) -> None:
 
     What is damaged or unknown is told when it is read.
     """
+    if is_safetensors(content):  # whose first bytes may be those of a pickle
+        return
     for problem in _problems(path, content):
         raise BenchError(f"checkpoint {path}: {problem}")
 

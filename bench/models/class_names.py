@@ -1,6 +1,7 @@
 """What the classes of networks are called: ImageNet's, COCO's and VOC's, or a manifest's own."""
 
 import csv
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -90,7 +91,8 @@ def are_same(names: Sequence[str], others: Sequence[str]) -> bool:
 
 def folded(name: str) -> str:
     """Return a name without case, blanks and marks, and in COCO's words: `TV-monitor` is `tv`."""
-    plain = "".join(char for char in name.casefold() if char.isalnum())
+    composed = unicodedata.normalize("NFC", name)  # as macOS does not name files
+    plain = "".join(char for char in composed.casefold() if char.isalnum())
     return _SAME.get(plain, plain)
 
 

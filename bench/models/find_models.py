@@ -1,9 +1,10 @@
-"""What `--model` names: ONNX files, each read in a process that may crash."""
+"""What `--model` names: ONNX files, or folders with one, each read in a process that may crash."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from mobilebench.bench.models.onnx_file import parse_shape
+from mobilebench.bench.models.onnx_folder import onnx_in
 from mobilebench.bench.models.onnx_network import OnnxNetwork
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import Worker, WorkerError
@@ -15,8 +16,9 @@ _HASH_MARK = "#sha256="
 def find_models(
     sources: Sequence[str], input_shape: str, cache_dir: Path, time_limit_s: float
 ) -> tuple[OnnxNetwork, ...]:
-    """Return the networks of ONNX files by their paths, each of which may end in `#sha256=HASH`.
+    """Return the networks of ONNX files, or of folders with one, by their paths.
 
+    Each path may end in `#sha256=HASH`.
     Two paths to the same content are one network. Raises BenchError for a file that cannot be
     measured, or is not the one that the hash names.
     """
@@ -41,9 +43,9 @@ def pinned(network: OnnxNetwork) -> str:
 def _read(
     path: Path, shape: tuple[int, ...] | None, cache_dir: Path, time_limit_s: float
 ) -> OnnxNetwork:
+    path = onnx_in(path) if path.is_dir() else path
     if not path.is_file():  # without a process for it
-        what = "is a directory" if path.is_dir() else "no such file"
-        raise BenchError(f"model {path}: {what}; give --model an ONNX file")
+        raise BenchError(f"model {path}: no such file; give --model an ONNX file")
     try:
         with Worker(_READER) as reader:
             network: OnnxNetwork = reader.call(

@@ -11,10 +11,12 @@ from mobilebench.bench.models.checkpoint_head import hidden_in
 from mobilebench.bench.models.checkpoint_keys import HUB, SLIM, TIMM, TORCHVISION, Naming, naming_of
 from mobilebench.bench.models.checkpoint_network import network_in
 from mobilebench.bench.models.checkpoint_outline import Outline, read_outline
+from mobilebench.bench.models.checkpoint_partial import check_is_whole
 from mobilebench.bench.models.checkpoint_parts import PART_MARK, Choice, choose_part
 from mobilebench.bench.models.checkpoint_qat import check_is_float, is_observed
 from mobilebench.bench.models.checkpoint_refusals import check_is_checkpoint, check_is_no_object
 from mobilebench.bench.models.checkpoint_shapes import aspp_in, channels_in, classes_in, family_in
+from mobilebench.bench.models.hub_images import HubImages
 from mobilebench.bench.models.huggingface import (
     HUB_HEAD_EPSILON,
     HUB_SEGMENTS,
@@ -23,6 +25,7 @@ from mobilebench.bench.models.huggingface import (
 )
 from mobilebench.bench.models.keras_file import input_scale
 from mobilebench.bench.models.manifest import class_names_in, parse_manifest
+from mobilebench.bench.models.onnx_folder import images_beside
 from mobilebench.bench.models.onnx_network import ONNX, OTHER, Network, OnnxNetwork
 from mobilebench.bench.models.variant import (
     CLASSES,
@@ -60,7 +63,10 @@ def find_weights(source: str, cache_dir: Path, seed: int = 0) -> Weights:
 
 
 def own_weights(network: OnnxNetwork) -> Weights:
-    """Return the weights that an ONNX file has, with what a manifest beside it declares."""
+    """Return the weights that an ONNX file has, with what lies beside it declares.
+
+    That is a manifest, or else the configuration that Optimum exports.
+    """
     remarks: tuple[str, ...] = ()
     if network.missing:
         remarks = (f"compared with ONNX Runtime: PyTorch has no {network.missing} here",)
@@ -72,7 +78,8 @@ def own_weights(network: OnnxNetwork) -> Weights:
     own = Weights(source=network.source, architecture=ONNX, sha256=network.sha256, remarks=remarks)
     manifest_path = Path(network.source).with_suffix(".toml")
     if not manifest_path.exists():
-        return own
+        images = images_beside(Path(network.source))
+        return own if images is None else _with_images(own, network, images)
     manifest = parse_manifest(manifest_path)
     foreign = [key for key in manifest if key not in _OWN_KEYS]
     if foreign:
@@ -91,13 +98,34 @@ def own_weights(network: OnnxNetwork) -> Weights:
     )
 
 
+def _with_images(own: Weights, network: OnnxNetwork, images: HubImages) -> Weights:
+    names = images.class_names
+    return replace(
+        own,
+        mean=images.mean or own.mean,
+        std=images.std or own.std,
+        resize=images.resize,
+        class_names=names if len(names) in (network.labels, network.labels - 1) else (),
+        remarks=(*own.remarks, *images.remarks),
+    )
+
+
+def _is_told(network: OnnxNetwork) -> bool:
+    """Whether something beside a file says how images become its input."""
+    path = Path(network.source)
+    if path.with_suffix(".toml").exists():
+        return True
+    images = images_beside(path)
+    return images is not None and images.mean is not None
+
+
 def assumed_of(network: Network) -> str:
     """Return what is assumed of how images become a network's input; empty if it is known."""
     if not isinstance(network, OnnxNetwork) or network.task == OTHER:
         return ""
-    manifest_path = Path(network.source).with_suffix(".toml")
-    if manifest_path.exists():
+    if _is_told(network):
         return ""
+    manifest_path = Path(network.source).with_suffix(".toml")
     return (
         "images are shown with ImageNet's mean and standard deviation, as the file does "
         f"not tell them; if it wants others, say them in {manifest_path}: mean, std, resize"
@@ -118,7 +146,7 @@ def check_takes_images(network: OnnxNetwork) -> None:
             f"model {network.source}: accuracy is compared with PyTorch's, which has no "
             f"{network.missing} here; leave out --data"
         )
-    if not manifest_path.exists():
+    if not _is_told(network):
         raise BenchError(
             f"model {network.source}: say in {manifest_path} how images become its input: mean "
             "and std of the three channels, of pixels 0 to 1, and resize, of the shorter side"
@@ -135,6 +163,7 @@ def _read_manifest(path: Path, expected: str, part: str) -> Weights:
     digest = hashlib.sha256(content).hexdigest()
     _check_digest(path, digest, expected or digest, "the hash asked for")
     outline = read_outline(path)
+    check_is_whole(path, outline.tensors)
     choice = choose_part(outline.tensors, part, str(path))
     check_is_float(outline.tensors, str(path))
     tensors = network_in(choice, outline.tensors)
@@ -229,6 +258,7 @@ def _declared_by_hub(weights: Weights, naming: Naming, *, segments: bool) -> Wei
         return weights
     declared = {name: value for name, value in asdict(hub).items() if value is not None}
     declared.pop("drops_background")
+    declared["remarks"] = (*weights.remarks, *hub.remarks)
     return replace(weights, **declared)
 
 

@@ -4,25 +4,33 @@ Source: `configuration_mobilenet_v2.py`, `modeling_mobilenet_v2.py` and the imag
 transformers; `pretrained_cfg` of timm.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mobilebench.bench.models.architecture import Architecture, Padding
-from mobilebench.bench.models.variant import TIMM_NAMES
+from mobilebench.bench.models.architecture import Architecture, Padding, round_channels
+from mobilebench.bench.models.checkpoint_partial import check_is_no_part
+from mobilebench.bench.models.hub_images import (
+    CONFIG,
+    HubImages,
+    as_values,
+    read_images,
+    read_json,
+)
+from mobilebench.bench.models.variant import OUTPUT_STRIDES, TIMM_NAMES
 from mobilebench.targets.errors import BenchError
 
-CONFIG = "config.json"
-_PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 _FILES = ("model.safetensors", "pytorch_model.bin")
+ONNX_FILE = "model.onnx"  # as Optimum calls what it exports
 _INDEX = ".index.json"
 _FAMILIES = {"mobilenet_v2": ("mobilenet_v2", "deeplabv3_mobilenet_v2")}
 _HEAD = "segmentation_head."
 _BACKGROUND = "background"
 
-Triple = tuple[float, float, float]
+_CHANNELS = (32, 16, 24, 32, 64, 96, 160, 320)  # of the stem and each stage, at width 1
+_TO_ONNX = "export it to ONNX and give it by --model"
+_HEADLESS = "MobileNetV2Model"
 
 
 @dataclass(frozen=True)
@@ -39,10 +47,11 @@ class HubNetwork:
     resize: int | None = None  # pixels of an image's shorter side
     padding: Padding = "symmetric"
     batch_norm_epsilon: float = 1e-5
-    mean: Triple | None = None
-    std: Triple | None = None
+    mean: tuple[float, ...] | None = None  # of each channel
+    std: tuple[float, ...] | None = None
     class_names: tuple[str, ...] = ()  # without the background of 1001 classes
     drops_background: bool = False
+    remarks: tuple[str, ...] = ()  # where images are prepared otherwise than here
 
 
 def weights_in(folder: Path) -> Path:
@@ -60,6 +69,9 @@ def weights_in(folder: Path) -> Path:
             f"checkpoint {folder}: is a TensorFlow SavedModel; give the Keras file or the "
             "checkpoint that it was made from"
         )
+    check_is_no_part(folder)
+    if next(folder.glob("*.onnx"), None):
+        raise BenchError(f"checkpoint {folder}: is a folder with an ONNX file; give it by --model")
     raise BenchError(
         f"checkpoint {folder}: is a folder without {' or '.join(_FILES)}; give the file that has "
         "the weights"
@@ -69,7 +81,8 @@ def weights_in(folder: Path) -> Path:
 def name_of(path: Path) -> str:
     """Return what to call weights whose file is named like every other; the hub's own name."""
     folder = path.parent
-    if path.name not in _FILES or not folder.name:
+    exported = path.name == ONNX_FILE and (folder / CONFIG).is_file()
+    if not (path.name in _FILES or exported) or not folder.name:
         return path.name
     if folder.parent.name == "snapshots":  # of the hub's cache: models--OWNER--NAME/snapshots/HASH
         return folder.parent.parent.name.split("--")[-1]
@@ -85,16 +98,12 @@ def read_hub_network(path: Path, *, segments: bool) -> HubNetwork | None:
     config_path = path.parent / CONFIG
     if not config_path.is_file():
         return None
-    config = _json(config_path)
+    config = read_json(config_path)
     try:
         if isinstance(config.get("pretrained_cfg"), dict):
             return _timm(config)
         if "model_type" in config:
-            processor = next(
-                (_json(path.parent / one) for one in _PROCESSORS if (path.parent / one).is_file()),
-                {},
-            )
-            return _transformers(config, processor.get("image_processor", processor), segments)
+            return _transformers(config, read_images(path.parent, config), segments)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise BenchError(
             f"checkpoint {path}: {CONFIG} or what lies beside it has a value that is not "
@@ -128,36 +137,69 @@ HUB_SEGMENTS = f"{_HEAD}classifier.convolution"
 HUB_HEAD_EPSILON = 1e-5  # of the head's batch norms, whatever the config says of the others
 
 
-def _transformers(config: dict[str, Any], processor: dict[str, Any], segments: bool) -> HubNetwork:
+def _transformers(config: dict[str, Any], images: HubImages, segments: bool) -> HubNetwork:
     kind = config["model_type"]
     if kind not in _FAMILIES:
         raise BenchError(f"declares a {kind}; of the hub's networks mobilenet_v2 can be read")
-    if config.get("hidden_act", "relu6") != "relu6":
-        raise BenchError(f"declares the activation {config['hidden_act']}; known is relu6")
     stride = int(config.get("output_stride", 32))
-    if stride not in ((8, 16) if segments else (32,)):
-        needed = "8 or 16 for a segmenter" if segments else "32 for a classifier"
-        raise BenchError(f"declares an output stride of {stride}; known is {needed}")
-    names = _class_names(config)
-    resolution, resize = _sizes(config, processor)
-    mean, std = _normalisation(processor)
-    named = names if _are_named(names) else ()
-    drops = not segments and len(names) == 1001 and (not named or names[0].lower() == _BACKGROUND)
+    if problem := next(_unlike(config, stride, segments), ""):
+        raise BenchError(f"declares {problem}, which no variant here has; {_TO_ONNX}")
+    named = images.class_names
+    drops = (
+        not segments and images.classes == 1001 and (not named or named[0].lower() == _BACKGROUND)
+    )
     return HubNetwork(
         architecture=_FAMILIES[kind][segments],
         width_multiplier=float(config.get("depth_multiplier", 1.0)),  # of channels, in TensorFlow
         expansion_factor=int(config.get("expand_ratio", 6)),
         output_stride=stride if segments else None,
-        channel_divisor=int(config.get("depth_divisible_by", 8)),
-        resolution=resolution,
-        resize=None if segments else resize,
+        channel_divisor=_divisor(config),
+        resolution=images.side,
+        resize=None if segments else images.resize,
         padding="same" if config.get("tf_padding", True) else "symmetric",
         batch_norm_epsilon=float(config.get("layer_norm_eps", 1e-3)),
-        mean=mean,
-        std=std,
+        mean=images.mean,
+        std=images.std,
         class_names=named[drops:],
         drops_background=drops,
+        remarks=() if segments else images.remarks,
     )
+
+
+def _unlike(config: dict[str, Any], stride: int, segments: bool) -> Iterator[str]:
+    """Yield what a network of transformers has otherwise than all variants, whatever their names.
+
+    Source: `apply_depth_multiplier`, which rounds to whole numbers before it rounds to multiples,
+    and `MobileNetV2Stem`, which adds no shortcut.
+    """
+    width, divisor = float(config.get("depth_multiplier", 1.0)), _divisor(config)
+    expansion, least = float(config.get("expand_ratio", 6)), int(config.get("min_depth", 8))
+    if _HEADLESS in (config.get("architectures") or ()):
+        yield f"a network without a head ({_HEADLESS})"
+    if config.get("hidden_act", "relu6") != "relu6":
+        yield f"the activation {config['hidden_act']} (hidden_act) and not relu6"
+    if stride not in (OUTPUT_STRIDES if segments else (32,)):
+        yield f"an output stride of {stride} for a {'segmenter' if segments else 'classifier'}"
+    if not config.get("first_layer_is_expansion", True):
+        yield "an expansion in its first block (first_layer_is_expansion)"
+    if not (segments or config.get("finegrained_output", True)) and width < 1:
+        yield f"a last layer that shrinks by {width} too (finegrained_output)"
+    if expansion != int(expansion) or expansion < 2:
+        yield f"the expansion factor {expansion} (expand_ratio)"
+    theirs = [
+        max(least, round_channels(round(channels * width), divisor)) for channels in _CHANNELS
+    ]
+    if theirs != [round_channels(channels * width, divisor) for channels in _CHANNELS]:
+        yield f"channels that are rounded otherwise at the width multiplier {width}"
+    wide = [round(one * expansion) for one in theirs[1:]]
+    if wide != [max(least, round_channels(one, divisor)) for one in wide]:
+        yield f"expansions that are rounded to multiples of {divisor}"
+    if theirs[0] == theirs[1]:
+        yield f"no shortcut in its first block, of {theirs[0]} channels"
+
+
+def _divisor(config: dict[str, Any]) -> int:
+    return int(config.get("depth_divisible_by", 8))
 
 
 def _timm(config: dict[str, Any]) -> HubNetwork:
@@ -174,55 +216,6 @@ def _timm(config: dict[str, Any]) -> HubNetwork:
         depth_multiplier=depth,
         resolution=resolution,
         resize=int(resolution / share) if resolution and share else None,
-        mean=_triple(declared["mean"]) if declared.get("mean") else None,
-        std=_triple(declared["std"]) if declared.get("std") else None,
+        mean=as_values(declared["mean"]) if declared.get("mean") else None,
+        std=as_values(declared["std"]) if declared.get("std") else None,
     )
-
-
-def _class_names(config: dict[str, Any]) -> tuple[str, ...]:
-    names = {int(index): str(name) for index, name in (config.get("id2label") or {}).items()}
-    return tuple(names[index] for index in sorted(names))
-
-
-def _are_named(names: tuple[str, ...]) -> bool:
-    """Whether classes have names, which are not what transformers makes up."""
-    return bool(names) and not names[0].startswith("LABEL_") and all(n.strip() for n in names)
-
-
-def _sizes(config: dict[str, Any], processor: dict[str, Any]) -> tuple[int | None, int | None]:
-    """Return the input's resolution, and to what an image's shorter side is resized before."""
-    resolution = config.get("image_size")
-    if processor.get("do_center_crop") and (crop := processor.get("crop_size")):
-        resolution = crop["height"] if isinstance(crop, dict) else crop
-    resize, size = None, processor.get("size")
-    if processor.get("do_resize", True) and size:
-        resize = size.get("shortest_edge", size.get("height")) if isinstance(size, dict) else size
-    return None if resolution is None else int(resolution), None if resize is None else int(resize)
-
-
-def _normalisation(processor: dict[str, Any]) -> tuple[Triple | None, Triple | None]:
-    """Return mean and deviation of pixels 0..1; none if nothing is declared."""
-    if not processor:
-        return None, None
-    whole = 255 * float(processor.get("rescale_factor", 1 / 255))
-    if not processor.get("do_rescale", True):
-        whole = 255.0
-    normalises = processor.get("do_normalize", True)
-    mean = _triple(processor["image_mean"]) if normalises else (0.0, 0.0, 0.0)
-    std = _triple(processor["image_std"]) if normalises else (1.0, 1.0, 1.0)
-    return _triple([one / whole for one in mean]), _triple([one / whole for one in std])
-
-
-def _triple(values: Any) -> Triple:
-    red, green, blue = (round(float(one), 12) for one in values)
-    return red, green, blue
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BenchError(f"file {path}: cannot be read ({error}); get it again") from error
-    if not isinstance(found, dict):
-        raise BenchError(f"file {path}: is no table; get it again")
-    return found

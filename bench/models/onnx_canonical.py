@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mobilebench.bench.models.onnx_network import Shape
+from mobilebench.bench.models.onnx_resize import with_known_resizes
 from mobilebench.targets.errors import BenchError
 
 _OPSET = 13  # older files are brought to it: scales by channel, axes as inputs
@@ -81,6 +82,8 @@ def canonical(model: Any, input_name: str, path: Path) -> Any:
         del entry.metadata_props[:]
     try:
         inferred = onnx.shape_inference.infer_shapes(found, strict_mode=True, data_prop=True)
+        if with_known_resizes(inferred, shapes_of(inferred), path):
+            inferred = onnx.shape_inference.infer_shapes(inferred, strict_mode=True, data_prop=True)
         _check_outputs(inferred, path)
         onnx.checker.check_model(inferred, full_check=True)
     except BenchError:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from mobilebench.bench.cache import file_sha256
+from mobilebench.bench.models.onnx_float32 import has_doubles, in_float32
 from mobilebench.bench.models.onnx_in_pytorch.network import name_of
 from mobilebench.bench.models.onnx_network import Shape
+from mobilebench.bench.models.onnx_quantized import check_quantized, in_qdq
 from mobilebench.bench.wrong_file import what_is_said
 from mobilebench.targets.errors import BenchError
 
@@ -31,6 +33,8 @@ _IR_VERSION = b"\x08"  # what an ONNX file begins with
 
 def read_model(path: Path) -> tuple[Any, str]:
     """Return an ONNX model with its external data, and the SHA-256 of all of it.
+
+    Double precision becomes float32, and operators on whole numbers those of the QDQ format.
 
     Raises BenchError for what is no ONNX file, for one that is incomplete or too old, and for
     operators that are not ONNX's own.
@@ -64,19 +68,23 @@ def read_model(path: Path) -> tuple[Any, str]:
         )
     if model.graph.sparse_initializer:
         raise BenchError(f"model {path}: has sparse weights; export it with dense ones")
+    check_quantized(model, path)
     _check_opset(model, path)
     sha256 = _load_external(model, path)
     _check_float32(model, path)
     _check_inference(model, path)
     _check_graph(model, path)
-    return model, sha256
+    return in_qdq(in_float32(model) if has_doubles(model) else model), sha256
 
 
-def input_shape_of(model: Any, given: Shape | None, path: Path) -> tuple[Any, Shape]:
+def input_shape_of(
+    model: Any, given: Shape | None, path: Path, usual: Shape | None = None
+) -> tuple[Any, Shape]:
     """Return the network's input and its shape, with a batch of one.
 
-    `given` fills in what the file leaves open. Raises BenchError for a network that does not take
-    one tensor of 32-bit floating-point numbers, for a shape that is not known, or contradicts.
+    `given` fills in what the file leaves open, or else `usual` where it fits. Raises
+    BenchError for a network that does not take one tensor of 32-bit floating-point numbers, for a
+    shape that is not known, or contradicts.
     """
     import onnx
 
@@ -98,7 +106,10 @@ def input_shape_of(model: Any, given: Shape | None, path: Path) -> tuple[Any, Sh
             f"model {path}: input {only.name!r} is ({_words(declared)}); --input-shape has "
             f"{len(given)} sizes, not {len(declared)}"
         )
-    if given is None and (declared is None or any(not known(one) for one in declared[1:])):
+    is_open = declared is None or any(not known(one) for one in declared[1:])
+    if given is None and usual and declared and is_open and _fits(usual, declared):
+        given = usual
+    if given is None and is_open:
         what = "of any shape" if declared is None else f"({_words(declared)})"
         raise BenchError(
             f"model {path}: input {only.name!r} is {what}; say its size, for example "
@@ -139,6 +150,12 @@ def parse_shape(text: str) -> Shape | None:
             f"input shape {text!r}: give the size of each axis, for example 1,3,224,224"
         )
     return tuple(map(int, re.split("[,x]", text)))
+
+
+def _fits(shape: Shape, declared: tuple[int | str, ...]) -> bool:
+    if len(shape) != len(declared):
+        return False
+    return all(one == size or not known(one) for one, size in zip(declared, shape, strict=True))
 
 
 def known(size: int | str) -> bool:

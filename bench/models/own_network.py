@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mobilebench.bench.cache import cached, content_key, file_sha256, source_key
+from mobilebench.bench.models.huggingface import name_of
 from mobilebench.bench.models.onnx_canonical import canonical, shapes_of, with_shape
 from mobilebench.bench.models.onnx_facts import (
     is_quantized,
@@ -20,6 +21,7 @@ from mobilebench.bench.models.onnx_facts import (
     task_of,
 )
 from mobilebench.bench.models.onnx_file import input_shape_of, read_model
+from mobilebench.bench.models.onnx_folder import images_beside
 from mobilebench.bench.models.onnx_in_pytorch.elementwise import UNKNOWN
 from mobilebench.bench.models.onnx_in_pytorch.network import (
     Network,
@@ -52,7 +54,7 @@ def read_network(path: Path, given_shape: Shape | None, cache_dir: Path) -> Onnx
     """
     path = path.absolute()
     model, sha256 = read_model(path)
-    value, shape = input_shape_of(model, given_shape, path)
+    value, shape = input_shape_of(model, given_shape, path, _usual_shape(path))
     name = _name(path, given_shape)
     directory = _directory(name, sha256, shape, cache_dir)
 
@@ -185,8 +187,18 @@ def answers_of_onnx_runtime(model: Any, network: OnnxNetwork, inputs: Inputs) ->
     return tuple(np.concatenate(each).astype(np.float32) for each in zip(*found, strict=True))
 
 
+def _usual_shape(path: Path) -> Shape | None:
+    """Return the input's shape (1, C, H, W) that the files beside declare; None if they do not."""
+    images = images_beside(path)
+    if images is None or not images.sides:
+        return None
+    return (1, images.channels or 3, images.sides[0], images.sides[-1])
+
+
 def _name(path: Path, given_shape: Shape | None) -> str:
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem).strip("._-")[:_LONGEST_NAME] or "network"
+    called = name_of(path)
+    stem = path.stem if called == path.name else called  # of a folder with a file like all others
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("._-")[:_LONGEST_NAME] or "network"
     return f"{stem}_{'x'.join(map(str, given_shape))}" if given_shape else stem
 
 

@@ -18,6 +18,7 @@ MAX_HIDDEN = 8
 CHANNEL_DIVISOR = 8  # of the published checkpoints
 INPUT_CHANNELS = 3
 MAX_CHANNELS = 64
+OUTPUT_STRIDES = (8, 16, 32)  # of segmenters; with 32 nothing is dilated before the head
 READABLE_CHANNELS = (1, 3, 4)  # grey; red, green and blue; these with transparency
 
 CLASSES = {CLASSIFY: 1000, DETECT: 91, SEGMENT: 21}
@@ -249,7 +250,7 @@ def _out_of_place(variant: Variant) -> Iterator[str]:
         yield "MobileNetV1 rounds no channels; leave out the _div"
     if variant.task != SEGMENT and (variant.output_stride != 16 or not variant.aspp):
         yield "_os and _noaspp are for deeplabv3_mobilenet_v2 only"
-    if variant.output_stride not in (8, 16):
-        yield "the output stride must be 16 or 8, as in the paper"
+    if variant.output_stride not in OUTPUT_STRIDES:
+        yield "the output stride must be 16 or 8, as in the paper, or 32"
     if variant.hidden and variant.task != CLASSIFY:
         yield "hidden layers (_h) are for classifiers only"

@@ -173,3 +173,19 @@ def test_a_link_to_an_image_that_is_gone_is_not_passed_over(tmp_path: Path) -> N
     (tmp_path / "1" / "notes.txt").symlink_to("nowhere.txt")
     files = [file.name for file, _ in read_class_folders(tmp_path, 2).pairs]
     assert files == ["a.png", "a.png", "b.png"]
+
+
+def test_directories_that_are_not_named_as_known_classes_are_noted(tmp_path: Path) -> None:
+    plural = folders(tmp_path / "plural", (), ("cats", "dogs"))
+    (note,) = read_class_folders(plural, 2, ("cat", "dog")).notes
+    assert "not named as the network's classes are (cats and dogs, not cat)" in note
+    numbered = folders(tmp_path / "numbered", (), ("0", "1"))
+    assert read_class_folders(numbered, 2, ("cat", "dog")).notes == ()
+    assert read_class_folders(plural, 2).notes == ()
+
+
+def test_names_are_the_same_however_their_accents_are_written(tmp_path: Path) -> None:
+    folders(tmp_path, (), ("A\u0308pfel", "Birnen"))  # as macOS writes them
+    assert set(classes_of(tmp_path, 2, ("Birnen", "Äpfel")).values()) == {0, 1}
+    pairs = read_class_folders(tmp_path, 2, ("Birnen", "Äpfel")).pairs
+    assert [file.parent.name[0] for file, label in pairs if label == 0] == ["B"]

@@ -186,3 +186,30 @@ def test_a_number_of_thousands_of_digits_is_no_class(folder: Path) -> None:
     ) as refused:
         read_label_list(folder / "list.txt")
     assert len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("image,class_id,class_name\na.jpg,0,dog\nb.jpg,1,cat\n", "calls class 0 'dog', and"),
+        ("image,class_name,class_id\na.jpg,cat,7\nb.jpg,dog,8\n", "network has no such"),
+    ],
+)
+def test_a_column_of_names_contradicts_numbers_of_another_network(
+    folder: Path, text: str, reason: str
+) -> None:
+    (folder / "labels.csv").write_text(text)
+    with pytest.raises(BenchError, match=f"line 2: .*{reason}.*leave out the column"):
+        read_label_list(folder / "labels.csv", ("cat", "dog"))
+    agreeing = "image,class_id,class_name\na.jpg,0,cat\nb.jpg,1,Dog\n"
+    (folder / "labels.csv").write_text(agreeing)
+    found = read_label_list(folder / "labels.csv", ("cat", "dog"))
+    assert [label for _, label in found.pairs] == [0, 1]
+
+
+def test_rows_of_several_parts_of_the_data_are_noted(folder: Path) -> None:
+    (folder / "labels.csv").write_text("file,label,split\na.jpg,0,train\nb.jpg,1,val\n")
+    (note,) = read_label_list(folder / "labels.csv").notes
+    assert note == "the list has rows of several parts (split: train, val); all are counted"
+    (folder / "labels.csv").write_text("file,label,split\na.jpg,0,val\nb.jpg,1,val\n")
+    assert read_label_list(folder / "labels.csv").notes == ()

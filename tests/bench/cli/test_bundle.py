@@ -143,6 +143,23 @@ def test_wrong_outputs_are_found(mobilebench: Any, bundle: Path) -> None:
 
 
 @pytest.mark.slow
+def test_8_bits_that_were_not_measured_are_said_to_be_unjudged(
+    mobilebench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = mobilebench(*UNMEASURED, "bundle", "--precision", "int8")
+    assert "but not its layers one by one as measuring does" in done.stderr
+    assert "layers" not in mobilebench("verify", "bundle").stdout  # within the tolerance
+    monkeypatch.setitem(TOLERANCE, "int8", -1.0)
+    done = mobilebench("verify", "bundle")
+    assert done.returncode == 1
+    assert "WRONG: its layers were not compared one by one, as it was not measured" in done.stdout
+    done = mobilebench("run", "--bundle", "bundle")
+    assert done.returncode == 1
+    rows = (tmp_path / "mobilebench-report" / "records.csv").read_text()
+    assert "export it with --measure to tell rounding from a fault" in rows
+
+
+@pytest.mark.slow
 def test_a_wrong_library_is_not_written(
     mobilebench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from transformers import (
 
 IMAGENET = {0: "background", **{index: f"n{index}" for index in range(1, 1001)}}
 CLASSIFIER, SEGMENTER = MobileNetV2ForImageClassification, MobileNetV2ForSemanticSegmentation
+SMALL = {"depth_multiplier": 0.35, "image_size": 64}
 NETWORKS = {
     "background": (CLASSIFIER, {"depth_multiplier": 0.35, "image_size": 96, "id2label": IMAGENET}),
     "own": (
@@ -28,7 +29,27 @@ NETWORKS = {
         SEGMENTER,
         {"depth_multiplier": 0.5, "image_size": 96, "output_stride": 16, "tf_padding": False},
     ),
+    "undilated": (SEGMENTER, {"depth_multiplier": 0.5, "image_size": 65, "num_labels": 1}),
+    "grey": (CLASSIFIER, SMALL | {"num_channels": 1, "num_labels": 1}),
+    "transparent": (CLASSIFIER, SMALL | {"num_channels": 4, "expand_ratio": 3.0}),
+    "unrounded": (CLASSIFIER, SMALL | {"depth_multiplier": 0.5, "depth_divisible_by": 1}),
+    "wide": (CLASSIFIER, SMALL | {"depth_multiplier": 2.0, "finegrained_output": False}),
 }
+NARROW = {
+    f"width {width}": (CLASSIFIER, SMALL | {"depth_multiplier": width})
+    for width in (0.3, 0.42, 0.6, 0.75, 1.0, 1.3)
+}
+REFUSED = {
+    "no shortcut in its first block": {"depth_multiplier": 0.25},
+    "channels that are rounded otherwise": {"depth_multiplier": 0.83},
+    "rounded otherwise at the width multiplier 0.35": {"min_depth": 16},
+    "finegrained_output": {"finegrained_output": False},
+    "first_layer_is_expansion": {"first_layer_is_expansion": False},
+    "the expansion factor 3.5": {"expand_ratio": 3.5},
+    "the expansion factor 1.0": {"expand_ratio": 1.0},
+    "an output stride of 16": {"output_stride": 16},
+}
+"""Networks that no variant is, by what their refusal names."""
 
 
 def randomise(model: torch.nn.Module) -> None:
@@ -44,16 +65,26 @@ def randomise(model: torch.nn.Module) -> None:
 
 def main(out: Path) -> None:
     torch.manual_seed(0)
-    for name, (network, options) in NETWORKS.items():
+    refused = {f"refused {one}": (CLASSIFIER, SMALL | own) for one, own in REFUSED.items()}
+    for name, (network, options) in (NETWORKS | NARROW | refused).items():
         model, size = network(MobileNetV2Config(**options)).eval(), options["image_size"]
         randomise(model)
         if name == "bfloat16":  # stored so, and computed in float32
             model.bfloat16()
         model.save_pretrained(out / name)
+        if name == "unrounded":  # as older files are
+            (out / name / "model.safetensors").unlink()
+            torch.save(model.state_dict(), out / name / "pytorch_model.bin")
         crop = {"height": size, "width": size}
-        processor = MobileNetV2ImageProcessor(size={"shortest_edge": size + 32}, crop_size=crop)
+        channels = options.get("num_channels", 3)
+        processor = MobileNetV2ImageProcessor(
+            size={"shortest_edge": size + 32},
+            crop_size=crop,
+            image_mean=[0.5] * channels,
+            image_std=[0.5] * channels,
+        )
         processor.save_pretrained(out / name)
-        images = torch.randn(2, 3, size, size)
+        images = torch.randn(2, channels, size, size)
         with torch.inference_mode():
             answers = model.float()(images).logits
         torch.save({"images": images, "answers": answers}, out / name / "expected.pt")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from mobilebench.bench.models.find_weights import find_weights
 from mobilebench.targets.errors import BenchError
@@ -92,6 +93,17 @@ def test_what_is_no_checkpoint_is_refused_as_what_it_is(name: str, tmp_path: Pat
     assert sentence.startswith(f"checkpoint {path}: ")
     assert "\n" not in sentence
     assert "truncated" not in sentence
+
+
+def test_a_safetensors_file_is_read_whatever_its_first_byte_is(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    for length in range(0, 256, 8):  # of the header, of which the file begins with the length
+        save_file({"one": torch.ones(2)}, path, {"remark": "x" * length})
+        if path.read_bytes().startswith(b"\x80"):  # as pickles do
+            break
+    else:
+        pytest.fail("no header of that length")
+    assert find_weights(str(path), tmp_path).sha256
 
 
 def test_a_file_of_keras_needs_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

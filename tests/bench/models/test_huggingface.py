@@ -155,8 +155,15 @@ def test_timm_s_folder_declares_its_network(tmp_path: Path) -> None:
     ("config", "reason"),
     [
         ({"model_type": "vit"}, "declares a vit"),
-        ({"hidden_act": "silu"}, "the activation silu; known is relu6"),
-        ({"output_stride": 16}, "output stride of 16; known is 32 for a classifier"),
+        ({"hidden_act": "silu"}, r"the activation silu \(hidden_act\) and not relu6"),
+        ({"output_stride": 16}, "output stride of 16 for a classifier, which no variant here has"),
+        ({"first_layer_is_expansion": False}, "an expansion in its first block"),
+        ({"finegrained_output": False}, "a last layer that shrinks by 0.35 too"),
+        ({"expand_ratio": 3.5}, "the expansion factor 3.5"),
+        ({"depth_multiplier": 0.83}, "rounded otherwise at the width multiplier 0.83"),
+        ({"min_depth": 16}, "rounded otherwise"),
+        ({"depth_multiplier": 0.25}, "no shortcut in its first block, of 8 channels"),
+        ({"architectures": ["MobileNetV2Model"]}, "a network without a head"),
         ({"depth_multiplier": "wide"}, "a value that is not understood .*wide"),
     ],
 )
@@ -166,6 +173,44 @@ def test_another_network_s_configuration_is_refused(
     folder = saved(tmp_path / "a", state, CONFIG | config)
     with pytest.raises(BenchError, match=rf"checkpoint {folder}.*config.json .*{reason}"):
         find_weights(str(folder), tmp_path)
+
+
+def test_images_that_are_prepared_otherwise_are_told(
+    state: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    squeezed = PROCESSOR | {"size": {"height": 40, "width": 48}, "do_center_crop": False}
+    weights = find_weights(str(saved(tmp_path / "squeezed", state, CONFIG, squeezed)), tmp_path)
+    assert weights.resize == 40
+    assert "squeezes images to 40x48" in weights.remarks[0]
+    swapped = PROCESSOR | {"do_flip_channel_order": True}
+    with pytest.raises(BenchError, match="shows blue before red"):
+        find_weights(str(saved(tmp_path / "swapped", state, CONFIG, swapped)), tmp_path)
+
+
+def test_a_size_of_two_different_sides_is_left_to_the_variant_s_name(
+    state: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    for number, (config, processor) in enumerate(
+        (
+            ({"image_size": [32, 48]}, None),
+            ({}, PROCESSOR | {"crop_size": {"height": 32, "width": 48}}),
+        )
+    ):
+        folder = saved(tmp_path / f"wide{number}", state, CONFIG | config, processor)
+        weights = find_weights(str(folder), tmp_path)
+        assert weights.declared_variant is None
+        assert weights.fits(parse_variant("mobilenet_v2_0.35_32x48"))
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_a_processor_of_other_channels_is_read(
+    state: dict[str, torch.Tensor], tmp_path: Path, channels: int
+) -> None:
+    stem = {next(iter(state)): torch.ones(16, channels, 3, 3)}
+    own = {"image_mean": [0.5] * channels, "image_std": [0.25] * channels}
+    folder = saved(tmp_path / "own", state | stem, CONFIG, PROCESSOR | own)
+    weights = find_weights(str(folder), tmp_path)
+    assert (weights.channels, weights.std) == (channels, (0.25,) * channels)
 
 
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
@@ -202,18 +247,29 @@ def test_networks_that_transformers_made_answer_as_in_transformers(tmp_path: Pat
     made, program = tmp_path / "made", Path(__file__).with_name("make_transformers.py")
     environment = os.environ | {"HF_HUB_OFFLINE": "1"}
     subprocess.run([python, program, made], check=True, env=environment)
-    for name in ("background", "own", "bfloat16", "segmenter", "small"):
-        weights = find_weights(str(made / name), tmp_path)
-        assert weights.declared_variant is not None
-        variant = weights.own(weights.declared_variant)
-        expected = torch.load(made / name / "expected.pt")
-        with torch.inference_mode():
-            found = load_model(variant, weights)(expected["images"])
-        answers = expected["answers"]
-        if answers.ndim == 4:  # which transformers leaves small
-            answers = torch.nn.functional.interpolate(
-                answers, found.shape[2:], mode="bilinear", align_corners=True
-            )
-        if name == "background":
-            answers = answers[:, 1:]
-        assert torch.linalg.norm(found - answers) < 1e-5 * torch.linalg.norm(answers), name
+    folders = sorted(made.iterdir())
+    assert len(folders) > 20
+    for folder in folders:
+        if folder.name.startswith("refused "):
+            with pytest.raises(BenchError, match=folder.name.removeprefix("refused ")):
+                find_weights(str(folder), tmp_path)
+        else:
+            assert _error(folder, tmp_path) < 1e-5, folder.name
+
+
+def _error(folder: Path, cache: Path) -> float:
+    """Return the relative L2 error of a network against what transformers answered."""
+    weights = find_weights(str(folder), cache)
+    assert weights.declared_variant is not None
+    variant = weights.own(weights.declared_variant)
+    expected = torch.load(folder / "expected.pt")
+    with torch.inference_mode():
+        found = load_model(variant, weights)(expected["images"])
+    answers = expected["answers"]
+    if answers.ndim == 4:  # which transformers leaves small
+        answers = torch.nn.functional.interpolate(
+            answers, found.shape[2:], mode="bilinear", align_corners=True
+        )
+    if folder.name == "background":
+        answers = answers[:, 1:]
+    return float(torch.linalg.norm(found - answers) / torch.linalg.norm(answers))

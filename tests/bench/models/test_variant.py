@@ -97,7 +97,7 @@ def test_the_published_grid_has_22_variants_with_distinct_names() -> None:
         ("mobilenet_v1_1.0_224_t4", "MobileNetV1 expands nothing"),
         ("mobilenet_v2_1.0_224_os8", "_os and _noaspp are for deeplabv3"),
         ("ssdlite_mobilenet_v2_1.0_320_noaspp", "_os and _noaspp are for deeplabv3"),
-        ("deeplabv3_mobilenet_v2_1.0_513_os32", "output stride must be 16 or 8"),
+        ("deeplabv3_mobilenet_v2_1.0_513_os64", "output stride must be 16 or 8"),
         ("mobilenet_v2_1.0_224_d0", "depth multiplier must be 0.1 to 10; timm's are 1.2 and 1.4"),
         ("mobilenet_v2_1.0_224_d11", "depth multiplier must be 0.1 to 10"),
         ("mobilenet_v1_1.0_224_d1.2", "MobileNetV1 has no depth multiplier"),
