@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mobilebench.bench.build.artifact import Artifact
+from mobilebench.bench.config.effort import find_effort
 from mobilebench.bench.config.suite import make_suite
 from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.regression import remeasure
@@ -24,7 +25,7 @@ def nights(tmp_path: Path, make_record: Any) -> Nights:  # noqa: F811
 
 @pytest.fixture
 def context(cache_dir: Path, monkeypatch: pytest.MonkeyPatch) -> RunContext:
-    monkeypatch.setattr(remeasure, "EFFORT", "quick")
+    monkeypatch.setattr(remeasure, "EFFORT", find_effort("quick"))
     suite = make_suite({"variants": (VARIANT,), "runtimes": ("tvm",)})
     return RunContext(HEAD, suite, (), cache_dir)
 
