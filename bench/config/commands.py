@@ -93,6 +93,7 @@ class ExportOptions(Options):
     input_shape: options.InputShape = ""
     target: options.OneTarget
     threads: options.OneThreads = 1
+    batch: options.OneBatch = 1
     precision: options.OnePrecision = FLOAT32
     input_type: options.InputType = FLOATS
     weights: options.OneWeightsSource = RANDOM
