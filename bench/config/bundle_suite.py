@@ -52,8 +52,8 @@ def bundle_suite(bundles: Sequence[Bundle], chosen: dict[str, Any]) -> Suite:
             )
         manifest = bundle.manifest
         cell = (manifest.variant, bundle.target.name, manifest.threads, manifest.precision)
-        cell += (manifest.batch,)
-        other = named.setdefault((*cell, bundle.weights.label), bundle.directory)
+        key = (*cell, manifest.batch, bundle.weights.label)
+        other = named.setdefault(key, bundle.directory)
         if other != bundle.directory:
             raise BenchError(
                 f"bundles {other} and {bundle.directory}: their rows would look the same; measure "

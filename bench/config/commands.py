@@ -103,6 +103,7 @@ class ExportOptions(Options):
     params_storage: options.ParamsStorage = None
     measure: options.Measure = True
     effort: options.Effort = "quick"
+    time_limit_s: options.TimeLimit = options.TIME_LIMIT_S
     dump_ir: options.DumpIr = None
     tracker: options.TrackerAddress = ""
     wait_s: options.Wait = WAIT_S

@@ -227,7 +227,7 @@ class Model:
 
         Images are of the manifest's type, outputs are float32. Values are in the order of the axes.
         """
-        whole = self(b"".join((*images, *images[-1:] * (self.batch - len(images)))))
+        whole = self(b"".join((*images, *[images[-1]] * (self.batch - len(images)))))
         parts = [len(values) // self.batch for values in whole]
         return [
             [values[place * n : (place + 1) * n] for values, n in zip(whole, parts, strict=True)]

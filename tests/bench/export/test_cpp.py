@@ -155,6 +155,23 @@ def test_a_bundle_that_takes_pixels_gives_the_same_answers(
     assert np.array_equal(shown, whole[top : top + 64, left : left + 96])
 
 
+def test_several_pictures_are_answered_in_batches(
+    bundle: Path, picture: Path, tmp_path: Path, run: Run
+) -> None:
+    batched = export(tmp_path / "batched", "--batch", 2)
+    assert run(batched, "--check").returncode == 0
+    others = [tmp_path / f"{turn}.ppm" for turn in range(2)]
+    for turn, other in enumerate(others):
+        Image.fromarray(np.rot90(structured_pixels(130, 130), turn + 1)).save(other)
+    pictures = [picture, *others]
+    found = answers(run(batched, *pictures))
+    assert found == answers(run(bundle, *pictures))
+    assert [found[place] for place in (0, 6, 12)] == [*map(str, pictures)]
+    assert found[1:6] == answers(run(bundle, picture))
+    assert re.search(r"batches of 2, [\d.]+ images a second\n$", run(batched, "--bench", 5).stdout)
+    assert "batches of 2, " in run(batched, picture, "--time", 2).stdout
+
+
 def test_labels_are_printed(tmp_path: Path, picture: Path, run: Run) -> None:
     names = tmp_path / "names.txt"
     names.write_text("".join(f"thing {index}\n" for index in range(1000)))

@@ -73,6 +73,17 @@ def test_what_cannot_be_measured_again_stays_and_is_said(
     assert nights.only().verdict == "slower"
 
 
+@pytest.mark.parametrize(
+    ("times", "noise", "suspected"), [(1.0, 0.001, False), (1.0, 0.1, True), (1.2, 0.001, True)]
+)
+def test_what_is_not_the_same_for_sure_is_a_suspect(
+    nights: Nights, times: float, noise: float, suspected: bool
+) -> None:
+    nights.add(BASE, rounds_ms(0, 1.0, noise), artifact_key="one")
+    nights.add(HEAD, rounds_ms(1, times, noise), artifact_key="other")
+    assert bool(suspects(nights.compare())) is suspected
+
+
 def test_one_library_is_not_measured_against_itself(nights: Nights, context: RunContext) -> None:
     slower(nights, "same", "same")
     said: list[str] = []
