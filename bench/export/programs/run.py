@@ -4,6 +4,9 @@
     python run.py IMAGE... --time N [--json]
     python run.py --check
 
+A network that takes several images at once goes through them in batches; the last one is filled up
+with its last image, and `--time` is of a batch of one image.
+
 It needs apache-tvm, whose compiler is not loaded, and Pillow to read images. Exit code 0 if all
 is well, 1 if `--check` finds other outputs than the stored ones or the stages of `--time` do not
 add up to the whole, 2 if something cannot be run.

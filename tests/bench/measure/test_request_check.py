@@ -16,5 +16,5 @@ def test_one_meter_is_not_divided_among_streams(tmp_path: Path) -> None:
     suite = make_suite({"variants": ("mobilenet_v2_0.35_96",), "streams": (1, 2)})
     context = RunContext(Run("run-1", "", {}), suite, (), tmp_path, power_meter="meter")
     nobody: object = None
-    with pytest.raises(BenchError, match="--power-meter meter: .* has several streams; leave it"):
+    with pytest.raises(BenchError, match=r"--power-meter meter: .* has several streams; leave it"):
         check_request(context, nobody, (), nobody)  # type: ignore[arg-type]
