@@ -18,7 +18,7 @@ from mobilebench.bench.quantization.calibration import Calibration
 from mobilebench.reports.records.activations import Activations
 from mobilebench.schedules.precision import INT8
 from mobilebench.targets.catalog.target import Target
-from mobilebench.targets.processes.worker import WITHOUT_TORCH
+from mobilebench.targets.processes.worker import WITHOUT_TORCH, WorkerTimedOutError
 from mobilebench.targets.processes.worker_pool import LocalWorkerPool, WorkerPool
 
 _EXPORT = "mobilebench.bench.models.onnx_export"
@@ -167,7 +167,10 @@ class BuildService:
 
     def _call(self, factory: str, method: str, *args: Any, limits: int = 1) -> Any:
         worker_pool = self._builders if factory == _COMPILE else self._here
-        return worker_pool.call(factory, method, *args, timeout_s=limits * self._time_limit_s)
+        try:
+            return worker_pool.call(factory, method, *args, timeout_s=limits * self._time_limit_s)
+        except WorkerTimedOutError as error:
+            raise WorkerTimedOutError(f"{error}; --time-limit allows more") from error
 
     def __enter__(self) -> Self:
         return self

@@ -13,7 +13,15 @@ from mobilebench.bench.bundle.elf import architecture_of
 from mobilebench.bench.bundle.manifest import MANIFEST, BundleManifest, BundleTensor, read_manifest
 from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.input_type import FLOATS, INPUT_TYPES, PIXELS, input_shape
-from mobilebench.bench.models.onnx_network import ONNX, OTHER, ROUNDINGS, Network, OnnxNetwork
+from mobilebench.bench.models.onnx_network import (
+    ONNX,
+    OTHER,
+    ROUNDINGS,
+    Network,
+    OnnxNetwork,
+    Shape,
+    of_batch,
+)
 from mobilebench.bench.models.outputs import Floats, Inputs, Reference
 from mobilebench.bench.models.variant import CLASSIFY, SEGMENT, parse_variant
 from mobilebench.bench.models.weights import Weights
@@ -48,7 +56,7 @@ class Bundle:
         return self.manifest.weights
 
     def reference(self) -> Reference:
-        """Return the input that verification feeds, and PyTorch's outputs."""
+        """Return the inputs that verification feeds, one batch of them, and PyTorch's outputs."""
         (image,) = self.manifest.inputs
         outputs = tuple(self._floats(output) for output in self.manifest.outputs)
         return Reference(self._input(image), outputs, self.manifest.outputs[0].stride)
@@ -102,9 +110,9 @@ def _network_of(manifest: BundleManifest) -> Network:
         source=manifest.weights.source,
         sha256=manifest.weights.sha256,
         given_shape=None,
-        input_shape=tuple(image.shape),
+        input_shape=_of_one_image(image, manifest.batch),
         layout=image.layout,
-        outputs=tuple((one.name, tuple(one.shape)) for one in manifest.outputs),
+        outputs=tuple((one.name, _of_one_image(one, manifest.batch)) for one in manifest.outputs),
         task=manifest.task,
         quantized=manifest.precision == INT8,
         probabilities=manifest.probabilities,
@@ -116,6 +124,12 @@ def _network_of(manifest: BundleManifest) -> Network:
     )
 
 
+def _of_one_image(tensor: BundleTensor, batch: int) -> Shape:
+    if not tensor.shape or batch < 1 or tensor.shape[0] % batch:
+        raise ValueError(f"{tensor.name} in {MANIFEST} is not of a batch of {batch}")
+    return (tensor.shape[0] // batch, *tensor.shape[1:])
+
+
 def _artifact_manifest(manifest: BundleManifest) -> Manifest:
     apart = manifest.files.get(PARAMS_FILE)
     return Manifest(
@@ -125,6 +139,7 @@ def _artifact_manifest(manifest: BundleManifest) -> Manifest:
         params_storage=manifest.params_storage,
         onnx_sha256=manifest.onnx_sha256,
         input_type=manifest.inputs[0].dtype if manifest.inputs else FLOATS,
+        batch=manifest.batch,
         library_sha256=manifest.files[LIBRARY].sha256,
         params_sha256=apart.sha256 if apart else "",
         databases=manifest.databases,
@@ -158,15 +173,17 @@ def _check_consistency(manifest: BundleManifest, variant: Network, sums: dict[st
     needed |= {name for name in (manifest.labels, manifest.anchors) if name}
     if missing := sorted(needed - set(manifest.files)):
         raise ValueError(f"{MANIFEST} does not list {missing[0]}")
-    outputs = {name: list(shape) for name, shape in outputs_of(variant).items()}
+    batch = manifest.batch
+    outputs = {name: list(of_batch(shape, batch)) for name, shape in outputs_of(variant).items()}
     shown = manifest.preprocessing
     checks = {
         "files": {name: one.sha256 for name, one in manifest.files.items()} == sums,
         "task": manifest.task == variant.task,
         "threads": manifest.threads >= 1,
+        "batch": batch >= 1,
         "precision": manifest.precision in PRECISIONS,
         "params_storage": manifest.params_storage in PARAMS_STORAGES,
-        "inputs": _fits(manifest.inputs, variant),
+        "inputs": _fits(manifest.inputs, variant, batch),
         "preprocessing": {len(shown.mean), len(shown.std)} == {variant.channels},
         "outputs": {one.name: one.shape for one in manifest.outputs} == outputs,
         "library_bytes": manifest.library_bytes == manifest.files[LIBRARY].bytes,
@@ -180,10 +197,11 @@ def _check_consistency(manifest: BundleManifest, variant: Network, sums: dict[st
             raise ValueError(f"{one.reference} does not have the shape given in {MANIFEST}")
 
 
-def _fits(inputs: list[BundleTensor], variant: Network) -> bool:
-    """Whether inputs are the one that a network has, as floats or as pixels."""
+def _fits(inputs: list[BundleTensor], variant: Network, batch: int) -> bool:
+    """Whether inputs are the one that a network has, as floats or as pixels, for a batch."""
     shapes = [(one.dtype, tuple(one.shape)) for one in inputs]
-    return shapes in [[(kind, input_shape(variant, kind))] for kind in INPUT_TYPES]
+    wanted = ((kind, of_batch(input_shape(variant, kind), batch)) for kind in INPUT_TYPES)
+    return shapes in [[one] for one in wanted]
 
 
 def _check_architecture(library: Path, manifest: BundleManifest) -> None:

@@ -127,6 +127,7 @@ class BundleManifest:
     compiled: Compiled
     made_with: dict[str, str]  # versions, and the commit of mobilebench
     files: dict[str, Content]  # each other file
+    batch: int = 1  # images of an inference, the first axis of all shapes
     probabilities: bool = False  # whether the network ends in a softmax or a sigmoid
 
     @property

@@ -23,7 +23,7 @@ from mobilebench.bench.export.write import (
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.layers import layers_of
 from mobilebench.bench.measure.sessions import probe_target
-from mobilebench.bench.measure.support import precision_of, why_unsupported
+from mobilebench.bench.measure.support import precision_of, why_not_at_once, why_unsupported
 from mobilebench.bench.models.class_names import names_of
 from mobilebench.bench.models.find_models import find_models
 from mobilebench.bench.models.find_weights import assumed_of, find_weights, own_weights
@@ -92,6 +92,7 @@ def export_command(options: ExportOptions) -> int:
                 target=target,
                 threads=threads,
                 databases=directories(),
+                batch=options.batch,
                 precision=precision,
                 optimize_for=suite.optimize_for,
                 params_storage=params_storage,
@@ -138,6 +139,8 @@ def _suite_of(options: ExportOptions, target: Target) -> Suite:
     """Return the suite of one network; raises BenchError for one that cannot be exported."""
     precision = options.precision
     _check_precision(precision, target)
+    if reason := why_not_at_once(TVM, target, options.batch, 1):
+        raise BenchError(f"--batch {options.batch}: {reason}")
     return make_suite(
         options.values_of(Suite)
         | {

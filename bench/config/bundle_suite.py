@@ -52,11 +52,17 @@ def bundle_suite(bundles: Sequence[Bundle], chosen: dict[str, Any]) -> Suite:
             )
         manifest = bundle.manifest
         cell = (manifest.variant, bundle.target.name, manifest.threads, manifest.precision)
-        other = named.setdefault((*cell, bundle.weights.label), bundle.directory)
+        key = (*cell, manifest.batch, bundle.weights.label)
+        other = named.setdefault(key, bundle.directory)
         if other != bundle.directory:
             raise BenchError(
                 f"bundles {other} and {bundle.directory}: their rows would look the same; measure "
                 "each in a run of its own"
+            )
+        if "pace_fps" in chosen and manifest.batch > 1:
+            raise BenchError(
+                f"--pace: a camera's frames come one at a time, and bundle {bundle.directory} "
+                f"takes batches of {manifest.batch}; leave out --pace"
             )
     suite = make_suite(chosen | {"runtimes": (TVM,)})
     return suite.model_copy(
@@ -67,6 +73,7 @@ def bundle_suite(bundles: Sequence[Bundle], chosen: dict[str, Any]) -> Suite:
             ),
             "targets": _each(bundle.target.name for bundle in bundles),
             "threads": _each(bundle.manifest.threads for bundle in bundles),
+            "batches": _each(bundle.manifest.batch for bundle in bundles),
             "precisions": _each(bundle.manifest.precision for bundle in bundles),
         }
     )

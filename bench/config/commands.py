@@ -93,6 +93,7 @@ class ExportOptions(Options):
     input_shape: options.InputShape = ""
     target: options.OneTarget
     threads: options.OneThreads = 1
+    batch: options.OneBatch = 1
     precision: options.OnePrecision = FLOAT32
     input_type: options.InputType = FLOATS
     weights: options.OneWeightsSource = RANDOM
@@ -102,6 +103,7 @@ class ExportOptions(Options):
     params_storage: options.ParamsStorage = None
     measure: options.Measure = True
     effort: options.Effort = "quick"
+    time_limit_s: options.TimeLimit = options.TIME_LIMIT_S
     dump_ir: options.DumpIr = None
     tracker: options.TrackerAddress = ""
     wait_s: options.Wait = WAIT_S

@@ -106,6 +106,16 @@ Batches = Annotated[
     ),
     Shown(WHAT),
 ]
+OneBatch = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=1024,
+        description="Images that an inference takes at once; what runs the bundle fills up a batch "
+        "of fewer. For CPUs.",
+    ),
+    Shown(WHAT),
+]
 Streams = Annotated[
     tuple[Annotated[int, Field(ge=1, le=1024)], ...],
     Field(

@@ -72,4 +72,5 @@ def _doubts(latency: Latency, result: CellResult) -> list[str]:
     before, after = (
         state.calibration_ms if state else None for state in (result.before, result.after)
     )
-    return warnings_for(latency, before, after, result.stopped)
+    (attempt,) = result.attempts
+    return warnings_for(latency, before, after, result.stopped, attempt.calibrations)

@@ -33,7 +33,7 @@ from mobilebench.bench.models.class_names import NAMES_LICENSE, names_of, usual_
 from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.input_type import PIXELS, input_layout, input_shape
 from mobilebench.bench.models.onnx_export import OnnxModel
-from mobilebench.bench.models.onnx_network import NCHW, Network, OnnxNetwork
+from mobilebench.bench.models.onnx_network import NCHW, Network, OnnxNetwork, of_batch
 from mobilebench.bench.models.outputs import INPUT_NAME, Floats, thin
 from mobilebench.bench.models.size import size_of
 from mobilebench.bench.models.variant import DETECT, SEGMENT, Variant
@@ -88,18 +88,19 @@ def make_bundle(directory: Path, contents: BundleContents) -> None:
         anchors_of(variant).astype("<f4").tofile(directory / ANCHORS)
     if contents.with_onnx:
         shutil.copyfile(contents.model.onnx_path, directory / ONNX)
-    inputs, outputs = _write_reference(directory, variant, contents.model)
+    made = artifact.manifest
+    inputs, outputs = _write_reference(directory, variant, contents.model, made.batch)
     _copy_programs(directory, target)
     named = bool(labels) and tuple(labels) == usual_names(variant.task, variant.classes)
     if named:
         shutil.copyfile(NAMES_LICENSE, directory / "licenses" / "torchvision-LICENSE")
-    made = artifact.manifest
     agreed_error = contents.measured.agreed_error if contents.measured else 0.0
     manifest = BundleManifest(
         format=FORMAT,
         variant=variant.name,
         task=variant.task,
         architecture=architecture_of(artifact.library),
+        batch=made.batch,
         target=target,
         threads=contents.threads,
         precision=made.precision,
@@ -171,18 +172,20 @@ def read_labels(path: Path, variant: Network) -> tuple[str, ...]:
 
 
 def _write_reference(
-    directory: Path, variant: Network, exported: OnnxModel
+    directory: Path, variant: Network, exported: OnnxModel, batch: int
 ) -> tuple[list[BundleTensor], list[BundleTensor]]:
-    """Write the first of the inputs that PyTorch was asked about, and its answers.
+    """Write a batch of the inputs that PyTorch was asked about, and its answers.
 
-    Of a single logit the largest is taken: near 0 its relative error would be that of large sums.
+    They are taken in order, and again where there are fewer. Of a single logit the largest alone is
+    taken: near 0 its relative error would be that of large sums.
     """
     inputs, answers = exported.reference()
     alone = answers[0][0].size == 1
-    chosen = int(np.abs(answers[0]).argmax()) if alone else 0
+    first, count = (int(np.abs(answers[0]).argmax()), 1) if alone else (0, len(inputs))
+    chosen = first + np.arange(batch) % count
     stride = _STRIDE if variant.task == SEGMENT else 1
-    inputs = inputs[chosen : chosen + 1]
-    thinned = thin(tuple(one[chosen : chosen + 1] for one in answers), stride)
+    inputs = inputs[chosen]
+    thinned = thin(tuple(one[chosen] for one in answers), stride)
     (directory / REFERENCE).mkdir()
 
     def write(
@@ -190,7 +193,8 @@ def _write_reference(
     ) -> BundleTensor:
         file = f"{REFERENCE}/{name}.bin"
         values.astype("<f4").tofile(directory / file)
-        return BundleTensor(name, list(shape), "float32", layout, file, stride)
+        whole = list(of_batch(tuple(shape), batch))
+        return BundleTensor(name, whole, "float32", layout, file, stride)
 
     kind = exported.input_type
     image = write(INPUT_NAME, input_shape(variant, kind), input_layout(variant, kind), inputs, 1)

@@ -9,6 +9,7 @@ from mobilebench.bench.measure.fidelity import Fidelity
 from mobilebench.bench.measure.load import Energy, Load
 from mobilebench.bench.measure.stages import StageTimes
 from mobilebench.bench.runtimes.usage import Usage
+from mobilebench.reports.records.calibration import Calibration
 from mobilebench.reports.records.record import KernelTime, Status
 from mobilebench.targets.devices.device import DeviceState
 from mobilebench.targets.errors import BenchError, NoDeviceError
@@ -39,6 +40,7 @@ class Attempt:
     accuracy: Accuracy | None = None
     pytorch_accuracy: Accuracy | None = None  # on the same images
     rounds_ms: list[list[float]] = field(default_factory=list)
+    calibrations: list[Calibration] = field(default_factory=list)  # around the rounds
     load: Load | None = None
     energy: Energy | None = None
     version: str = ""  # that a board has; empty if it is not known, and on this machine

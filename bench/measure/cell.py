@@ -28,6 +28,7 @@ from mobilebench.bench.models.variant import DETECT, Variant
 from mobilebench.bench.runtimes.convert import convert_for
 from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM, Workload
 from mobilebench.bench.runtimes.saturation import saturates, saturates_here
+from mobilebench.reports.records.calibration import Calibration
 from mobilebench.reports.records.record import KernelTime, Status
 from mobilebench.targets.catalog.target import CPU
 from mobilebench.targets.devices.device import DeviceState, require_flags
@@ -162,7 +163,7 @@ class _CellMeasurement:
 
     def take_rounds(self) -> None:
         """Time each runtime once per round; each round begins with another runtime."""
-        number = 0
+        number, speed = 0, self._calibrate()
         while waiting := [
             attempt
             for attempt in self.attempts
@@ -172,10 +173,20 @@ class _CellMeasurement:
             for attempt in waiting[first:] + waiting[:first]:
                 self._inputs.tell(f"round {number + 1} of {attempt.runtime}")
                 expected_ms = self._expected_ms[attempt.runtime]
+                before, taken = speed, attempt.calibrations
                 with self._turn_of(attempt):
                     process = self._processes[attempt.runtime]
                     attempt.rounds_ms.append(take_round(process, self._config, expected_ms))
+                speed = self._calibrate()
+                between = not taken or taken[-1] is not before  # others had a turn
+                taken += filter(None, [before if between else None, speed])
             number += 1
+
+    def _calibrate(self) -> Calibration | None:
+        """Return how fast the device is now; an emulated one's speed says nothing of it."""
+        if self._before is None or self._before.emulated:
+            return None
+        return self._processes.calibrate()
 
     def record_memory_and_copies(self) -> None:
         """Record the memory of each process, and the time to copy data to the device and back."""

@@ -7,7 +7,12 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from mobilebench.bench.config.effort import Effort
-from mobilebench.reports.records.calibration import calibration_change
+from mobilebench.reports.records.calibration import (
+    Calibration,
+    calibration_change,
+    other_programs,
+    speed_changes,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,10 +134,12 @@ def warnings_for(
     calibration_before_ms: float | None,
     calibration_after_ms: float | None,
     stopped: str = "",
+    calibrations: Sequence[Calibration] = (),
 ) -> list[str]:
     """Return the reasons to doubt a measurement; none if it was steady.
 
-    `stopped` tells how a quota of CPU time has stopped the process meanwhile, if it has.
+    `stopped` tells how a quota of CPU time has stopped the process meanwhile, if it has, and
+    `calibrations` how fast the device was around the rounds.
     """
     found = []
     if latency.cv >= SPREAD_LIMIT:
@@ -145,4 +152,6 @@ def warnings_for(
         if abs(ratio - 1) >= DRIFT_LIMIT:
             change = calibration_change(ratio, "after the measurement", "before it")
             found.append(f"host drifted: {change}")
-    return found
+    if changes := speed_changes(calibrations, DRIFT_LIMIT):
+        found.append(f"host drifted between rounds: {', '.join(changes)}")
+    return [*found, *filter(None, [other_programs(calibrations)])]

@@ -59,7 +59,7 @@ def open_cells(context: RunContext, store: Store) -> list[PlannedCell]:
 def _cell_of(bundle: Bundle, context: RunContext) -> PlannedCell:
     manifest, target = bundle.manifest, context.cooled(bundle.target)
     given = (bundle.variant, target, manifest.threads, manifest.precision, bundle.weights)
-    return PlannedCell(*given, (TVM,), bundle)
+    return PlannedCell(*given, (TVM,), bundle, manifest.batch)
 
 
 def cell_key(context: RunContext, cell: PlannedCell, runtime: str) -> CellKey:

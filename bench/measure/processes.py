@@ -1,6 +1,7 @@
 """The processes of a cell's runtimes, of which one runs at a time."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol, Self
 
 from mobilebench.bench.measure.board_worker import BoardWorker
@@ -8,6 +9,7 @@ from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.sessions import close_device, device_state, open_device
 from mobilebench.bench.measure.streams import StreamGroup, cpus_of_streams
 from mobilebench.bench.runtimes.runtime import RUNTIMES, TVM
+from mobilebench.reports.records.calibration import Calibration
 from mobilebench.targets.devices.device import DeviceState
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import Worker, WorkerError
@@ -105,19 +107,41 @@ class Processes:
         return self._session if isinstance(self._session, Worker) else None
 
     def device_state(self) -> DeviceState | None:
-        """Return the device's state now, read through the session if there is one.
+        """Return the device's state now, read through the session.
 
-        None if it cannot be read; without a session only this machine can, since boards differ.
+        Where there was none, one is opened to this machine, and stays. None if it cannot be read;
+        when a session has ended, only this machine can, since boards differ.
         """
         config, session = self._config, self._session
+        state: DeviceState
         try:
+            if session is None and config.farm is None:
+                state = self.open_session()
+                self.pause(TVM)
+                return state
             if session is not None and session.alive:
                 session.resume()
-                state: DeviceState = session.call("device_state", timeout_s=config.time_limit_s)
+                state = session.call("device_state", timeout_s=config.time_limit_s)
                 return state
             return device_state(config) if config.farm is None else None
         except (BenchError, WorkerError):
             return None
+
+    def calibrate(self) -> Calibration | None:
+        """Time fixed kernels on the device, while no runtime runs; None where nothing can."""
+        session = self._session
+        if session is None or not session.alive:
+            return None
+        session.resume()
+        try:
+            speed = session.call("machine_speed", timeout_s=self._config.time_limit_s)
+        except (BenchError, WorkerError):  # whoever needs the session says what is wrong
+            return None
+        finally:
+            self.pause(TVM)
+        if speed and isinstance(session, StreamGroup):  # other streams are no other programs
+            speed = replace(speed, others=None)
+        return Calibration(**vars(speed)) if speed else None
 
     def keep_session(self) -> None:
         """Give the session back to the pool, after all went well."""

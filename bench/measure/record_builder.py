@@ -236,7 +236,7 @@ def _with_fidelity(record: Record, attempt: Attempt) -> Record:
 def _with_latency(record: Record, attempt: Attempt, stopped: str) -> Record:
     latency = Latency.from_rounds(attempt.rounds_ms)
     calibration = record.calibration_before_ms, record.calibration_after_ms
-    doubts = warnings_for(latency, *calibration, stopped)
+    doubts = warnings_for(latency, *calibration, stopped, attempt.calibrations)
     columns = {
         f"latency_{name}": value for name, value in asdict(latency).items() if name != "samples"
     }

@@ -54,10 +54,18 @@ def check_request(
 
 
 def _check_meter(context: RunContext) -> None:
-    """Raise BenchError for a power meter that prints no numbers, or cannot tell boards apart."""
+    """Raise BenchError for a power meter that prints no numbers, or tells of too much at once.
+
+    A run that is resumed with one has passed the suite's own checks without it.
+    """
     meter = context.power_meter
     if not meter:
         return
+    if context.suite.streams != (1,):
+        raise BenchError(
+            f"--power-meter {meter}: energy is measured of one instance at a time, and the run has "
+            "several streams; leave it out"
+        )
     for target in context.targets:
         farm = context.farm(target)
         count = len(boards_of(farm.tracker, target.tracker_key)) if farm else 1

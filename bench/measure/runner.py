@@ -152,5 +152,6 @@ def _keep(
             kernel_profile.kernels if kernel_profile else (),
             planned,
             attempt.load.trace if attempt.load and keeps_trace else (),
+            attempt.calibrations if attempt.ok else (),
         )
         progress.done(record)

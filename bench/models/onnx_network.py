@@ -16,6 +16,11 @@ ROUNDINGS, _MOST_ROUNDING = 5.0, 1e-2
 Shape = tuple[int, ...]
 
 
+def of_batch(shape: Shape, batch: int) -> Shape:
+    """Return what the shape of one image's tensor is for a batch of images."""
+    return (batch * shape[0], *shape[1:])
+
+
 @dataclass(frozen=True)
 class OnnxNetwork:
     """What is known of an ONNX file before it is run; it has one input, of a batch of one."""

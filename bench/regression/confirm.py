@@ -16,8 +16,24 @@ Say = Callable[[str], None]
 
 
 def suspects(comparison: Comparison) -> list[CellChange]:
-    """Return the cells whose latency seems to have changed, by the rows of the runs alone."""
-    return [change for change in comparison.cells if _is_suspect(change)]
+    """Return the cells whose latency may have changed, by the rows of the runs alone.
+
+    That is all whose rows do not show that it is the same: where the machine was slower in one of
+    them, or other programs ran, the rows tell little.
+    """
+    return [change for change in comparison.cells if is_suspect(change)]
+
+
+def seems_changed(change: CellChange) -> bool:
+    """Return whether the samples of a cell differ, whatever the reason."""
+    latency = change.latency
+    return latency is not None and (latency.verdict in CHANGED or bool(latency.why_unclear))
+
+
+def is_suspect(change: CellChange) -> bool:
+    """Return whether the rows of a cell leave open that its latency has changed."""
+    latency = change.latency
+    return latency is not None and not latency.confirmed and latency.verdict != "same"
 
 
 def confirm_changes(context: RunContext, store: Store, comparison: Comparison, say: Say) -> None:
@@ -37,19 +53,14 @@ def confirm_changes(context: RunContext, store: Store, comparison: Comparison, s
         )
         if base.artifact_key == head.artifact_key != "":
             continue  # nothing but the machine can have changed
+        if not head.artifact_key and not seems_changed(change):
+            continue  # it is unclear, and stays so
         say(f"{title_of(change.cell)}: measure both libraries in turns")
         try:
             _require_kept(change.cell, base, head)
             store.add_confirmation(remeasure_in(context, LibraryPair(change.cell, (base,), head)))
         except BenchError as error:
             say(f"warning: {title_of(change.cell)}: not measured again: {error}")
-
-
-def _is_suspect(change: CellChange) -> bool:
-    latency = change.latency
-    if latency is None or latency.confirmed:
-        return False
-    return latency.verdict in CHANGED or bool(latency.why_unclear)
 
 
 def _require_kept(cell: CellKey, *libraries: Library) -> None:

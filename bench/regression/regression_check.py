@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mobilebench.bench.measure.progress import RunProgress
 from mobilebench.bench.measure.run_context import RunContext
+from mobilebench.bench.regression.confirm import seems_changed
 from mobilebench.bench.regression.remeasure import remeasure_in
 from mobilebench.reports.comparison.compare import compare_runs
 from mobilebench.reports.errors import ReportError
@@ -66,7 +67,7 @@ def _without_history(context: RunContext, store: Store, timeline: Timeline) -> l
         own, latency = keys.get(change.cell), change.latency
         if own is None or latency is None or (own != "").sum() > FEWEST:
             continue
-        if latency.verdict not in ("slower", "faster"):
+        if not seems_changed(change):
             continue
         if own[-2] and own[-1] and own[-2] != own[-1]:
             base, head = Library(last.run_id, own[-2]), Library(tonight.run_id, own[-1])

@@ -5,7 +5,7 @@ from functools import partial
 
 from mobilebench.bench.build.artifact import Artifact, find_artifact
 from mobilebench.bench.clock import utc_now
-from mobilebench.bench.config.effort import find_effort
+from mobilebench.bench.config.effort import Effort
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.inference import workload_of
 from mobilebench.bench.measure.latency import is_complete
@@ -21,11 +21,12 @@ from mobilebench.targets.errors import BenchError, NoDeviceError
 from mobilebench.targets.processes.worker import Worker, WorkerError
 from mobilebench.targets.rpc.tracker import boards_of
 
-EFFORT = "standard"  # of a repeated measurement: ten rounds give a narrower interval than five
+# Short turns, and many: what comes and goes meanwhile is in few of them.
+EFFORT = Effort("confirmation", warm_up_s=0.5, min_samples=128, min_duration_s=5.0, rounds=20)
 
 
 def remeasure_in(context: RunContext, pair: LibraryPair) -> Confirmation:
-    """Measure a pair of libraries where a run measured, in ten rounds.
+    """Measure a pair of libraries where a run measured, in turns.
 
     Raises what `remeasure` raises, and BenchError for a machine that the cell is not of.
     """
@@ -36,7 +37,7 @@ def remeasure_in(context: RunContext, pair: LibraryPair) -> Confirmation:
     config = context.measurement_config(targets[cell.target], cell.threads)
     if config.farm is None and cell.device != here:
         raise BenchError(f"it was measured on {cell.device}, and this is {here}")
-    config = replace(config, effort=find_effort(EFFORT))
+    config = replace(config, effort=EFFORT)
     return remeasure(config, pair, context.network(cell.variant))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from mobilebench.bench.models.heads import outputs_of
 from mobilebench.bench.models.input_type import FLOATS, input_shape
-from mobilebench.bench.models.onnx_network import Network, Shape
+from mobilebench.bench.models.onnx_network import Network, Shape, of_batch
 from mobilebench.bench.models.outputs import Floats, Outputs
 from mobilebench.bench.models.preprocessing import Preprocessing
 from mobilebench.bench.models.weights import Weights
@@ -45,7 +45,7 @@ class Workload:
     @property
     def input_shape(self) -> Shape:
         """The shape of what the library takes."""
-        return _of_batch(input_shape(self.variant, self.input_type), self.batch)
+        return of_batch(input_shape(self.variant, self.input_type), self.batch)
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -59,8 +59,8 @@ class Workload:
         return ModelFiles(
             self.onnx_path,
             self.converted,
-            _of_batch(self.variant.input_shape, self.batch),
-            {name: _of_batch(shape, self.batch) for name, shape in outputs},
+            of_batch(self.variant.input_shape, self.batch),
+            {name: of_batch(shape, self.batch) for name, shape in outputs},
         )
 
     def calibration_inputs(self) -> "Iterator[Floats]":
@@ -73,10 +73,6 @@ class Workload:
         given = inputs * -(-self.batch // len(inputs))
         for first in range(0, len(given) - self.batch + 1, self.batch):
             yield np.concatenate(given[first : first + self.batch])
-
-
-def _of_batch(shape: Shape, batch: int) -> Shape:
-    return (batch * shape[0], *shape[1:])
 
 
 class Runtime(Protocol):

@@ -25,7 +25,7 @@ from mobilebench.bench.runtimes.usage import Usage
 from mobilebench.bench.runtimes.warm_up import warm_up
 from mobilebench.targets.catalog.target import Target
 from mobilebench.targets.devices.connection import Connector
-from mobilebench.targets.devices.device import Device, DeviceState
+from mobilebench.targets.devices.device import Device, DeviceState, MachineSpeed
 from mobilebench.targets.devices.farm import Farm
 from mobilebench.targets.devices.probe import AWAIT_FRAME, build_probe
 from mobilebench.targets.errors import BenchError, DeviceLostError
@@ -108,6 +108,11 @@ class TvmRuntime:
         """Describe the device as it is now."""
         with self._noticing_loss():
             return replace(self._device.state(), accelerator=self._accelerator)
+
+    def machine_speed(self) -> MachineSpeed | None:
+        """Time fixed kernels on as many of the device's CPUs as an inference has threads."""
+        with self._noticing_loss():
+            return self._device.machine_speed(self._threads, self._target.cores)
 
     def load(self, workload: Workload, threads: int) -> float:
         """Ship the library and open a virtual machine on it; what is loaded already is taken up.

@@ -141,6 +141,8 @@ def timeline_of(histories: Histories) -> Timeline:
             LATENCY: median,
             "latency_ci95_low_ms": 0.995 * median,
             "latency_ci95_high_ms": 1.005 * median,
+            "calibration_before_ms": np.nan,
+            "calibration_after_ms": np.nan,
         }
     ).sort_values("night", kind="stable")
     return Timeline(runs, cells, rows)

@@ -1,6 +1,6 @@
 """Compares two runs, cell by cell."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,11 +15,12 @@ from mobilebench.reports.comparison.comparison import (
     Side,
     Speed,
 )
-from mobilebench.reports.comparison.machine_speed import why_unclear
+from mobilebench.reports.comparison.machine_speed import Measured, why_unclear
 from mobilebench.reports.comparison.matching import Row, match, nothing_shared
 from mobilebench.reports.comparison.ratio import Pair, Ratio, ratios_of
 from mobilebench.reports.comparison.watched import WATCHED, watched_change
 from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.calibration import Calibration
 from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import Record
@@ -47,7 +48,8 @@ def compare_runs(
         why = nothing_shared(rows[base.run_id], rows[head.run_id])
         raise ReportError(f"runs {base.run_id} and {head.run_id} have no cell in common: {why}")
     again = _measured_again(store.confirmations(list(rows)), base, head)
-    changes = _changes(matched.pairs, again, threshold_percent)
+    speeds = store.calibrations(list(rows))
+    changes = _changes(matched.pairs, again, speeds, threshold_percent)
     before, after = ([record for record, _ in found] for found in rows.values())
     records = [(own[0], other[0]) for own, other in matched.pairs.values()]
     return Comparison(
@@ -116,6 +118,7 @@ def _measured_again(
 def _changes(
     pairs: dict[CellKey, tuple[Row, Row]],
     again: dict[CellKey, Pair],
+    speeds: Mapping[tuple[str, CellKey], Sequence[Calibration]],
     threshold_percent: float,
 ) -> list[CellChange]:
     timed = {}
@@ -130,8 +133,11 @@ def _changes(
     for cell, ratio, p in zip(timed, ratios, adjusted, strict=True):
         verdict, why = speed_verdict(ratio, p, threshold_percent), ""
         if verdict in CHANGED and cell not in again:
-            (before, _), (after, _) = pairs[cell]
-            why = why_unclear(before, after, ratio, threshold_percent)
+            base, head = (
+                Measured(record, speeds.get((record.run_id, CellKey.of(record)), ()))
+                for record, _ in pairs[cell]
+            )
+            why = why_unclear(base, head, ratio, threshold_percent)
         latencies[cell] = LatencyChange(
             **vars(ratio),
             p_adjusted=p,

@@ -28,7 +28,8 @@ class Pair:
 
 @dataclass(frozen=True)
 class Ratio:
-    """The median of head's samples over the median of base's.
+    """The median of head's samples over the median of base's, or that of their rounds, if they
+    were measured beside each other (`_beside`).
 
     Where one of the two has but one round, nothing tells how rounds differ: the interval is then
     0 to infinity, and p is 1.
@@ -47,10 +48,11 @@ def ratios_of(pairs: Sequence[Pair]) -> list[Ratio]:
     """Return the ratio of each pair.
 
     The interval is the record's own idea (bench/latency.py) on two measurements: rounds are drawn,
-    then samples within them, of base and head independently, or the same rounds of both if they
-    were measured beside each other. Of few rounds such draws are too much alike, so deviations
-    grow by sqrt(n / (n - 1)), and the interval by Student's over the normal quantile (the expanded
-    percentile interval of T. Hesterberg, What Teachers Should Know About the Bootstrap, 2015).
+    then samples within them, of base and head independently. Of few rounds such draws are too much
+    alike, so deviations grow by sqrt(n / (n - 1)), and the interval by Student's over the normal
+    quantile (the expanded percentile interval of T. Hesterberg, What Teachers Should Know About the
+    Bootstrap, 2015). Of two that were measured beside each other, rounds are compared one by one:
+    see `_beside`.
 
     `p` is the larger of two. Mann-Whitney's (two-sided, asymptotic) supposes nothing of how samples
     are spread, but takes those of one round for independent, which they are not. The other is of
@@ -63,23 +65,22 @@ def ratios_of(pairs: Sequence[Pair]) -> list[Ratio]:
         return []
     sides = [(_sorted(pair.base), _sorted(pair.head)) for pair in pairs]
     base_ms, head_ms = np.array([[side.median for side in both] for both in sides]).T
-    difference = np.log(head_ms / base_ms)
     whitney = np.array([_mann_whitney(base.samples, head.samples) for base, head in sides])
-    rounds = np.array([[len(side.sizes) for side in both] for both in sides])
-    beside = [pair.beside for pair in pairs]
-    base_log, head_log = (_deviations(one, beside) for one in zip(*sides, strict=True))
-    base_log = base_log[:, ::-1]  # see _draws
-    quantiles = np.quantile(head_log - base_log, [0.025, 0.975], axis=1)
-    freedom = np.where(beside, rounds.min(axis=1) - 1, rounds.sum(axis=1) - 2).clip(1)
-    student = stdtrit(freedom, 0.975)
-    below, above = student / 1.959964 * np.maximum([-quantiles[0], quantiles[1]], 0)
+    beside = np.array([pair.beside for pair in pairs])
+    middle, below, above, freedom = np.empty((4, len(pairs)))
+    for found, take in ((~beside, _apart), (beside, _beside)):
+        places = np.flatnonzero(found).tolist()
+        if places:
+            moved = take([pairs[place] for place in places], [sides[place] for place in places])
+            middle[places], below[places], above[places], freedom[places] = moved
     with np.errstate(divide="ignore", invalid="ignore"):  # samples that are all the same
-        t = np.abs(difference) / np.where(difference > 0, below, above) * student
-    p = np.maximum(whitney, 2 * stdtr(freedom, -np.where(difference == 0, 0, t)))
-    low, high = np.exp(difference - below), np.exp(difference + above)
-    alone = rounds.min(axis=1) < 2
+        errors = np.where(middle > 0, below, above) / stdtrit(freedom, 0.975)
+        t = np.where(middle == 0, 0, np.abs(middle) / errors)
+    p = np.maximum(whitney, 2 * stdtr(freedom, -t))
+    ratio, low, high = np.exp(middle), np.exp(middle - below), np.exp(middle + above)
+    alone = np.array([min(len(side.sizes) for side in both) < 2 for both in sides])
     low[alone], high[alone], p[alone] = 0, np.inf, 1
-    columns = (base_ms, head_ms, head_ms / base_ms, low, high, whitney, p)
+    columns = (base_ms, head_ms, ratio, low, high, whitney, p)
     return [Ratio(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
@@ -100,11 +101,55 @@ class _Sorted:
         return float(self.samples[(n - 1) // 2] + self.samples[n // 2]) / 2
 
 
+_Both = tuple[_Sorted, _Sorted]
+_Moved = tuple[Floats, Floats, Floats, Floats]
+"""Of each pair: how far the log of the ratio is from 0, of its interval's ends, and Student's
+degrees of freedom."""
+
+
 def _sorted(rounds: Rounds) -> _Sorted:
     samples = np.fromiter(chain.from_iterable(rounds), np.float64)
     sizes = np.array([len(one) for one in rounds if one])
     order = samples.argsort(kind="stable")
     return _Sorted(samples[order], np.arange(len(sizes)).repeat(sizes)[order], sizes)
+
+
+def _apart(_pairs: Sequence[Pair], sides: Sequence[_Both]) -> _Moved:
+    """Return what two measurements that know nothing of each other tell: see `ratios_of`."""
+    base, head = zip(*sides, strict=True)
+    difference = np.log([two.median / one.median for one, two in sides])
+    base_log = _deviations(base)[:, ::-1]  # see _draws
+    quantiles = np.quantile(_deviations(head) - base_log, [0.025, 0.975], axis=1)
+    freedom = np.array([len(one.sizes) + len(two.sizes) - 2 for one, two in sides]).clip(1)
+    wider = stdtrit(freedom, 0.975) / 1.959964
+    below, above = wider * np.maximum([-quantiles[0], quantiles[1]], 0)
+    return difference, below, above, freedom
+
+
+def _beside(pairs: Sequence[Pair], _sides: Sequence[_Both]) -> _Moved:
+    """Return the mean of the middle half of the rounds' ratios, by the medians of their samples.
+
+    What comes and goes within one of the two rounds of a pair, as other programs do, makes that
+    ratio too large or too small; a quarter on each side does no harm. The interval is that of a
+    trimmed mean, from winsorised deviations (K. K. Yuen, Biometrika 61, 1974).
+    """
+    found = []
+    for pair in pairs:
+        logs = np.sort(
+            [
+                np.log(np.median(head) / np.median(base))
+                for base, head in zip(pair.base, pair.head, strict=False)
+                if base and head
+            ]
+        )
+        n, cut = len(logs), len(logs) // 4
+        kept = logs[cut : n - cut]
+        freedom = max(len(kept) - 1, 1)
+        spread = ((logs.clip(kept[0], kept[-1]) - logs.clip(kept[0], kept[-1]).mean()) ** 2).sum()
+        half = stdtrit(freedom, 0.975) * np.sqrt(spread / (len(kept) * freedom))
+        found.append((kept.mean(), half, half, freedom))
+    middle, below, above, degrees = np.array(found).T
+    return middle, below, above, degrees
 
 
 def _mann_whitney(base: Floats, head: Floats) -> float:
@@ -125,14 +170,14 @@ def _mann_whitney(base: Floats, head: Floats) -> float:
     return min(2 * float(ndtr(-away / np.sqrt(spread))), 1.0)
 
 
-def _deviations(measurements: Sequence[_Sorted], beside: Sequence[bool]) -> Floats:
+def _deviations(measurements: Sequence[_Sorted]) -> Floats:
     """Return resampled log medians less the log of the median, (measurements, resamples)."""
-    alike: dict[tuple[int, bool], list[int]] = defaultdict(list)
-    for index, (one, is_beside) in enumerate(zip(measurements, beside, strict=True)):
-        alike[len(one.sizes), is_beside].append(index)
+    alike: dict[int, list[int]] = defaultdict(list)
+    for index, one in enumerate(measurements):
+        alike[len(one.sizes)].append(index)
     found = np.empty((len(measurements), _RESAMPLES))
-    for (rounds, is_beside), indices in alike.items():
-        draws = _draws(rounds, is_beside)
+    for rounds, indices in alike.items():
+        draws = _draws(rounds)
         for start in range(0, len(indices), _AT_ONCE):
             some = indices[start : start + _AT_ONCE]
             medians = _resample([measurements[index] for index in some], *draws)
@@ -172,18 +217,15 @@ def _resample(measurements: Sequence[_Sorted], drawn: Floats, noise: Floats) -> 
     return medians
 
 
-def _draws(rounds: int, beside: bool) -> tuple[Floats, Floats]:
+def _draws(rounds: int) -> tuple[Floats, Floats]:
     """Return how often each round is in each resample, (rounds, resamples), and a standard normal
     number for each resample.
 
     Head uses them forwards and base backwards, so the two are independent, and swapping them gives
-    the same pairs of resamples again. If they were measured beside each other, the draws of rounds
-    read the same both ways, and only the numbers do not.
+    the same pairs of resamples again.
     """
     generator = np.random.default_rng(0)
     drawn = generator.multinomial(rounds, np.full(rounds, 1 / rounds), _RESAMPLES).T
-    if beside:
-        drawn[:, _RESAMPLES // 2 :] = drawn[:, : _RESAMPLES // 2][:, ::-1]
     return drawn.astype(np.float64), generator.standard_normal(_RESAMPLES)
 
 

@@ -100,12 +100,23 @@ def _interval(suspect: Suspect) -> tuple[float, float]:
     return suspect.ratio * float(np.exp(-half)), suspect.ratio * float(np.exp(half))
 
 
+def _of_the_machine(suspect: Suspect) -> str:
+    """Say that the machine changed as much as the latency; empty if it did not, or may not have."""
+    times, machine, was = suspect.ratio, suspect.machine, "slower"
+    if times < 1:
+        times, machine, was = 1 / times, 1 / machine, "faster"
+    if not machine > 1 or times / machine > 1 + LEAST_CHANGE:
+        return ""
+    return f"unclear: the machine was {machine:.2f} times {was}, by its calibration kernel"
+
+
 def _verdict(suspect: Suspect, outcome: Outcome | None, outcomes: Outcomes) -> tuple[Kind, str]:
     if suspect.same_library:
         return "dismissed", f"{suspect.why_not}: the device or its software changed, or it is noise"
     if suspect.pair is None or outcome is None:
-        why = suspect.why_not or "no device or no library was available"
-        return "suspected", f"not measured again: {why}"
+        why = f"not measured again: {suspect.why_not or 'no device or no library was available'}"
+        machine = _of_the_machine(suspect)
+        return ("dismissed", f"{machine}; {why}") if machine else ("suspected", why)
     beside = f"measured beside run {outcome.base_run_id}'s library"
     if outcome.verdict == "same":
         return "dismissed", f"{beside} it is equally fast"

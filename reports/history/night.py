@@ -33,7 +33,7 @@ from mobilebench.reports.records.store import Run, Store
 UNNAMED = "any "  # begins the device of a row that never had a board: any KEY
 _BESIDE = (
     *("error", "warnings", "retries", "effort", "latency_cv", "temperature_c", "load_1m"),
-    *("calibration_before_ms", "calibration_after_ms", "cpu_mhz", "cpu_governor", "cpu_model"),
+    *("cpu_mhz", "cpu_governor", "cpu_model"),
     *("accelerator", "host"),
 )
 

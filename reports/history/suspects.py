@@ -10,13 +10,14 @@ from mobilebench.reports.history.change_points import Array, logarithms, order_o
 from mobilebench.reports.history.earlier_runs import Past, past_of
 from mobilebench.reports.history.outcomes import LEAST_CHANGE, Outcomes
 from mobilebench.reports.history.screening import RECENT, screen
-from mobilebench.reports.history.timeline import INTERVAL, LATENCY, Timeline
+from mobilebench.reports.history.timeline import CALIBRATION, INTERVAL, LATENCY, Timeline
 from mobilebench.reports.records.cell_key import CellKey
 
 BARS = np.array([1.6, 1.2, *[2.2] * (RECENT - 2)])
 """The least score of the newest 1, 2, ... nights that is suspected, if they are slower."""
 FASTER_BARS = BARS + 1
 """The same if they are faster: that can wait for more nights."""
+_LEVEL = 20  # nights before a change that tell how fast the machine was
 _MARGIN = 4  # nights, tonight one of them
 _BASES = 5  # nights to choose from, where a library is gone from the cache
 
@@ -49,6 +50,7 @@ class Suspect:
     cell: CellKey
     slower: bool
     ratio: float  # of the newest nights' level to that of before
+    machine: float  # the same of the calibration kernel; NaN if that was not timed
     score: float  # how many standard errors that is
     since: str  # the first night that looks so
     last_night: Library | None  # of the night before; None if nothing of that night is suspect
@@ -69,6 +71,7 @@ def find_suspects(timeline: Timeline, outcomes: Outcomes) -> list[Suspect]:
     latency = np.where(timeline.emulated[:, None], np.nan, timeline.wide(LATENCY))
     timed = list(map(int, np.flatnonzero(np.isfinite(latency[:, -1]))))
     keys = timeline.texts("artifact_key")
+    machine_ms = np.fmax(*(timeline.wide(column) for column in CALIBRATION))
     pasts = [past_of(timeline, cell, latency[cell], keys[cell], outcomes) for cell in timed]
     logs = logarithms(latency[timed])
     for row, past in zip(logs, pasts, strict=True):
@@ -90,7 +93,10 @@ def find_suspects(timeline: Timeline, outcomes: Outcomes) -> list[Suspect]:
         if choice is not None:
             since = int(starts[choice])
             score, change = float(scores[choice]), float(changes[choice])
-            found.append(_suspect(timeline, timeline.cells[cell], past, since, change, score))
+            times_ms = machine_ms[cell, list(past.measured)]
+            machine = _machine(times_ms, len(times_ms) - choice - 1)
+            changed = _Changed(since, change, machine, score)
+            found.append(_suspect(timeline, timeline.cells[cell], past, changed))
     return sorted(found, key=lambda one: (not one.pending, not one.slower, -abs(one.score)))
 
 
@@ -102,9 +108,24 @@ def _choose(scores: Array, changes: Array, allowed: npt.NDArray[np.bool_]) -> in
     return int(np.where(suspect, np.abs(scores), 0).argmax()) if suspect.any() else None
 
 
-def _suspect(
-    timeline: Timeline, cell: CellKey, past: Past, since: int, change: float, score: float
-) -> Suspect:
+@dataclass(frozen=True)
+class _Changed:
+    since: int  # the first night of it
+    change: float  # of the logarithm of latency
+    machine: float  # as Suspect has it
+    score: float
+
+
+def _machine(times_ms: Array, start: int) -> float:
+    """Return how many times as long the calibration kernel took from a night on; NaN if unknown."""
+    before, after = times_ms[max(0, start - _LEVEL) : start], times_ms[start:]
+    if not (np.isfinite(before).any() and np.isfinite(after).any()):
+        return float("nan")
+    return float(np.nanmedian(after) / np.nanmedian(before))
+
+
+def _suspect(timeline: Timeline, cell: CellKey, past: Past, changed: _Changed) -> Suspect:
+    since, change = changed.since, changed.change
     libraries = {
         night: Library(timeline.nights[night].run_id, key)
         for night, key in zip(past.measured, past.keys, strict=True)
@@ -119,7 +140,8 @@ def _suspect(
         cell=cell,
         slower=change > 0 if past.pending is None else past.pending.verdict == "worse",
         ratio=float(np.exp(change)),
-        score=score,
+        machine=changed.machine,
+        score=changed.score,
         since=timeline.nights[since].run_id,
         last_night=libraries[before[-1]] if before and before[-1] > past.settled else None,
         pair=None if why_not else LibraryPair(cell, tuple(bases), head),

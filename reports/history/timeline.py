@@ -20,6 +20,7 @@ WINDOW = 60
 NIGHTLY = "check_regressions"
 """The option that asks for a night, as a run's suite has it."""
 LATENCY = "latency_p50_ms"
+CALIBRATION = ("calibration_before_ms", "calibration_after_ms")
 INTERVAL = ("latency_ci95_low_ms", "latency_ci95_high_ms")
 DAY, MINUTE = 10, 16
 """Characters of a time (ISO 8601) that tell the day, and the minute too."""
@@ -28,7 +29,7 @@ CELL = CellKey.names()
 _COLUMNS = (
     *("run_id", "status", "emulated", "artifact_key", *CELL, *VERSIONS.values()),
     "runtime_version",
-    *(LATENCY, *INTERVAL),
+    *(LATENCY, *INTERVAL, *CALIBRATION),
     *(watched.column for watched in WATCHED),
     *("data", "images"),
 )

@@ -11,13 +11,14 @@ from mobilebench.reports.counting import counted
 from mobilebench.reports.pages.rendering import Link, Picture, render, with_pictures
 from mobilebench.reports.plots.load_plot import draw_load
 from mobilebench.reports.plots.plot import Plot
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.tables.frames import write_csv
 from mobilebench.reports.tables.load_tables import LoadedNetwork, load_tables
 from mobilebench.reports.tables.results_table import NOISY
 from mobilebench.reports.tables.table import Table
 
 NAME = "load"
-_PLACE = ["variant", "target", "device", "runtime", "threads", "precision"]
+_PLACE = list(CellKey.names())
 
 
 @dataclass(frozen=True)

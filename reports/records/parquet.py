@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from mobilebench.reports.errors import ReportError
 from mobilebench.reports.records import renamed
+from mobilebench.reports.records.calibration import Calibration
 from mobilebench.reports.records.record import KernelTime
 from mobilebench.reports.records.schema import CONFIRMATIONS, RECORDS, RUNS, SCHEMA_VERSION
 from mobilebench.reports.records.trace import TracePoint
@@ -21,7 +22,8 @@ ROWS_AT_ONCE = 500  # in memory, with thousands of samples each
 _GROUP_ROWS, _GROUP_BYTES = 50_000, 64_000_000  # of what is compressed together, at most
 _MARK = b"mobilebench_schema"
 _AS_TEXT = ("suite", "activations")  # JSON without a fixed shape
-_MADE_OF = {"kernels": KernelTime, "trace": TracePoint}  # lists of these
+# Lists of these.
+_MADE_OF = {"kernels": KernelTime, "trace": TracePoint, "calibrations": Calibration}
 _ROUNDS = ("rounds_ms", "base_rounds_ms", "head_rounds_ms")
 
 Row = dict[str, Any]
@@ -50,7 +52,7 @@ class Layout:
 
 LAYOUTS = (
     Layout(RUNS),
-    Layout(RECORDS, ("rounds_ms", "kernels", "activations", "trace")),
+    Layout(RECORDS, ("rounds_ms", "kernels", "activations", "trace", "calibrations")),
     Layout(CONFIRMATIONS),
 )
 

@@ -10,7 +10,7 @@ from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import Record
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 """The number of the newest migration: what `VERSION` has in a store of today."""
 KEY = ("run_id", *CellKey.planned_names())
 """What no two records share."""
@@ -103,6 +103,7 @@ SAMPLES = _beside_records("samples", "rounds_ms")
 KERNELS = _beside_records("kernels", "kernels")
 ACTIVATIONS = _beside_records("activations", "activations")
 TRACES = _beside_records("traces", "trace")
+CALIBRATIONS = _beside_records("calibrations", "calibrations")
 CONFIRMATIONS = sa.Table(
     "confirmations",
     METADATA,

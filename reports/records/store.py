@@ -11,11 +11,14 @@ from sqlalchemy import exc
 
 from mobilebench.reports.errors import ReportError
 from mobilebench.reports.records.activations import Activations
+from mobilebench.reports.records.calibration import Calibration
+from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.database import LOST_WAIT_S, StoreDatabase, storable
 from mobilebench.reports.records.record import COLUMNS, KernelTime, Record
 from mobilebench.reports.records.schema import (
     ACTIVATIONS,
+    CALIBRATIONS,
     CONFIRMATION_KEY,
     CONFIRMATIONS,
     KERNELS,
@@ -98,11 +101,13 @@ class Store:
         kernels: Sequence[KernelTime] = (),
         activations: Activations | None = None,
         trace: Sequence[TracePoint] = (),
+        calibrations: Sequence[Calibration] = (),
     ) -> None:
         """Write a record and what belongs to it, at once.
 
-        That is its raw samples (milliseconds, a list per round), kernels, activations and the trace
-        of a load. Raises ReportError if its run has a record of that key.
+        That is its raw samples (milliseconds, a list per round), kernels, activations, the trace of
+        a load, and how fast the device was around its rounds. Raises ReportError if its run has a
+        record of that key.
         """
         record = Record(**{name: storable(value) for name, value in asdict(record).items()})
 
@@ -116,6 +121,7 @@ class Store:
                 KERNELS.c.kernels: [asdict(kernel) for kernel in kernels],
                 ACTIVATIONS.c.activations: activations.to_json() if activations else None,
                 TRACES.c.trace: [asdict(point) for point in trace],
+                CALIBRATIONS.c.calibrations: [asdict(one) for one in calibrations],
             }
             for column, value in beside.items():
                 if value:
@@ -255,6 +261,22 @@ class Store:
         """Return how a load went, in the order of time, of those records that had one."""
         found = self._beside(TRACES.c.trace, record_ids)
         return {record_id: [TracePoint(**one) for one in trace] for record_id, trace in found}
+
+    def calibrations(self, run_ids: Sequence[str]) -> dict[tuple[str, CellKey], list[Calibration]]:
+        """Return how fast the device was around the rounds of those runs' rows.
+
+        By run and cell, in the order of time; rows without rounds, and older ones, have none.
+        """
+        named = ("run_id", *CellKey.names())
+        query = (
+            sa.select(*(RECORDS.c[name] for name in named), CALIBRATIONS.c.calibrations)
+            .join_from(RECORDS, CALIBRATIONS)
+            .where(RECORDS.c.run_id.in_(run_ids))
+        )
+        return {
+            (row.run_id, CellKey.of(row)): [Calibration(**one) for one in row.calibrations]
+            for row in self.database.ask(query)
+        }
 
     def rounds_ms(self, record: Record) -> list[list[float]]:
         """Return the raw samples of a record: milliseconds, a list per round."""

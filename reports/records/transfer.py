@@ -22,6 +22,7 @@ from mobilebench.reports.records.parquet import (
 )
 from mobilebench.reports.records.schema import (
     ACTIVATIONS,
+    CALIBRATIONS,
     CONFIRMATION_KEY,
     CONFIRMATIONS,
     KERNELS,
@@ -32,7 +33,13 @@ from mobilebench.reports.records.schema import (
 )
 from mobilebench.reports.records.store import Store
 
-_BESIDE = {"rounds_ms": SAMPLES, "kernels": KERNELS, "activations": ACTIVATIONS, "trace": TRACES}
+_BESIDE = {
+    "rounds_ms": SAMPLES,
+    "kernels": KERNELS,
+    "activations": ACTIVATIONS,
+    "trace": TRACES,
+    "calibrations": CALIBRATIONS,
+}
 _COLLISIONS = 5  # with others that import the same at the same moment
 
 Told = Callable[[int], None]

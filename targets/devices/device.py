@@ -69,6 +69,16 @@ def _says_nothing(host: str) -> bool:
     return host in ("", "localhost") or bool(_CONTAINER.fullmatch(host))
 
 
+@dataclass(frozen=True)
+class MachineSpeed:
+    """How long fixed kernels take on a device at one moment, the slowest of its processors each."""
+
+    arithmetic_ms: float
+    caches_ms: float
+    memory_ms: float
+    others: int | None  # threads of other programs that ran then; None if that is unknown
+
+
 class Device:
     """An RPC session with the probe loaded into it.
 
@@ -92,6 +102,7 @@ class Device:
             self._read_text = module.get_function("read_text")
             self._list_names = module.get_function("list_names")
             self._calibrate = module.get_function("calibrate")
+            self._machine_speed = module.get_function("machine_speed")
             self._use_cores = module.get_function("use_cores")
             self._pin = module.get_function("pin")
             self._forget_peak = module.get_function("forget_peak")
@@ -293,6 +304,21 @@ class Device:
             calibration_ms=float(self._calibrate()),
             allowance=replace(self._allowance, stopped_s=read_allowance(self.read_text).stopped_s),
         )
+
+    def machine_speed(self, threads: int, cores: tuple[int, ...] = ()) -> MachineSpeed | None:
+        """Time three fixed kernels on as many CPUs at once, on these cores if any.
+
+        Returns None where no process can be started. What else runs is known only of a device
+        whose processors are all this session's.
+        """
+        told = str(self._machine_speed(*(cores[:threads] or [-1] * threads))).split()
+        if not told:
+            return None
+        *times, others = told
+        whole = not self._allowance.is_part and self._allowance.quota is None
+        arithmetic_ms, caches_ms, memory_ms = map(float, times)
+        known = whole and int(others) >= 0
+        return MachineSpeed(arithmetic_ms, caches_ms, memory_ms, int(others) if known else None)
 
     def temperature_c(self) -> float | None:
         """Return the hottest thermal zone, in degrees Celsius; None if there is none."""

@@ -21,6 +21,7 @@
 
 #include "frames.h"
 #include "instruction_count.h"
+#include "machine_speed.h"
 #include "values.h"
 #include "watch.h"
 
@@ -197,6 +198,23 @@ EXPORT int __tvm_ffi_calibrate(void*, const TVMFFIAny*, int32_t, TVMFFIAny* resu
   qsort(times, 9, sizeof(double), OrderDoubles);
   ReturnFloat(times[4], result);
   return 0;
+}
+
+// machine_speed(cpu...): milliseconds of fixed arithmetic, of passes over a core's caches and over
+// memory, on each of these CPUs at once, or on any for each that is below 0; and how many threads of
+// other programs run. Empty where no process can be started.
+EXPORT int __tvm_ffi_machine_speed(void*, const TVMFFIAny* args, int32_t count, TVMFFIAny* result) {
+  if (count < 1 || count > machine_speed::kMostProcesses) return Refuse("give some CPUs");
+  int cpus[machine_speed::kMostProcesses];
+  for (int32_t index = 0; index < count; ++index) cpus[index] = static_cast<int>(args[index].v_int64);
+  double times[machine_speed::kKernels];
+  char text[96] = "";
+  if (machine_speed::Measure(cpus, count, times)) {
+    snprintf(text, sizeof(text), "%.4f %.4f %.4f %d", times[machine_speed::kArithmetic],
+             times[machine_speed::kCaches], times[machine_speed::kMemory],
+             machine_speed::Others());
+  }
+  return ReturnText(text, strlen(text), result);
 }
 
 // architecture(): what this library was compiled for, as Linux names it.

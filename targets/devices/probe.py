@@ -11,7 +11,9 @@ AWAIT_FRAME = "mobilebench.await_frame"
 """What time_evaluator's `f_preproc` may be wherever the probe is loaded."""
 
 PROBE = Path(__file__).with_name("probe.cc")
-VALUES, FRAMES, WATCH = (PROBE.with_name(f"{name}.h") for name in ("values", "frames", "watch"))
+VALUES, *_OTHERS = (
+    PROBE.with_name(f"{name}.h") for name in ("values", "frames", "machine_speed", "watch")
+)
 
 
 def build_probe(toolchain: Toolchain, cache_dir: Path) -> Path:
@@ -19,5 +21,5 @@ def build_probe(toolchain: Toolchain, cache_dir: Path) -> Path:
     import tvm_ffi
 
     include = [Path(tvm_ffi.libinfo.find_include_path()), HEADER.parent]
-    sources = [PROBE, VALUES, FRAMES, WATCH, HEADER]
+    sources = [PROBE, VALUES, *_OTHERS, HEADER]
     return build_once(toolchain, cache_dir / "probe", sources, include, tvm_ffi.__version__)

@@ -8,6 +8,7 @@ import numpy as np
 from mobilebench.reports.comparison.compare import compare_runs
 from mobilebench.reports.comparison.comparison import CellChange, Comparison
 from mobilebench.reports.comparison.ratio import Rounds
+from mobilebench.reports.records.calibration import Calibration
 from mobilebench.reports.records.record import Record
 from mobilebench.reports.records.store import Run, Store
 
@@ -36,13 +37,19 @@ class Nights:
         for run in (BASE, HEAD):
             store.begin_run(run)
 
-    def add(self, run: Run, rounds: Rounds = (), **others: object) -> Record:
+    def add(
+        self,
+        run: Run,
+        rounds: Rounds = (),
+        calibrations: Sequence[Calibration] = (),
+        **others: object,
+    ) -> Record:
         """Write a row; without rounds one that failed, unless a status is given."""
         if not rounds:
             others = {"status": "crashed", "latency_ms": None} | others
         record = self._make_record(**others)
         record = replace(record, run_id=run.run_id)
-        self.store.add(record, rounds)
+        self.store.add(record, rounds, calibrations=calibrations)
         return record
 
     def add_both(self, times: float = 1.0, seed: int = 0, **others: object) -> None:

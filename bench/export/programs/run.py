@@ -4,6 +4,9 @@
     python run.py IMAGE... --time N [--json]
     python run.py --check
 
+A network that takes several images at once goes through them in batches; the last one is filled up
+with its last image, and `--time` is of a batch of one image.
+
 It needs apache-tvm, whose compiler is not loaded, and Pillow to read images. Exit code 0 if all
 is well, 1 if `--check` finds other outputs than the stored ones or the stages of `--time` do not
 add up to the whole, 2 if something cannot be run.
@@ -77,6 +80,11 @@ def read_manifest() -> dict[str, Any]:
         if digest != sha256:
             raise BundleError(f"{HERE / name}: not the exported file; get the bundle again")
     return manifest
+
+
+def batch_of(manifest: dict[str, Any]) -> int:
+    """Return how many images an inference takes."""
+    return int(manifest.get("batch", 1))
 
 
 def check_machine(manifest: dict[str, Any]) -> None:
@@ -213,13 +221,26 @@ class Model:
         self._read = ffi.get_global_func("runtime.TVMTensorCopyToBytes")
         allocate = ffi.get_global_func("runtime.TVMTensorAllocWithScope")
         (image,) = manifest["inputs"]
+        self.batch = batch_of(manifest)
         device = ffi.device(f"{target['device_type']}:{target['device_index']}")
         self._image = allocate(ffi.Shape(image["shape"]), ffi.dtype(image["dtype"]), device, None)
+
+    def answers(self, images: Sequence[bytes]) -> list[list[Floats]]:
+        """Return the outputs of each of some images, at most a batch; the last fills up the rest.
+
+        Images are of the manifest's type, outputs are float32. Values are in the order of the axes.
+        """
+        whole = self(b"".join((*images, *[images[-1]] * (self.batch - len(images)))))
+        parts = [len(values) // self.batch for values in whole]
+        return [
+            [values[place * n : (place + 1) * n] for values, n in zip(whole, parts, strict=True)]
+            for place in range(len(images))
+        ]
 
     def __call__(self, image: bytes) -> list[Floats]:
         """Return the outputs of one input, of its manifest's type; all are float32.
 
-        Values are in the order of the axes.
+        Values are in the order of the axes, whose first is the batch.
         """
         self._write(self._image, ctypes.cast(ctypes.c_char_p(image), ctypes.c_void_p), len(image))
         self._set(self._entry, self._image)
@@ -491,6 +512,7 @@ def overlap(box: list[float], other: list[float]) -> float:
 class Frame:
     """A picture on its way from a file to an answer, one stage after the other."""
 
+    outputs: list[Floats]  # of the network, for this picture
     found: list[Found]  # in the end
 
     def __init__(self, path: Path, model: Model, manifest: dict[str, Any], top: int) -> None:
@@ -512,10 +534,6 @@ class Frame:
         self.given = normalised(self.shown, task, how, wanted["dtype"], self.path)
         if wanted["layout"] == "NHWC" and wanted["dtype"] != PIXELS:
             self.given = interleaved(self.given, wanted["shape"][3])
-
-    def infer(self) -> None:
-        """Hand over the input, run the network, and take its outputs."""
-        self.outputs = self.model(self.given)
 
     def top_k(self) -> None:
         """Find a classifier's likeliest classes."""
@@ -540,17 +558,37 @@ class Frame:
         self.mask = enlarged(self.labels, self.shown.shape[:2], size)
 
 
-Stages = tuple[tuple[str, Callable[[Frame], None]], ...]
+Step: TypeAlias = Callable[[Sequence[Frame]], None]
+
+
+def each(step: Callable[[Frame], None]) -> Step:
+    """Return what takes each picture of a batch through a step."""
+
+    def take(frames: Sequence[Frame]) -> None:
+        for frame in frames:
+            step(frame)
+
+    return take
+
+
+def infer(frames: Sequence[Frame]) -> None:
+    """Hand over the inputs of a batch, run the network, and take its outputs."""
+    found = frames[0].model.answers([frame.given for frame in frames])
+    for frame, outputs in zip(frames, found, strict=True):
+        frame.outputs = outputs
+
+
+Stages = tuple[tuple[str, Step], ...]
 INPUT: Stages = (
-    ("decode", Frame.decode),
-    ("resize", Frame.resize),
-    ("normalise", Frame.normalise),
-    ("inference", Frame.infer),
+    ("decode", each(Frame.decode)),
+    ("resize", each(Frame.resize)),
+    ("normalise", each(Frame.normalise)),
+    ("inference", infer),
 )
 TASKS: dict[str, Stages] = {
-    "classify": (*INPUT, ("top-k", Frame.top_k)),
-    "detect": (*INPUT, ("boxes", Frame.decode_boxes), ("suppress", Frame.suppress)),
-    "segment": (*INPUT, ("label", Frame.label), ("mask", Frame.enlarge)),
+    "classify": (*INPUT, ("top-k", each(Frame.top_k))),
+    "detect": (*INPUT, ("boxes", each(Frame.decode_boxes)), ("suppress", each(Frame.suppress))),
+    "segment": (*INPUT, ("label", each(Frame.label)), ("mask", each(Frame.enlarge))),
 }
 OTHER = "other"  # the task of a network that says nothing about pictures
 
@@ -567,16 +605,16 @@ def sees(manifest: dict[str, Any]) -> bool:
 
 
 def shaped(outputs: list[Floats], manifest: dict[str, Any]) -> list[Any]:
-    """Return outputs as NumPy's arrays."""
+    """Return outputs, of one picture or of a batch, as NumPy's arrays."""
     import numpy as np
 
-    shapes = (output["shape"] for output in manifest["outputs"])
+    shapes = ((-1, *output["shape"][1:]) for output in manifest["outputs"])
     pairs = zip(outputs, shapes, strict=True)
     return [np.frombuffer(values, np.float32).reshape(shape) for values, shape in pairs]
 
 
 def reference_input(manifest: dict[str, Any]) -> bytes:
-    """Return the stored input; where the file has bytes, each is (byte - zero) * step."""
+    """Return the stored input, a batch; where the file has bytes, each is (byte - zero) * step."""
     import numpy as np
 
     (image,) = manifest["inputs"]
@@ -684,23 +722,29 @@ def answer_all(model: Model, manifest: dict[str, Any], options: argparse.Namespa
     labels = (
         (HERE / manifest["labels"]).read_text("utf-8").splitlines() if manifest["labels"] else []
     )
-    for path in options.images:
-        frame = Frame(path, model, manifest, options.top)
+    for first in range(0, len(options.images), model.batch):
+        paths = options.images[first : first + model.batch]
+        frames = [Frame(path, model, manifest, options.top) for path in paths]
         for name, stage in TASKS[manifest["task"]]:
             if name != "mask" or options.save_mask:
-                stage(frame)
-        found = frame.found
+                stage(frames)
         if options.save_mask:
-            save_mask(frame.mask, options.save_mask)
-        for one in found if labels else ():
-            one["label"] = labels[one["class"]]
-        if options.json:
-            print(json.dumps({"image": str(path), "found": found}))
-            continue
-        print(path)
-        for one in found:
-            box = " ".join(f"{side:.3f}" for side in one.get("box", ()))
-            print(f"  {one['share']:6.2%}  {one['class']:4} {one.get('label', '')} {box}".rstrip())
+            save_mask(frames[0].mask, options.save_mask)
+        for frame in frames:
+            tell(frame, labels, options.json)
+
+
+def tell(frame: Frame, labels: list[str], as_json: bool) -> None:
+    """Print what was found in a picture."""
+    for one in frame.found if labels else ():
+        one["label"] = labels[one["class"]]
+    if as_json:
+        print(json.dumps({"image": str(frame.path), "found": frame.found}))
+        return
+    print(frame.path)
+    for one in frame.found:
+        box = " ".join(f"{side:.3f}" for side in one.get("box", ()))
+        print(f"  {one['share']:6.2%}  {one['class']:4} {one.get('label', '')} {box}".rstrip())
 
 
 def save_mask(mask: Any, path: Path) -> None:
@@ -716,14 +760,18 @@ def save_mask(mask: Any, path: Path) -> None:
 
 
 def time_all(model: Model, manifest: dict[str, Any], options: argparse.Namespace) -> int:
-    """Print how long each stage takes for each image; returns the exit code."""
+    """Print how long each stage takes for each image; returns the exit code.
+
+    Of a network that takes several at once it is a batch of that image.
+    """
     stages, agree = TASKS[manifest["task"]], True
     for path in options.images:
-        begin = partial(Frame, path, model, manifest, options.top)
+        begin = partial(batch_from, path, model, manifest, options.top)
         found = time_stages(stages, begin, options.time)
         agree = agree and found["agrees"]
+        a_second = 1000 * model.batch / found["whole_ms"]
         if options.json:
-            print(json.dumps({"image": str(path), **found}))
+            print(json.dumps({"image": str(path), **found, "images_per_s": a_second}))
             continue
         print(path)
         for name, taken in found["stages_ms"].items():
@@ -734,10 +782,17 @@ def time_all(model: Model, manifest: dict[str, Any], options: argparse.Namespace
             f"{found['apart_percent']:.1f} % apart, "
             f"{'within' if found['agrees'] else 'BEYOND'} {APART_PERCENT} %"
         )
+        if model.batch > 1:
+            print(f"  batches of {model.batch}, {a_second:.1f} images a second")
     return 0 if agree else 1
 
 
-def time_stages(stages: Stages, begin: Callable[[], Frame], count: int) -> dict[str, Any]:
+def batch_from(path: Path, model: Model, manifest: dict[str, Any], top: int) -> list[Frame]:
+    """Return a batch of one picture."""
+    return [Frame(path, model, manifest, top) for _ in range(model.batch)]
+
+
+def time_stages(stages: Stages, begin: Callable[[], list[Frame]], count: int) -> dict[str, Any]:
     """Return how long each stage takes, and all of them timed as one, in turns.
 
     They are timed again, up to five times as often, while the sum of the stages is farther from the
@@ -750,11 +805,11 @@ def time_stages(stages: Stages, begin: Callable[[], Frame], count: int) -> dict[
     found: dict[str, Any] = {}
     for repetition in range(MOST_AGAIN * count):
         for alone in (repetition % 2, 1 - repetition % 2):
-            frame = begin()
+            frames = begin()
             if alone:
-                apart.append([timed(frame, (step,)) for step in steps])
+                apart.append([timed(frames, (step,)) for step in steps])
             else:
-                whole.append([timed(frame, steps)])
+                whole.append([timed(frames, steps)])
         if (repetition + 1) % count == 0:
             found = summed(names, apart, whole)
             if found["agrees"]:
@@ -762,16 +817,16 @@ def time_stages(stages: Stages, begin: Callable[[], Frame], count: int) -> dict[
     return found
 
 
-def run(frame: Frame, steps: Iterable[Callable[[Frame], None]]) -> None:
-    """Take a picture through some stages."""
+def run(frames: Sequence[Frame], steps: Iterable[Step]) -> None:
+    """Take the pictures of a batch through some stages."""
     for step in steps:
-        step(frame)
+        step(frames)
 
 
-def timed(frame: Frame, steps: Iterable[Callable[[Frame], None]]) -> float:
+def timed(frames: Sequence[Frame], steps: Iterable[Step]) -> float:
     """Return how many milliseconds some stages take."""
     start = time.perf_counter()
-    run(frame, steps)
+    run(frames, steps)
     return 1000 * (time.perf_counter() - start)
 
 

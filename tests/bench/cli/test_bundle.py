@@ -41,6 +41,20 @@ def assert_refused(done: Any, *parts: str) -> None:
         assert part in line
 
 
+@pytest.mark.parametrize(
+    ("target", "batch", "reason"),
+    [
+        ("opencl", 2, "--batch 2: target opencl is an OpenCL device; batches are for CPUs"),
+        ("native", 0, "--batch must be a whole number from 1 to 1024, not 0"),
+    ],
+)
+def test_batches_that_cannot_be_are_refused(
+    mobilebench: Any, target: str, batch: int, reason: str
+) -> None:
+    command = ("export", "--variant", "mobilenet_v2_0.35_32", "--target", target, "--out", "none")
+    assert_refused(mobilebench(*command, "--batch", batch), reason)
+
+
 @pytest.mark.slow
 def test_a_bundle_is_exported_measured_verified_and_run(mobilebench: Any, tmp_path: Path) -> None:
     done = mobilebench(*EXPORT, "--out", "bundle")

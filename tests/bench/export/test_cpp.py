@@ -155,6 +155,23 @@ def test_a_bundle_that_takes_pixels_gives_the_same_answers(
     assert np.array_equal(shown, whole[top : top + 64, left : left + 96])
 
 
+def test_several_pictures_are_answered_in_batches(
+    bundle: Path, picture: Path, tmp_path: Path, run: Run
+) -> None:
+    batched = export(tmp_path / "batched", "--batch", 2)
+    assert run(batched, "--check").returncode == 0
+    others = [tmp_path / f"{turn}.ppm" for turn in range(2)]
+    for turn, other in enumerate(others):
+        Image.fromarray(np.rot90(structured_pixels(130, 130), turn + 1)).save(other)
+    pictures = [picture, *others]
+    found = answers(run(batched, *pictures))
+    assert found == answers(run(bundle, *pictures))
+    assert [found[place] for place in (0, 6, 12)] == [*map(str, pictures)]
+    assert found[1:6] == answers(run(bundle, picture))
+    assert re.search(r"batches of 2, [\d.]+ images a second\n$", run(batched, "--bench", 5).stdout)
+    assert "batches of 2, " in run(batched, picture, "--time", 2).stdout
+
+
 def test_labels_are_printed(tmp_path: Path, picture: Path, run: Run) -> None:
     names = tmp_path / "names.txt"
     names.write_text("".join(f"thing {index}\n" for index in range(1000)))
@@ -400,8 +417,8 @@ def test_a_damaged_bundle_is_refused_in_one_line(
         ({"threads": 0}, ['"threads" cannot be 0']),
         ({"inputs": [INPUT | {"dtype": "int8", "shape": [1, 3, 64, 96]}]}, ["are of int8"]),
         ({"inputs": [INPUT | {"dtype": "uint8", "shape": [1, 3, 64, 96]}]}, ["no image, row by"]),
-        ({"inputs": [INPUT | {"shape": [1, 0, 64, 96]}]}, ["describes no network of one image"]),
-        ({"inputs": [INPUT | {"shape": [1, 3, -64, 96]}]}, ["describes no network of one image"]),
+        ({"inputs": [INPUT | {"shape": [1, 0, 64, 96]}]}, ["describes no network of images"]),
+        ({"inputs": [INPUT | {"shape": [1, 3, -64, 96]}]}, ["describes no network of images"]),
         ({"threads": "one"}, ['nothing proper of "threads"']),
         ({"inputs": []}, ["describes no network"]),
         ({"preprocessing": {"mean": [1], "std": [1]}}, ["how pixels are scaled"]),
@@ -455,7 +472,7 @@ def test_what_the_network_is_given_is_written(bundle: Path, tmp_path: Path, run:
         found = np.fromfile(given, "<f4").reshape(expected.shape)
         step = 1 / 255 / min(how.std)
         np.testing.assert_allclose(found, expected, rtol=0, atol=1.01 * step)
-    assert_refused(run(bundle, "--check", "--save-input", given), "give a picture too")
+    assert_refused(run(bundle, "--check", "--save-input", given), "give one picture too")
 
 
 @pytest.mark.parametrize(
@@ -464,15 +481,14 @@ def test_what_the_network_is_given_is_written(bundle: Path, tmp_path: Path, run:
         ([], "give one bundle"),
         (["--check"], "give one bundle"),
         (["BUNDLE"], "give a picture, --check or --bench N"),
-        (["BUNDLE", "a.ppm", "b.ppm"], "give one bundle, one picture"),
         (["BUNDLE", "none.ppm"], "none.ppm: cannot be read"),
         (["BUNDLE", "--bench"], "--bench: needs a value"),
         (["BUNDLE", "--bench", "0"], "--bench 0: give a number"),
         (["BUNDLE", "--bench", "5x"], "--bench 5x: give a number"),
         (["BUNDLE", "--samples", "x", "--check"], "none without --bench"),
-        (["BUNDLE", "--check", "--time", "9"], "--time: give a picture"),
+        (["BUNDLE", "--check", "--time", "9"], "--time: give one picture"),
         (["BUNDLE", "a.ppm", "--time", "0"], "--time 0: give a number"),
-        (["BUNDLE", "--check", "--save-mask", "x"], "--save-mask x: give a picture too"),
+        (["BUNDLE", "--check", "--save-mask", "x"], "--save-mask x: give one picture too"),
         (["BUNDLE", "--check", "--threads", "2"], "the network was compiled for 1"),
         (["BUNDLE", "--fast"], "--fast: unknown option"),
         (["BUNDLE", "--check", "--params-path", "none.bin"], "none.bin: is missing"),

@@ -6,6 +6,7 @@ import pytest
 from mobilebench.bench.config.effort import EFFORTS, find_effort
 from mobilebench.bench.measure.attempt import CellResult
 from mobilebench.bench.measure.latency import Latency, is_complete, round_size, warnings_for
+from mobilebench.reports.records.calibration import Calibration
 from mobilebench.targets.devices.device import DeviceState
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.cpu_allowance import CpuAllowance
@@ -108,6 +109,21 @@ def test_large_spread_and_drift_give_warnings() -> None:
     assert "standard deviation is 50%" in warnings_for(spread, 1.0, 1.0)[0]
     assert "30% more time" in warnings_for(steady, 1.0, 1.3)[0]
     assert "20% less time" in warnings_for(steady, 1.0, 0.8)[0]
+
+
+def test_a_machine_that_changed_between_rounds_or_had_other_work_gives_warnings() -> None:
+    steady = Latency.from_rounds([[1.0, 1.01, 0.99]])
+    quiet = [Calibration(0.2, 0.1, 0.1, 0)] * 4
+    slow = Calibration(0.3, 0.1, 0.1, None)
+    assert warnings_for(steady, 1.0, 1.0, calibrations=quiet) == []
+    assert warnings_for(steady, 1.0, 1.0, calibrations=[*quiet, slow]) == []  # at one moment
+    (found,) = warnings_for(steady, 1.0, 1.0, calibrations=[*quiet[:3], slow, slow])
+    assert found == (
+        "host drifted between rounds: the calibration kernel of arithmetic took 0.2 to 0.3 ms"
+    )
+    busy = [*quiet, *[Calibration(0.2, 0.1, 0.1, 3)] * 2]
+    (found,) = warnings_for(steady, 1.0, 1.0, calibrations=busy)
+    assert found == "other programs ran at 2 of 6 moments between rounds"
 
 
 def test_a_quota_that_has_stopped_the_process_is_told_as_the_reason_for_spread() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mobilebench.bench.build.artifact import Artifact
+from mobilebench.bench.config.effort import find_effort
 from mobilebench.bench.config.suite import make_suite
 from mobilebench.bench.measure.run_context import RunContext
 from mobilebench.bench.regression import remeasure
@@ -24,7 +25,7 @@ def nights(tmp_path: Path, make_record: Any) -> Nights:  # noqa: F811
 
 @pytest.fixture
 def context(cache_dir: Path, monkeypatch: pytest.MonkeyPatch) -> RunContext:
-    monkeypatch.setattr(remeasure, "EFFORT", "quick")
+    monkeypatch.setattr(remeasure, "EFFORT", find_effort("quick"))
     suite = make_suite({"variants": (VARIANT,), "runtimes": ("tvm",)})
     return RunContext(HEAD, suite, (), cache_dir)
 
@@ -70,6 +71,17 @@ def test_what_cannot_be_measured_again_stays_and_is_said(
     assert reason in said[-1]
     assert said[-1].startswith("warning: ")
     assert nights.only().verdict == "slower"
+
+
+@pytest.mark.parametrize(
+    ("times", "noise", "suspected"), [(1.0, 0.001, False), (1.0, 0.1, True), (1.2, 0.001, True)]
+)
+def test_what_is_not_the_same_for_sure_is_a_suspect(
+    nights: Nights, times: float, noise: float, suspected: bool
+) -> None:
+    nights.add(BASE, rounds_ms(0, 1.0, noise), artifact_key="one")
+    nights.add(HEAD, rounds_ms(1, times, noise), artifact_key="other")
+    assert bool(suspects(nights.compare())) is suspected
 
 
 def test_one_library_is_not_measured_against_itself(nights: Nights, context: RunContext) -> None:

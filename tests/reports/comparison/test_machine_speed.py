@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from mobilebench.reports.records.calibration import Calibration
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.store import Store
 from tests.reports.two_runs import BASE, HEAD, Nights, rounds_ms
@@ -85,3 +86,36 @@ def test_libraries_that_were_measured_in_turns_need_no_calibration(nights: Night
     assert change.latency is not None
     assert change.latency.confirmed
     assert not change.latency.why_unclear
+
+
+def moments(**others: list[float]) -> dict[str, list[Calibration]]:
+    """Return the moments around rounds, in which a kernel took so long."""
+    usual = {"arithmetic_ms": 0.2, "caches_ms": 0.1, "memory_ms": 0.1, "others": 0}
+    (kernel, values), *_ = others.items()
+    return {"calibrations": [Calibration(**(usual | {kernel: one})) for one in values]}  # type: ignore[arg-type]
+
+
+QUIET = moments(arithmetic_ms=[0.2] * 6)
+
+
+@pytest.mark.parametrize(
+    ("times", "base", "head", "why"),
+    [
+        (1.45, QUIET, QUIET, ""),
+        (1.45, QUIET, moments(memory_ms=[0.14] * 6), "HEAD, by its calibration kernel of memory"),
+        (1.45, QUIET, moments(caches_ms=[0.1] * 3 + [0.14] * 3), "HEAD, by its calibration kernel"),
+        (1.45, QUIET, moments(caches_ms=[0.1] * 5 + [0.9]), ""),  # at one moment alone
+        (1.60, QUIET, moments(arithmetic_ms=[0.28] * 6), ""),  # more than that
+        (0.69, moments(arithmetic_ms=[0.28] * 6), QUIET, "1.40 times faster in HEAD, by its"),
+        (1.45, QUIET, moments(others=[0, 0, 0, 0, 1, 2]), "HEAD: other programs ran at 2 of 6"),
+        (0.69, moments(others=[1] * 6), QUIET, "BASE: other programs ran at 6 of 6 moments"),
+        (1.45, QUIET, moments(others=[0, 0, 0, 0, 0, 3]), ""),  # too seldom to move a median
+    ],
+)
+def test_what_the_machine_did_between_rounds_counts(
+    nights: Nights, times: float, base: dict[str, Any], head: dict[str, Any], why: str
+) -> None:
+    change = both(nights, times, base, head)
+    assert change.latency is not None
+    assert (change.verdict == "unclear") is bool(why)
+    assert why in change.latency.why_unclear

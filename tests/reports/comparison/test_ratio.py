@@ -132,6 +132,28 @@ def test_shared_noise_of_paired_rounds_cancels_out() -> None:
     assert 1 < beside.low < 1.05 < beside.high < 1.1
 
 
+def test_bursts_in_half_of_the_rounds_that_hit_either_side_cancel_out() -> None:
+    (base,), (head,) = (
+        made_up(seed, cells=1, rounds=20, round_noise=0.003, times=times)
+        for seed, times in ((1, 1), (2, 1.07))
+    )
+    generator = np.random.default_rng(3)
+    for side in (base, head):  # an on-and-off load: some of each five rounds of either side
+        for place in generator.choice(20, 5, replace=False):
+            side[place] = [2 * sample for sample in side[place]]  # type: ignore[index]
+    beside = ratio_of(base, head, beside=True)
+    assert beside.ratio == pytest.approx(1.07, abs=0.01)
+    assert beside.low > 1
+    assert beside.p < 0.001
+
+
+@pytest.mark.parametrize("rounds", [10, 20])
+def test_the_truth_is_in_the_interval_of_paired_rounds_as_often_as_it_says(rounds: int) -> None:
+    sides = (made_up(seed, rounds=rounds, times=times) for seed, times in ((1, 1), (2, 1.07)))
+    ratios = ratios_of([Pair(*both, beside=True) for both in zip(*sides, strict=True)])
+    assert np.mean([ratio.low <= 1.07 <= ratio.high for ratio in ratios]) >= 0.93
+
+
 def test_one_round_gives_an_infinite_interval() -> None:
     ratio = ratio_of([[1.0, 1.01, 1.02] * 9], [[2.0, 2.01, 2.02] * 9] * 5)
     assert (ratio.low, ratio.high, ratio.p) == (0, float("inf"), 1)

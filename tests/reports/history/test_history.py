@@ -322,3 +322,20 @@ def test_one_round_or_none_gives_no_outcome(make_record: Callable[..., Record]) 
     (outcome,) = outcomes_of([confirmation(cell, [[3.0, 3.0]], [[4.0, 4.0]])]).values()
     assert outcome.verdict == "unclear"
     assert outcomes_of([confirmation(cell, [], [[4.0]])]) == {}
+
+
+def test_what_cannot_be_measured_again_is_dismissed_where_the_machine_was_as_slow(
+    nights: Nights,
+) -> None:
+    def night(machine: float) -> Finding:
+        for _ in range(3):
+            nights.add(3.0 * 1.4, "", calibration_before_ms=2.0, calibration_after_ms=2.0 * machine)
+        (finding,) = judge(nights.suspects(), nights.outcomes)
+        return finding
+
+    nights.values |= {"calibration_before_ms": 2.0, "runtime": "onnxruntime"}
+    for _ in range(20):
+        nights.add(3.0, "")
+    found = night(1.4)
+    assert found.kind == "dismissed"
+    assert found.why.startswith("unclear: the machine was 1.40 times slower, by its calibration")

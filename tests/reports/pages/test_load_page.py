@@ -99,6 +99,7 @@ def test_the_csv_has_the_points(report: Path) -> None:
     first = found[(found["runtime"] == "onnxruntime")].iloc[0]
     assert (first["time_s"], first["latency_ms"], first["temperature_c"]) == (1.0, 3.0, 40.0)
     assert found["power_w"].isna().all()
+    assert {"batch", "weights", "optimize_for"} < set(found)
 
 
 def test_without_a_load_there_is_no_such_page(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mobilebench.reports.errors import ReportError
+from mobilebench.reports.records.calibration import Calibration
 from mobilebench.reports.records.cell_key import CellKey
 from mobilebench.reports.records.confirmation import Confirmation
 from mobilebench.reports.records.record import COLUMNS, KernelTime
@@ -56,6 +57,15 @@ def test_a_trace_comes_back_as_it_was(store: Store, make_record: Any) -> None:
     assert store.trace(make_record(runtime="torch")) == []
     (first, second) = store.frame().index
     assert store.traces_of([first, second]) == {first: trace}
+
+
+def test_calibrations_come_back_as_they_were(store: Store, make_record: Any) -> None:
+    found = [Calibration(0.16, 0.11, 1 / 3, 2), Calibration(0.17, 0.12, 0.2, None)]
+    record = make_record()
+    store.add(record, [[1.0]], calibrations=found)
+    store.add(make_record(runtime="torch"))
+    assert store.calibrations([record.run_id]) == {(record.run_id, CellKey.of(record)): found}
+    assert store.calibrations(["another"]) == {}
 
 
 def test_kernels_come_back_as_they_were(store: Store, make_record: Any) -> None:

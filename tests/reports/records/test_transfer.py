@@ -70,7 +70,8 @@ def content(store: Store) -> list[Any]:
         (store.rounds_ms(r), store.kernels(r), store.activations(r), store.trace(r))
         for r in records
     ]
-    return [runs, records, beside, store.confirmations([run.run_id for run in runs])]
+    calibrations = store.calibrations([run.run_id for run in runs])
+    return [runs, records, beside, calibrations, store.confirmations([one.run_id for one in runs])]
 
 
 @pytest.fixture

@@ -173,6 +173,19 @@ def test_the_device_describes_itself(asked: Device) -> None:
     assert 10e6 < resident <= peak
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_fixed_kernels_are_timed_and_leave_no_memory_behind(device: Device, threads: int) -> None:
+    device.forget_peak()
+    _, before = device.resident_bytes()
+    speeds = [device.machine_speed(threads) for _ in range(3)]
+    for speed in speeds:
+        assert speed is not None
+        for taken in (speed.arithmetic_ms, speed.caches_ms, speed.memory_ms):
+            assert 0 < taken < 10_000
+        assert speed.others is None or speed.others >= 0
+    assert device.resident_bytes()[1] < before + 4e6  # they read 8 MB
+
+
 def test_the_heap_of_the_session_s_process_is_reported(device: Device) -> None:
     import tvm
 

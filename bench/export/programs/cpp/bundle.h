@@ -166,6 +166,7 @@ class Bundle {
     apart = manifest_.OneOf("params_storage", {"external", "embedded"}) == "external";
     tolerance = manifest_.Get<double>("tolerance");
     if (manifest_.Has("labels")) labels = manifest_.Text("labels");
+    if (manifest_.Has("batch")) batch = manifest_.Number("batch", 1);
     auto inputs = Ports("inputs");
     outputs = Ports("outputs");
     auto fits = [](int64_t side) { return side > 0 && side <= 1 << 16; };
@@ -174,8 +175,13 @@ class Bundle {
     Fields weights = manifest_.Inner("weights");
     bool own = weights.Has("architecture") && weights.Text("architecture") == "onnx";
     bool image = shape.size() == 4 && fits(shape[1]) && fits(shape[2]) && fits(shape[3]);
-    if (shape.empty() || shape[0] != 1 || !(image || own) || outputs.empty()) {
-      throw Refusal(file + ": describes no network of one image; get the bundle again");
+    if (shape.empty() || shape[0] != batch || !(image || own) || outputs.empty()) {
+      throw Refusal(file + ": describes no network of images; get the bundle again");
+    }
+    for (const Port& port : outputs) {
+      if (port.shape.empty() || port.shape[0] % batch) {
+        throw Refusal(file + ": its outputs are not of a batch; get the bundle again");
+      }
     }
     last = input.layout == "NHWC";
     if (input.pixels && !(image && last)) {
@@ -234,6 +240,7 @@ class Bundle {
 
   std::string task, device, entry, labels;
   int device_index, threads, resize = 0;
+  int batch = 1;  // images of an inference
   int64_t channels = 0, height = 0, width = 0;  // of a picture
   bool last = false;                            // whether channels are the last axis
   bool sees = false;                            // whether it can be shown pictures
@@ -265,11 +272,11 @@ class Bundle {
     return ports;
   }
 
-  // Codes (1, anchors, 4) and logits (1, anchors, classes).
+  // Codes (batch, anchors, 4) and logits (batch, anchors, classes).
   bool FitDetector() const {
     if (outputs.size() != 2) return false;
     const auto &codes = outputs[0].shape, &logits = outputs[1].shape;
-    return codes.size() == 3 && logits.size() == 3 && codes[0] == 1 && logits[0] == 1 &&
+    return codes.size() == 3 && logits.size() == 3 && codes[0] == batch && logits[0] == batch &&
            codes[1] == logits[1] && codes[1] > 0 && codes[1] <= 1 << 20 && codes[2] == 4;
   }
 

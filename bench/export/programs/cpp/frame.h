@@ -86,14 +86,15 @@ class Frame {
     input_.assign(reinterpret_cast<const char*>(floats.data()), values * sizeof(float));
   }
 
-  void Give(Model& model) { std::memcpy(model.Input(), input_.data(), input_.size()); }
-
-  void Infer(Model& model) { outputs_ = mobilenet::Infer(model, bundle_); }
+  // Takes the outputs of a batch, in which this picture has a place.
+  void Take(std::vector<ffi::Tensor> outputs, int place) {
+    outputs_ = std::move(outputs), place_ = place;
+  }
 
   void TopK() { found_ = Classify(Logits(), outputs_.back().size(1), bundle_.probabilities); }
 
   void Boxes() {
-    const auto* codes = static_cast<const float*>(outputs_.front().data_ptr());
+    const float* codes = Own(outputs_.front());
     const ffi::Tensor& last = outputs_.back();
     likely_ = LikelyBoxes(codes, Logits(), anchors_.data(), last.size(1), last.size(2));
   }
@@ -111,13 +112,18 @@ class Frame {
 
   void Enlarge() { mask_ = Enlarged(mask_, seen_.width, seen_.height, width_, height_); }
 
+  const std::string& Path() const { return path_; }
   const std::string& Input() const { return input_; }
-  const std::vector<ffi::Tensor>& Outputs() const { return outputs_; }
   const std::vector<Found>& Answer() const { return found_; }
   const Mask& OwnMask() const { return mask_; }  // of the picture's size, once it was enlarged
 
  private:
-  const float* Logits() const { return static_cast<const float*>(outputs_.back().data_ptr()); }
+  // What the network said of this picture.
+  const float* Own(const ffi::Tensor& output) const {
+    return static_cast<const float*>(output.data_ptr()) + output.numel() / bundle_.batch * place_;
+  }
+
+  const float* Logits() const { return Own(outputs_.back()); }
 
   std::string path_;
   const Bundle& bundle_;
@@ -128,37 +134,58 @@ class Frame {
   Seen seen_;
   std::string input_;
   std::vector<ffi::Tensor> outputs_;
+  int place_ = 0;  // in the batch
   std::vector<Detection> likely_;
   Mask mask_;
   std::vector<Found> found_;
 };
 
+using Frames = std::vector<Frame>;  // a batch, or less
+
 struct Stage {
   const char* name;
-  std::function<void(Frame&)> run;
+  std::function<void(Frames&)> run;
 };
+
+inline Stage Each(const char* name, void (Frame::*step)()) {
+  return {name, [step](Frames& frames) {
+            for (Frame& frame : frames) (frame.*step)();
+          }};
+}
+
+// Hands pictures to the model; the last one fills up the rest of a batch.
+inline void Give(const Frames& frames, Model& model, int batch) {
+  auto* to = reinterpret_cast<char*>(model.Input());
+  for (int place = 0; place < batch; ++place) {
+    const std::string& input = frames[std::min<size_t>(place, frames.size() - 1)].Input();
+    to = std::copy(input.begin(), input.end(), to);
+  }
+}
+
+inline void Infer(Frames& frames, Model& model, const Bundle& bundle) {
+  std::vector<ffi::Tensor> outputs = Infer(model, bundle);
+  for (size_t place = 0; place < frames.size(); ++place) frames[place].Take(outputs, place);
+}
 
 // What makes the input, which no model is needed for.
 inline std::vector<Stage> StagesBefore() {
-  return {{"decode", [](Frame& frame) { frame.Decode(); }},
-          {"resize", [](Frame& frame) { frame.Resize(); }},
-          {"normalise", [](Frame& frame) { frame.Normalise(); }}};
+  return {Each("decode", &Frame::Decode), Each("resize", &Frame::Resize),
+          Each("normalise", &Frame::Normalise)};
 }
 
 // What follows the inference. The mask of a segmenter is enlarged if somebody wants it.
 inline std::vector<Stage> StagesAfter(const std::string& task, bool mask) {
   if (task == "detect") {
-    return {{"boxes", [](Frame& frame) { frame.Boxes(); }},
-            {"suppress", [](Frame& frame) { frame.Suppress(); }}};
+    return {Each("boxes", &Frame::Boxes), Each("suppress", &Frame::Suppress)};
   }
-  if (task != "segment") return {{"top-k", [](Frame& frame) { frame.TopK(); }}};
-  std::vector<Stage> stages{{"label", [](Frame& frame) { frame.Label(); }}};
-  if (mask) stages.push_back({"mask", [](Frame& frame) { frame.Enlarge(); }});
+  if (task != "segment") return {Each("top-k", &Frame::TopK)};
+  std::vector<Stage> stages{Each("label", &Frame::Label)};
+  if (mask) stages.push_back(Each("mask", &Frame::Enlarge));
   return stages;
 }
 
-inline void RunAll(Frame& frame, const std::vector<Stage>& stages) {
-  for (const Stage& stage : stages) stage.run(frame);
+inline void RunAll(Frames& frames, const std::vector<Stage>& stages) {
+  for (const Stage& stage : stages) stage.run(frames);
 }
 
 }  // namespace mobilenet

@@ -22,9 +22,10 @@ namespace mobilenet {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: mobilenet BUNDLE [PICTURE] [options]\n"
+    "usage: mobilenet BUNDLE [PICTURE...] [options]\n"
     "  PICTURE         print what the network sees in it: JPEG or PNG where they were found when this\n"
-    "                  was built, or PPM (P6; ffmpeg -i photo.webp photo.ppm)\n"
+    "                  was built, or PPM (P6; ffmpeg -i photo.webp photo.ppm); as many as there are,\n"
+    "                  in batches if the network takes several at once\n"
     "  --save-input FILE    and write what the network was given: floats (1, channels, height, width),\n"
     "                  or the bytes of pixels (1, height, width, channels)\n"
     "  --save-mask FILE     and write a segmenter's class of each pixel of it, as grey values: PGM\n"
@@ -42,7 +43,8 @@ constexpr char kUsage[] =
     "ends with 0, with 1 if a result is wrong, with 2 if something is missing or does not fit\n";
 
 struct Options {
-  std::string bundle, picture, params, samples, input, mask;
+  std::string bundle, params, samples, input, mask;
+  std::vector<std::string> pictures;
   int bench = 0, threads = 0, time = 0;
   bool check = false, verify = false, cold = false;
 };
@@ -91,23 +93,24 @@ Options Parse(int count, char** words) {
       names.push_back(word);
     }
   }
-  if (names.empty() || names.size() > 2) throw Refusal("give one bundle, one picture; see --help");
+  if (names.empty()) throw Refusal("give one bundle, and pictures; see --help");
   options.bundle = names[0];
-  if (names.size() == 2) options.picture = names[1];
+  options.pictures.assign(names.begin() + 1, names.end());
+  bool one = options.pictures.size() == 1;
   if (names.size() == 1 && !options.check && !options.verify && !options.bench && !options.cold) {
     throw Refusal(names[0] + ": give a picture, --check or --bench N; see --help");
   }
   if (!options.samples.empty() && !options.bench) {
     throw Refusal("--samples " + options.samples + ": there are none without --bench N");
   }
-  if (!options.input.empty() && options.picture.empty()) {
-    throw Refusal("--save-input " + options.input + ": give a picture too");
+  if (!options.input.empty() && !one) {
+    throw Refusal("--save-input " + options.input + ": give one picture too");
   }
-  if (!options.mask.empty() && options.picture.empty()) {
-    throw Refusal("--save-mask " + options.mask + ": give a picture too");
+  if (!options.mask.empty() && !one) {
+    throw Refusal("--save-mask " + options.mask + ": give one picture too");
   }
-  if (options.time && (options.picture.empty() || options.bench || options.check || options.cold)) {
-    throw Refusal("--time: give a picture, and neither --bench, --check nor --cold");
+  if (options.time && (!one || options.bench || options.check || options.cold)) {
+    throw Refusal("--time: give one picture, and neither --bench, --check nor --cold");
   }
   return options;
 }
@@ -131,7 +134,7 @@ void ReadReference(const Bundle& bundle, const std::string& path, Model& model) 
 bool Run(const Options& options) {
   ColdStart cold;
   Bundle bundle(options.bundle);
-  bool shown = !options.picture.empty();
+  bool shown = !options.pictures.empty();
   bool runs = shown || options.check || options.bench || options.cold;
   int usable = UsableThreads();
   int threads = options.threads ? options.threads : std::min(bundle.threads, usable);
@@ -159,11 +162,9 @@ bool Run(const Options& options) {
   if (!options.mask.empty() && bundle.task != "segment") {
     throw Refusal("--save-mask " + options.mask + ": the network makes no masks; leave it out");
   }
-  std::vector<Frame> frames;  // one, if there is a picture
-  if (shown) {
-    frames.emplace_back(options.picture, bundle, anchors);
-    RunAll(frames[0], StagesBefore());
-  }
+  Frames frames;
+  for (const std::string& picture : options.pictures) frames.emplace_back(picture, bundle, anchors);
+  RunAll(frames, StagesBefore());
   if (!options.input.empty()) Save(frames[0].Input(), options.input);
   cold.Done("files");
 
@@ -187,22 +188,30 @@ bool Run(const Options& options) {
   cold.Done("library");
   if (options.time) {
     std::vector<Stage> stages = StagesBefore(), after = StagesAfter(bundle.task, true);
-    auto infer = [&model](Frame& frame) { frame.Give(model), frame.Infer(model); };
+    auto infer = [&](Frames& some) { Give(some, model, bundle.batch), Infer(some, model, bundle); };
     stages.push_back({"inference", infer});
     stages.insert(stages.end(), after.begin(), after.end());
-    auto begin = [&] { return Frame(options.picture, bundle, anchors); };
+    auto begin = [&] {
+      return Frames(bundle.batch, Frame(options.pictures[0], bundle, anchors));
+    };
     return TimeStages(stages, begin, options.time);
   }
   std::vector<ffi::Tensor> outputs;
   if (shown) {
-    frames[0].Give(model);
-    cold.Done("input");
-    frames[0].Infer(model);
-    outputs = frames[0].Outputs();
-    cold.Done("inference");
-    RunAll(frames[0], StagesAfter(bundle.task, !options.mask.empty()));
-    Print(frames[0].Answer(), labels);
-    if (!options.mask.empty()) Save(frames[0].OwnMask(), options.mask);
+    for (size_t first = 0; first < frames.size(); first += bundle.batch) {
+      auto begin = frames.begin() + first;
+      Frames some(begin, begin + std::min<size_t>(bundle.batch, frames.size() - first));
+      Give(some, model, bundle.batch);
+      if (!first) cold.Done("input");
+      Infer(some, model, bundle);
+      if (!first) cold.Done("inference");
+      RunAll(some, StagesAfter(bundle.task, !options.mask.empty()));
+      for (const Frame& frame : some) {
+        if (frames.size() > 1) std::printf("%s\n", frame.Path().c_str());
+        Print(frame.Answer(), labels);
+      }
+      if (!options.mask.empty()) Save(some[0].OwnMask(), options.mask);
+    }
   } else {
     ReadReference(bundle, input, model);
     cold.Done("input");
@@ -216,7 +225,7 @@ bool Run(const Options& options) {
     outputs = Infer(model, bundle);
   }
   bool right = !options.check || Check(outputs, bundle, references);
-  if (options.bench) Bench(model, options.bench, options.samples);
+  if (options.bench) Bench(model, bundle.batch, options.bench, options.samples);
   return right;
 }
 

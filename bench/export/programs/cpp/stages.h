@@ -18,26 +18,26 @@ constexpr int kMostAgain = 5;  // times as often stages are timed until they agr
 
 // Prints how long stages take, in `count` repetitions and up to five times as many until they agree
 // with the whole; returns whether they do.
-inline bool TimeStages(const std::vector<Stage>& stages, const std::function<Frame()>& begin,
+inline bool TimeStages(const std::vector<Stage>& stages, const std::function<Frames()>& begin,
                        int count) {
   std::vector<Taken> apart, whole;
-  Frame first = begin();
+  Frames first = begin();
   RunAll(first, stages);  // once before: what is loaded late is loaded
   Summary found{};
   for (int64_t repetition = 1; repetition <= int64_t{kMostAgain} * count; ++repetition) {
     for (int turn : {0, 1}) {
-      Frame frame = begin();
+      Frames frames = begin();
       if ((turn + repetition) % 2) {
         Taken taken;
         for (const Stage& stage : stages) {
           auto start = Clock::now();
-          stage.run(frame);
+          stage.run(frames);
           taken.push_back(Milliseconds(Clock::now() - start));
         }
         apart.push_back(taken);
       } else {
         auto start = Clock::now();
-        RunAll(frame, stages);
+        RunAll(frames, stages);
         whole.push_back({Milliseconds(Clock::now() - start)});
       }
     }
@@ -50,6 +50,10 @@ inline bool TimeStages(const std::vector<Stage>& stages, const std::function<Fra
   std::printf("%-10s %9.3f ms\n", "sum", found.sum);
   std::printf("%-10s %9.3f ms, timed as one: %.1f %% apart, %s %g %%\n", "whole", found.whole,
               found.apart, found.Agrees() ? "within" : "BEYOND", kApart);
+  if (first.size() > 1) {
+    std::printf("batches of %zu, %.1f images a second\n", first.size(),
+                1000 * first.size() / found.whole);
+  }
   return found.Agrees();
 }
 

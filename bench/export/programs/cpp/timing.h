@@ -59,7 +59,7 @@ inline double Percentile(const std::vector<double>& sorted, double share) {
 }
 
 // Times inferences alone: neither what the input costs nor the output.
-inline void Bench(Model& model, int count, const std::string& file) {
+inline void Bench(Model& model, int batch, int count, const std::string& file) {
   auto time = [&model] {
     auto start = Clock::now();
     model.Run();
@@ -77,6 +77,10 @@ inline void Bench(Model& model, int count, const std::string& file) {
   std::sort(samples.begin(), samples.end());
   std::printf("median %.3f ms, p90 %.3f ms, min %.3f ms of %d inferences\n",
               Percentile(samples, 0.5), Percentile(samples, 0.9), samples[0], count);
+  if (batch > 1) {
+    std::printf("batches of %d, %.1f images a second\n", batch,
+                1000 * batch / Percentile(samples, 0.5));
+  }
 }
 
 }  // namespace mobilenet
