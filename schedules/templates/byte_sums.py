@@ -12,7 +12,14 @@ from tvm import relax, te
 from mobilebench.schedules.ir.quantized import Product, is_call
 from mobilebench.schedules.machine import PAIRS as PAIR_SUMS
 from mobilebench.schedules.machine import SDOT, SMULL, Machine, Processor
-from mobilebench.schedules.operators import classifier, convolution, depthwise, pointwise, stem
+from mobilebench.schedules.operators import (
+    byte_matrix,
+    classifier,
+    convolution,
+    depthwise,
+    pointwise,
+    stem,
+)
 from mobilebench.schedules.operators.dot_product import halves_first, weight_words
 from mobilebench.schedules.operators.products import (
     PAIRS,
@@ -105,6 +112,9 @@ def _convolution(product: Product, machine: Processor, *, from_image: bool) -> B
         return replace(found, image_padding=padding)
     plain = (taps_y, taps_x, *stride, *dilation) == (1, 1, 1, 1, 1, 1) and not any(padding)
     if groups == 1 and plain:
+        matrices = _matrices(product, machine)
+        if matrices is not None:
+            return matrices
         words = weight_words(weight[0, 0], 0, products.word)
         packed = _packed(templates.pointwise, words, machine)
         return _sums(products, pointwise.compute, packed, outputs, lacking=lacking)
@@ -122,6 +132,21 @@ def _convolution(product: Product, machine: Processor, *, from_image: bool) -> B
     if any(padding) and (product.data_scale.zero or lacking is not None):
         return _with_border(_sums(*facts, skippable=True), product, window)
     return _sums(*facts, lacking=lacking, skippable=True)
+
+
+def _matrices(product: Product, machine: Processor) -> ByteSums | None:
+    """Return how to compute a 1x1 convolution by products of matrices; None if it is not."""
+    _, inputs, height, width = _integers(product.call.args[0].ty.shape)
+    outputs, pixels = len(product.weight), height * width
+    if not isinstance(machine, Machine):
+        return None
+    template = templates_of(machine).byte_matrix
+    if not template.fits(pixels, inputs, outputs, machine):
+        return None
+    packed = template.pack(byte_matrix.weight_rows(product.weight[:, :, 0, 0].T), machine)
+    facts = (SIGNED_BYTES, byte_matrix.compute, packed, outputs)
+    pairs = template.whole_pairs(pixels, outputs, machine)
+    return _sums(*facts, pairs, lacking=_lacking(product, SIGNED_BYTES))
 
 
 def _depthwise(

@@ -21,7 +21,7 @@ _LABEL = re.compile(r"(\.LBB\w+):")
 _BRANCH = re.compile(r"\s(?:b\.\w+|cbnz|cbz|tbnz|tbz)\s.*?(\.LBB\w+)$")
 _VECTOR_REGISTER = re.compile(r"\b[vqds]\d+\b")
 _ON_THE_STACK = re.compile(r"\[sp\b")
-_MULTIPLY_ADD = re.compile(r"(?:fmla|sdot|smull|smlal|sadalp)\b")
+_MULTIPLY_ADD = re.compile(r"(?:fmla|sdot|smmla|smull|smlal|sadalp)\b")
 _BYTES_OF_A_VECTOR = 16
 # Of the input channels over which LLVM leaves a loop, by precision.
 _MOST_UNROLLED = {"float32": 8, "float16": 24, "int8": 48}

@@ -1,0 +1,160 @@
+"""1x1 convolutions by products of byte matrices: two pixels by two channels in one instruction.
+
+Tile: `rows` pixels by `panels` vectors of output channels, as in `pointwise`; but a vector of sums
+has two channels of two pixels, and eight input channels are one step. A step loads two vectors of
+weights for each panel, and one of data for each two rows: eight bytes of either pixel. These lie
+side by side because the rows of a tile are copied first, once for all output channels. At the end,
+sums of two vectors are zipped to four channels of a pixel.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+from tvm import s_tir
+
+from mobilebench.schedules.ir.matrix_product import matrix_product
+from mobilebench.schedules.machine import Machine
+from mobilebench.schedules.operators.byte_matrix import CORE, PAIR, PAIRED, ROW
+from mobilebench.schedules.operators.products import PIXELS
+from mobilebench.schedules.templates.block import (
+    Block,
+    Loop,
+    flatten_pixels,
+    inline_neighbours,
+    loops_inside,
+    vectorize,
+)
+from mobilebench.schedules.templates.cpu import pointwise
+from mobilebench.schedules.templates.cpu.chunks import Span, idle_share, share_chunks, shares_rows
+from mobilebench.schedules.templates.cpu.finish_tile import finish_tile
+
+FAMILY = "pointwise"  # of kernels, for people
+_MOST_PAIRS, _MOST_PANELS = 14, 6  # of a tile
+_LEAST_STEPS = 2  # over fewer, copies and zips cost as much as products save
+_STEPS = (2, 3)  # of an iteration, whichever divides them
+_LOADED_PAIRS = 2  # whose data are in registers at the same time
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What stays in registers: an even number of pixels, by vectors of output channels."""
+
+    rows: int
+    panels: int
+
+
+def fits(pixels: int, inputs: int, outputs: int, machine: Machine) -> bool:
+    """Whether a 1x1 convolution is computed so; words of four bytes are as fast for any other."""
+    in_tiles = inputs % ROW == 0 and outputs % (PAIR * machine.vector_floats) == 0
+    return machine.byte_matrices and in_tiles and inputs // ROW >= _LEAST_STEPS and pixels > 1
+
+
+def pack(rows: NDArray[np.int64], machine: Machine) -> NDArray[np.int8]:
+    """Lay out rows (K / 8, N) as panels (ceil(N / vector), K / 8, vector, 8), padded with zeros."""
+    panels = np.ascontiguousarray(pointwise.pack(rows, machine))
+    return panels.view(np.int8).reshape(*panels.shape, ROW)
+
+
+def whole_pairs(pixels: int, outputs: int, machine: Machine) -> int:
+    """Return how many pairs of pixels are computed: those of the tiles that cost least.
+
+    A few pixels too many cost less than tiles that fill no registers.
+    """
+    pairs, panels = ceil(pixels / PAIR), outputs // machine.vector_floats
+    found = []
+    for of_tile, wide in _sizes(panels, machine):
+        along = ceil(pairs / of_tile)
+        found.append((along * _slots(of_tile, wide, panels, 1), along * of_tile))
+    return min(found)[1]
+
+
+def _sizes(panels: int, machine: Machine) -> list[tuple[int, int]]:
+    """Return the sizes of tiles that registers have room for: pairs of pixels, and panels."""
+    return [
+        (pairs, wide)
+        for pairs in range(1, _MOST_PAIRS + 1)
+        for wide in range(1, _MOST_PANELS + 1)
+        if PAIR * (pairs * wide + wide) + _LOADED_PAIRS <= machine.registers and panels % wide == 0
+    ]
+
+
+def _slots(pairs: int, wide: int, panels: int, copies: int) -> int:
+    """Return how many instructions all panels of some pairs have in a step.
+
+    These are products and loads, of two vectors by one. A pixel is copied by a load and a store of
+    half a vector.
+    """
+    return panels // wide * (PAIR * pairs * wide + ceil(pairs / PAIR) + wide) + copies * PAIR * pairs
+
+
+def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
+    """Return the tiles worth trying, the default first."""
+    core = schedule.get(schedule.get_sblock(CORE))
+    pairs = int(core.iter_vars[0].dom.extent)
+    _, height, width, channels = (int(extent) for extent in core.annotations[PIXELS])
+    panels = channels // machine.vector_floats
+    by_rows = shares_rows(height, machine)
+    found = []
+    for of_tile, wide in _sizes(panels, machine):
+        along = pairs // of_tile
+        if pairs % of_tile == 0:
+            parts = _parts(panels // wide, by_rows, machine)
+            idle = idle_share(along if by_rows else parts, machine)
+            slots = along * _slots(of_tile, wide, panels, parts)
+            found.append((slots * idle, Tile(PAIR * of_tile, wide)))
+    found.sort(key=lambda entry: entry[0])
+    even = [entry for entry in found if pointwise.ends_with_rows(entry[1].rows, height, width)]
+    if even and even[0][0] <= pointwise.WORTH_FUSING * found[0][0]:
+        found = even
+    return [tile for _, tile in found[:16]]
+
+
+def _parts(tiles_across: int, by_rows: bool, machine: Machine) -> int:
+    """Return in how many parts threads share the channels, if they do: the fewest equal ones."""
+    if by_rows:
+        return 1
+    equal = (part for part in range(1, tiles_across) if tiles_across % part == 0)
+    return next((part for part in equal if part >= machine.threads), tiles_across)
+
+
+def _steps(steps: int) -> int:
+    """Return how many steps an iteration of the loop over input channels takes."""
+    return next((few for few in _STEPS if steps % few == 0), 1)
+
+
+def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
+    """Schedule a fused 1x1 convolution of bytes."""
+    product, output = inline_neighbours(schedule, CORE, keep=[PAIRED])
+    _, height, width, channels = (
+        int(schedule.get(loop).extent) for loop in schedule.get_loops(output)
+    )
+    paired, pairs = schedule.get_sblock(PAIRED), tile.rows // PAIR
+    schedule.transform_layout(
+        paired, ("write", 0), lambda p, k, one, byte: (p // pairs, k, p % pairs, one, byte)
+    )
+    flatten_pixels(schedule, output, width)
+    pair, vector, one, other, step, byte = schedule.get_loops(product)
+    pair_outer, pair_inner = schedule.split(pair, [None, pairs])
+    step, next_step = schedule.split(step, [None, _steps(int(schedule.get(step).extent))])
+    by_rows, wide = shares_rows(height, machine), tile.panels * machine.vector_floats // PAIR
+    parts = _parts(channels // PAIR // wide, by_rows, machine)
+    part, vector_outer, vector_inner = schedule.split(vector, [parts, None, wide])
+    order = (pair_outer, part) if by_rows else (part, pair_outer)
+    schedule.reorder(*order, vector_outer, step, next_step, pair_inner, vector_inner, one, other, byte)
+    schedule.reverse_compute_at(output, vector_outer)
+    schedule.compute_at(paired, order[-1], preserve_unit_loops=True)
+    _, _, copied, copied_byte = loops_inside(schedule, paired, order[-1])
+    schedule.unroll(copied)
+    schedule.vectorize(copied_byte)
+    if by_rows:
+        share_chunks(schedule, pair_outer, Span(tile.rows))
+    else:
+        share_chunks(schedule, part)
+    clear = schedule.decompose_reduction(product, step)
+    for loop in (next_step, pair_inner, vector_inner):
+        schedule.unroll(loop)
+    schedule.tensorize(one, matrix_product())
+    schedule.fuse(*loops_inside(schedule, clear, vector_outer)[-2:])
+    finish_tile(schedule, clear, output, vector_outer, machine, channels)
