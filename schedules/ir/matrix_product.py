@@ -36,8 +36,8 @@ _INSTRUCTION = """
 def matrix_product() -> str:
     """Return the name of Arm's `smmla` as TVM knows it: what loops it is, and what to compute.
 
-    The loops add to C (2, 2) of int32 the products of rows of A (2, 8) by rows of B (2, 8), of int8.
-    All three lie in memory without gaps.
+    The loops add to C (2, 2), of int32, the products of the rows of A (2, 8) by those of B (2, 8),
+    of int8. All three lie in memory without gaps.
     """
     name = "mobilebench.smmla"
     TensorIntrin.register(name, from_source(_KERNEL + _LOOPS), from_source(_KERNEL + _INSTRUCTION))

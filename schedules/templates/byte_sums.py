@@ -112,12 +112,7 @@ def _convolution(product: Product, machine: Processor, *, from_image: bool) -> B
         return replace(found, image_padding=padding)
     plain = (taps_y, taps_x, *stride, *dilation) == (1, 1, 1, 1, 1, 1) and not any(padding)
     if groups == 1 and plain:
-        matrices = _matrices(product, machine)
-        if matrices is not None:
-            return matrices
-        words = weight_words(weight[0, 0], 0, products.word)
-        packed = _packed(templates.pointwise, words, machine)
-        return _sums(products, pointwise.compute, packed, outputs, lacking=lacking)
+        return _pointwise(product, machine, lacking)
     beyond = product.data_scale.zero - offset_of(products.kind)
     border = [beyond] if any(padding) and beyond else []
     added: dict[str, Any] = {"border": border, "lacking": lacking}
@@ -134,19 +129,21 @@ def _convolution(product: Product, machine: Processor, *, from_image: bool) -> B
     return _sums(*facts, lacking=lacking, skippable=True)
 
 
-def _matrices(product: Product, machine: Processor) -> ByteSums | None:
-    """Return how to compute a 1x1 convolution by products of matrices; None if it is not."""
+def _pointwise(product: Product, machine: Processor, lacking: NDArray[np.int32] | None) -> ByteSums:
+    """Return how to compute a 1x1 convolution: by products of matrices, or of words."""
     _, inputs, height, width = _integers(product.call.args[0].ty.shape)
     outputs, pixels = len(product.weight), height * width
-    if not isinstance(machine, Machine):
-        return None
-    template = templates_of(machine).byte_matrix
-    if not template.fits(pixels, inputs, outputs, machine):
-        return None
-    packed = template.pack(byte_matrix.weight_rows(product.weight[:, :, 0, 0].T), machine)
-    facts = (SIGNED_BYTES, byte_matrix.compute, packed, outputs)
-    pairs = template.whole_pairs(pixels, outputs, machine)
-    return _sums(*facts, pairs, lacking=_lacking(product, SIGNED_BYTES))
+    weight, templates = product.weight[:, :, 0, 0].T, templates_of(machine)
+    if isinstance(machine, Machine) and templates.byte_matrix.fits(
+        pixels, inputs, outputs, machine
+    ):
+        packed = templates.byte_matrix.pack(byte_matrix.weight_rows(weight), machine)
+        pairs = templates.byte_matrix.whole_pairs(pixels, inputs, outputs, machine)
+        facts = (SIGNED_BYTES, byte_matrix.compute, packed, outputs, pairs)
+        return _sums(*facts, lacking=lacking)
+    products = _products(machine)
+    packed = _packed(templates.pointwise, weight_words(weight, 0, products.word), machine)
+    return _sums(products, pointwise.compute, packed, outputs, lacking=lacking)
 
 
 def _depthwise(

@@ -19,21 +19,20 @@ from mobilebench.schedules.machine import Machine
 from mobilebench.schedules.operators.byte_matrix import CORE, PAIR, PAIRED, ROW
 from mobilebench.schedules.operators.products import PIXELS
 from mobilebench.schedules.templates.block import (
-    Block,
-    Loop,
     flatten_pixels,
     inline_neighbours,
+    lanes_for,
     loops_inside,
-    vectorize,
 )
 from mobilebench.schedules.templates.cpu import pointwise
 from mobilebench.schedules.templates.cpu.chunks import Span, idle_share, share_chunks, shares_rows
 from mobilebench.schedules.templates.cpu.finish_tile import finish_tile
 
 FAMILY = "pointwise"  # of kernels, for people
-_MOST_PAIRS, _MOST_PANELS = 14, 6  # of a tile
-_LEAST_STEPS = 2  # over fewer, copies and zips cost as much as products save
+_MOST_PAIRS, _MOST_PANELS = 13, 6  # of a tile
+_LEAST_OUTPUTS = 16  # for fewer, copies of the data cost as much as products save
 _STEPS = (2, 3)  # of an iteration, whichever divides them
+_OF_SUMS, _OF_BYTES = 6, 3  # instructions from a vector of sums to bytes, and of bytes to memory
 _LOADED_PAIRS = 2  # whose data are in registers at the same time
 
 
@@ -47,26 +46,26 @@ class Tile:
 
 def fits(pixels: int, inputs: int, outputs: int, machine: Machine) -> bool:
     """Whether a 1x1 convolution is computed so; words of four bytes are as fast for any other."""
-    in_tiles = inputs % ROW == 0 and outputs % (PAIR * machine.vector_floats) == 0
-    return machine.byte_matrices and in_tiles and inputs // ROW >= _LEAST_STEPS and pixels > 1
+    whole = inputs % ROW == 0 and outputs % (PAIR * machine.vector_floats) == 0
+    return machine.byte_matrices and whole and outputs >= _LEAST_OUTPUTS and pixels > 1
 
 
 def pack(rows: NDArray[np.int64], machine: Machine) -> NDArray[np.int8]:
     """Lay out rows (K / 8, N) as panels (ceil(N / vector), K / 8, vector, 8), padded with zeros."""
-    panels = np.ascontiguousarray(pointwise.pack(rows, machine))
+    panels = pointwise.pack(rows, machine)
     return panels.view(np.int8).reshape(*panels.shape, ROW)
 
 
-def whole_pairs(pixels: int, outputs: int, machine: Machine) -> int:
+def whole_pairs(pixels: int, inputs: int, outputs: int, machine: Machine) -> int:
     """Return how many pairs of pixels are computed: those of the tiles that cost least.
 
     A few pixels too many cost less than tiles that fill no registers.
     """
-    pairs, panels = ceil(pixels / PAIR), outputs // machine.vector_floats
+    pairs, shape = ceil(pixels / PAIR), (inputs // ROW, outputs // machine.vector_floats)
     found = []
-    for of_tile, wide in _sizes(panels, machine):
-        along = ceil(pairs / of_tile)
-        found.append((along * _slots(of_tile, wide, panels, 1), along * of_tile))
+    for size in _sizes(shape[1], machine):
+        along = ceil(pairs / size[0])
+        found.append((along * _slots(size, shape, 1, machine), along * size[0]))
     return min(found)[1]
 
 
@@ -80,19 +79,23 @@ def _sizes(panels: int, machine: Machine) -> list[tuple[int, int]]:
     ]
 
 
-def _slots(pairs: int, wide: int, panels: int, copies: int) -> int:
-    """Return how many instructions all panels of some pairs have in a step.
+def _slots(size: tuple[int, int], shape: tuple[int, int], parts: int, machine: Machine) -> float:
+    """Estimate the instructions of all channels of a tile's pixels, given steps and panels.
 
-    These are products and loads, of two vectors by one. A pixel is copied by a load and a store of
-    half a vector.
+    A step has products, and loads of two vectors by one. Every part copies the pixels, by a load
+    and a store of half a vector. Outputs are made of vectors of sums, and of bytes as wide as fits.
     """
-    return panels // wide * (PAIR * pairs * wide + ceil(pairs / PAIR) + wide) + copies * PAIR * pairs
+    (pairs, wide), (steps, panels) = size, shape
+    step = PAIR * pairs * wide + ceil(pairs / PAIR) + wide
+    lanes = lanes_for(wide * machine.vector_floats, machine.byte_lanes)
+    outputs = PAIR * pairs * wide * (_OF_SUMS + _OF_BYTES * machine.vector_floats / lanes)
+    return panels // wide * (steps * step + outputs) + parts * steps * PAIR * pairs
 
 
 def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
     """Return the tiles worth trying, the default first."""
     core = schedule.get(schedule.get_sblock(CORE))
-    pairs = int(core.iter_vars[0].dom.extent)
+    pairs, _, _, _, steps, _ = (int(axis.dom.extent) for axis in core.iter_vars)
     _, height, width, channels = (int(extent) for extent in core.annotations[PIXELS])
     panels = channels // machine.vector_floats
     by_rows = shares_rows(height, machine)
@@ -102,12 +105,13 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
         if pairs % of_tile == 0:
             parts = _parts(panels // wide, by_rows, machine)
             idle = idle_share(along if by_rows else parts, machine)
-            slots = along * _slots(of_tile, wide, panels, parts)
+            slots = along * _slots((of_tile, wide), (steps, panels), parts, machine)
             found.append((slots * idle, Tile(PAIR * of_tile, wide)))
     found.sort(key=lambda entry: entry[0])
-    even = [entry for entry in found if pointwise.ends_with_rows(entry[1].rows, height, width)]
-    if even and even[0][0] <= pointwise.WORTH_FUSING * found[0][0]:
-        found = even
+    if height * width * max(steps * ROW, channels) > machine.l2_bytes // 2:  # else never fused
+        even = [entry for entry in found if pointwise.ends_with_rows(entry[1].rows, height, width)]
+        if even and even[0][0] <= pointwise.WORTH_FUSING * found[0][0]:
+            found = even
     return [tile for _, tile in found[:16]]
 
 
@@ -142,7 +146,8 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     parts = _parts(channels // PAIR // wide, by_rows, machine)
     part, vector_outer, vector_inner = schedule.split(vector, [parts, None, wide])
     order = (pair_outer, part) if by_rows else (part, pair_outer)
-    schedule.reorder(*order, vector_outer, step, next_step, pair_inner, vector_inner, one, other, byte)
+    inside = (step, next_step, pair_inner, vector_inner, one, other, byte)
+    schedule.reorder(*order, vector_outer, *inside)
     schedule.reverse_compute_at(output, vector_outer)
     schedule.compute_at(paired, order[-1], preserve_unit_loops=True)
     _, _, copied, copied_byte = loops_inside(schedule, paired, order[-1])

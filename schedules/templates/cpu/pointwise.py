@@ -11,6 +11,7 @@ at a time, for as many input channels. That takes a register per row, and rows t
 
 from dataclasses import dataclass, replace
 from math import ceil, prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class Tile:
     in_rows: bool = False  # begin anew with every row, and end it with a smaller tile
 
 
-def pack(weight: NDArray[np.float32], machine: Machine) -> NDArray[np.float32]:
+def pack(weight: NDArray[Any], machine: Machine) -> NDArray[Any]:
     """Lay out weights (K, N) as panels (ceil(N / vector), K, vector), padded with zeros.
 
     The loop over K then reads each panel as one stream of whole vectors.
@@ -95,9 +96,7 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
     found.sort(key=lambda entry: entry[:2])
     # Tiles that end where rows end may be fused into blocks.
     even = [
-        entry
-        for entry in found
-        if entry[2].in_rows or ends_with_rows(entry[2].rows, height, width)
+        entry for entry in found if entry[2].in_rows or ends_with_rows(entry[2].rows, height, width)
     ]
     if even and even[0][0] <= WORTH_FUSING * found[0][0]:
         found = even
