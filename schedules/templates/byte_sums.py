@@ -137,7 +137,7 @@ def _pointwise(product: Product, machine: Processor, lacking: NDArray[np.int32] 
     if isinstance(machine, Machine) and templates.byte_matrix.fits(
         pixels, inputs, outputs, machine
     ):
-        packed = templates.byte_matrix.pack(byte_matrix.weight_rows(weight), machine)
+        packed = templates.byte_matrix.pack(byte_matrix.weight_rows(weight))
         pairs = templates.byte_matrix.whole_pairs(pixels, inputs, outputs, machine)
         facts = (SIGNED_BYTES, byte_matrix.compute, packed, outputs, pairs)
         return _sums(*facts, lacking=lacking)

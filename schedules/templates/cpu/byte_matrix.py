@@ -1,9 +1,9 @@
 """1x1 convolutions by products of byte matrices: two pixels by two channels in one instruction.
 
-Tile: `rows` pixels by `panels` vectors of output channels, as in `pointwise`; but a vector of sums
-has two channels of two pixels, and eight input channels are one step. A step loads two vectors of
-weights for each panel, and one of data for each two rows: eight bytes of either pixel. These lie
-side by side because the rows of a tile are copied first, once for all output channels. At the end,
+Tile: `rows` pixels by `panels` of eight output channels. A vector of sums has two channels of two
+pixels, and eight input channels are one step. A step loads four vectors of weights for each panel,
+and one of data for each two rows: eight bytes of either pixel. These lie side by side because the
+rows of a tile are copied first, once for all output channels. At the end,
 sums of two vectors are zipped to four channels of a pixel.
 """
 
@@ -29,16 +29,17 @@ from mobilebench.schedules.templates.cpu.chunks import Span, idle_share, share_c
 from mobilebench.schedules.templates.cpu.finish_tile import finish_tile
 
 FAMILY = "pointwise"  # of kernels, for people
-_MOST_PAIRS, _MOST_PANELS = 13, 6  # of a tile
+PANEL = 8  # output channels of a panel
+_VECTORS = PANEL // PAIR  # of weights, a step, or of sums of two pixels
 _LEAST_OUTPUTS = 16  # for fewer, copies of the data cost as much as products save
 _STEPS = (2, 3)  # of an iteration, whichever divides them
 _OF_SUMS, _OF_BYTES = 6, 3  # instructions from a vector of sums to bytes, and of bytes to memory
-_LOADED_PAIRS = 2  # whose data are in registers at the same time
+_LOADED_PAIRS = 3  # whose data LLVM has in registers at the same time
 
 
 @dataclass(frozen=True)
 class Tile:
-    """What stays in registers: an even number of pixels, by vectors of output channels."""
+    """What stays in registers: an even number of pixels, by panels of output channels."""
 
     rows: int
     panels: int
@@ -46,14 +47,15 @@ class Tile:
 
 def fits(pixels: int, inputs: int, outputs: int, machine: Machine) -> bool:
     """Whether a 1x1 convolution is computed so; words of four bytes are as fast for any other."""
-    whole = inputs % ROW == 0 and outputs % (PAIR * machine.vector_floats) == 0
+    whole = inputs % ROW == 0 and outputs % PANEL == 0
     return machine.byte_matrices and whole and outputs >= _LEAST_OUTPUTS and pixels > 1
 
 
-def pack(rows: NDArray[np.int64], machine: Machine) -> NDArray[np.int8]:
-    """Lay out rows (K / 8, N) as panels (ceil(N / vector), K / 8, vector, 8), padded with zeros."""
-    panels = pointwise.pack(rows, machine)
-    return panels.view(np.int8).reshape(*panels.shape, ROW)
+def pack(rows: NDArray[np.int64]) -> NDArray[np.int8]:
+    """Lay out rows (K / 8, N), N a multiple of 8, as panels (N / 8, K / 8, 8, 8)."""
+    steps, outputs = rows.shape
+    panels = rows.reshape(steps, outputs // PANEL, PANEL).transpose(1, 0, 2)
+    return np.ascontiguousarray(panels).view(np.int8).reshape(*panels.shape, ROW)
 
 
 def whole_pairs(pixels: int, inputs: int, outputs: int, machine: Machine) -> int:
@@ -61,7 +63,7 @@ def whole_pairs(pixels: int, inputs: int, outputs: int, machine: Machine) -> int
 
     A few pixels too many cost less than tiles that fill no registers.
     """
-    pairs, shape = ceil(pixels / PAIR), (inputs // ROW, outputs // machine.vector_floats)
+    pairs, shape = ceil(pixels / PAIR), (inputs // ROW, outputs // PANEL)
     found = []
     for size in _sizes(shape[1], machine):
         along = ceil(pairs / size[0])
@@ -71,24 +73,26 @@ def whole_pairs(pixels: int, inputs: int, outputs: int, machine: Machine) -> int
 
 def _sizes(panels: int, machine: Machine) -> list[tuple[int, int]]:
     """Return the sizes of tiles that registers have room for: pairs of pixels, and panels."""
+    room = (machine.registers - _LOADED_PAIRS) // _VECTORS  # for weights, and sums of every pair
     return [
         (pairs, wide)
-        for pairs in range(1, _MOST_PAIRS + 1)
-        for wide in range(1, _MOST_PANELS + 1)
-        if PAIR * (pairs * wide + wide) + _LOADED_PAIRS <= machine.registers and panels % wide == 0
+        for wide in range(1, room // 2 + 1)
+        for pairs in range(1, room // wide)
+        if panels % wide == 0
     ]
 
 
 def _slots(size: tuple[int, int], shape: tuple[int, int], parts: int, machine: Machine) -> float:
-    """Estimate the instructions of all channels of a tile's pixels, given steps and panels.
+    """Estimate the operations of all channels of a tile's pixels, given steps and panels.
 
-    A step has products, and loads of two vectors by one. Every part copies the pixels, by a load
-    and a store of half a vector. Outputs are made of vectors of sums, and of bytes as wide as fits.
+    A step has products and loads. Every part copies the pixels, by a load and a store of half a
+    vector. Outputs are made of vectors of sums, and of bytes as wide as fits.
     """
     (pairs, wide), (steps, panels) = size, shape
-    step = PAIR * pairs * wide + ceil(pairs / PAIR) + wide
-    lanes = lanes_for(wide * machine.vector_floats, machine.byte_lanes)
-    outputs = PAIR * pairs * wide * (_OF_SUMS + _OF_BYTES * machine.vector_floats / lanes)
+    sums = _VECTORS * pairs * wide
+    step = sums + pairs + _VECTORS * wide
+    lanes = lanes_for(wide * PANEL, machine.byte_lanes)
+    outputs = sums * (_OF_SUMS + _OF_BYTES * machine.vector_floats / lanes)
     return panels // wide * (steps * step + outputs) + parts * steps * PAIR * pairs
 
 
@@ -97,7 +101,7 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
     core = schedule.get(schedule.get_sblock(CORE))
     pairs, _, _, _, steps, _ = (int(axis.dom.extent) for axis in core.iter_vars)
     _, height, width, channels = (int(extent) for extent in core.annotations[PIXELS])
-    panels = channels // machine.vector_floats
+    panels = channels // PANEL
     by_rows = shares_rows(height, machine)
     found = []
     for of_tile, wide in _sizes(panels, machine):
@@ -142,7 +146,7 @@ def apply(schedule: s_tir.Schedule, tile: Tile, machine: Machine) -> None:
     pair, vector, one, other, step, byte = schedule.get_loops(product)
     pair_outer, pair_inner = schedule.split(pair, [None, pairs])
     step, next_step = schedule.split(step, [None, _steps(int(schedule.get(step).extent))])
-    by_rows, wide = shares_rows(height, machine), tile.panels * machine.vector_floats // PAIR
+    by_rows, wide = shares_rows(height, machine), tile.panels * _VECTORS
     parts = _parts(channels // PAIR // wide, by_rows, machine)
     part, vector_outer, vector_inner = schedule.split(vector, [parts, None, wide])
     order = (pair_outer, part) if by_rows else (part, pair_outer)

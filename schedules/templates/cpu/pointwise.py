@@ -11,7 +11,6 @@ at a time, for as many input channels. That takes a register per row, and rows t
 
 from dataclasses import dataclass, replace
 from math import ceil, prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +53,7 @@ class Tile:
     in_rows: bool = False  # begin anew with every row, and end it with a smaller tile
 
 
-def pack(weight: NDArray[Any], machine: Machine) -> NDArray[Any]:
+def pack(weight: NDArray[np.float32], machine: Machine) -> NDArray[np.float32]:
     """Lay out weights (K, N) as panels (ceil(N / vector), K, vector), padded with zeros.
 
     The loop over K then reads each panel as one stream of whole vectors.
