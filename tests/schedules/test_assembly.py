@@ -108,7 +108,7 @@ EXPECTED = {
 }
 # Of products of matrices, over so many input channels that a loop is left in each kernel.
 MATRICES = ("neoverse-v1", "android-armv9")
-MATRICES_SHARE, MATRICES_INPUTS = 0.8, 96
+MATRICES_SHARE, MATRICES_INPUTS = 0.8, 144
 EXPECTED_SLOW = {
     **{
         (target, precision): expected

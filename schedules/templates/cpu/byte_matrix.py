@@ -3,8 +3,8 @@
 Tile: `rows` pixels by `panels` of eight output channels. A vector of sums has two channels of two
 pixels, and eight input channels are one step. A step loads four vectors of weights for each panel,
 and one of data for each two rows: eight bytes of either pixel. These lie side by side because the
-rows of a tile are copied first, once for all output channels. At the end,
-sums of two vectors are zipped to four channels of a pixel.
+rows of a tile are copied first, once for all output channels. At the end, sums of two vectors are
+zipped to four channels of a pixel.
 """
 
 from dataclasses import dataclass
