@@ -26,6 +26,7 @@ class Machine:
     by_lane: bool = False  # it multiplies a vector by one lane of another
     integer_clamp: bool = False  # it compares integers no later than floating-point numbers
     dot: str = ""  # how it adds products of bytes: one of those above, or "" for one by one
+    byte_matrices: bool = False  # it multiplies 2x8 by 8x2 signed bytes, as Arm's smmla does
     writes_bytes: bool = False  # a vector of bytes is made of several of sums, and written whole
     half: bool = False  # it computes with half-precision floats
     float_bytes: int = 4  # of those that it is asked to compute with
@@ -111,6 +112,7 @@ def machine_of(tvm_target: Any) -> Processor:
                 by_lane=unit.by_lane,
                 integer_clamp=unit.integer_clamp,
                 dot=_dot(tvm_target),
+                byte_matrices=bool(codegen.target_has_features("i8mm", tvm_target)),
                 writes_bytes=unit.writes_bytes,
                 half=bool(codegen.target_has_features("fullfp16", tvm_target)),
             )

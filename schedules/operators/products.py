@@ -20,6 +20,8 @@ from mobilebench.schedules.precision import FLOAT16, FLOAT32
 
 SUMMED = "mobilebench.summed"
 """Annotation of a core block that multiplies words: how many values it sums along each axis."""
+PIXELS = "mobilebench.pixels"
+"""Annotation of a core block that has pixels in pairs: the shape of what it computes, NHWC."""
 
 
 def as_floats(data: Any, weight: Any) -> Any:

@@ -12,7 +12,14 @@ from tvm import relax, te
 from mobilebench.schedules.ir.quantized import Product, is_call
 from mobilebench.schedules.machine import PAIRS as PAIR_SUMS
 from mobilebench.schedules.machine import SDOT, SMULL, Machine, Processor
-from mobilebench.schedules.operators import classifier, convolution, depthwise, pointwise, stem
+from mobilebench.schedules.operators import (
+    byte_matrix,
+    classifier,
+    convolution,
+    depthwise,
+    pointwise,
+    stem,
+)
 from mobilebench.schedules.operators.dot_product import halves_first, weight_words
 from mobilebench.schedules.operators.products import (
     PAIRS,
@@ -105,9 +112,7 @@ def _convolution(product: Product, machine: Processor, *, from_image: bool) -> B
         return replace(found, image_padding=padding)
     plain = (taps_y, taps_x, *stride, *dilation) == (1, 1, 1, 1, 1, 1) and not any(padding)
     if groups == 1 and plain:
-        words = weight_words(weight[0, 0], 0, products.word)
-        packed = _packed(templates.pointwise, words, machine)
-        return _sums(products, pointwise.compute, packed, outputs, lacking=lacking)
+        return _pointwise(product, machine, lacking)
     beyond = product.data_scale.zero - offset_of(products.kind)
     border = [beyond] if any(padding) and beyond else []
     added: dict[str, Any] = {"border": border, "lacking": lacking}
@@ -122,6 +127,23 @@ def _convolution(product: Product, machine: Processor, *, from_image: bool) -> B
     if any(padding) and (product.data_scale.zero or lacking is not None):
         return _with_border(_sums(*facts, skippable=True), product, window)
     return _sums(*facts, lacking=lacking, skippable=True)
+
+
+def _pointwise(product: Product, machine: Processor, lacking: NDArray[np.int32] | None) -> ByteSums:
+    """Return how to compute a 1x1 convolution: by products of matrices, or of words."""
+    _, inputs, height, width = _integers(product.call.args[0].ty.shape)
+    outputs, pixels = len(product.weight), height * width
+    weight, templates = product.weight[:, :, 0, 0].T, templates_of(machine)
+    if isinstance(machine, Machine) and templates.byte_matrix.fits(
+        pixels, inputs, outputs, machine
+    ):
+        packed = templates.byte_matrix.pack(byte_matrix.weight_rows(weight))
+        pairs = templates.byte_matrix.whole_pairs(pixels, inputs, outputs, machine)
+        facts = (SIGNED_BYTES, byte_matrix.compute, packed, outputs, pairs)
+        return _sums(*facts, lacking=lacking)
+    products = _products(machine)
+    packed = _packed(templates.pointwise, weight_words(weight, 0, products.word), machine)
+    return _sums(products, pointwise.compute, packed, outputs, lacking=lacking)
 
 
 def _depthwise(

@@ -12,7 +12,7 @@ from tvm.ir import Op
 
 from mobilebench.schedules.kernel_names import FOREIGN
 from mobilebench.schedules.machine import Processor
-from mobilebench.schedules.operators.products import SUMMED
+from mobilebench.schedules.operators.products import PIXELS, SUMMED
 from mobilebench.schedules.templates.registry import template_of
 
 _PIXELS = 4  # dimensions of a tensor that has some
@@ -53,7 +53,9 @@ def task_of(function: Any, machine: Processor) -> Task | None:
     if SUMMED in core.annotations:  # in words, or in chunks, which are an axis more
         reduction = [int(extent) for extent in core.annotations[SUMMED]]
         spatial = spatial[:_PIXELS]
-    family = template.__name__.rpartition(".")[2]
+    if PIXELS in core.annotations:
+        spatial = [int(extent) for extent in core.annotations[PIXELS]]
+    family = getattr(template, "FAMILY", template.__name__.rpartition(".")[2])
     title = f"{family} {_times(spatial[1:])} over {_times(reduction)}"
     digest = tvm_ffi.structural_hash(function.without_attr("global_symbol"))
     macs = prod(spatial) * prod(reduction)

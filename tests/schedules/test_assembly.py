@@ -21,7 +21,7 @@ _LABEL = re.compile(r"(\.LBB\w+):")
 _BRANCH = re.compile(r"\s(?:b\.\w+|cbnz|cbz|tbnz|tbz)\s.*?(\.LBB\w+)$")
 _VECTOR_REGISTER = re.compile(r"\b[vqds]\d+\b")
 _ON_THE_STACK = re.compile(r"\[sp\b")
-_MULTIPLY_ADD = re.compile(r"(?:fmla|sdot|smull|smlal|sadalp)\b")
+_MULTIPLY_ADD = re.compile(r"(?:fmla|sdot|smmla|smull|smlal|sadalp)\b")
 _BYTES_OF_A_VECTOR = 16
 # Of the input channels over which LLVM leaves a loop, by precision.
 _MOST_UNROLLED = {"float32": 8, "float16": 24, "int8": 48}
@@ -106,12 +106,15 @@ EXPECTED = {
     # makes early.
     ("raspberry-pi-4", "int8"): (0.6, 0),
 }
+# Of products of matrices, over so many input channels that a loop is left in each kernel.
+MATRICES = ("neoverse-v1", "android-armv9")
+MATRICES_SHARE, MATRICES_INPUTS = 0.8, 144
 EXPECTED_SLOW = {
     **{
         (target, precision): expected
-        for target in ("neoverse-n1", "neoverse-v1", "android-arm64", "android-armv9")
+        for target in ("neoverse-n1", "android-arm64", *MATRICES)
         for (like, precision), expected in EXPECTED.items()
-        if like == "raspberry-pi-5"
+        if like == "raspberry-pi-5" and not (target in MATRICES and precision == "int8")
     },
     ("cortex-a53", "int8"): (0.55, 0.1),
 }
@@ -148,6 +151,27 @@ def test_pointwise_loops_keep_sums_in_registers_and_mostly_multiply(
         fills = precision != "int8" or inputs % _BYTES_OF_A_VECTOR == 0
         least = share if fills else share - 0.1  # of values, which are loaded in parts of vectors
         assert inner.multiply_adds >= least * inner.vector, (title, inner)
+
+
+@pytest.mark.parametrize("target", [MATRICES[0], pytest.param(MATRICES[1], marks=pytest.mark.slow)])
+@pytest.mark.parametrize("variant", [SMALL, pytest.param(LARGE, marks=pytest.mark.slow)])
+def test_matrices_of_bytes_are_multiplied_in_registers(
+    variant: str, target: str, cache_dir: Path
+) -> None:
+    assemblies = pointwise_assemblies(onnx_file(variant, "int8", cache_dir), target, "int8")
+    looped = 0
+    for title, assembly in assemblies.items():
+        outputs, inputs = map(int, re.findall(r"\d+", title)[2:])
+        instruction = "smmla" if outputs >= 16 else "sdot"
+        used = set(re.findall(r"\t(smmla|sdot)\t", assembly))
+        assert used == {instruction}, title
+        if instruction == "smmla" and inputs >= MATRICES_INPUTS:
+            inner = max(innermost_loops(assembly), key=lambda loop: loop.multiply_adds)
+            looped += 1
+            assert inner.multiply_adds >= 32, title
+            assert inner.on_the_stack == 0, title
+            assert inner.multiply_adds >= MATRICES_SHARE * inner.vector, (title, inner)
+    assert looped > 2
 
 
 @pytest.mark.parametrize("side", [1, 3])

@@ -1,6 +1,7 @@
 """Templates for processors with vector registers."""
 
 from mobilebench.schedules.templates.cpu import (
+    byte_matrix,
     classifier,
     concat,
     convolution,
@@ -15,6 +16,7 @@ from mobilebench.schedules.templates.cpu import (
 )
 
 __all__ = [
+    "byte_matrix",
     "classifier",
     "concat",
     "convolution",

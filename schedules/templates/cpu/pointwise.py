@@ -41,7 +41,7 @@ _LOADED_IN_PAIRS = 1024  # bytes from one load to another that LLVM makes pairs 
 _PAIR_REGISTERS = 3  # more for products that are yet to be added
 _LANE_REGISTERS = 2  # more in half precision, whose lanes lie in the first registers only
 _HALF_REGISTERS = 7  # more for halves of words, and their products
-_WORTH_FUSING = 1.1  # how much slower a tile may be that allows for fusing
+WORTH_FUSING = 1.1  # how much slower a tile may be that allows for fusing
 
 
 @dataclass(frozen=True)
@@ -97,16 +97,15 @@ def tiles(schedule: s_tir.Schedule, machine: Machine) -> list[Tile]:
     found.sort(key=lambda entry: entry[:2])
     # Tiles that end where rows end may be fused into blocks.
     even = [
-        entry
-        for entry in found
-        if entry[2].in_rows or _ends_with_rows(entry[2].rows, height, width)
+        entry for entry in found if entry[2].in_rows or ends_with_rows(entry[2].rows, height, width)
     ]
-    if even and even[0][0] <= _WORTH_FUSING * found[0][0]:
+    if even and even[0][0] <= WORTH_FUSING * found[0][0]:
         found = even
     return [tile for _, _, tile in found[:16]]
 
 
-def _ends_with_rows(pixels: int, height: int, width: int) -> bool:
+def ends_with_rows(pixels: int, height: int, width: int) -> bool:
+    """Whether tiles of some pixels end where the rows of an image end."""
     whole_rows = pixels % width == 0 and height % (pixels // width) == 0
     return whole_rows or width % pixels == 0
 

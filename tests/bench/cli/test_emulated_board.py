@@ -158,7 +158,7 @@ def test_boards_of_several_processors_run_at_once_and_count_alike_every_time(
 def test_bytes_give_x86_s_integers_and_half_precision_is_what_the_processor_has(
     mobilebench_process: Any, tmp_path: Path
 ) -> None:
-    mobilebench, boards = mobilebench_process, BOARDS[:2]
+    mobilebench, boards = mobilebench_process, BOARDS
     for name in boards:
         done = mobilebench("board", "start", name)
         assert done.returncode == 0, done.stderr
@@ -178,11 +178,12 @@ def test_bytes_give_x86_s_integers_and_half_precision_is_what_the_processor_has(
         if precision == "int8"
     }
     assert len(errors) == 1  # of outputs that are the same, bit for bit
-    without, computing = (rows[name, "float16"] for name in boards)
+    without, computing, _ = (rows[name, "float16"] for name in boards)
     assert without.runtime_notes.startswith("weights are stored in half precision")
     assert computing.runtime_notes == "computes in half precision"
     counts = [rows[boards[1], precision].instructions or 0 for precision in PRECISIONS]
     assert counts[0] > 1.1 * counts[1] > 1.1 * counts[2] > 0
+    assert 0 < (rows[boards[2], "int8"].instructions or 0) < counts[2]  # matrices of bytes
 
 
 def test_other_runtimes_are_measured_on_the_board_with_their_instructions(

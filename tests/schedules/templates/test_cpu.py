@@ -1,5 +1,6 @@
 """The CPU templates of larger windows compute what PyTorch computes, with every kind of tile."""
 
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -242,3 +243,83 @@ def test_pointwise_tries_tiles_that_end_with_rows(target: str) -> None:
     assert any(tile.in_rows for tile in tiles(task, machine))
     for found in run_all_tiles(function, handle, data, packed):
         np.testing.assert_allclose(found, data @ weight, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(4, 6, 16, 24), (5, 5, 24, 16), (1, 3, 8, 32)])
+def test_pairs_of_pixels_give_every_pixel_s_sums(size: tuple[int, int, int, int]) -> None:
+    """Pairs may be more than there are pixels, so that they fill tiles of registers."""
+    import tvm
+    from tvm import te
+
+    from mobilebench.schedules.operators import byte_matrix as operator
+    from mobilebench.schedules.templates.cpu import byte_matrix as template
+
+    height, width, inputs, outputs = size
+    machine = cpu_of(handle_of("neoverse-v1"))
+    assert template.fits(height * width, inputs, outputs, machine)
+    pairs = template.whole_pairs(height * width, inputs, outputs, machine)
+    random = np.random.default_rng(3)
+    data = random.integers(-128, 128, (1, height, width, inputs), np.int8)
+    weight = random.integers(-128, 128, (inputs, outputs), np.int8)
+    packed = template.pack(operator.weight_rows(weight))
+    arguments = [te.placeholder(one.shape, "int8") for one in (data, packed)]
+    sums = operator.compute(*arguments, outputs, pairs)
+    built = tvm.compile(te.create_prim_func([*arguments, sums]), handle_of("native"))
+    found = tvm.runtime.tensor(np.zeros((1, height, width, outputs), np.int32))
+    built["main"](*map(tvm.runtime.tensor, (data, packed)), found)
+    np.testing.assert_array_equal(found.numpy(), data.astype(np.int32) @ weight.astype(np.int32))
+
+
+@pytest.mark.parametrize(
+    ("target", "size", "expected"),
+    [
+        ("neoverse-v1", (49, 96, 24), True),
+        ("neoverse-v1", (1, 96, 24), False),  # half of a matrix would be of no use
+        ("neoverse-v1", (49, 100, 24), False),
+        ("neoverse-v1", (49, 96, 21), False),
+        ("neoverse-v1", (49, 96, 8), False),
+        ("neoverse-n1", (49, 96, 24), False),
+        ("native", (49, 96, 24), False),
+    ],
+)
+def test_matrices_are_multiplied_where_they_are_whole(
+    target: str, size: tuple[int, int, int], expected: bool
+) -> None:
+    """Without the instruction, or for few outputs, words of four bytes are as fast."""
+    from mobilebench.schedules.templates.cpu import byte_matrix as template
+
+    if target == "native" and platform.machine() != "x86_64":
+        pytest.skip("an Arm processor may have the instruction")
+    assert template.fits(*size, cpu_of(handle_of(target))) is expected
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("size", [(14, 14, 96, 576), (7, 7, 48, 80), (3, 3, 24, 40)])
+def test_every_tile_of_matrices_has_its_instruction(
+    size: tuple[int, int, int, int], threads: int
+) -> None:
+    """Threads share rows, or channels where rows are few."""
+    import tvm
+    from tvm import te
+
+    from mobilebench.schedules import pipeline
+    from mobilebench.schedules.operators import byte_matrix as operator
+    from mobilebench.schedules.templates.cpu import byte_matrix as template
+    from mobilebench.schedules.templates.space import schedule_task, tiles
+    from mobilebench.schedules.templates.task import task_of
+
+    height, width, inputs, outputs = size
+    handle = tvm.target.Target(resolve(find_target("neoverse-v1"), threads))
+    machine = cpu_of(handle)
+    pairs = template.whole_pairs(height * width, inputs, outputs, machine)
+    shapes = (1, height, width, inputs), (outputs // 8, inputs // 8, 8, 8)
+    arguments = [te.placeholder(one, "int8") for one in shapes]
+    sums = operator.compute(*arguments, outputs, pairs)
+    task = task_of(te.create_prim_func([*arguments, sums]), machine)
+    assert task is not None
+    assert task.title == f"pointwise {height}x{width}x{outputs} over {inputs}"
+    assert task.macs == height * width * inputs * outputs
+    for tile in tiles(task, machine)[:4]:
+        kernel = schedule_task(task, tile, machine).mod
+        assert threads == 1 or "T.parallel(" in kernel.script()
+        assert "smmla" in pipeline.build_kernel(kernel, handle).mod.inspect_source("asm")
