@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # it imports TVM
 
 ARTIFACTS = "artifacts"  # directory of the cache
 LIBRARY = "libmodel.so"
+OBJECT = "network.o"
 MANIFEST = "manifest.json"
 MULTIPLY, READ = "multiply.so", "read.so"
 _LINKING = (
@@ -281,6 +282,8 @@ def _compile(
     is_cpu = target.device_type == CPU
     stored = FLOAT32 if half else precision  # or else they are widened when they are loaded
     pool = ParamsPool(content, options.params_storage, stored) if content else None
+    if options.instrumented:
+        pipeline.write_object(executable, directory / OBJECT)
     toolchain = find_toolchain(target.toolchain)
     link_library(executable, directory / LIBRARY, toolchain, names, pool=pool)
     facts = {"kernels": kernels_of(fused, machine), "computes_half": half if is_cpu else None}
