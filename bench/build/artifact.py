@@ -96,6 +96,11 @@ class Artifact:
         return self.directory / LIBRARY
 
     @property
+    def object(self) -> Path:
+        """The code before it is linked; instrumented libraries for CPUs have it beside them."""
+        return self.directory / OBJECT
+
+    @property
     def params_path(self) -> Path | None:
         """The file of external weights."""
         return self.directory / PARAMS_FILE if self.manifest.params_storage == EXTERNAL else None

@@ -13,7 +13,9 @@ from mobilebench.targets.toolchains.llvm_tools import LlvmTools
 Lines = tuple[str, ...]
 """The assembly of a block, an instruction a line."""
 
-_WARM, _COUNTED = 100, 100  # repetitions until the processor is full, and those that count
+_SHORT, _MANY, _FEW = 50, 100, 20  # repetitions of blocks of fewer instructions, and of others
+DISPATCH = "dispatch"
+"""What takes so many operations a cycle from the decoder to the processor's units, and no more."""
 _UNKNOWN = "is not a recognized processor"
 _NO_MODEL = "unable to find instruction-level scheduling information"
 _LISTED = re.compile(r"^  (\S+) +- Select the", re.MULTILINE)
@@ -39,7 +41,7 @@ class Cycles:
     """What one of many repetitions of a block takes."""
 
     cycles: float
-    units: Mapping[str, float]  # cycles that each unit of the processor works
+    units: Mapping[str, float]  # cycles that each unit of the processor works, DISPATCH among them
 
 
 def check_model(model: Model) -> None:
@@ -57,20 +59,26 @@ def check_model(model: Model) -> None:
 def cycles_of(blocks: Iterable[Lines], model: Model) -> dict[Lines, Cycles]:
     """Return what llvm-mca says of each block, repeated as a loop is.
 
+    As many repetitions as count go before, until the processor is full.
     Raises BenchError for an instruction that the processor does not have.
     """
-    different = list(dict.fromkeys(blocks))
-    if not different:
-        return {}
-    few, many = (_simulate(different, model, count) for count in (_WARM, _WARM + _COUNTED))
-    return {
-        lines: Cycles((after["cycles"] - before["cycles"]) / _COUNTED, after["units"])
-        for lines, before, after in zip(different, few, many, strict=True)
-    }
+    different = dict.fromkeys(blocks)
+    found = {}
+    for repeats, some in (
+        (_MANY, [lines for lines in different if len(lines) < _SHORT]),
+        (_FEW, [lines for lines in different if len(lines) >= _SHORT]),
+    ):
+        few, many = (_simulate(some, model, count) for count in (repeats, 2 * repeats))
+        for lines, before, after in zip(some, few, many, strict=True):
+            cycles = (after["cycles"] - before["cycles"]) / repeats
+            found[lines] = Cycles(cycles, after["units"])
+    return found
 
 
 def _simulate(blocks: Sequence[Lines], model: Model, repeats: int) -> list[dict[str, Any]]:
     """Return the cycles of so many repetitions of each block, and its units' in one."""
+    if not blocks:
+        return []
     pieces = []
     for number, lines in enumerate(blocks):
         pieces += [f"# LLVM-MCA-BEGIN {number}", *lines, f"# LLVM-MCA-END {number}"]
@@ -96,7 +104,10 @@ def _summary(region: dict[str, Any], units: Sequence[str]) -> dict[str, Any]:
         for one in region["ResourcePressureView"]["ResourcePressureInfo"]
         if one["InstructionIndex"] == whole
     }
-    return {"cycles": region["SummaryView"]["TotalCycles"], "units": pressure}
+    summary = region["SummaryView"]
+    operations = summary["TotaluOps"] / summary["Iterations"]
+    pressure[DISPATCH] = operations / summary["DispatchWidth"]
+    return {"cycles": summary["TotalCycles"], "units": pressure}
 
 
 def _run(model: Model, options: list[str], text: str) -> "subprocess.CompletedProcess[str]":

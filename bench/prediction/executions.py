@@ -19,7 +19,7 @@ from mobilebench.targets.errors import BenchError
 Executions = dict[int, Counter[int]]
 """By the kernel's number: how often the instruction at each address is executed in an inference."""
 
-EXTRA = "predict"
+EMULATOR, EXTRA = "unicorn", "predict"  # the package, and how to get it
 _START, _DONE = "mobilebench_instrumentation_start", "mobilebench_instrumentation_done"
 _ALLOCATE = "__TVMBackendAllocWorkspace"
 
@@ -34,7 +34,7 @@ def count_executions(code: MachineCode) -> Executions:
 
     Raises BenchError if the code does what the emulator does not know, or Unicorn is not installed.
     """
-    unicorn = import_extra("unicorn", EXTRA)
+    unicorn = import_extra(EMULATOR, EXTRA)
     machine, registers = _machine(unicorn, code.architecture)
     image = link(code, _CODE)
     end = _CODE + image.nbytes

@@ -42,47 +42,45 @@ def link(code: MachineCode, base: int) -> Image:
         count = len(one.code) // len(nothing)
         content[one.address : one.end] = nothing * count if left_out else one.code
     content += bytes(-len(content) % _STUB.size)
-    stubs, places = {}, {}
-    for symbol in dict.fromkeys(one.symbol for one in code.relocations if _patches(one)):
-        place = base + len(content)
-        pointer, stub = place + 8, place + _CODE_IN_STUB
+    stubs: dict[int, str] = {}
+    addresses: dict[str, int] = {}
+    patched = [place for place in code.relocations if place.kind in _PATCHES]
+    for symbol in dict.fromkeys(place.symbol for place in patched):
+        address = base + len(content)
+        pointer, stub = address + 8, address + _CODE_IN_STUB
         content += _STUB.pack(pointer, stub, _RETURN[code.architecture])
-        places[symbol], stubs[stub] = place, symbol
-    for one in code.relocations:
-        if _patches(one):
-            _patch(content, one, base, places[one.symbol])
+        addresses[symbol], stubs[stub] = address, symbol
+    for place in patched:
+        _patch(content, place, base, addresses[place.symbol])
     return Image(bytes(content), stubs)
 
 
-def _patches(one: Relocation) -> bool:
-    return one.kind in _PATCHES
+def _patch(content: bytearray, place: Relocation, base: int, stub: int) -> None:
+    """Write into the code at `place` where a function's stub begins."""
+    (word,) = struct.unpack_from("<I", content, place.address)
+    word = _PATCHES[place.kind](word, base + place.address, stub)
+    struct.pack_into("<I", content, place.address, word & 0xFFFFFFFF)
 
 
-def _patch(content: bytearray, one: Relocation, base: int, place: int) -> None:
-    (word,) = struct.unpack_from("<I", content, one.address)
-    word = _PATCHES[one.kind](word, base + one.address, place)
-    struct.pack_into("<I", content, one.address, word & 0xFFFFFFFF)
+def _arm_call(word: int, at: int, stub: int) -> int:
+    return word & ~0x3FFFFFF | (stub + _CODE_IN_STUB - at) >> 2 & 0x3FFFFFF
 
 
-def _arm_call(word: int, at: int, place: int) -> int:
-    return word & ~0x3FFFFFF | (place + _CODE_IN_STUB - at) >> 2 & 0x3FFFFFF
-
-
-def _arm_page(word: int, at: int, place: int) -> int:
-    pages = (place >> 12) - (at >> 12)
+def _arm_page(word: int, at: int, stub: int) -> int:
+    pages = (stub >> 12) - (at >> 12)
     return word & ~0x60FFFFE0 | (pages & 3) << 29 | (pages >> 2 & 0x7FFFF) << 5
 
 
-def _arm_load(word: int, _at: int, place: int) -> int:
-    return word & ~0x3FFC00 | (place & 0xFFF) >> 3 << 10
+def _arm_load(word: int, _at: int, stub: int) -> int:
+    return word & ~0x3FFC00 | (stub & 0xFFF) >> 3 << 10
 
 
-def _x86_call(_word: int, at: int, place: int) -> int:
-    return place + _CODE_IN_STUB - (at + 4)
+def _x86_call(_word: int, at: int, stub: int) -> int:
+    return stub + _CODE_IN_STUB - (at + 4)
 
 
-def _x86_load(_word: int, at: int, place: int) -> int:
-    return place - (at + 4)
+def _x86_load(_word: int, at: int, stub: int) -> int:
+    return stub - (at + 4)
 
 
 # ELF for the Arm 64-bit Architecture and the x86-64 psABI, "Relocation types".

@@ -10,7 +10,7 @@ from mobilebench.targets.errors import BenchError
 
 OLDEST = 19
 """Version of LLVM from which on its models of Neoverse N1 and V1 are these processors' own."""
-_NEWEST_TRIED = 30
+_NEWEST = 60  # that programs are looked for
 _PROGRAMS = ("llvm-objdump", "llvm-mca")
 
 
@@ -22,19 +22,31 @@ class LlvmTools:
     objdump: Path
     mca: Path
 
+    @property
+    def major(self) -> int:
+        """The first number of the version."""
+        return int(self.version.partition(".")[0])
 
-def find_llvm_tools() -> LlvmTools:
-    """Return the newest LLVM's programs that are installed here.
 
-    Raises BenchError, saying what to install, if there are none, or only old ones.
+def find_llvm_tools(version: int | None = None) -> LlvmTools:
+    """Return the programs of a version of LLVM, or of the newest that is installed here.
+
+    Raises BenchError, saying what to install, if they are not there, or too old.
     """
-    found = [_tools(f"-{version}") for version in range(_NEWEST_TRIED, OLDEST - 1, -1)]
-    newest = next((one for one in (*found, _tools("")) if one), None)
-    if newest is None:
+    if version is not None and version < OLDEST:
         raise BenchError(
-            f"no llvm-mca and llvm-objdump of LLVM {OLDEST} or newer; apt-get install llvm-{OLDEST}"
+            f"llvm {version}: its models of Arm's cores are wrong by twice; LLVM {OLDEST} or newer "
+            f"is needed: apt-get install llvm-{OLDEST}"
         )
-    return newest
+    wanted = range(_NEWEST, OLDEST - 1, -1) if version is None else (version,)
+    found = (_tools(suffix) for suffix in (*(f"-{one}" for one in wanted), ""))
+    for one in found:
+        if one and one.major in wanted:
+            return one
+    asked = f"LLVM {version}" if version else f"LLVM {OLDEST} or newer"
+    raise BenchError(
+        f"no llvm-mca and llvm-objdump of {asked}; apt-get install llvm-{version or OLDEST}"
+    )
 
 
 def _tools(suffix: str) -> LlvmTools | None:
@@ -44,6 +56,4 @@ def _tools(suffix: str) -> LlvmTools | None:
     objdump, mca = (Path(str(path)) for path in paths)
     told = subprocess.run([mca, "--version"], capture_output=True, text=True, check=False).stdout
     version = re.search(r"LLVM version (\d+)(\S*)", told)
-    if version is None or int(version[1]) < OLDEST:
-        return None
-    return LlvmTools("".join(version.groups()), objdump, mca)
+    return LlvmTools("".join(version.groups()), objdump, mca) if version else None
