@@ -16,6 +16,7 @@ from mobilebench.bench.measure.support import why_unsupported
 from mobilebench.bench.models.variant import parse_variant
 from mobilebench.bench.models.weights import Weights
 from mobilebench.bench.prediction.executions import EMULATOR, EXTRA
+from mobilebench.bench.prediction.llvm_tools import find_llvm_tools
 from mobilebench.bench.prediction.prediction import KernelPrediction, Prediction, predict
 from mobilebench.bench.quantization.calibration import Calibration
 from mobilebench.bench.runtimes.runtime import TVM
@@ -26,7 +27,6 @@ from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.target_check import check_platform
 from mobilebench.targets.errors import BenchError
 from mobilebench.targets.processes.worker import WorkerError
-from mobilebench.targets.toolchains.llvm_tools import find_llvm_tools
 
 
 def predict_command(options: PredictOptions) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mobilebench.bench.prediction.llvm_tools import LlvmTools
 from mobilebench.targets.errors import BenchError, did_you_mean
-from mobilebench.targets.toolchains.llvm_tools import LlvmTools
 
 Lines = tuple[str, ...]
 """The assembly of a block, an instruction a line."""

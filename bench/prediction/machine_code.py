@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from mobilebench.bench.prediction.llvm_tools import LlvmTools
 from mobilebench.targets.errors import BenchError
-from mobilebench.targets.toolchains.llvm_tools import LlvmTools
 
 AARCH64, X86_64 = "aarch64", "x86_64"
 _FORMATS = {"elf64-littleaarch64": AARCH64, "elf64-x86-64": X86_64}

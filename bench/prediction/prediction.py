@@ -8,9 +8,9 @@ from mobilebench.bench.build.artifact import Artifact
 from mobilebench.bench.prediction.block_cycles import Cycles, Lines, Model, check_model, cycles_of
 from mobilebench.bench.prediction.blocks import Block, blocks_of
 from mobilebench.bench.prediction.executions import count_executions
+from mobilebench.bench.prediction.llvm_tools import LlvmTools
 from mobilebench.bench.prediction.machine_code import read_machine_code
 from mobilebench.bench.prediction.multiply_adds import macs_of, main_multiply_add
-from mobilebench.targets.toolchains.llvm_tools import LlvmTools
 
 
 @dataclass(frozen=True)
