@@ -38,7 +38,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Cycles:
-    """What one of many repetitions of a block takes."""
+    """What executing a block once takes."""
 
     cycles: float
     units: Mapping[str, float]  # cycles that each unit of the processor works, DISPATCH among them
@@ -56,8 +56,21 @@ def check_model(model: Model) -> None:
         raise BenchError(f"{name} has no model of {model.cpu}; name one like it with --cpu")
 
 
-def cycles_of(blocks: Iterable[Lines], model: Model) -> dict[Lines, Cycles]:
-    """Return what llvm-mca says of each block, repeated as a loop is.
+def straight_cycles(blocks: Iterable[Lines], model: Model) -> dict[Lines, Cycles]:
+    """Return what llvm-mca says of each block if what is around it hides all that it waits for.
+
+    It takes as long as the busiest unit works for it. Raises BenchError as `loop_cycles`.
+    """
+    different = list(dict.fromkeys(blocks))
+    found = _simulate(different, model, _FEW)
+    return {
+        lines: Cycles(one["throughput"], one["units"])
+        for lines, one in zip(different, found, strict=True)
+    }
+
+
+def loop_cycles(blocks: Iterable[Lines], model: Model) -> dict[Lines, Cycles]:
+    """Return what llvm-mca says of one of many repetitions of each block.
 
     As many repetitions as count go before, until the processor is full.
     Raises BenchError for an instruction that the processor does not have.
@@ -76,7 +89,7 @@ def cycles_of(blocks: Iterable[Lines], model: Model) -> dict[Lines, Cycles]:
 
 
 def _simulate(blocks: Sequence[Lines], model: Model, repeats: int) -> list[dict[str, Any]]:
-    """Return the cycles of so many repetitions of each block, and its units' in one."""
+    """Return the cycles of so many repetitions of each block, and what one needs of the units."""
     if not blocks:
         return []
     pieces = []
@@ -107,7 +120,8 @@ def _summary(region: dict[str, Any], units: Sequence[str]) -> dict[str, Any]:
     summary = region["SummaryView"]
     operations = summary["TotaluOps"] / summary["Iterations"]
     pressure[DISPATCH] = operations / summary["DispatchWidth"]
-    return {"cycles": summary["TotalCycles"], "units": pressure}
+    throughput = float(summary["BlockRThroughput"])
+    return {"cycles": summary["TotalCycles"], "throughput": throughput, "units": pressure}
 
 
 def _run(model: Model, options: list[str], text: str) -> "subprocess.CompletedProcess[str]":

@@ -19,6 +19,7 @@ class Block:
     """Instructions that are executed one after the other, always as often as each other."""
 
     lines: tuple[str, ...]  # LLVM's assembly; where a jump goes is left out
+    loops: bool  # whether it is followed by itself: the last jump goes back into it
     executions: int  # in an inference
 
 
@@ -28,7 +29,11 @@ def blocks_of(code: MachineCode, counts: Counter[int]) -> list[Block]:
     A loop's last jump ends a block, and calls are left out.
     """
     return [
-        Block(tuple(_PLACE.sub(_HERE, one.text) for one in piece), counts[piece[0].address])
+        Block(
+            lines=tuple(_PLACE.sub(_HERE, one.text) for one in piece),
+            loops=piece[0].address <= _jumps_to(piece[-1]) <= piece[-1].address,
+            executions=counts[piece[0].address],
+        )
         for piece in _pieces(code, counts)
     ]
 
@@ -47,13 +52,14 @@ def _pieces(code: MachineCode, counts: Counter[int]) -> Iterator[list[Instructio
             piece = []
             continue
         piece.append(one)
-        if _ends_loop(one):
+        if _jumps_to(one) <= address:
             yield piece
             piece = []
     if piece:
         yield piece
 
 
-def _ends_loop(one: Instruction) -> bool:
+def _jumps_to(one: Instruction) -> int:
+    """Return the address that a jump goes to; of what is no jump, that of what follows."""
     target = _TARGET.search(one.text) if _JUMP.match(one.text) else None
-    return target is not None and int(target[0], 16) <= one.address
+    return int(target[0], 16) if target else one.end

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from mobilebench.bench.build.artifact import Artifact
-from mobilebench.bench.prediction.block_cycles import Cycles, Lines, Model, check_model, cycles_of
+from mobilebench.bench.prediction.block_cycles import (
+    Cycles,
+    Model,
+    check_model,
+    loop_cycles,
+    straight_cycles,
+)
 from mobilebench.bench.prediction.blocks import Block, blocks_of
 from mobilebench.bench.prediction.executions import count_executions
 from mobilebench.bench.prediction.llvm_tools import LlvmTools
@@ -61,9 +67,10 @@ class Prediction:
 def predict(artifact: Artifact, cpu: str, tools: LlvmTools) -> Prediction:
     """Return what LLVM's model of a CPU says of an instrumented artifact on one thread.
 
-    A kernel's cycles are the sum over its blocks of how often each is executed, times the cycles
-    that one of many repetitions of the block takes. So instructions of a block overlap with the
-    block's next repetition, those of different blocks do not, and every load hits the first cache.
+    A kernel's cycles are the sum over its blocks of how often each is executed, times its cycles.
+    A block that is followed by itself waits for its last repetition's results. Others are as fast
+    as the processor's units allow: what surrounds them is executed meanwhile. Every load finds its
+    data in the first cache, and every jump is foreseen.
 
     Raises BenchError if LLVM has no model of the CPU, or the code runs on no such CPU.
     """
@@ -74,9 +81,12 @@ def predict(artifact: Artifact, cpu: str, tools: LlvmTools) -> Prediction:
     kernels = {number: blocks_of(code, counts) for number, counts in executions.items()}
     everything = [block for blocks in kernels.values() for block in blocks]
     multiply_add = main_multiply_add(everything)
-    alone: list[Lines] = [(multiply_add,)] if multiply_add else []
-    cycles = cycles_of([*(block.lines for block in everything), *alone], model)
-    rate = macs_of(multiply_add) / max(cycles[alone[0]].units.values()) if alone else 0.0
+    alone = [(multiply_add,)] if multiply_add else []
+    straight = [block.lines for block in everything if not block.loops]
+    once = straight_cycles([*straight, *alone], model)
+    repeated = loop_cycles([block.lines for block in everything if block.loops], model)
+    cycles = {block: (repeated if block.loops else once)[block.lines] for block in everything}
+    rate = macs_of(multiply_add) / once[alone[0]].cycles if alone else 0.0
     return Prediction(
         cpu=cpu,
         llvm_version=tools.version,
@@ -90,14 +100,14 @@ def predict(artifact: Artifact, cpu: str, tools: LlvmTools) -> Prediction:
 
 
 def _kernel(
-    kernel: Mapping[str, Any], blocks: Sequence[Block], cycles: Mapping[Lines, Cycles], rate: float
+    kernel: Mapping[str, Any], blocks: Sequence[Block], cycles: Mapping[Block, Cycles], rate: float
 ) -> KernelPrediction:
     """Sum up a kernel's blocks, given how many multiply-accumulates a cycle can do."""
     units: dict[str, float] = {}
     for block in blocks:
-        for unit, busy in cycles[block.lines].units.items():
+        for unit, busy in cycles[block].units.items():
             units[unit] = units.get(unit, 0.0) + busy * block.executions
-    total = sum(block.executions * cycles[block.lines].cycles for block in blocks)
+    total = sum(block.executions * cycles[block].cycles for block in blocks)
     macs = kernel["macs"] * kernel["calls"]
     unit, busy = max(units.items(), key=lambda item: item[1], default=("", 0.0))
     return KernelPrediction(

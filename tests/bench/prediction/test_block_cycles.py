@@ -8,7 +8,8 @@ from mobilebench.bench.prediction.block_cycles import (
     DISPATCH,
     Model,
     check_model,
-    cycles_of,
+    loop_cycles,
+    straight_cycles,
 )
 from mobilebench.bench.prediction.llvm_tools import LlvmTools
 from mobilebench.targets.errors import BenchError
@@ -22,7 +23,7 @@ def neoverse_n1(tools: LlvmTools) -> Model:
 
 
 def test_two_multiply_adds_a_cycle(neoverse_n1: Model) -> None:
-    cycles = cycles_of([EIGHT], neoverse_n1)[EIGHT]
+    cycles = loop_cycles([EIGHT], neoverse_n1)[EIGHT]
     assert cycles.cycles == 4
     assert cycles.units["N1UnitV0"] + cycles.units["N1UnitV1"] == 8
     assert DISPATCH in cycles.units
@@ -30,16 +31,22 @@ def test_two_multiply_adds_a_cycle(neoverse_n1: Model) -> None:
 
 def test_a_repetition_waits_for_the_one_before(neoverse_n1: Model) -> None:
     one_sum, many_sums = ("fmul\tv0.4s, v0.4s, v1.4s",), ("fmul\tv0.4s, v1.4s, v2.4s",)
-    found = cycles_of([one_sum, many_sums], neoverse_n1)
+    found = loop_cycles([one_sum, many_sums], neoverse_n1)
     assert (found[one_sum].cycles, found[many_sums].cycles) == (3, 0.5)
 
 
 def test_a_long_block_takes_as_long_as_its_parts(neoverse_n1: Model) -> None:
-    assert cycles_of([EIGHT * 10], neoverse_n1)[EIGHT * 10].cycles == 40
+    assert loop_cycles([EIGHT * 10], neoverse_n1)[EIGHT * 10].cycles == 40
+
+
+def test_straight_code_waits_for_nothing_that_is_around_it(neoverse_n1: Model) -> None:
+    one_sum = ("fmul\tv0.4s, v0.4s, v1.4s",)
+    found = straight_cycles([one_sum, EIGHT], neoverse_n1)
+    assert (found[one_sum].cycles, found[EIGHT].cycles) == (0.5, 4)
 
 
 def test_no_blocks_take_no_cycles(neoverse_n1: Model) -> None:
-    assert cycles_of([], neoverse_n1) == {}
+    assert loop_cycles([], neoverse_n1) == straight_cycles([], neoverse_n1) == {}
 
 
 def test_an_unknown_processor_is_refused_with_those_like_it(neoverse_n1: Model) -> None:
@@ -55,4 +62,4 @@ def test_a_processor_without_a_model_is_refused(tools: LlvmTools) -> None:
 def test_an_instruction_that_the_processor_does_not_have_is_refused(tools: LlvmTools) -> None:
     product = ("sdot\tv0.4s, v1.16b, v2.16b",)
     with pytest.raises(BenchError, match=r"model of cortex-a72 cannot run this code: .*dotprod"):
-        cycles_of([product], Model("aarch64", "cortex-a72", tools))
+        loop_cycles([product], Model("aarch64", "cortex-a72", tools))

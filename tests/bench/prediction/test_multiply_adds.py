@@ -32,8 +32,8 @@ def test_an_instruction_does_as_many_multiply_accumulates_as_it_has_products(
 
 def test_the_main_one_does_the_most_of_them_and_not_what_is_most_often() -> None:
     scale, dot = "fmla\tv0.4s, v1.4s, v2.4s", "sdot\tv0.4s, v1.16b, v2.16b"
-    assert main_multiply_add([Block((scale,), 3), Block((dot, "nop"), 1)]) == dot
+    assert main_multiply_add([Block((scale,), True, 3), Block((dot, "nop"), False, 1)]) == dot
 
 
 def test_code_without_products_has_none() -> None:
-    assert main_multiply_add([Block(("nop",), 7)]) == ""
+    assert main_multiply_add([Block(("nop",), False, 7)]) == ""
