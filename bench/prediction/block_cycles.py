@@ -19,6 +19,7 @@ DISPATCH = "dispatch"
 _UNKNOWN = "is not a recognized processor"
 _NO_MODEL = "unable to find instruction-level scheduling information"
 _LISTED = re.compile(r"^  (\S+) +- Select the", re.MULTILINE)
+_INSTANCE = re.compile(r"(?<=\.)[\0-\x1f]$")  # llvm-mca writes its number as a byte
 _ERROR = re.compile(r"error: (.*)\n(.*)")
 
 
@@ -105,7 +106,7 @@ def _simulate(blocks: Sequence[Lines], model: Model, repeats: int) -> list[dict[
             "name a CPU that has its instructions with --cpu"
         )
     told = json.loads(done.stdout)
-    units = [name.replace("\0", "") for name in told["TargetInfo"]["Resources"]]
+    units = [_INSTANCE.sub(_number, name) for name in told["TargetInfo"]["Resources"]]
     found = {int(region["Name"]): region for region in told["CodeRegions"]}
     return [_summary(found[number], units) for number in range(len(blocks))]
 
@@ -122,6 +123,10 @@ def _summary(region: dict[str, Any], units: Sequence[str]) -> dict[str, Any]:
     pressure[DISPATCH] = operations / summary["DispatchWidth"]
     throughput = float(summary["BlockRThroughput"])
     return {"cycles": summary["TotalCycles"], "throughput": throughput, "units": pressure}
+
+
+def _number(instance: re.Match[str]) -> str:
+    return str(ord(instance[0]))
 
 
 def _run(model: Model, options: list[str], text: str) -> "subprocess.CompletedProcess[str]":

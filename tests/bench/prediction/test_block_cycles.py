@@ -45,6 +45,12 @@ def test_straight_code_waits_for_nothing_that_is_around_it(neoverse_n1: Model) -
     assert (found[one_sum].cycles, found[EIGHT].cycles) == (0.5, 4)
 
 
+def test_units_of_a_kind_have_numbers(neoverse_n1: Model) -> None:
+    load = ("ldr\tq0, [x0]",)
+    units = straight_cycles([load], neoverse_n1)[load].units
+    assert (units["N1UnitL.0"], units["N1UnitL.1"]) == (0.5, 0.5)
+
+
 def test_no_blocks_take_no_cycles(neoverse_n1: Model) -> None:
     assert loop_cycles([], neoverse_n1) == straight_cycles([], neoverse_n1) == {}
 
