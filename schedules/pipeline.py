@@ -198,7 +198,7 @@ def build(planned: tvm.IRModule, tvm_target: Any, *, dump: IRDump | None = None)
 
 def write_object(executable: Any, path: Path) -> None:
     """Write a network's code before it is linked, with the names of its functions."""
-    (generated,) = (module for module in executable.mod.imports if module.kind == "llvm")
+    generated = next(module for module in executable.mod.imports if module.kind == "llvm")
     generated.write_to_file(str(path), "o")
 
 

@@ -97,7 +97,7 @@ class Artifact:
 
     @property
     def object(self) -> Path:
-        """The code before it is linked; instrumented libraries for CPUs have it beside them."""
+        """The code before it was linked; instrumented libraries for CPUs have it beside them."""
         return self.directory / OBJECT
 
     @property
