@@ -5,6 +5,7 @@ its own name in `passes/`, or one of TVM's. `IRDump` writes the module after eve
 """
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import tvm
@@ -195,6 +196,12 @@ def build(planned: tvm.IRModule, tvm_target: Any, *, dump: IRDump | None = None)
     if dump:
         dump.write_code(executable, sources)
     return executable
+
+
+def write_object(executable: Any, path: Path) -> None:
+    """Write a network's code before it is linked, with the names of its functions."""
+    generated = next(module for module in executable.mod.imports if module.kind == "llvm")
+    generated.write_to_file(str(path), "o")
 
 
 def _for_an_image(machine: Processor, batch: int) -> Any:

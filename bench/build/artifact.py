@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # it imports TVM
 
 ARTIFACTS = "artifacts"  # directory of the cache
 LIBRARY = "libmodel.so"
+OBJECT = "network.o"
 MANIFEST = "manifest.json"
 MULTIPLY, READ = "multiply.so", "read.so"
 _LINKING = (
@@ -93,6 +94,11 @@ class Artifact:
     def library(self) -> Path:
         """The shared library; the Relax VM's entry point in it is `main`."""
         return self.directory / LIBRARY
+
+    @property
+    def object(self) -> Path:
+        """The code before it was linked; instrumented libraries for CPUs have it beside them."""
+        return self.directory / OBJECT
 
     @property
     def params_path(self) -> Path | None:
@@ -281,6 +287,8 @@ def _compile(
     is_cpu = target.device_type == CPU
     stored = FLOAT32 if half else precision  # or else they are widened when they are loaded
     pool = ParamsPool(content, options.params_storage, stored) if content else None
+    if options.instrumented:
+        pipeline.write_object(executable, directory / OBJECT)
     toolchain = find_toolchain(target.toolchain)
     link_library(executable, directory / LIBRARY, toolchain, names, pool=pool)
     facts = {"kernels": kernels_of(fused, machine), "computes_half": half if is_cpu else None}

@@ -91,6 +91,17 @@ def compare(options: "commands.CompareOptions") -> int:
     return compare_command(options)
 
 
+@add_command(app, "PredictOptions", section=MEASURE)
+def predict(options: "commands.PredictOptions") -> None:
+    """Predict the cycles of each kernel by LLVM's model of a processor; nothing is measured.
+
+    No device is needed. A prediction is no latency: it knows nothing of memory.
+    """
+    from mobilebench.bench.cli.predict import predict_command
+
+    predict_command(options)
+
+
 @add_command(app, "ChooseOptions", section=DEPLOY)
 def choose(options: "commands.ChooseOptions") -> None:
     """Tell which network is the most accurate within budgets, by what was measured on a target.

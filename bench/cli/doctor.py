@@ -15,6 +15,8 @@ from rich.console import Console
 from mobilebench.bench.cache import cache_directory
 from mobilebench.bench.measure.config import MeasurementConfig
 from mobilebench.bench.measure.sessions import device_state
+from mobilebench.bench.prediction.executions import EMULATOR, EXTRA
+from mobilebench.bench.prediction.llvm_tools import find_llvm_tools
 from mobilebench.bench.runtimes.runtime import RUNTIMES
 from mobilebench.targets.catalog.target import find_target
 from mobilebench.targets.devices.device import DeviceState
@@ -70,6 +72,8 @@ def _check_all() -> Iterator[CheckResult]:
             yield _extra(entry.name, entry.version(), entry.extra)
     yield _extra("pycocotools", _installed("pycocotools"), "data")
     yield _extra("nncf", _installed("nncf"), "nncf")
+    yield _extra(EMULATOR, _installed(EMULATOR), EXTRA)
+    yield _advised("llvm-mca", lambda: f"LLVM {find_llvm_tools().version}")
     yield _attempted("C++ compiler", partial(_toolchain_version, HOST))
     for name in (AARCH64_LINUX, AARCH64_ANDROID):
         yield _advised(name, partial(_toolchain_version, name))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mobilebench.bench.config import choice_options, options
+from mobilebench.bench.config import choice_options, options, predict_options
 from mobilebench.bench.config.declaration import Options
 from mobilebench.bench.config.suite import SuiteFile
 from mobilebench.bench.models.input_type import FLOATS
@@ -83,6 +83,18 @@ class CompareOptions(Options):
     store: options.StoreUrl = DEFAULT_URL
     format: options.Format = "text"
     out: options.OutFile = None
+
+
+class PredictOptions(Options):
+    """`mobilebench predict`."""
+
+    variant: options.OneVariant
+    target: options.OneTarget
+    precision: options.OnePrecision = FLOAT32
+    cpu: predict_options.Cpu = ""
+    llvm: predict_options.Llvm = None
+    time_limit_s: options.TimeLimit = options.TIME_LIMIT_S
+    format: choice_options.Format = "text"
 
 
 class ExportOptions(Options):
