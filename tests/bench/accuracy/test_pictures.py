@@ -139,7 +139,7 @@ def test_a_bundle_s_program_sees_the_same_pixels(tmp_path: Path, form: str) -> N
     path = tmp_path / "photo"
     FORMS[form][0](path)
     how = {"height": HEIGHT, "width": WIDTH, "resize": None, "mean": [0] * 3, "std": [1 / 255] * 3}
-    seen = np.frombuffer(bundle_program().read_image(path, "classify", how), np.float32)
+    seen = np.frombuffer(shown_by(bundle_program(), path, "classify", how), np.float32)
     expected = np.asarray(rgb(path)).transpose(2, 0, 1).ravel()
     assert np.abs(seen - expected).max() < 1e-3
 
