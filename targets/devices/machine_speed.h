@@ -33,8 +33,11 @@ struct Shared {
 // Memory that only the processes forked here touch, so that none of it is the session's own; it is
 // kept, because getting pages takes longer than reading them.
 inline Shared* Memory() {
-  static void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
-                             MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  static void* memory = nullptr;  // a first value that has to be computed would need C++'s library
+  if (!memory) {
+    memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  }
   return memory == MAP_FAILED ? nullptr : static_cast<Shared*>(memory);
 }
 

@@ -14,6 +14,7 @@ from PIL import Image
 from mobilebench.bench.accuracy.images import ImageCheck, rgb
 from mobilebench.bench.export import programs
 from mobilebench.targets.errors import BenchError
+from tests.bundles import shown_by
 
 HEIGHT, WIDTH = 24, 32
 Y, X = np.mgrid[:HEIGHT, :WIDTH]
