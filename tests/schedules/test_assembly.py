@@ -24,7 +24,7 @@ _ON_THE_STACK = re.compile(r"\[sp\b")
 _MULTIPLY_ADD = re.compile(r"(?:fmla|sdot|smmla|smull|smlal|sadalp)\b")
 _BYTES_OF_A_VECTOR = 16
 # Of the input channels over which LLVM leaves a loop, by precision.
-_MOST_UNROLLED = {"float32": 8, "float16": 24, "int8": 48}
+_MOST_UNROLLED = {"float32": 8, "float16": 24, "int8": 64}
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,9 @@ EXPECTED_SLOW = {
         for (like, precision), expected in EXPECTED.items()
         if like == "raspberry-pi-5" and not (target in MATRICES and precision == "int8")
     },
+    # Sums of a chunk and those of all chunks are kept at once.
+    ("neoverse-v1", "float16"): (0.75, 0.1),
+    ("android-armv9", "float16"): (0.75, 0.1),
     ("cortex-a53", "int8"): (0.55, 0.1),
 }
 SMALL, LARGE = "mobilenet_v2_0.35_96", "mobilenet_v2_1.0_224"
