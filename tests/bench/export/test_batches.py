@@ -30,7 +30,13 @@ HOW = {
 }
 
 
-@pytest.fixture(scope="module", params=HOW)
+SLOW = ("int8", "pixels")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(one, marks=[pytest.mark.slow] * (one in SLOW)) for one in HOW],
+)
 def bundles(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path]:
