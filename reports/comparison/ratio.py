@@ -145,7 +145,8 @@ def _beside(pairs: Sequence[Pair], _sides: Sequence[_Both]) -> _Moved:
         n, cut = len(logs), len(logs) // 4
         kept = logs[cut : n - cut]
         freedom = max(len(kept) - 1, 1)
-        spread = ((logs.clip(kept[0], kept[-1]) - logs.clip(kept[0], kept[-1]).mean()) ** 2).sum()
+        winsorised = logs.clip(kept[0], kept[-1])
+        spread = ((winsorised - winsorised.mean()) ** 2).sum()
         half = stdtrit(freedom, 0.975) * np.sqrt(spread / (len(kept) * freedom))
         found.append((kept.mean(), half, half, freedom))
     middle, below, above, degrees = np.array(found).T
