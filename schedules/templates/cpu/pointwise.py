@@ -172,8 +172,7 @@ def _flatten_sums(
 
 def _values(schedule: s_tir.Schedule, product: Block, width: int) -> Block:
     """Return the block that loads a row's values, for several input channels at once."""
-    # Global scope is the stack, from where LLVM takes it into registers; "local" would be
-    # allocated by a call, because single values are read of it too.
+    # Global scope is the stack, from where LLVM takes it into registers.
     values = schedule.cache_read(product, 0, "global")
     flatten_pixels(schedule, values, width)
     schedule.transform_layout(values, ("write", 0), lambda n, y, x, k: (y * width + x, k))
